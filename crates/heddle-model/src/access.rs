@@ -1,0 +1,117 @@
+//! Who may call: rules, and the rules that hold at one port.
+
+use crate::http::{HttpMatch, KeyMatch, PathMatch};
+use crate::{Identity, Name, SourceRef};
+use ipnet::IpNet;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What a rule does to what it matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    /// Admits.
+    Allow,
+    /// Refuses, whatever any Allow says.
+    Deny,
+}
+
+/// Whether a policy has an effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mode {
+    /// It decides.
+    Enforce,
+    /// It is only counted and logged (Envoy shadow rules).
+    Audit,
+}
+
+/// What a port does with callers that no policy speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Posture {
+    /// Admits everyone.
+    Allow,
+    /// Admits callers with an identity of this mesh.
+    Authenticated,
+    /// Admits nobody.
+    Deny,
+}
+
+/// One rule: it matches when a peer and a request do. Empty lists match everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rule {
+    /// Any of these. Empty: everyone, authenticated or not.
+    pub from: Vec<Peer>,
+    /// Any of these. Empty: every request and every TCP connection.
+    pub requests: Vec<RequestMatch>,
+}
+
+/// A set of callers: a principal (if any is listed) from a network (if any is listed).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Peer {
+    /// Any of these. Empty: anyone.
+    pub principals: BTreeSet<Principal>,
+    /// Any of these. Empty: from anywhere.
+    pub networks: Vec<Network>,
+}
+
+/// An authenticated caller.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Principal {
+    /// Whoever has an identity of this mesh.
+    Any,
+    /// Every ServiceAccount of a namespace, of this mesh's trust domain.
+    Namespace(Name),
+    /// One ServiceAccount, of this mesh's trust domain.
+    Account(Identity),
+    /// A SPIFFE ID as written, of any trust domain.
+    Spiffe(Name),
+}
+
+/// A network with holes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Network {
+    /// The addresses of the connection's peer that match.
+    pub cidr: IpNet,
+    /// Those of them that do not.
+    pub except: Vec<IpNet>,
+}
+
+/// A set of requests. Empty lists match everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestMatch {
+    /// Any of these, in upper case.
+    pub methods: BTreeSet<Name>,
+    /// Any of these; never [`PathMatch::Regex`].
+    pub paths: BTreeSet<PathMatch>,
+    /// All of these; never a regular expression.
+    pub headers: Vec<KeyMatch>,
+}
+
+/// One policy as it holds at one workload's port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Where it was written.
+    pub source: SourceRef,
+    /// What it does.
+    pub action: Action,
+    /// Whether it decides.
+    pub mode: Mode,
+    /// The requests that it covers: `None` for all of the port, else those that any of these matches (a
+    /// policy that targets a route). Never has a query or a regular expression: see `scope` in heddle-index.
+    pub scope: Option<Arc<[HttpMatch]>>,
+    /// The rules, in the order written. An Allow without rules admits nothing.
+    pub rules: Arc<[Rule]>,
+}
+
+/// Everything that decides who may call one port.
+///
+/// In order: an enforced Deny that matches refuses. Else an enforced Allow that matches admits. Else, where
+/// an enforced Allow covers the request (its `scope`), it is refused. Else the posture decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// What holds where no Allow covers.
+    pub posture: Posture,
+    /// Who said so: a Namespace or the Mesh.
+    pub posture_source: Option<SourceRef>,
+    /// The policies, ordered by source.
+    pub policies: Vec<Policy>,
+}

@@ -1,0 +1,389 @@
+//! What one object says, after its Kubernetes type has ended.
+
+use crate::access::{Action, Mode, Posture, Rule};
+use crate::http::{HeaderChange, HttpMatch};
+use crate::report::ParentRef;
+use crate::route::Retry;
+use crate::{Identity, Name, ServiceKey};
+use ipnet::IpNet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Labels of an object.
+pub type Labels = BTreeMap<Name, Name>;
+
+/// What one object says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// A Namespace.
+    Namespace(Namespace),
+    /// A Node.
+    Node(Node),
+    /// A Pod or an ExternalWorkload.
+    Workload(Workload),
+    /// A Service.
+    Service(Service),
+    /// An EndpointSlice.
+    Slice(Slice),
+    /// An HTTPRoute.
+    HttpRoute(Route<HttpMatch>),
+    /// The Mesh.
+    Mesh(Mesh),
+    /// An InboundPolicy.
+    InboundPolicy(InboundPolicy),
+    /// An AccessPolicy.
+    AccessPolicy(AccessPolicy),
+    /// An object that cannot be read at all. It replaces what the object said before: a policy that became
+    /// unreadable keeps its widest effect (an unreadable AccessPolicy admits nothing more and nothing less
+    /// than an Allow without rules would; see heddle-index), everything else is absent.
+    Invalid(Invalid),
+}
+
+/// An object that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid {
+    /// Why, with field and value.
+    pub message: String,
+}
+
+/// A Namespace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Namespace {
+    /// Annotation `heddle.dev/default-posture`; `None` follows the Mesh.
+    pub posture: Option<Posture>,
+}
+
+/// A Node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Node {
+    /// Label `topology.kubernetes.io/region`.
+    pub region: Option<Name>,
+    /// Label `topology.kubernetes.io/zone`.
+    pub zone: Option<Name>,
+}
+
+/// The proxy beside a workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DataPlane {
+    /// An Envoy sidecar.
+    Envoy,
+}
+
+/// A Pod or an ExternalWorkload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workload {
+    /// Its labels.
+    pub labels: Labels,
+    /// Its addresses; empty until it has one.
+    pub addresses: Vec<IpAddr>,
+    /// Its ServiceAccount; `None` where the name makes no identity (a diagnostic says why).
+    pub identity: Option<Identity>,
+    /// Label `heddle.dev/plane`; `None` for a workload without a proxy.
+    pub plane: Option<DataPlane>,
+    /// The Node it runs on.
+    pub node: Option<Name>,
+    /// Its own zone, where no Node says it (ExternalWorkload `spec.zone`).
+    pub zone: Option<Name>,
+    /// It shares its Node's addresses: it owns none, and no proxy captures its traffic.
+    pub host_network: bool,
+    /// It has ended or is being deleted: it owns no address any more.
+    pub ended: bool,
+    /// Ports it declares: named container ports, or an ExternalWorkload's ports.
+    pub ports: Vec<WorkloadPort>,
+    /// Annotation `heddle.dev/skip-inbound-ports`: its proxy never sees these.
+    pub skip_inbound_ports: BTreeSet<u16>,
+}
+
+/// A port that a workload declares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkloadPort {
+    /// Its name, for named target ports.
+    pub name: Option<Name>,
+    /// Where peers connect.
+    pub port: u16,
+    /// Where the application listens: differs from `port` only where a proxy binds `port` itself.
+    pub app_port: u16,
+    /// What it speaks, if it says.
+    pub protocol: Option<Protocol>,
+}
+
+/// What a port speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Protocol {
+    /// HTTP/1.1, or HTTP/2 where the client asks for it.
+    Http,
+    /// HTTP/2 with prior knowledge.
+    Http2,
+    /// gRPC.
+    Grpc,
+    /// Bytes.
+    Tcp,
+    /// Bytes that must not be looked at, not even to tell TLS: server speaks first, or TLS of its own.
+    Opaque,
+    /// Not declared: told from the first bytes.
+    Detect,
+}
+
+/// A Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// How it is reached.
+    pub form: ServiceForm,
+    /// Its TCP ports, by number.
+    pub ports: Vec<ServicePort>,
+    /// Labels of the workloads behind it; empty selects none.
+    pub selector: Labels,
+    /// Endpoints that are not ready are used too.
+    pub publish_not_ready: bool,
+    /// Whether near endpoints are preferred.
+    pub locality: Locality,
+}
+
+/// How a Service is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ServiceForm {
+    /// By virtual IPs, in the order of `spec.clusterIPs`.
+    Virtual(Vec<IpAddr>),
+    /// By the addresses of its endpoints.
+    Headless,
+    /// By another DNS name: not a destination of the mesh.
+    External(Name),
+}
+
+/// Which endpoints are preferred (`spec.trafficDistribution`, `spec.internalTrafficPolicy`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Locality {
+    /// All alike.
+    #[default]
+    Any,
+    /// Those of the client's zone while there are any.
+    PreferZone,
+    /// Those of the client's Node while there are any, then those of its zone.
+    PreferNode,
+    /// Only those of the client's Node.
+    OnlyNode,
+}
+
+/// A port of a Service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServicePort {
+    /// `name`; empty if the Service has one port without a name.
+    pub name: Name,
+    /// `port`: what clients dial.
+    pub number: u16,
+    /// `targetPort`: where the workloads listen.
+    pub target: TargetPort,
+    /// From `appProtocol`, else from the port's name; `None` if neither says.
+    pub protocol: Option<Protocol>,
+}
+
+/// Where a Service's workloads listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetPort {
+    /// The same port on every workload.
+    Number(u16),
+    /// The port that each workload declares under this name.
+    Name(Name),
+}
+
+/// An EndpointSlice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slice {
+    /// Label `kubernetes.io/service-name`; `None` belongs to no Service.
+    pub service: Option<ServiceKey>,
+    /// Ports, by the Service port's name. An entry without a number means every port (and is not here).
+    pub ports: Vec<(Name, u16)>,
+    /// Its endpoints.
+    pub endpoints: Vec<SliceEndpoint>,
+}
+
+/// One endpoint of a slice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SliceEndpoint {
+    /// The first address; the others are aliases that clients must not use.
+    pub address: IpAddr,
+    /// The Pod it names (`targetRef`), in the slice's own namespace.
+    pub pod: Option<Name>,
+    /// The Node it names.
+    pub node: Option<Name>,
+    /// The zone it names.
+    pub zone: Option<Name>,
+    /// `conditions.ready`; unset means true.
+    pub ready: bool,
+    /// `conditions.serving`; unset means `ready`.
+    pub serving: bool,
+    /// `conditions.terminating`; unset means false.
+    pub terminating: bool,
+}
+
+/// A route of any kind, generic over what it matches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route<M> {
+    /// Parents, in the order written.
+    pub parents: Vec<ParentRef>,
+    /// Rules, in the order written.
+    pub rules: Vec<RouteRule<M>>,
+    /// `metadata.creationTimestamp` in seconds since 1970; absent counts as oldest.
+    pub created: Option<i64>,
+}
+
+/// A rule of a route, its references not resolved yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteRule<M> {
+    /// Any of these; never empty (the default match is written out).
+    pub matches: Vec<M>,
+    /// Changes to requests.
+    pub request_headers: HeaderChange,
+    /// Changes to responses.
+    pub response_headers: HeaderChange,
+    /// Backends, in the order written, weight 0 included.
+    pub backends: Vec<BackendRef>,
+    /// `timeouts.request`
+    pub request_timeout: Option<Duration>,
+    /// `timeouts.backendRequest`
+    pub backend_timeout: Option<Duration>,
+    /// `retry`
+    pub retry: Option<Retry>,
+    /// A part of the rule cannot be honoured: every request it matches is answered 500.
+    pub broken: bool,
+}
+
+/// A reference to a backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackendRef {
+    /// The Service and port, or why the reference can never resolve.
+    pub target: Result<(ServiceKey, u16), (&'static str, String)>,
+    /// Its weight, 1 if unset.
+    pub weight: u32,
+    /// Changes to requests of this backend.
+    pub request_headers: HeaderChange,
+    /// Changes to responses of this backend.
+    pub response_headers: HeaderChange,
+    /// A filter of this backend cannot be honoured: its share is answered 500.
+    pub broken: bool,
+}
+
+/// The Mesh.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mesh {
+    /// Trust domain of all identities.
+    pub trust_domain: Name,
+    /// Suffix of the DNS names of all identities.
+    pub identity_suffix: Name,
+    /// Addresses that belong to the cluster: unknown ones among them are refused.
+    pub networks: Vec<IpNet>,
+    /// What ports do that no policy covers, where the Namespace does not say.
+    pub posture: Posture,
+    /// What becomes of destinations outside the mesh.
+    pub egress: Egress,
+    /// Which requests are logged.
+    pub access_log: AccessLog,
+    /// How long connecting to an endpoint may take.
+    pub connect_timeout: Duration,
+}
+
+impl Default for Mesh {
+    /// What holds while there is no Mesh object.
+    fn default() -> Self {
+        Self {
+            trust_domain: "cluster.local".into(),
+            identity_suffix: "heddle.cluster.local".into(),
+            networks: Vec::new(),
+            posture: Posture::Allow,
+            egress: Egress::Allow,
+            access_log: AccessLog::Off,
+            connect_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What becomes of destinations outside the mesh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Egress {
+    /// Passed through as they are.
+    Allow,
+    /// Refused.
+    Deny,
+}
+
+/// Which requests proxies log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AccessLog {
+    /// None.
+    Off,
+    /// Those that failed: status 500 and above, or refused by policy.
+    Errors,
+    /// All.
+    All,
+}
+
+/// mTLS of a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mtls {
+    /// No mesh TLS.
+    Disabled,
+    /// Mesh TLS, the application's own TLS, and plain text; only the first is authenticated.
+    Permissive,
+    /// Mesh TLS only.
+    Strict,
+}
+
+/// An InboundPolicy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InboundPolicy {
+    /// Labels of the workloads; empty selects every workload of the namespace.
+    pub selector: Labels,
+    /// Ports, as peers dial them; empty means all, declared or not.
+    pub ports: BTreeSet<u16>,
+    /// What the ports speak.
+    pub protocol: Option<Protocol>,
+    /// mTLS of the ports.
+    pub mtls: Option<Mtls>,
+}
+
+/// An AccessPolicy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessPolicy {
+    /// What it covers.
+    pub covers: Covers,
+    /// What it does.
+    pub action: Action,
+    /// Whether it decides.
+    pub mode: Mode,
+    /// Rules, in the order written, each already in its narrowest safe meaning.
+    pub rules: Vec<Rule>,
+}
+
+/// What an AccessPolicy covers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Covers {
+    /// The whole namespace.
+    Namespace,
+    /// The selected workloads of the namespace, at these ports (empty: all).
+    Workloads {
+        /// Their labels.
+        selector: Labels,
+        /// Ports as peers dial them.
+        ports: BTreeSet<u16>,
+    },
+    /// What backs these Services, or the requests of these routes; all of the policy's own namespace.
+    Targets(Vec<Target>),
+}
+
+/// A target of an AccessPolicy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The workloads and target ports behind a Service, or behind one of its ports.
+    Service {
+        /// Its name.
+        name: Name,
+        /// `sectionName`: the name of one port.
+        port: Option<Name>,
+    },
+    /// The requests that a route matches, at the workloads behind the Services it is attached to.
+    HttpRoute {
+        /// Its name.
+        name: Name,
+    },
+}

@@ -1,0 +1,24 @@
+//! Names, facts and the Snapshot: plain ordered data in no dialect's words.
+//!
+//! [`fact`] is what lowering says of one object. [`snapshot`] is what resolving makes of all of them,
+//! and what every projection, decision and status is a function of. Nothing here does I/O, knows a
+//! clock or depends on hash order.
+
+pub mod access;
+pub mod event;
+pub mod fact;
+pub mod http;
+pub mod identity;
+pub mod map;
+pub mod name;
+pub mod report;
+pub mod route;
+pub mod snapshot;
+
+pub use event::{Event, Lowered, Meta};
+pub use fact::Fact;
+pub use identity::Identity;
+pub use map::Map;
+pub use name::{Kind, Name, ServiceKey, ServicePortKey, SourceRef, WorkloadKey, WorkloadKind};
+pub use report::Diagnostic;
+pub use snapshot::Snapshot;

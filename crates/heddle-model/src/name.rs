@@ -1,0 +1,284 @@
+//! Names and keys: who is meant, in canonical form.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::sync::Arc;
+
+/// A name that many facts share: a namespace, an object, a port, a zone.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(Arc<str>);
+
+impl Name {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Name {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<String> for Name {
+    fn from(text: String) -> Self {
+        Self(text.into())
+    }
+}
+
+impl Borrow<str> for Name {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::ops::Deref for Name {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.0, f)
+    }
+}
+
+/// The kinds of objects that are lowered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// `v1/Namespace`
+    Namespace,
+    /// `v1/Node`
+    Node,
+    /// `v1/Pod`
+    Pod,
+    /// `v1/Service`
+    Service,
+    /// `discovery.k8s.io/v1/EndpointSlice`
+    EndpointSlice,
+    /// `gateway.networking.k8s.io/v1/HTTPRoute`
+    HttpRoute,
+    /// `heddle.dev/v1alpha1/Mesh`
+    Mesh,
+    /// `heddle.dev/v1alpha1/InboundPolicy`
+    InboundPolicy,
+    /// `heddle.dev/v1alpha1/AccessPolicy`
+    AccessPolicy,
+    /// `heddle.dev/v1alpha1/ExternalWorkload`
+    ExternalWorkload,
+}
+
+impl Kind {
+    /// Every kind, in order.
+    pub const ALL: [Self; 10] = [
+        Self::Namespace,
+        Self::Node,
+        Self::Pod,
+        Self::Service,
+        Self::EndpointSlice,
+        Self::HttpRoute,
+        Self::Mesh,
+        Self::InboundPolicy,
+        Self::AccessPolicy,
+        Self::ExternalWorkload,
+    ];
+
+    /// The kind as Kubernetes writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Namespace => "Namespace",
+            Self::Node => "Node",
+            Self::Pod => "Pod",
+            Self::Service => "Service",
+            Self::EndpointSlice => "EndpointSlice",
+            Self::HttpRoute => "HTTPRoute",
+            Self::Mesh => "Mesh",
+            Self::InboundPolicy => "InboundPolicy",
+            Self::AccessPolicy => "AccessPolicy",
+            Self::ExternalWorkload => "ExternalWorkload",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The object that a fact or a decision comes from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceRef {
+    /// What it is.
+    pub kind: Kind,
+    /// Where it lives; empty for cluster-scoped kinds.
+    pub namespace: Name,
+    /// What it is called.
+    pub name: Name,
+}
+
+impl SourceRef {
+    /// The object `name` of `kind` in `namespace` (empty for cluster-scoped kinds).
+    pub fn new(kind: Kind, namespace: impl Into<Name>, name: impl Into<Name>) -> Self {
+        Self { kind, namespace: namespace.into(), name: name.into() }
+    }
+}
+
+impl fmt::Display for SourceRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.namespace.is_empty() {
+            return write!(f, "{} {}", self.kind, self.name);
+        }
+        write!(f, "{} {}/{}", self.kind, self.namespace, self.name)
+    }
+}
+
+/// A Service.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServiceKey {
+    /// Its namespace.
+    pub namespace: Name,
+    /// Its name.
+    pub name: Name,
+}
+
+impl ServiceKey {
+    /// The Service `name` in `namespace`.
+    pub fn new(namespace: impl Into<Name>, name: impl Into<Name>) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
+
+    /// The object of this key.
+    pub fn source(&self) -> SourceRef {
+        SourceRef { kind: Kind::Service, namespace: self.namespace.clone(), name: self.name.clone() }
+    }
+}
+
+impl fmt::Display for ServiceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// One port of a Service, by the number that clients dial.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServicePortKey {
+    /// The Service.
+    pub service: ServiceKey,
+    /// Its port, as in `spec.ports[].port`.
+    pub port: u16,
+}
+
+impl fmt::Display for ServicePortKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.service, self.port)
+    }
+}
+
+/// What a workload is to Kubernetes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WorkloadKind {
+    /// A Pod.
+    Pod,
+    /// A process outside the cluster, named by an `ExternalWorkload`.
+    External,
+}
+
+/// A workload: a Pod or an `ExternalWorkload`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorkloadKey {
+    /// Its namespace.
+    pub namespace: Name,
+    /// Whether it is a Pod.
+    pub kind: WorkloadKind,
+    /// Its name.
+    pub name: Name,
+}
+
+impl WorkloadKey {
+    /// The workload `name` in `namespace`.
+    pub fn new(kind: WorkloadKind, namespace: impl Into<Name>, name: impl Into<Name>) -> Self {
+        Self { namespace: namespace.into(), kind, name: name.into() }
+    }
+
+    /// The object of this key.
+    pub fn source(&self) -> SourceRef {
+        let kind = match self.kind {
+            WorkloadKind::Pod => Kind::Pod,
+            WorkloadKind::External => Kind::ExternalWorkload,
+        };
+        SourceRef { kind, namespace: self.namespace.clone(), name: self.name.clone() }
+    }
+}
+
+/// `pod/NAMESPACE/NAME` or `external/NAMESPACE/NAME`: also the node id of its proxy.
+impl fmt::Display for WorkloadKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            WorkloadKind::Pod => "pod",
+            WorkloadKind::External => "external",
+        };
+        write!(f, "{kind}/{}/{}", self.namespace, self.name)
+    }
+}
+
+/// Why a string does not name a workload.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a workload, want \"pod/<namespace>/<name>\" or \"external/<namespace>/<name>\"")]
+pub struct BadWorkloadKey(pub String);
+
+impl std::str::FromStr for WorkloadKey {
+    type Err = BadWorkloadKey;
+
+    fn from_str(text: &str) -> Result<Self, BadWorkloadKey> {
+        let bad = || BadWorkloadKey(text.chars().take(256).collect());
+        let mut parts = text.split('/');
+        let (Some(kind), Some(namespace), Some(name), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(bad());
+        };
+        let kind = match kind {
+            "pod" => WorkloadKind::Pod,
+            "external" => WorkloadKind::External,
+            _ => return Err(bad()),
+        };
+        if namespace.is_empty() || name.is_empty() {
+            return Err(bad());
+        }
+        Ok(Self::new(kind, namespace, name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_workload_reads_back_what_it_prints() {
+        for kind in [WorkloadKind::Pod, WorkloadKind::External] {
+            let key = WorkloadKey::new(kind, "shop", "web-0");
+            assert_eq!(key.to_string().parse(), Ok(key));
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_workload_says_what_is_wanted() {
+        for text in ["", "pod", "pod/shop", "pod//web", "pod/shop/web/x", "vm/shop/web"] {
+            let want = format!(
+                "{text:?} is not a workload, want \"pod/<namespace>/<name>\" or \"external/<namespace>/<name>\""
+            );
+            assert_eq!(text.parse::<WorkloadKey>().map_err(|e| e.to_string()), Err(want));
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What became of an object, for its status and for `heddle explain`.
+
+use crate::SourceRef;
+
+/// Something about one object that its author should know.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Diagnostic {
+    /// The object at fault.
+    pub object: SourceRef,
+    /// Where in it, as a path from its root: `spec.rules[0].matches[1].path.value`. Empty: the whole.
+    pub field: String,
+    /// A CamelCase reason, of the Gateway API where it has one.
+    pub reason: &'static str,
+    /// A sentence: what came, what was wanted, what holds instead.
+    pub message: String,
+}
+
+/// What became of one object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// For a route one per `parentRef` that names a Service, in the order written; for a policy or a
+    /// Mesh exactly one.
+    pub subjects: Vec<Subject>,
+}
+
+/// The conditions of an object, or of a route at one of its parents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// The parent, as written.
+    pub parent: Option<ParentRef>,
+    /// At most one of each type, ordered by type.
+    pub conditions: Vec<Condition>,
+}
+
+/// A parent as the route's author wrote it: status repeats it verbatim.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ParentRef {
+    /// As written; `None` if unset (which means `gateway.networking.k8s.io`).
+    pub group: Option<String>,
+    /// As written; `None` if unset (which means `Gateway`).
+    pub kind: Option<String>,
+    /// As written.
+    pub namespace: Option<String>,
+    /// As written.
+    pub name: String,
+    /// As written.
+    pub section_name: Option<String>,
+    /// As written.
+    pub port: Option<u16>,
+}
+
+/// One condition, without what time and generation add to it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Condition {
+    /// `Accepted`, `ResolvedRefs`, `PartiallyInvalid`, `Conflicted`, ….
+    pub kind: &'static str,
+    /// True or False.
+    pub holds: bool,
+    /// CamelCase.
+    pub reason: &'static str,
+    /// Sentences, at most 1 KiB.
+    pub message: String,
+}

@@ -1,0 +1,81 @@
+//! Routes as resolved: one table per Service port and group of clients.
+
+use crate::http::HeaderChange;
+use crate::{ServicePortKey, SourceRef};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The rules of a Service port, best match first.
+///
+/// A request that no rule matches is answered 404 (GEP-1294). There is no table for a port without routes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteTable<M> {
+    /// In Gateway API precedence: the first that matches wins.
+    pub entries: Vec<RouteEntry<M>>,
+}
+
+/// One match of one rule. A rule with two matches is two entries that share it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteEntry<M> {
+    /// What it matches.
+    pub matcher: M,
+    /// What is then done.
+    pub rule: Arc<RouteRule>,
+}
+
+/// What is done with the requests of one rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteRule {
+    /// The route.
+    pub source: SourceRef,
+    /// The rule's place in `spec.rules`, from 0.
+    pub index: usize,
+    /// Changes to the request before it is forwarded.
+    pub request_headers: HeaderChange,
+    /// Changes to the response.
+    pub response_headers: HeaderChange,
+    /// Where to; empty answers 500.
+    pub backends: Vec<WeightedBackend>,
+    /// The whole transaction with all retries. `Some(ZERO)` is no limit; `None` is not said.
+    pub request_timeout: Option<Duration>,
+    /// One attempt. `Some(ZERO)` is no limit; `None` is not said.
+    pub backend_timeout: Option<Duration>,
+    /// Retries; `None` is not said.
+    pub retry: Option<Retry>,
+}
+
+/// A backend and its share. Weights are relative to their sum; one with weight 0 is not here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WeightedBackend {
+    /// At least 1.
+    pub weight: u32,
+    /// Where to.
+    pub backend: Backend,
+    /// Changes to the requests that go here.
+    pub request_headers: HeaderChange,
+    /// Changes to the responses that come from here.
+    pub response_headers: HeaderChange,
+}
+
+/// Where a share of the requests goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// To the endpoints of a Service port; its own routes do not apply again.
+    Service(ServicePortKey),
+    /// Nowhere: 500.
+    Broken {
+        /// A Gateway API reason: `BackendNotFound`, `InvalidKind`, ….
+        reason: &'static str,
+    },
+}
+
+/// When and how often to try again (Gateway API `HTTPRouteRetry`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Attempts after the first; 0 turns retries off.
+    pub attempts: u32,
+    /// Status codes that are tried again, beside failed connections and refused streams.
+    pub codes: Vec<u16>,
+    /// The least time between attempts.
+    pub backoff: Option<Duration>,
+}

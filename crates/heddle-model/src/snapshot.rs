@@ -1,0 +1,200 @@
+//! The mesh as resolved: what every projection, decision and status is a function of.
+
+use crate::access::Access;
+use crate::fact::{DataPlane, Locality, Mesh, Mtls, Protocol, ServiceForm};
+use crate::http::HttpMatch;
+use crate::report::Report;
+use crate::route::RouteTable;
+use crate::{Diagnostic, Identity, Map, Name, ServiceKey, ServicePortKey, SourceRef, WorkloadKey};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// The mesh as resolved. A clone shares everything; equal object sets make equal Snapshots.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The settings in force.
+    pub mesh: Arc<Mesh>,
+    /// Workloads that have not ended.
+    pub workloads: Map<WorkloadKey, Arc<Workload>>,
+    /// Services.
+    pub services: Map<ServiceKey, Arc<Service>>,
+    /// The endpoints of every port of every Service with a virtual IP or headless.
+    pub endpoints: Map<ServicePortKey, Arc<Endpoints>>,
+    /// Route tables. Absent: traffic of the port goes to its own endpoints.
+    pub routes: Map<RouteKey, Arc<RouteTable<HttpMatch>>>,
+    /// Who answers at an address.
+    pub addresses: Map<IpAddr, Owner>,
+    /// What became of each route, policy and Mesh.
+    pub reports: Map<SourceRef, Arc<Report>>,
+    /// What is wrong with each object.
+    pub diagnostics: Map<SourceRef, Arc<[Diagnostic]>>,
+}
+
+/// Which table of routes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RouteKey {
+    /// The port that clients dial.
+    pub port: ServicePortKey,
+    /// `None` for all clients (producer routes), else the namespace whose clients have this table instead
+    /// (consumer routes).
+    pub consumer: Option<Name>,
+}
+
+/// Who answers at an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// A Service's virtual IP. Two Services that claim one address: the first by key owns it.
+    Service(ServiceKey),
+    /// A workload's own address. Two workloads that claim one address: the first by key owns it.
+    Workload(WorkloadKey),
+}
+
+/// One workload as resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workload {
+    /// Which.
+    pub key: WorkloadKey,
+    /// Who it is; `None` has no proxy configuration and gets no certificate.
+    pub identity: Option<Identity>,
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
+    /// Its proxy.
+    pub plane: Option<DataPlane>,
+    /// Its Node.
+    pub node: Option<Name>,
+    /// Its region.
+    pub region: Option<Name>,
+    /// Its zone.
+    pub zone: Option<Name>,
+    /// It shares its Node's addresses.
+    pub host_network: bool,
+    /// Ports its proxy never sees.
+    pub skip_inbound_ports: BTreeSet<u16>,
+    /// Ports that a Service, the workload itself or a policy names, by number.
+    pub inbound: Vec<InboundPort>,
+    /// What holds for every other port.
+    pub undeclared: InboundDefault,
+}
+
+/// A declared port of a workload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InboundPort {
+    /// Where peers connect.
+    pub port: u16,
+    /// Where the application listens.
+    pub app_port: u16,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// Its mTLS mode.
+    pub mtls: Mtls,
+    /// The policy that set the mode; `None` is the default.
+    pub mtls_source: Option<SourceRef>,
+    /// Who may call.
+    pub access: Arc<Access>,
+}
+
+/// What holds for ports that nobody declared: their protocol is told from the first bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InboundDefault {
+    /// The mTLS mode.
+    pub mtls: Mtls,
+    /// The policy that set the mode.
+    pub mtls_source: Option<SourceRef>,
+    /// Who may call.
+    pub access: Arc<Access>,
+}
+
+/// One Service as resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Which.
+    pub key: ServiceKey,
+    /// How it is reached. Virtual IPs that another Service owns are not here.
+    pub form: ServiceForm,
+    /// Its ports, by number.
+    pub ports: Vec<ServicePort>,
+    /// Which endpoints are preferred.
+    pub locality: Locality,
+}
+
+/// A port of a Service as resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServicePort {
+    /// Its name; empty if it has none.
+    pub name: Name,
+    /// What clients dial.
+    pub number: u16,
+    /// What it speaks to clients: `appProtocol`, else the kind of a route attached, else the name's prefix,
+    /// else detected.
+    pub protocol: Protocol,
+}
+
+/// The endpoints of one Service port.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Endpoints {
+    /// By address, then port; each pair once.
+    pub items: Vec<Endpoint>,
+}
+
+/// One endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Where to connect.
+    pub address: IpAddr,
+    /// Where to connect.
+    pub port: u16,
+    /// Whose it is, if that is known.
+    pub workload: Option<WorkloadKey>,
+    /// How it is dialled.
+    pub transport: Transport,
+    /// Whether new requests go there.
+    pub health: Health,
+    /// Its Node.
+    pub node: Option<Name>,
+    /// Its region.
+    pub region: Option<Name>,
+    /// Its zone.
+    pub zone: Option<Name>,
+}
+
+/// How an endpoint is dialled.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Transport {
+    /// In plain text.
+    Plain,
+    /// With mesh TLS, expecting this identity.
+    Mesh(Identity),
+    /// Not at all: its port is Strict and it has no identity.
+    Refused,
+}
+
+/// Whether an endpoint gets new requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Health {
+    /// Yes.
+    Ready,
+    /// Only where no endpoint is ready: terminating, but still serving (as kube-proxy does).
+    Draining,
+}
+
+/// A key of the Snapshot whose value changed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Key {
+    /// The settings.
+    Mesh,
+    /// A workload appeared, changed or went.
+    Workload(WorkloadKey),
+    /// A Service appeared, changed or went.
+    Service(ServiceKey),
+    /// The endpoints of a port.
+    Endpoints(ServicePortKey),
+    /// A table of routes.
+    Routes(RouteKey),
+    /// Who answers at an address.
+    Address(IpAddr),
+    /// What became of an object.
+    Report(SourceRef),
+    /// What is wrong with an object.
+    Diagnostics(SourceRef),
+}
