@@ -1,0 +1,190 @@
+use super::*;
+use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
+use heddle_model::{Kind, SourceRef};
+use std::sync::Arc;
+
+fn source(name: &str) -> SourceRef {
+    SourceRef::new(Kind::AccessPolicy, "shop", name)
+}
+
+fn policy(name: &str, action: Action, rules: Vec<Rule>) -> Policy {
+    Policy { source: source(name), action, mode: Mode::Enforce, scope: None, rules: rules.into() }
+}
+
+fn audited(name: &str, action: Action, rules: Vec<Rule>) -> Policy {
+    Policy { mode: Mode::Audit, ..policy(name, action, rules) }
+}
+
+fn from(principal: Principal) -> Rule {
+    Rule { from: vec![Peer { principals: [principal].into(), networks: vec![] }], requests: vec![] }
+}
+
+fn to(path: &str) -> Rule {
+    let request = RequestMatch { paths: [PathMatch::Exact(path.into())].into(), ..RequestMatch::default() };
+    Rule { from: vec![], requests: vec![request] }
+}
+
+fn web() -> Identity {
+    Identity::new("shop", "web").expect("valid")
+}
+
+/// One caller, `shop/web` from 10.0.0.7 with `GET /a`, against policies.
+#[track_caller]
+fn check(posture: Posture, policies: Vec<Policy>, want: &str) {
+    let call = HttpCall::new("GET", "cart", "/a?x=1");
+    check_arrival(posture, policies, Some(&web()), Some(&call), want);
+}
+
+#[track_caller]
+fn check_arrival(
+    posture: Posture,
+    policies: Vec<Policy>,
+    identity: Option<&Identity>,
+    http: Option<&HttpCall>,
+    want: &str,
+) {
+    let access = Access { posture, posture_source: None, policies };
+    let address = "10.0.0.7".parse().ok();
+    let arrival = Arrival { identity, trust_domain: "td", address, http };
+    assert_eq!(said(&admit(&access, &arrival)), want);
+}
+
+fn said(admission: &Admission) -> String {
+    let ground = |ground: &Ground| match ground {
+        Ground::Rule { policy, rule, .. } => format!("{}[{rule}]", policy.name),
+        Ground::NoRuleMatches { policies } => {
+            format!("none of {:?}", policies.iter().map(|p| p.name.as_str()).collect::<Vec<_>>())
+        }
+        Ground::Posture { posture, .. } => format!("{posture:?}"),
+    };
+    match admission {
+        Admission::Allowed(by) => format!("allowed by {}", ground(by)),
+        Admission::Denied(by) => format!("denied by {}", ground(by)),
+        Admission::Unenforced { why } | Admission::Refused { why } => why.clone(),
+    }
+}
+
+#[test]
+fn without_policies_the_posture_decides() {
+    check(Posture::Allow, vec![], "allowed by Allow");
+    check(Posture::Authenticated, vec![], "allowed by Authenticated");
+    check(Posture::Deny, vec![], "denied by Deny");
+    check_arrival(Posture::Allow, vec![], None, None, "allowed by Allow");
+    check_arrival(Posture::Authenticated, vec![], None, None, "denied by Authenticated");
+}
+
+#[test]
+fn deny_wins_over_allow() {
+    let allow = || policy("a", Action::Allow, vec![Rule::default()]);
+    check(Posture::Deny, vec![allow()], "allowed by a[0]");
+    let deny = policy("z", Action::Deny, vec![to("/b"), to("/a")]);
+    check(Posture::Deny, vec![allow(), deny], "denied by z[1]");
+}
+
+#[test]
+fn an_allow_closes_what_it_covers() {
+    let other = Principal::Namespace("bank".into());
+    check(Posture::Allow, vec![policy("a", Action::Allow, vec![from(other)])], r#"denied by none of ["a"]"#);
+    check(Posture::Allow, vec![policy("a", Action::Allow, vec![])], r#"denied by none of ["a"]"#);
+    check(Posture::Deny, vec![policy("a", Action::Deny, vec![])], "denied by Deny");
+}
+
+#[test]
+fn every_form_of_principal_needs_a_proven_identity() {
+    let forms = [
+        Principal::Any,
+        Principal::Namespace("shop".into()),
+        Principal::Account(web()),
+        Principal::Spiffe("spiffe://td/ns/shop/sa/web".into()),
+    ];
+    for form in forms {
+        let policies = || vec![policy("a", Action::Allow, vec![from(form.clone())])];
+        check(Posture::Deny, policies(), "allowed by a[0]");
+        check_arrival(Posture::Deny, policies(), None, None, r#"denied by none of ["a"]"#);
+    }
+    let foreign = Principal::Spiffe("spiffe://other/ns/shop/sa/web".into());
+    check(Posture::Deny, vec![policy("a", Action::Allow, vec![from(foreign)])], r#"denied by none of ["a"]"#);
+}
+
+#[test]
+fn a_network_has_holes() {
+    let rule = |hole: &str| Rule {
+        from: vec![Peer {
+            principals: Default::default(),
+            networks: vec![Network {
+                cidr: "10.0.0.0/24".parse().expect("cidr"),
+                except: vec![hole.parse().expect("cidr")],
+            }],
+        }],
+        requests: vec![],
+    };
+    check(Posture::Deny, vec![policy("a", Action::Allow, vec![rule("10.0.0.8/32")])], "allowed by a[0]");
+    check(
+        Posture::Deny,
+        vec![policy("a", Action::Allow, vec![rule("10.0.0.7/32")])],
+        r#"denied by none of ["a"]"#,
+    );
+}
+
+#[test]
+fn a_peer_is_a_principal_from_a_network() {
+    let network = Network { cidr: "192.168.0.0/16".parse().expect("cidr"), except: vec![] };
+    let peer = Peer { principals: [Principal::Any].into(), networks: vec![network] };
+    let rule = Rule { from: vec![peer], requests: vec![] };
+    check(Posture::Deny, vec![policy("a", Action::Allow, vec![rule])], r#"denied by none of ["a"]"#);
+}
+
+#[test]
+fn a_scoped_allow_closes_only_its_requests() {
+    let scoped = |path: &str| {
+        let scope = HttpMatch { path: Some(PathMatch::Prefix(path.into())), ..HttpMatch::default() };
+        let rule = from(Principal::Namespace("bank".into()));
+        vec![Policy { scope: Some(Arc::from([scope])), ..policy("a", Action::Allow, vec![rule]) }]
+    };
+    check(Posture::Allow, scoped("/b"), "allowed by Allow");
+    check(Posture::Allow, scoped("/a"), r#"denied by none of ["a"]"#);
+}
+
+#[test]
+fn bytes_take_the_narrowest_meaning_of_a_rule_about_http() {
+    let bytes = |policy: Policy, want| check_arrival(Posture::Allow, vec![policy], Some(&web()), None, want);
+    bytes(policy("a", Action::Allow, vec![to("/a")]), r#"denied by none of ["a"]"#);
+    bytes(policy("a", Action::Allow, vec![to("/a"), Rule::default()]), "allowed by a[1]");
+    bytes(policy("d", Action::Deny, vec![to("/zzz")]), "denied by d[0]");
+    let scope: Option<Arc<[HttpMatch]>> = Some(Arc::from([HttpMatch::default()]));
+    let allow = policy("a", Action::Allow, vec![Rule::default()]);
+    bytes(Policy { scope: scope.clone(), ..allow }, r#"denied by none of ["a"]"#);
+    bytes(Policy { scope, ..policy("d", Action::Deny, vec![Rule::default()]) }, "denied by d[0]");
+}
+
+#[test]
+fn all_headers_of_a_request_match_must_be_there() {
+    let header = |name: &str, value| KeyMatch { name: name.into(), value };
+    let rule =
+        |headers| Rule { from: vec![], requests: vec![RequestMatch { headers, ..Default::default() }] };
+    let mut call = HttpCall::new("GET", "cart", "/a");
+    call.headers.push(("x-a".into(), "1".into()));
+    let both = vec![header("x-a", ValueMatch::Present), header("x-b", ValueMatch::Present)];
+    let one = vec![header("x-a", ValueMatch::Prefix("1".into()))];
+    for (headers, want) in [(both, r#"denied by none of ["a"]"#), (one, "allowed by a[0]")] {
+        let policies = vec![policy("a", Action::Allow, vec![rule(headers)])];
+        check_arrival(Posture::Deny, policies, None, Some(&call), want);
+    }
+}
+
+#[test]
+fn what_is_audited_decides_nothing_and_is_told() {
+    let policies = vec![
+        audited("a", Action::Allow, vec![to("/b")]),
+        audited("b", Action::Allow, vec![to("/a")]),
+        audited("c", Action::Deny, vec![to("/a")]),
+        audited("d", Action::Deny, vec![to("/b")]),
+    ];
+    check(Posture::Allow, policies.clone(), "allowed by Allow");
+    let access = Access { posture: Posture::Allow, posture_source: None, policies };
+    let call = HttpCall::new("GET", "cart", "/a");
+    let arrival = Arrival { identity: None, trust_domain: "td", address: None, http: Some(&call) };
+    let hits: Vec<_> = audit(&access, &arrival).into_iter().map(|hit| (hit.policy.name, hit.would)).collect();
+    let want = [("a", Would::NotAllow), ("b", Would::Allow { rule: 0 }), ("c", Would::Deny { rule: 0 })];
+    assert_eq!(hits, want.map(|(name, would)| (name.into(), would)));
+}

@@ -1,0 +1,120 @@
+//! Whether an HTTP request is what a route or a policy means.
+
+use crate::request::HttpCall;
+use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
+
+/// Every part that is set holds (Gateway API `HTTPRouteMatch`).
+pub(crate) fn matches(matcher: &HttpMatch, call: &HttpCall) -> bool {
+    let HttpMatch { path, method, headers, query } = matcher;
+    path.as_ref().is_none_or(|want| path_matches(want, call.bare_path()))
+        && method.as_ref().is_none_or(|want| want.as_str() == call.method)
+        && headers.iter().all(|want| header_matches(want, call))
+        && query.iter().all(|want| call.query(&want.name).is_some_and(|got| value_matches(&want.value, got)))
+}
+
+/// Whether a path, without its query, is meant.
+pub(crate) fn path_matches(want: &PathMatch, path: &str) -> bool {
+    match want {
+        PathMatch::Exact(exact) => path == exact.as_str(),
+        PathMatch::Prefix(prefix) => {
+            path.strip_prefix(prefix.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        }
+        PathMatch::Regex(regex) => whole(regex, path),
+    }
+}
+
+/// Whether a header is there and as wanted.
+pub(crate) fn header_matches(want: &KeyMatch, call: &HttpCall) -> bool {
+    call.header(&want.name).is_some_and(|got| value_matches(&want.value, &got))
+}
+
+fn value_matches(want: &ValueMatch, got: &str) -> bool {
+    match want {
+        ValueMatch::Exact(exact) => got == exact.as_str(),
+        ValueMatch::Prefix(prefix) => got.starts_with(prefix.as_str()),
+        ValueMatch::Regex(regex) => whole(regex, got),
+        ValueMatch::Present => true,
+    }
+}
+
+/// Whether a user's expression matches the whole text. One that does not compile matches nothing; lowering
+/// refuses those that RE2 would not take.
+fn whole(regex: &str, text: &str) -> bool {
+    regex::Regex::new(&format!(r"\A(?:{regex})\z")).is_ok_and(|regex| regex.is_match(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(path: &str) -> HttpCall {
+        let mut call = HttpCall::new("GET", "cart:8080", path);
+        call.headers = vec![("x-a".into(), "1".into()), ("x-a".into(), "2".into())];
+        call
+    }
+
+    #[track_caller]
+    fn path(want: PathMatch, path: &str, holds: bool) {
+        let matcher = HttpMatch { path: Some(want), ..HttpMatch::default() };
+        assert_eq!(matches(&matcher, &call(path)), holds, "{matcher:?} on {path:?}");
+    }
+
+    #[test]
+    fn a_prefix_is_whole_elements() {
+        for (text, holds) in
+            [("/v2", true), ("/v2/", true), ("/v2/x?y", true), ("/v2x", false), ("/V2", false)]
+        {
+            path(PathMatch::Prefix("/v2".into()), text, holds);
+        }
+        path(PathMatch::Prefix("".into()), "/anything", true);
+    }
+
+    #[test]
+    fn an_exact_path_minds_case_and_slash_and_not_the_query() {
+        for (text, holds) in [("/a", true), ("/a?b=c", true), ("/a/", false), ("/A", false)] {
+            path(PathMatch::Exact("/a".into()), text, holds);
+        }
+    }
+
+    #[test]
+    fn a_regular_expression_is_about_the_whole_path() {
+        for (text, holds) in [("/a1", true), ("/a12", true), ("/a12/x", false), ("x/a1", false)] {
+            path(PathMatch::Regex("/a[0-9]+|/z".into()), text, holds);
+        }
+        path(PathMatch::Regex("(".into()), "(", false);
+    }
+
+    #[track_caller]
+    fn header(name: &str, value: ValueMatch, holds: bool) {
+        let matcher = HttpMatch {
+            headers: vec![KeyMatch { name: name.into(), value: value.clone() }],
+            ..HttpMatch::default()
+        };
+        assert_eq!(matches(&matcher, &call("/")), holds, "{name} {value:?}");
+    }
+
+    #[test]
+    fn headers_of_one_name_are_one_list() {
+        header("x-a", ValueMatch::Exact("1,2".into()), true);
+        header("x-a", ValueMatch::Exact("1".into()), false);
+        header("x-a", ValueMatch::Prefix("1".into()), true);
+        header("x-a", ValueMatch::Regex("[0-9,]+".into()), true);
+        header("x-b", ValueMatch::Present, false);
+        header("host", ValueMatch::Exact("cart:8080".into()), true);
+    }
+
+    #[track_caller]
+    fn query(path: &str, value: ValueMatch, holds: bool) {
+        let matcher = HttpMatch { query: vec![KeyMatch { name: "q".into(), value }], ..HttpMatch::default() };
+        assert_eq!(matches(&matcher, &call(path)), holds, "{path}");
+    }
+
+    #[test]
+    fn the_first_query_parameter_of_a_name_counts() {
+        query("/?q=1&q=2", ValueMatch::Exact("1".into()), true);
+        query("/?q=1&q=2", ValueMatch::Exact("2".into()), false);
+        query("/?Q=1", ValueMatch::Present, false);
+        query("/?q", ValueMatch::Exact("".into()), true);
+        query("/", ValueMatch::Present, false);
+    }
+}

@@ -1,0 +1,161 @@
+//! Which rule and which backends a request at a Service port gets.
+
+use crate::matching::matches;
+use crate::request::{Call, HttpCall};
+use crate::verdict::{
+    Carried, Forward, Outcome, RouteChoice, Share, ShareTarget, Step, Topic, protocol_word,
+};
+use crate::{View, endpoint, server};
+use heddle_model::ServicePortKey;
+use heddle_model::fact::{Locality, Protocol};
+use heddle_model::http::{HeaderChange, HttpMatch};
+use heddle_model::route::{Backend, RouteRule, RouteTable, WeightedBackend};
+use heddle_model::snapshot::RouteKey;
+
+/// What a proxied client's request to a Service port comes to.
+pub(crate) fn route(view: &View, port: &ServicePortKey, call: &Call, steps: &mut Vec<Step>) -> Outcome {
+    let carried = match carried(view, port, call, steps) {
+        Ok(carried) => carried,
+        Err(why) => return Outcome::Refused { why },
+    };
+    let table = table(view, port);
+    let (Carried::Http, Call::Http(http), Some((key, table))) = (carried, call, table) else {
+        steps.push(Step::new(Topic::Route, None, "", "no route: to the Service's own endpoints"));
+        return Outcome::Forwarded(own_endpoints(view, port, carried, call));
+    };
+    match table.entries.iter().find(|entry| matches(&entry.matcher, http)) {
+        Some(entry) => by_rule(view, &entry.rule, call, steps),
+        None => unmatched(key, table, http, steps),
+    }
+}
+
+/// As what the client's proxy carries the call; a port that speaks HTTP refuses everything else.
+pub(crate) fn carried(
+    view: &View,
+    port: &ServicePortKey,
+    call: &Call,
+    steps: &mut Vec<Step>,
+) -> Result<Carried, String> {
+    let service = view.snapshot.services.get(&port.service);
+    let found = service.and_then(|service| service.ports.iter().find(|p| p.number == port.port));
+    let protocol = found.map_or(Protocol::Detect, |found| found.protocol);
+    let text = format!("{port} speaks {}", protocol_word(protocol));
+    steps.push(Step::new(Topic::Protocol, Some(port.service.source()), "spec.ports", text));
+    match (protocol, call) {
+        (Protocol::Tcp | Protocol::Opaque, _) | (Protocol::Detect, Call::Tcp | Call::Tls) => {
+            Ok(Carried::Bytes)
+        }
+        (_, Call::Http(_)) => Ok(Carried::Http),
+        (Protocol::Http | Protocol::Http2 | Protocol::Grpc, Call::Tcp | Call::Tls) => {
+            Err(format!("{port} speaks {} and these bytes are not", protocol_word(protocol)))
+        }
+    }
+}
+
+/// The table for this client: of its own namespace if there is one, else of all. Never both.
+fn table<'a>(view: &'a View, port: &ServicePortKey) -> Option<(RouteKey, &'a RouteTable<HttpMatch>)> {
+    let consumer = view.caller.workload.as_ref().map(|key| key.namespace.clone());
+    let own = consumer.map(|consumer| RouteKey { port: port.clone(), consumer: Some(consumer) });
+    let all = RouteKey { port: port.clone(), consumer: None };
+    own.into_iter().chain([all]).find_map(|key| {
+        let table = view.snapshot.routes.get(&key)?;
+        Some((key, &**table))
+    })
+}
+
+fn unmatched(
+    key: RouteKey,
+    table: &RouteTable<HttpMatch>,
+    http: &HttpCall,
+    steps: &mut Vec<Step>,
+) -> Outcome {
+    let source = table.entries.first().map(|entry| entry.rule.source.clone());
+    let path = http.bare_path();
+    let why = match &key.consumer {
+        Some(consumer) => format!("no rule of namespace {consumer}'s routes for {} matches {path}", key.port),
+        None => format!("no rule of the routes for {} matches {path}", key.port),
+    };
+    steps.push(Step::new(Topic::Route, source, "spec.rules", why.clone()));
+    Outcome::Answered { status: 404, why, route: None }
+}
+
+fn by_rule(view: &View, rule: &RouteRule, call: &Call, steps: &mut Vec<Step>) -> Outcome {
+    let field = format!("spec.rules[{}]", rule.index);
+    let step = |topic, field: String, text: String| Step::new(topic, Some(rule.source.clone()), field, text);
+    steps.push(step(Topic::Route, field.clone(), "this rule is the best match".into()));
+    let choice = choice(rule);
+    if rule.backends.is_empty() {
+        let why = "the rule has no backend that gets traffic".to_string();
+        steps.push(step(Topic::Backend, format!("{field}.backendRefs"), format!("{why}: 500")));
+        return Outcome::Answered { status: 500, why, route: Some(choice) };
+    }
+    let of = rule.backends.iter().map(|backend| u64::from(backend.weight)).sum();
+    let mut shares = Vec::new();
+    for backend in &rule.backends {
+        let to = share_target(view, rule, backend, call);
+        let text = match &backend.backend {
+            Backend::Service(port) => format!("{port} gets {} of {of}", backend.weight),
+            Backend::Broken { reason } => format!("{} of {of} is answered 500: {reason}", backend.weight),
+        };
+        steps.push(step(Topic::Backend, format!("{field}.backendRefs"), text));
+        shares.push(Share { weight: backend.weight.into(), of, to });
+    }
+    Outcome::Forwarded(Forward { carried: Carried::Http, route: Some(choice), shares })
+}
+
+fn choice(rule: &RouteRule) -> RouteChoice {
+    let RouteRule {
+        source,
+        index,
+        request_headers,
+        response_headers,
+        backends: _,
+        request_timeout,
+        backend_timeout,
+        retry,
+    } = rule;
+    RouteChoice {
+        source: source.clone(),
+        rule: *index,
+        request_headers: request_headers.clone(),
+        response_headers: response_headers.clone(),
+        request_timeout: *request_timeout,
+        backend_timeout: *backend_timeout,
+        retry: retry.clone(),
+    }
+}
+
+fn share_target(view: &View, rule: &RouteRule, backend: &WeightedBackend, call: &Call) -> ShareTarget {
+    let WeightedBackend { weight: _, backend: to, request_headers, response_headers } = backend;
+    match to {
+        Backend::Broken { reason } => ShareTarget::Broken { reason },
+        Backend::Service(port) => {
+            let call = server::changed(call, &[&rule.request_headers, request_headers]);
+            let (request, response) = (request_headers.clone(), response_headers.clone());
+            endpoints_of(view, port, Carried::Http, &call, request, response)
+        }
+    }
+}
+
+/// Everything to the endpoints of the dialled port.
+pub(crate) fn own_endpoints(view: &View, port: &ServicePortKey, carried: Carried, call: &Call) -> Forward {
+    let to = endpoints_of(view, port, carried, call, HeaderChange::default(), HeaderChange::default());
+    Forward { carried, route: None, shares: vec![Share { weight: 1, of: 1, to }] }
+}
+
+fn endpoints_of(
+    view: &View,
+    port: &ServicePortKey,
+    carried: Carried,
+    call: &Call,
+    request_headers: HeaderChange,
+    response_headers: HeaderChange,
+) -> ShareTarget {
+    let service = view.snapshot.services.get(&port.service);
+    let locality = service.map_or(Locality::Any, |service| service.locality);
+    let endpoints = view.snapshot.endpoints.get(port);
+    let eligible = endpoints.map(|all| endpoint::eligible(all, locality, &view.place)).unwrap_or_default();
+    let candidates =
+        eligible.into_iter().map(|endpoint| server::reach(view, endpoint.into(), carried, call)).collect();
+    ShareTarget::Endpoints { service: Some(port.clone()), request_headers, response_headers, candidates }
+}

@@ -1,0 +1,261 @@
+//! What the server's side of one endpoint does.
+
+use crate::View;
+use crate::access::{self, Arrival};
+use crate::request::{Call, HttpCall};
+use crate::verdict::{self, Admission, Candidate, Carried, Dial, Ground, Step, Topic, Would};
+use heddle_model::access::Access;
+use heddle_model::fact::{Mtls, Protocol};
+use heddle_model::http::HeaderChange;
+use heddle_model::snapshot::{Endpoint, Health, Transport, Workload};
+use heddle_model::{SourceRef, WorkloadKey};
+use std::net::IpAddr;
+
+/// Where a request goes, and as what it arrives.
+pub(crate) struct Target<'a> {
+    pub(crate) address: IpAddr,
+    pub(crate) port: u16,
+    pub(crate) workload: Option<&'a WorkloadKey>,
+    pub(crate) transport: Transport,
+    pub(crate) draining: bool,
+}
+
+/// The rules that hold at one port of a workload.
+struct Port<'a> {
+    protocol: Protocol,
+    mtls: Mtls,
+    mtls_source: Option<&'a SourceRef>,
+    access: &'a Access,
+}
+
+impl<'a> From<&'a Endpoint> for Target<'a> {
+    fn from(endpoint: &'a Endpoint) -> Self {
+        Self {
+            address: endpoint.address,
+            port: endpoint.port,
+            workload: endpoint.workload.as_ref(),
+            transport: endpoint.transport.clone(),
+            draining: endpoint.health == Health::Draining,
+        }
+    }
+}
+
+/// How a workload's own address is dialled: by the same rule as an endpoint of a Service.
+pub(crate) fn transport_to(workload: &Workload, port: u16) -> Transport {
+    let mesh = || workload.identity.clone().map(Transport::Mesh);
+    let proxied = has_proxy(workload, port).is_ok();
+    match (port_of(workload, port).mtls, proxied) {
+        (Mtls::Strict, _) => mesh().unwrap_or(Transport::Refused),
+        (Mtls::Permissive, true) => mesh().unwrap_or(Transport::Plain),
+        (Mtls::Permissive, false) | (Mtls::Disabled, _) => Transport::Plain,
+    }
+}
+
+/// Follows a request to one endpoint.
+pub(crate) fn reach(view: &View, target: Target, carried: Carried, call: &Call) -> Candidate {
+    let workload = target.workload.and_then(|key| view.snapshot.workloads.get(key));
+    let mut steps = Vec::new();
+    let transport = dial(view, &target.transport, &mut steps);
+    let (admission, audit) = match (&transport, workload) {
+        (Dial::Refused, _) => {
+            (refused("the port is Strict and its workload has no identity to expect"), vec![])
+        }
+        (Dial::Mesh(_) | Dial::Plain, None) => (unenforced("nobody of the mesh is known there"), vec![]),
+        (Dial::Mesh(_) | Dial::Plain, Some(workload)) => {
+            admit(view, workload, &target, &transport, carried, call, &mut steps)
+        }
+    };
+    Candidate {
+        address: target.address,
+        port: target.port,
+        workload: target.workload.cloned(),
+        draining: target.draining,
+        transport,
+        admission,
+        audit,
+        steps,
+    }
+}
+
+fn dial(view: &View, transport: &Transport, steps: &mut Vec<Step>) -> Dial {
+    let (dial, text) = match (view.caller.proxied, transport) {
+        (false, _) => (Dial::Plain, "the client has no proxy: plain text".to_string()),
+        (true, Transport::Plain) => {
+            (Dial::Plain, "plain text: the server does not speak mesh TLS".to_string())
+        }
+        (true, Transport::Refused) => (Dial::Refused, "Strict, and no identity to expect".to_string()),
+        (true, Transport::Mesh(identity)) => {
+            let id = identity.spiffe(&view.snapshot.mesh.trust_domain);
+            (Dial::Mesh(identity.clone()), format!("mesh TLS, server must be {id}"))
+        }
+    };
+    steps.push(Step::new(Topic::Transport, None, "", text));
+    dial
+}
+
+/// Why no proxy of ours sees connections to a port.
+fn has_proxy(workload: &Workload, port: u16) -> Result<(), &'static str> {
+    if workload.plane.is_none() {
+        return Err("the workload has no proxy");
+    }
+    if workload.identity.is_none() {
+        return Err("the workload has no identity, so its proxy has no configuration");
+    }
+    if workload.host_network {
+        return Err("the workload shares its Node's network: no proxy captures its traffic");
+    }
+    if workload.skip_inbound_ports.contains(&port) {
+        return Err("the workload's proxy skips the port (heddle.dev/skip-inbound-ports)");
+    }
+    Ok(())
+}
+
+fn port_of(workload: &Workload, port: u16) -> Port<'_> {
+    match workload.inbound.iter().find(|inbound| inbound.port == port) {
+        Some(inbound) => Port {
+            protocol: inbound.protocol,
+            mtls: inbound.mtls,
+            mtls_source: inbound.mtls_source.as_ref(),
+            access: &inbound.access,
+        },
+        None => Port {
+            protocol: Protocol::Detect,
+            mtls: workload.undeclared.mtls,
+            mtls_source: workload.undeclared.mtls_source.as_ref(),
+            access: &workload.undeclared.access,
+        },
+    }
+}
+
+fn admit(
+    view: &View,
+    workload: &Workload,
+    target: &Target,
+    dial: &Dial,
+    carried: Carried,
+    call: &Call,
+    steps: &mut Vec<Step>,
+) -> (Admission, Vec<verdict::AuditHit>) {
+    let meshed = matches!(dial, Dial::Mesh(_));
+    if let Err(why) = has_proxy(workload, target.port) {
+        steps.push(Step::new(Topic::Access, Some(workload.key.source()), "", format!("not enforced: {why}")));
+        let tls_to_nobody = || refused(&format!("nobody answers mesh TLS there: {why}"));
+        return (if meshed { tls_to_nobody() } else { unenforced(why) }, vec![]);
+    }
+    let port = port_of(workload, target.port);
+    steps.push(mode_step(&port, meshed));
+    if port.mtls == Mtls::Strict && !meshed {
+        return (refused("the port is Strict and the connection is not mesh TLS"), vec![]);
+    }
+    let http = match seen(port.protocol, meshed, carried, call) {
+        Ok(http) => http,
+        Err(why) => return (refused(why), vec![]),
+    };
+    let arrival = Arrival {
+        identity: view.caller.identity.as_ref().filter(|_| meshed),
+        trust_domain: &view.snapshot.mesh.trust_domain,
+        address: view.from(target.address),
+        http,
+    };
+    let admission = access::admit(port.access, &arrival);
+    let audit = access::audit(port.access, &arrival);
+    steps.extend(access_steps(&admission, &audit));
+    (admission, audit)
+}
+
+/// The request as the server's proxy sees it: `None` where it sees bytes.
+///
+/// Within mesh TLS a port that detects goes by what the client's proxy said (ALPN, which names HTTP only
+/// where the client's proxy opened the connection for HTTP).
+fn seen<'a>(
+    protocol: Protocol,
+    meshed: bool,
+    carried: Carried,
+    call: &'a Call,
+) -> Result<Option<&'a HttpCall>, &'static str> {
+    const NOT_HTTP: &str = "the port speaks HTTP and these bytes are not";
+    match (protocol, call) {
+        (Protocol::Tcp | Protocol::Opaque, _) => Ok(None),
+        (Protocol::Http | Protocol::Http2 | Protocol::Grpc | Protocol::Detect, Call::Http(http)) => {
+            let bytes = protocol == Protocol::Detect && meshed && carried == Carried::Bytes;
+            Ok((!bytes).then_some(http))
+        }
+        (Protocol::Detect, Call::Tcp | Call::Tls) => Ok(None),
+        (Protocol::Http | Protocol::Http2 | Protocol::Grpc, Call::Tls) if !meshed => Ok(None),
+        (Protocol::Http | Protocol::Http2 | Protocol::Grpc, Call::Tcp | Call::Tls) => Err(NOT_HTTP),
+    }
+}
+
+/// The call after a rule's and a backend's changes to its headers: what the server's policies look at.
+pub(crate) fn changed(call: &Call, changes: &[&HeaderChange]) -> Call {
+    let Call::Http(http) = call else { return call.clone() };
+    let mut http = http.clone();
+    for HeaderChange { set, add, remove } in changes {
+        let lower = |name: &heddle_model::Name| name.to_ascii_lowercase();
+        let gone: Vec<String> = remove.iter().chain(set.iter().map(|(name, _)| name)).map(lower).collect();
+        http.headers.retain(|(name, _)| !gone.contains(name));
+        let new = set.iter().chain(add).map(|(name, value)| (lower(name), value.to_string()));
+        http.headers.extend(new);
+    }
+    Call::Http(http)
+}
+
+fn mode_step(port: &Port, meshed: bool) -> Step {
+    let mode = verdict::mtls_word(port.mtls);
+    let field = if port.mtls_source.is_some() { "spec.mtls" } else { "" };
+    let caller = if meshed { "the caller is authenticated" } else { "the caller is unauthenticated" };
+    let text = format!("server's mTLS is {mode}: {caller}");
+    Step::new(Topic::Transport, port.mtls_source.cloned(), field, text)
+}
+
+fn access_steps(admission: &Admission, audit: &[verdict::AuditHit]) -> Vec<Step> {
+    let mut steps = Vec::new();
+    match admission {
+        Admission::Allowed(ground) => steps.push(ground_step("allowed", ground)),
+        Admission::Denied(ground) => steps.push(ground_step("denied", ground)),
+        Admission::Unenforced { .. } | Admission::Refused { .. } => {}
+    }
+    for hit in audit {
+        let (field, text) = match hit.would {
+            Would::Deny { rule } => (format!("spec.rules[{rule}]"), "would deny (Audit)"),
+            Would::Allow { rule } => (format!("spec.rules[{rule}]"), "would allow (Audit)"),
+            Would::NotAllow => ("spec.rules".to_string(), "would not allow: no rule matches (Audit)"),
+        };
+        steps.push(Step::new(Topic::Audit, Some(hit.policy.clone()), field, text));
+    }
+    steps
+}
+
+fn ground_step(word: &str, ground: &Ground) -> Step {
+    match ground {
+        Ground::Rule { policy, rule, action: _ } => {
+            let text = format!("{word} by this rule");
+            Step::new(Topic::Access, Some(policy.clone()), format!("spec.rules[{rule}]"), text)
+        }
+        Ground::NoRuleMatches { policies } => {
+            let text = match policies.len() {
+                1 => format!("{word}: this Allow covers the request and no rule of it matches"),
+                n => format!("{word}: {n} Allow policies cover the request and no rule of them matches"),
+            };
+            Step::new(Topic::Access, policies.first().cloned(), "spec.rules", text)
+        }
+        Ground::Posture { posture, source } => {
+            let text =
+                format!("{word}: no Allow covers the request; posture {}", verdict::posture_word(*posture));
+            let field = match source.as_ref().map(|source| source.kind) {
+                Some(heddle_model::Kind::Namespace) => "metadata.annotations[heddle.dev/default-posture]",
+                Some(_) => "spec.defaultPosture",
+                None => "",
+            };
+            Step::new(Topic::Access, source.clone(), field, text)
+        }
+    }
+}
+
+fn refused(why: &str) -> Admission {
+    Admission::Refused { why: why.into() }
+}
+
+fn unenforced(why: &str) -> Admission {
+    Admission::Unenforced { why: why.into() }
+}
