@@ -38,7 +38,7 @@ fn ready(items: Vec<&Endpoint>) -> Vec<&Endpoint> {
     prefer(items, |endpoint| endpoint.health == Health::Ready)
 }
 
-fn prefer<'a>(items: Vec<&'a Endpoint>, wanted: impl Fn(&Endpoint) -> bool) -> Vec<&'a Endpoint> {
+fn prefer(items: Vec<&Endpoint>, wanted: impl Fn(&Endpoint) -> bool) -> Vec<&Endpoint> {
     let near: Vec<&Endpoint> = items.iter().copied().filter(|endpoint| wanted(endpoint)).collect();
     if near.is_empty() { items } else { near }
 }

@@ -167,12 +167,12 @@ fn admit(
 ///
 /// Within mesh TLS a port that detects goes by what the client's proxy said (ALPN, which names HTTP only
 /// where the client's proxy opened the connection for HTTP).
-fn seen<'a>(
+fn seen(
     protocol: Protocol,
     meshed: bool,
     carried: Carried,
-    call: &'a Call,
-) -> Result<Option<&'a HttpCall>, &'static str> {
+    call: &Call,
+) -> Result<Option<&HttpCall>, &'static str> {
     const NOT_HTTP: &str = "the port speaks HTTP and these bytes are not";
     match (protocol, call) {
         (Protocol::Tcp | Protocol::Opaque, _) => Ok(None),
