@@ -1,0 +1,150 @@
+//! Make before break: what waits for what, across types.
+
+use crate::subscription::{Reason, Step, Subscription, Told};
+use crate::{Resource, Type, View};
+use heddle_model::Name;
+use std::collections::BTreeSet;
+
+/// The subscriptions of a client, as one response is planned.
+pub(crate) struct Gate<'a, R> {
+    pub(crate) clusters: &'a Subscription<R>,
+    pub(crate) listeners: &'a Subscription<R>,
+    pub(crate) routes: &'a Subscription<R>,
+    /// Endpoints of clusters whose change is not sent yet.
+    pub(crate) early: BTreeSet<Name>,
+    pub(crate) now: u64,
+    pub(crate) patience: u64,
+}
+
+/// Whether a step may be taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Go,
+    /// Not before something else, or before patience ends.
+    Wait,
+    /// Not before something else, however long that takes.
+    Stay,
+}
+
+impl<R: Resource> Gate<'_, R> {
+    /// Whether `step` may be taken under `name`.
+    pub(crate) fn ask<V: View<Resource = R>>(
+        &self,
+        ty: Type,
+        name: &Name,
+        step: &Step<R>,
+        view: &V,
+    ) -> Verdict {
+        match (ty, step) {
+            (_, Step::Nothing) | (Type::Cluster, Step::Send(_)) => Verdict::Go,
+            (Type::Cluster, Step::Remove) => self.remove_cluster(name),
+            (Type::Endpoint, _) => wait_if(self.early.contains(name) && !self.is_warming(name)),
+            (Type::Listener | Type::Route, Step::Send(resource)) => wait_if(!self.is_usable(resource, view)),
+            (Type::Listener | Type::Route, Step::Remove) => Verdict::Go,
+        }
+    }
+
+    /// A cluster stays while the client may hold a listener or route that refers to it and is to be replaced.
+    fn remove_cluster(&self, name: &Name) -> Verdict {
+        if !self.clusters.told(name).is_some() {
+            return Verdict::Go;
+        }
+        let kept = |user: &Subscription<R>| user.refused.keys().any(|of| self.refers(user.told(of), name));
+        if kept(self.listeners) || kept(self.routes) {
+            return Verdict::Stay;
+        }
+        wait_if(self.is_unheard() || self.is_used(self.listeners, name) || self.is_used(self.routes, name))
+    }
+
+    /// A client that has just connected may hold listeners and routes that it did not name yet.
+    fn is_unheard(&self) -> bool {
+        let heard = self.listeners.requested && self.routes.requested;
+        let young = self.clusters.opened.is_none_or(|at| self.now < at.saturating_add(self.patience));
+        self.clusters.wildcard && young && !heard
+    }
+
+    fn is_used(&self, user: &Subscription<R>, name: &Name) -> bool {
+        let flights = user.flights.iter().filter(|flight| self.now < flight.due(self.patience));
+        flights.flat_map(|flight| &flight.items).any(|item| self.refers(&item.old, name))
+            || user.isolated.values().any(|old| self.refers(old, name))
+            || user.dirty.keys().any(|of| self.refers(user.told(of), name))
+    }
+
+    /// Whether a listener or route refers to a cluster, or may; a listener also by the routes it uses.
+    fn refers(&self, told: &Told<R>, cluster: &Name) -> bool {
+        let Told::Has(resource) = told else { return told.is_some() };
+        let mut found = false;
+        resource.needs(&mut |ty, name| {
+            found |= match ty {
+                Type::Cluster => name == cluster,
+                Type::Route => may_need(self.routes.told(name), cluster),
+                Type::Endpoint | Type::Listener => false,
+            }
+        });
+        found
+    }
+
+    /// The client has the cluster but not yet the endpoints that it waits for.
+    fn is_warming(&self, name: &Name) -> bool {
+        self.clusters.flights.iter().any(|flight| flight.warming.contains(name))
+    }
+
+    /// Whether the client has taken in every cluster that `resource` refers to, or never will.
+    fn is_usable<V: View<Resource = R>>(&self, resource: &R, view: &V) -> bool {
+        // A client that asks for clusters by name learns the names from what waits here.
+        if !self.clusters.wildcard {
+            return true;
+        }
+        let mut usable = true;
+        resource.needs(&mut |ty, name| {
+            usable &= ty != Type::Cluster || self.is_settled(name) || view.get(ty, name).is_none();
+        });
+        usable
+    }
+
+    fn is_settled(&self, name: &Name) -> bool {
+        if self.clusters.refused.contains_key(name) {
+            return true;
+        }
+        let young = self.clusters.flights.iter().filter(|flight| self.now < flight.due(self.patience));
+        let mut young = young.flat_map(|flight| &flight.items);
+        self.clusters.told(name).is_some() && !young.any(|item| item.name == *name && !item.old.is_some())
+    }
+}
+
+/// Whether a route refers to a cluster, or may.
+fn may_need<R: Resource>(told: &Told<R>, cluster: &Name) -> bool {
+    let Told::Has(resource) = told else { return told.is_some() };
+    let mut found = false;
+    resource.needs(&mut |ty, name| found |= ty == Type::Cluster && name == cluster);
+    found
+}
+
+fn wait_if(wait: bool) -> Verdict {
+    if wait { Verdict::Wait } else { Verdict::Go }
+}
+
+/// The endpoints of clusters whose change `clusters` has not sent.
+pub(crate) fn early<V: View>(clusters: &Subscription<V::Resource>, view: &V) -> BTreeSet<Name> {
+    let mut early = BTreeSet::new();
+    for (name, reason) in &clusters.dirty {
+        if let Step::Send(resource) = clusters.step(name, *reason, view) {
+            early.extend(endpoints(&resource));
+        }
+    }
+    early
+}
+
+/// The endpoints that a cluster refers to.
+pub(crate) fn endpoints<R: Resource>(cluster: &R) -> Vec<Name> {
+    let mut names = Vec::new();
+    cluster.needs(&mut |ty, name| {
+        if ty == Type::Endpoint {
+            names.push(name.clone());
+        }
+    });
+    names
+}
+
+/// Why a changed cluster's endpoints go again.
+pub(crate) const AGAIN: Reason = Reason::Force;

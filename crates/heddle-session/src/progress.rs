@@ -1,0 +1,37 @@
+//! Where a client stands, for `/debug/clients` and `heddle proxies`.
+
+use crate::{Type, Version};
+use heddle_model::Name;
+use std::sync::Arc;
+
+/// Where a client stands with one type that it asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Which type.
+    pub ty: Type,
+    /// It asked for everything of the type.
+    pub wildcard: bool,
+    /// Resources that it was sent and did not refuse.
+    pub held: usize,
+    /// The newest state of which something was sent; `None` if nothing ever was.
+    pub sent: Option<u64>,
+    /// The newest state that it holds completely (but for what it refused).
+    pub settled: Option<u64>,
+    /// Responses that it has not answered.
+    pub unanswered: usize,
+    /// Resources that wait to be sent.
+    pub pending: usize,
+    /// What it refused, by name.
+    pub refused: Vec<Refused>,
+}
+
+/// A resource that a client refused and that has not changed since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Which.
+    pub name: Name,
+    /// The content that was refused.
+    pub version: Version,
+    /// What the client said.
+    pub text: Arc<str>,
+}

@@ -1,0 +1,276 @@
+//! One client's stream.
+
+use crate::gate::{self, Gate, Verdict};
+use crate::subscription::{Plan, Reason, Step, Subscription};
+use crate::{Limits, Notice, Progress, Refusal, Refused, Request, Resource, Response, Type, Variant, View};
+use bytes::Bytes;
+use heddle_model::Name;
+
+/// One client's stream: see the crate's documentation.
+pub struct Session<R> {
+    variant: Variant,
+    limits: Limits,
+    subscriptions: [Subscription<R>; 4],
+    /// The state of the last poll.
+    sequence: Option<u64>,
+    nonce: u64,
+    /// When the last poll was.
+    now: u64,
+}
+
+impl<R: Resource> Session<R> {
+    /// A stream of which nothing was read yet.
+    pub fn new(variant: Variant, limits: Limits) -> Self {
+        let subscriptions = Type::ALL.map(|ty| Subscription::new(ty, variant));
+        Self { variant, limits, subscriptions, sequence: None, nonce: 0, now: 0 }
+    }
+
+    /// Takes in what the client said. An error ends the stream. Poll afterwards.
+    pub fn receive(&mut self, request: Request) -> Result<Vec<Notice>, Refusal> {
+        self.limits.admit(&request)?;
+        let first = !self.of(request.ty).requested;
+        // Nonces count from 1: what is not a number is not ours and answers nothing.
+        let nonce = Some(request.nonce.parse().unwrap_or(0)).filter(|_| !request.nonce.is_empty());
+        let notices = match nonce {
+            Some(nonce) => {
+                let text_bytes = self.limits.text_bytes;
+                self.of_mut(request.ty).answer(nonce, request.error.as_deref(), text_bytes)
+            }
+            None => Vec::new(),
+        };
+        match self.variant {
+            Variant::Delta => self.receive_delta(request, first),
+            Variant::Sotw => self.receive_sotw(request, first, nonce),
+        }
+        let came = self.subscriptions.iter().map(Subscription::len).sum();
+        if came > self.limits.names {
+            return Err(Refusal::Client { came, limit: self.limits.names });
+        }
+        Ok(notices)
+    }
+
+    fn receive_delta(&mut self, mut request: Request, first: bool) {
+        // An Envoy asks for clusters first, unless one of them still warms: then it may hold endpoints that
+        // its new cluster has not seen, and they must be sent whatever it says it holds.
+        let warming = request.ty == Type::Endpoint && !self.of(Type::Cluster).requested;
+        if !first || warming {
+            request.versions.clear();
+        }
+        let subscription = self.of_mut(request.ty);
+        if first {
+            subscription.open(&request.subscribe.iter().cloned().collect(), &request.versions);
+        }
+        for name in request.subscribe {
+            let known = request.versions.contains_key(&name);
+            subscription.subscribe(name, if known { Reason::Compare } else { Reason::Force });
+        }
+        for name in &request.unsubscribe {
+            subscription.unsubscribe(name);
+        }
+    }
+
+    fn receive_sotw(&mut self, request: Request, first: bool, nonce: Option<u64>) {
+        let subscription = self.of_mut(request.ty);
+        if first {
+            subscription.open(&request.subscribe.iter().cloned().collect(), &request.versions);
+        }
+        // A list that crossed a response on the wire comes again with the answer to it.
+        if first || nonce.is_none_or(|nonce| subscription.is_current(nonce)) {
+            subscription.replace(request.subscribe, first);
+        }
+    }
+
+    /// What to send now, in order. `now` is in milliseconds on any clock that never goes back.
+    pub fn poll<V: View<Resource = R>>(&mut self, now: u64, view: &V) -> Vec<Response> {
+        self.now = now;
+        self.catch_up(view);
+        for subscription in self.subscriptions.iter_mut().filter(|subscription| subscription.requested) {
+            subscription.opened.get_or_insert(now);
+        }
+        let responses = Type::ALL.into_iter().filter_map(|ty| self.poll_type(ty, now, view)).collect();
+        for subscription in &mut self.subscriptions {
+            subscription.settle(view.sequence());
+        }
+        responses
+    }
+
+    fn catch_up<V: View<Resource = R>>(&mut self, view: &V) {
+        let last = self.sequence.replace(view.sequence());
+        if last != Some(view.sequence()) {
+            match last.and_then(|last| view.changed_since(last)) {
+                Some(changed) => {
+                    changed.into_iter().for_each(|(ty, name)| self.of_mut(ty).mark(name, Reason::Compare));
+                }
+                None => self.subscriptions.iter_mut().for_each(Subscription::mark_all),
+            }
+        }
+        for subscription in &mut self.subscriptions {
+            subscription.refresh(view);
+        }
+    }
+
+    fn poll_type<V: View<Resource = R>>(&mut self, ty: Type, now: u64, view: &V) -> Option<Response> {
+        let subscription = self.of(ty);
+        if !subscription.requested || subscription.is_blocked(now, self.limits.patience) {
+            return None;
+        }
+        let plan = self.plan(ty, now, view);
+        let due = self.of(ty).is_due(&plan);
+        let subscription = self.of_mut(ty);
+        subscription.hold(&plan.gated, now);
+        if !due && plan.steps.is_empty() {
+            return None;
+        }
+        self.nonce += u64::from(due);
+        let nonce = self.nonce;
+        let mut flight = self.of_mut(ty).commit(plan, nonce, view.sequence(), now);
+        if !due {
+            return None;
+        }
+        match ty {
+            Type::Cluster => self.follow(&mut flight),
+            Type::Endpoint => self.warm(&flight),
+            Type::Listener | Type::Route => {}
+        }
+        let response = self.response(ty, &flight, view.sequence());
+        self.of_mut(ty).launch(flight);
+        Some(response)
+    }
+
+    fn plan<V: View<Resource = R>>(&self, ty: Type, now: u64, view: &V) -> Plan<R> {
+        let [clusters, _, listeners, routes] = &self.subscriptions;
+        let early = if ty == Type::Endpoint { gate::early(clusters, view) } else { Default::default() };
+        let patience = self.limits.patience;
+        let gate = Gate { clusters, listeners, routes, early, now, patience };
+        let subscription = self.of(ty);
+        let mut plan = Plan { steps: Vec::new(), gated: Vec::new() };
+        let mut removals = Vec::new();
+        let mut held_back = false;
+        for (name, reason) in subscription.candidates() {
+            let step = subscription.step(&name, reason, view);
+            let go = match gate.ask(ty, &name, &step, view) {
+                Verdict::Go => true,
+                Verdict::Wait => subscription.is_overdue(&name, now, patience),
+                Verdict::Stay => continue,
+            };
+            match step {
+                _ if !go => {
+                    held_back |= !matches!(step, Step::Remove);
+                    plan.gated.push(name);
+                }
+                Step::Remove => removals.push(name),
+                Step::Nothing | Step::Send(_) => plan.steps.push((name, step)),
+            }
+        }
+        // A listener that goes may make room for one that still waits: they go together.
+        for name in removals {
+            let wait = ty == Type::Listener && held_back && !subscription.is_overdue(&name, now, patience);
+            if wait {
+                plan.gated.push(name);
+            } else {
+                plan.steps.push((name, Step::Remove));
+            }
+        }
+        plan
+    }
+
+    /// Marks the endpoints of the clusters in `flight`: Envoy waits for them and does not ask.
+    fn follow(&mut self, flight: &mut crate::subscription::Flight<R>) {
+        let names = flight.items.iter().filter_map(|item| item.sent()).flat_map(gate::endpoints);
+        flight.warming = names.collect();
+        let endpoints = self.of_mut(Type::Endpoint);
+        for name in
+            flight.warming.iter().filter(|name| endpoints.is_subscribed(name)).cloned().collect::<Vec<_>>()
+        {
+            endpoints.mark(name, gate::AGAIN);
+        }
+    }
+
+    /// Notes that clusters got the endpoints they wait for.
+    fn warm(&mut self, flight: &crate::subscription::Flight<R>) {
+        for clusters in &mut self.of_mut(Type::Cluster).flights {
+            for item in &flight.items {
+                clusters.warming.remove(&item.name);
+            }
+        }
+    }
+
+    fn response(&self, ty: Type, flight: &crate::subscription::Flight<R>, sequence: u64) -> Response {
+        let sent = || flight.items.iter().filter_map(|item| item.sent().cloned());
+        let (resources, removed): (Vec<R>, Vec<Name>) = match self.variant {
+            Variant::Sotw if ty.is_root() => (self.of(ty).complete(), Vec::new()),
+            Variant::Sotw => (sent().collect(), Vec::new()),
+            Variant::Delta => {
+                let removed = flight.items.iter().filter(|item| item.sent().is_none());
+                (sent().collect(), removed.map(|item| item.name.clone()).collect())
+            }
+        };
+        let frame = |resource: &R| -> Bytes {
+            match self.variant {
+                Variant::Delta => resource.framed(),
+                Variant::Sotw => resource.body(),
+            }
+        };
+        Response {
+            ty,
+            nonce: self.nonce.to_string(),
+            version: fingerprint(&resources, &removed),
+            resources: resources.iter().map(frame).collect(),
+            removed,
+            sequence,
+        }
+    }
+
+    /// When to poll again if nothing happens before, on the clock of [`Self::poll`].
+    pub fn deadline(&self) -> Option<u64> {
+        if !self.subscriptions.iter().any(Subscription::is_pending) {
+            return None;
+        }
+        let patience = self.limits.patience;
+        self.subscriptions.iter().filter_map(|subscription| subscription.deadline(self.now, patience)).min()
+    }
+
+    /// Where the client stands with each type that it asked for.
+    pub fn progress(&self) -> Vec<Progress> {
+        let requested = self.subscriptions.iter().filter(|subscription| subscription.requested);
+        requested.map(progress).collect()
+    }
+
+    fn of(&self, ty: Type) -> &Subscription<R> {
+        &self.subscriptions[ty as usize]
+    }
+
+    fn of_mut(&mut self, ty: Type) -> &mut Subscription<R> {
+        &mut self.subscriptions[ty as usize]
+    }
+}
+
+fn progress<R: Resource>(subscription: &Subscription<R>) -> Progress {
+    let refused = subscription.refused.iter().map(|(name, refused)| Refused {
+        name: name.clone(),
+        version: refused.version,
+        text: refused.text.clone(),
+    });
+    Progress {
+        ty: subscription.ty,
+        wildcard: subscription.wildcard,
+        held: subscription.held(),
+        sent: subscription.sent,
+        settled: subscription.settled,
+        unanswered: subscription.flights.len(),
+        pending: subscription.dirty.len(),
+        refused: refused.collect(),
+    }
+}
+
+/// A hash over what a response holds: equal responses are called alike on every replica.
+fn fingerprint<R: Resource>(resources: &[R], removed: &[Name]) -> String {
+    let mut hash = blake3::Hasher::new();
+    for resource in resources {
+        hash.update(resource.name().as_bytes()).update(&[0]).update(&resource.version().0);
+    }
+    for name in removed {
+        hash.update(name.as_bytes()).update(&[1]);
+    }
+    hash.finalize().to_hex()[..16].to_string()
+}

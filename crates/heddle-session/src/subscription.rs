@@ -1,0 +1,302 @@
+//! What one client asked for of one type, what it was told, and what it answered.
+
+mod answer;
+mod plan;
+
+pub(crate) use plan::{Plan, Step};
+
+use crate::{Resource, Type, Variant, Version, View};
+use heddle_model::Name;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// One type of one client's stream.
+pub(crate) struct Subscription<R> {
+    pub(crate) ty: Type,
+    variant: Variant,
+    /// The client asked for this type on this stream.
+    pub(crate) requested: bool,
+    /// It asked for everything of it.
+    pub(crate) wildcard: bool,
+    slots: BTreeMap<Name, Slot<R>>,
+    /// Compare everything: the difference to the last state is not known.
+    compare_all: bool,
+    /// What may differ from what the client was told.
+    pub(crate) dirty: BTreeMap<Name, Reason>,
+    /// When each dirty name was first held back.
+    waits: BTreeMap<Name, u64>,
+    /// The first request must be answered, with nothing if there is nothing.
+    owed: bool,
+    /// Responses without an answer, oldest first.
+    pub(crate) flights: VecDeque<Flight<R>>,
+    /// The nonce of the last response.
+    nonce: u64,
+    /// When the first request was first polled.
+    pub(crate) opened: Option<u64>,
+    /// Sent together with something that was refused; each is sent again alone. What was held before.
+    pub(crate) isolated: BTreeMap<Name, Told<R>>,
+    pub(crate) refused: BTreeMap<Name, Quarantine>,
+    pub(crate) sent: Option<u64>,
+    pub(crate) settled: Option<u64>,
+}
+
+struct Slot<R> {
+    /// By name; a wildcard's resources are not.
+    subscribed: bool,
+    /// With everything sent applied.
+    told: Told<R>,
+}
+
+/// What a client holds under one name.
+#[derive(Clone)]
+pub(crate) enum Told<R> {
+    /// Nothing, and it was not told so.
+    Nothing,
+    /// It was told that there is none.
+    Gone,
+    /// Something that we did not send on this stream, or that a refusal left open.
+    Unknown(Option<Version>),
+    /// This.
+    Has(R),
+}
+
+/// Why a name is dirty.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Reason {
+    /// It may have changed: equal content sends nothing.
+    Compare,
+    /// The client needs it, changed or not.
+    Force,
+}
+
+/// A response that is not answered.
+pub(crate) struct Flight<R> {
+    nonce: u64,
+    sequence: u64,
+    at: u64,
+    pub(crate) items: Vec<Item<R>>,
+    /// Endpoints that clusters of this response wait for, not sent since.
+    pub(crate) warming: BTreeSet<Name>,
+}
+
+/// One name of a response.
+pub(crate) struct Item<R> {
+    pub(crate) name: Name,
+    /// What the client held before.
+    pub(crate) old: Told<R>,
+    /// What it was sent; `None` is a removal.
+    new: Option<R>,
+}
+
+/// A version that was refused by itself.
+pub(crate) struct Quarantine {
+    pub(crate) version: Version,
+    pub(crate) text: Arc<str>,
+}
+
+impl<R: Resource> Told<R> {
+    /// Whether there is something under the name.
+    pub(crate) fn is_some(&self) -> bool {
+        match self {
+            Self::Nothing | Self::Gone => false,
+            Self::Unknown(_) | Self::Has(_) => true,
+        }
+    }
+
+    fn is(&self, version: Version) -> bool {
+        match self {
+            Self::Nothing | Self::Gone => false,
+            Self::Unknown(held) => *held == Some(version),
+            Self::Has(resource) => resource.version() == version,
+        }
+    }
+}
+
+impl<R> Flight<R> {
+    /// When it stops holding back what comes after it.
+    pub(crate) fn due(&self, patience: u64) -> u64 {
+        self.at.saturating_add(patience)
+    }
+}
+
+impl<R: Resource> Subscription<R> {
+    pub(crate) fn new(ty: Type, variant: Variant) -> Self {
+        Self {
+            ty,
+            variant,
+            requested: false,
+            wildcard: false,
+            slots: BTreeMap::new(),
+            compare_all: false,
+            dirty: BTreeMap::new(),
+            waits: BTreeMap::new(),
+            owed: false,
+            flights: VecDeque::new(),
+            nonce: 0,
+            opened: None,
+            isolated: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            sent: None,
+            settled: None,
+        }
+    }
+
+    /// The first request of the type on this stream.
+    ///
+    /// `versions` is what the client says it holds. It is owed an answer unless it says that it holds something.
+    pub(crate) fn open(&mut self, names: &BTreeSet<Name>, versions: &BTreeMap<Name, String>) {
+        self.requested = true;
+        self.wildcard = self.ty.is_root() && (names.is_empty() || names.iter().any(is_wildcard));
+        self.compare_all = true;
+        self.owed = self.wildcard && versions.is_empty();
+        for (name, version) in versions {
+            let named = !is_wildcard(name) && names.contains(name);
+            if self.wildcard || named {
+                let told = Told::Unknown(Version::parse(version));
+                self.slots.insert(name.clone(), Slot { subscribed: named, told });
+            }
+        }
+    }
+
+    /// Adds names. A name that is asked for again is answered again (delta: the client may have lost it).
+    pub(crate) fn subscribe(&mut self, name: Name, reason: Reason) {
+        if is_wildcard(&name) {
+            self.compare_all |= !self.wildcard;
+            self.owed |= !self.wildcard;
+            self.wildcard |= self.ty.is_root();
+            return;
+        }
+        let slot = self.slots.entry(name.clone()).or_insert(Slot { subscribed: true, told: Told::Nothing });
+        slot.subscribed = true;
+        self.mark(name, reason);
+    }
+
+    /// Takes names away; the client forgets what it held.
+    pub(crate) fn unsubscribe(&mut self, name: &Name) {
+        if is_wildcard(name) {
+            self.wildcard = false;
+            self.slots.retain(|_, slot| slot.subscribed);
+            self.compare_all = true;
+            return;
+        }
+        let Some(slot) = self.slots.get_mut(name) else { return };
+        slot.subscribed = false;
+        if self.wildcard && slot.told.is_some() {
+            return;
+        }
+        self.slots.remove(name);
+        self.dirty.remove(name);
+        self.waits.remove(name);
+        self.isolated.remove(name);
+        self.refused.remove(name);
+    }
+
+    /// Sets the whole list of a state-of-the-world request.
+    pub(crate) fn replace(&mut self, names: Vec<Name>, first: bool) {
+        let wildcard = names.is_empty() && (first || self.wildcard) || names.iter().any(is_wildcard);
+        let wildcard = wildcard && self.ty.is_root();
+        if wildcard != self.wildcard {
+            self.wildcard = wildcard;
+            self.compare_all = true;
+        }
+        let listed: BTreeSet<Name> = names.into_iter().filter(|name| !is_wildcard(name)).collect();
+        let subscribed = self.slots.iter().filter(|(_, slot)| slot.subscribed);
+        let gone: Vec<Name> =
+            subscribed.map(|(name, _)| name.clone()).filter(|name| !listed.contains(name)).collect();
+        for name in gone {
+            self.unsubscribe(&name);
+        }
+        if !wildcard {
+            self.slots.retain(|_, slot| slot.subscribed);
+        }
+        for name in listed {
+            if !self.slots.get(&name).is_some_and(|slot| slot.subscribed) {
+                self.subscribe(name, Reason::Force);
+            }
+        }
+    }
+
+    /// How many names are remembered for the client.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// How many resources the client holds.
+    pub(crate) fn held(&self) -> usize {
+        self.slots.values().filter(|slot| slot.told.is_some()).count()
+    }
+
+    pub(crate) fn is_subscribed(&self, name: &str) -> bool {
+        self.slots.get(name).is_some_and(|slot| slot.subscribed)
+    }
+
+    pub(crate) fn told(&self, name: &str) -> &Told<R> {
+        self.slots.get(name).map_or(&Told::Nothing, |slot| &slot.told)
+    }
+
+    /// Notes that `name` may differ from what the client was told.
+    pub(crate) fn mark(&mut self, name: Name, reason: Reason) {
+        if !self.wildcard && !self.is_subscribed(&name) {
+            return;
+        }
+        let noted = self.dirty.entry(name).or_insert(reason);
+        *noted = reason.max(*noted);
+    }
+
+    /// Notes that everything may.
+    pub(crate) fn mark_all(&mut self) {
+        self.compare_all = self.requested;
+    }
+
+    /// Brings `dirty` down to what really differs from `view`.
+    pub(crate) fn refresh<V: View<Resource = R>>(&mut self, view: &V) {
+        if std::mem::take(&mut self.compare_all) {
+            self.compare(view);
+        }
+        let mut dirty = std::mem::take(&mut self.dirty);
+        dirty.retain(|name, reason| {
+            self.adopt(name, view);
+            self.forgive(name, view);
+            !matches!(self.step(name, *reason, view), Step::Nothing)
+        });
+        self.dirty = dirty;
+        self.waits.retain(|name, _| self.dirty.contains_key(name));
+        self.isolated.retain(|name, _| self.dirty.contains_key(name));
+    }
+
+    fn compare<V: View<Resource = R>>(&mut self, view: &V) {
+        if self.wildcard {
+            view.for_each(self.ty, &mut |resource| {
+                if !matches!(self.told(resource.name()), Told::Has(held) if held.version() == resource.version()) {
+                    self.dirty.entry(resource.name().clone()).or_insert(Reason::Compare);
+                }
+            });
+        }
+        for name in self.slots.keys() {
+            self.dirty.entry(name.clone()).or_insert(Reason::Compare);
+        }
+    }
+
+    /// Forgets a refusal of what is not there any more.
+    fn forgive<V: View<Resource = R>>(&mut self, name: &Name, view: &V) {
+        let Some(refused) = self.refused.get(name) else { return };
+        let known = view.get(self.ty, name).or_else(|| view.absent(self.ty, name));
+        if known.is_none_or(|resource| resource.version() != refused.version) {
+            self.refused.remove(name);
+        }
+    }
+
+    /// Recognises what a client said it holds.
+    fn adopt<V: View<Resource = R>>(&mut self, name: &Name, view: &V) {
+        let Some(slot) = self.slots.get_mut(name) else { return };
+        let Told::Unknown(Some(version)) = slot.told else { return };
+        let known = view.get(self.ty, name).or_else(|| view.absent(self.ty, name));
+        if let Some(resource) = known.filter(|resource| resource.version() == version) {
+            slot.told = Told::Has(resource);
+        }
+    }
+}
+
+fn is_wildcard(name: &Name) -> bool {
+    name.as_str() == "*"
+}

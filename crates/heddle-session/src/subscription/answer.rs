@@ -1,0 +1,136 @@
+//! What an acknowledgement or a refusal changes.
+
+use super::{Flight, Item, Quarantine, Reason, Subscription, Told};
+use crate::suspects::suspects;
+use crate::{Notice, Resource, Version};
+use heddle_model::Name;
+use std::sync::Arc;
+
+/// Bytes of a refusal that are searched for names: a bound on work, far above what Envoy writes.
+const SEARCHED: usize = 16 * 1024;
+
+impl<R: Resource> Subscription<R> {
+    /// Whether `nonce` is that of the last response.
+    pub(crate) fn is_current(&self, nonce: u64) -> bool {
+        self.nonce == nonce
+    }
+
+    /// Takes an answer. A nonce that is not waited for is stale and changes nothing.
+    pub(crate) fn answer(&mut self, nonce: u64, error: Option<&str>, text_bytes: usize) -> Vec<Notice> {
+        let Some(at) = self.flights.iter().position(|flight| flight.nonce == nonce) else {
+            return Vec::new();
+        };
+        let mut answered: Vec<Flight<R>> = self.flights.drain(..=at).collect();
+        let Some(last) = answered.pop() else { return Vec::new() };
+        // A client that answers a later response has taken in the ones before it.
+        answered.into_iter().for_each(|flight| self.accept(flight));
+        match error {
+            None => {
+                let notice = Notice::Acked { ty: self.ty, sequence: last.sequence, sent: last.at };
+                self.accept(last);
+                vec![notice]
+            }
+            Some(text) => self.refuse(last, text, text_bytes),
+        }
+    }
+
+    pub(super) fn accept(&mut self, flight: Flight<R>) {
+        for item in flight.items {
+            self.forget_gone(&item.name);
+        }
+    }
+
+    /// A removed resource of a wildcard needs no memory once the client has let go of it.
+    fn forget_gone(&mut self, name: &Name) {
+        let is_gone = |slot: &super::Slot<R>| !slot.subscribed && matches!(slot.told, Told::Gone);
+        if self.slots.get(name).is_some_and(is_gone) {
+            self.slots.remove(name);
+        }
+    }
+
+    fn refuse(&mut self, flight: Flight<R>, text: &str, text_bytes: usize) -> Vec<Notice> {
+        let kept: Arc<str> = cut(text, text_bytes).into();
+        let (sent, removed): (Vec<_>, Vec<_>) = flight.items.into_iter().partition(|item| item.new.is_some());
+        removed.iter().for_each(|item| self.forget_gone(&item.name));
+        let named = match (self.ty.is_root(), sent.len()) {
+            (_, 1) => sent.iter().map(|item| item.name.clone()).collect(),
+            (true, _) => suspects(cut(text, SEARCHED), sent.iter().map(|item| &item.name)),
+            (false, _) => Vec::new(),
+        };
+        let meant = |item: &Item<R>| named.is_empty() || named.contains(&item.name);
+        let suspects: Vec<Item<R>> = sent.into_iter().filter(meant).collect();
+        let versions =
+            suspects.iter().filter_map(|item| Some((item.name.clone(), item.new.as_ref()?.version())));
+        let suspects_named = versions.collect();
+        let mut notices =
+            vec![Notice::Nacked { ty: self.ty, text: kept.to_string(), suspects: suspects_named }];
+        for item in suspects {
+            if named.is_empty() {
+                self.isolate(item);
+            } else {
+                notices.extend(self.quarantine(item, &kept));
+            }
+        }
+        notices
+    }
+
+    /// The client may or may not have applied it: send it again, alone.
+    fn isolate(&mut self, item: Item<R>) {
+        let Some(slot) = self.slots.get_mut(&item.name) else { return };
+        if !is_latest(&slot.told, &item) {
+            return;
+        }
+        slot.told = Told::Unknown(None);
+        self.isolated.insert(item.name.clone(), item.old);
+        self.mark(item.name, Reason::Compare);
+    }
+
+    /// The client refused it and holds what it held before.
+    fn quarantine(&mut self, item: Item<R>, text: &Arc<str>) -> Option<Notice> {
+        let version = item.new.as_ref()?.version();
+        let name = item.name.clone();
+        let slot = self.slots.get_mut(&name)?;
+        if is_latest(&slot.told, &item) {
+            slot.told = item.old;
+            self.refused.insert(name.clone(), Quarantine { version, text: text.clone() });
+            self.mark(name.clone(), Reason::Compare);
+        } else {
+            self.rebase(&name, version, &item.old);
+        }
+        Some(Notice::Quarantined { ty: self.ty, name, version, text: text.to_string() })
+    }
+
+    /// A later response, still unanswered, was believed to replace what was now refused.
+    fn rebase(&mut self, name: &Name, refused: Version, old: &Told<R>) {
+        let items = self.flights.iter_mut().flat_map(|flight| &mut flight.items);
+        let mut later = items.filter(|item| item.name == *name && item.old.is(refused));
+        if let Some(item) = later.next() {
+            item.old = old.clone();
+        }
+    }
+}
+
+fn is_latest<R: Resource>(told: &Told<R>, item: &Item<R>) -> bool {
+    item.new.as_ref().is_some_and(|new| matches!(told, Told::Has(held) if held.version() == new.version()))
+}
+
+/// The first bytes of a text, whole characters only.
+fn cut(text: &str, bytes: usize) -> &str {
+    let mut end = bytes.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        for (bytes, want) in [(0, ""), (1, "a"), (2, "a"), (3, "aé"), (9, "aéb")] {
+            assert_eq!(cut("aéb", bytes), want);
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What to send next of one type.
+
+use super::{Flight, Item, Reason, Slot, Subscription, Told};
+use crate::{Resource, Type, Variant, View};
+use heddle_model::Name;
+use std::collections::BTreeSet;
+
+/// How many responses may be without an answer. More than one only if the client lets patience run out.
+const FLIGHTS: usize = 8;
+
+/// What brings the client up to date under one name.
+pub(crate) enum Step<R> {
+    /// It is.
+    Nothing,
+    /// Sending this.
+    Send(R),
+    /// Saying that there is none.
+    Remove,
+}
+
+/// What one response changes.
+pub(crate) struct Plan<R> {
+    pub(crate) steps: Vec<(Name, Step<R>)>,
+    /// Names that a rule of order holds back.
+    pub(crate) gated: Vec<Name>,
+}
+
+impl<R: Resource> Subscription<R> {
+    /// What the client must be told under `name`.
+    pub(crate) fn step<V: View<Resource = R>>(&self, name: &Name, reason: Reason, view: &V) -> Step<R> {
+        if !self.wildcard && !self.is_subscribed(name) {
+            return Step::Nothing;
+        }
+        let Some(resource) = view.get(self.ty, name) else {
+            return self.vanished(name, reason, view);
+        };
+        self.offer(resource, name, reason)
+    }
+
+    /// Sends `resource` unless the client has it or has refused it.
+    fn offer(&self, resource: R, name: &Name, reason: Reason) -> Step<R> {
+        let version = resource.version();
+        if self.refused.get(name).is_some_and(|refused| refused.version == version) {
+            return Step::Nothing;
+        }
+        if reason == Reason::Compare && self.told(name).is(version) {
+            return Step::Nothing;
+        }
+        Step::Send(resource)
+    }
+
+    /// What to say of a name that does not exist.
+    ///
+    /// Endpoints and routes that the client holds are left alone: their cluster or listener goes (or went)
+    /// with them, the client then lets go of them by itself, and to empty them before would break requests
+    /// under way. A client that waits is answered, in the way that ends its wait.
+    fn vanished<V: View<Resource = R>>(&self, name: &Name, reason: Reason, view: &V) -> Step<R> {
+        let told = self.told(name);
+        let again = reason == Reason::Force;
+        match (self.ty, told) {
+            (Type::Cluster | Type::Listener, Told::Unknown(_) | Told::Has(_)) => Step::Remove,
+            (Type::Endpoint | Type::Route, Told::Unknown(_) | Told::Has(_)) if !again => Step::Nothing,
+            (_, Told::Gone) if !again => Step::Nothing,
+            (_, Told::Nothing) if !self.is_subscribed(name) => Step::Nothing,
+            (Type::Cluster | Type::Listener, Told::Gone | Told::Nothing) => Step::Remove,
+            (Type::Endpoint, Told::Gone | Told::Nothing) if self.variant == Variant::Delta => Step::Remove,
+            (Type::Endpoint | Type::Route, _) => match view.absent(self.ty, name) {
+                Some(body) => self.offer(body, name, reason),
+                None => Step::Remove,
+            },
+        }
+    }
+
+    /// The names to consider for the next response: all that are dirty, or the first that must go alone.
+    pub(crate) fn candidates(&self) -> Vec<(Name, Reason)> {
+        let dirty = |name: &Name| self.dirty.get(name).map(|reason| (name.clone(), *reason));
+        match self.isolated.keys().find_map(dirty) {
+            Some(alone) => vec![alone],
+            None => self.dirty.iter().map(|(name, reason)| (name.clone(), *reason)).collect(),
+        }
+    }
+
+    /// Whether an unanswered response holds back the next one.
+    pub(crate) fn is_blocked(&self, now: u64, patience: u64) -> bool {
+        self.flights.back().is_some_and(|flight| now < flight.due(patience))
+    }
+
+    /// Whether `name` has been held back for as long as anything is.
+    pub(crate) fn is_overdue(&self, name: &Name, now: u64, patience: u64) -> bool {
+        self.waits.get(name).is_some_and(|since| now >= since.saturating_add(patience))
+    }
+
+    /// Notes what is held back, from now on if it was not before.
+    pub(crate) fn hold(&mut self, gated: &[Name], now: u64) {
+        for name in gated {
+            self.waits.entry(name.clone()).or_insert(now);
+        }
+    }
+
+    /// Whether `plan` is worth a response. The empty answer to a first request waits for what is held back:
+    /// Envoy would take it for the whole and start to serve.
+    pub(crate) fn is_due(&self, plan: &Plan<R>) -> bool {
+        let visible = |step: &Step<R>| match step {
+            Step::Nothing => false,
+            Step::Send(_) => true,
+            Step::Remove => self.variant == Variant::Delta || self.ty.is_root(),
+        };
+        plan.steps.iter().any(|(_, step)| visible(step)) || (self.owed && plan.gated.is_empty())
+    }
+
+    /// Takes note of `plan` as sent. Without a flight, only what needs no words (state of the world).
+    pub(crate) fn commit(&mut self, plan: Plan<R>, nonce: u64, sequence: u64, at: u64) -> Flight<R> {
+        let mut items = Vec::with_capacity(plan.steps.len());
+        for (name, step) in plan.steps {
+            let new = match step {
+                Step::Nothing => continue,
+                Step::Send(resource) => Some(resource),
+                Step::Remove => None,
+            };
+            self.dirty.remove(&name);
+            self.waits.remove(&name);
+            self.refused.remove(&name);
+            items.push(self.tell(name, new));
+        }
+        Flight { nonce, sequence, at, items, warming: BTreeSet::new() }
+    }
+
+    fn tell(&mut self, name: Name, new: Option<R>) -> Item<R> {
+        let told = new.clone().map_or(Told::Gone, Told::Has);
+        let (name, slot) = match (self.slots.remove_entry(&name), &new) {
+            // The client's spelling of the name is let go for the shared one.
+            (Some((_, slot)), Some(resource)) => (resource.name().clone(), slot),
+            (Some((name, slot)), None) => (name, slot),
+            (None, _) => (name, Slot { subscribed: false, told: Told::Nothing }),
+        };
+        let old = self.isolated.remove(&name).unwrap_or(slot.told);
+        self.slots.insert(name.clone(), Slot { subscribed: slot.subscribed, told });
+        Item { name, old, new }
+    }
+
+    /// Waits for the answer to `flight`. A client that answers none of many is taken to have accepted the oldest.
+    pub(crate) fn launch(&mut self, flight: Flight<R>) {
+        self.owed = false;
+        self.sent = Some(flight.sequence);
+        self.nonce = flight.nonce;
+        if self.flights.len() == FLIGHTS
+            && let Some(oldest) = self.flights.pop_front()
+        {
+            self.accept(oldest);
+        }
+        self.flights.push_back(flight);
+    }
+
+    /// Notes whether the client holds all of the state `sequence`.
+    pub(crate) fn settle(&mut self, sequence: u64) {
+        if self.requested && self.flights.is_empty() && !self.is_pending() {
+            self.settled = Some(sequence);
+        }
+    }
+
+    /// The resources of a complete set: what the client holds once everything sent is applied.
+    pub(crate) fn complete(&self) -> Vec<R> {
+        let held = |(name, slot): (&Name, &Slot<R>)| match (&slot.told, self.isolated.get(name)) {
+            (Told::Has(resource), _) | (Told::Unknown(_), Some(Told::Has(resource))) => {
+                Some(resource.clone())
+            }
+            _ => None,
+        };
+        self.slots.iter().filter_map(held).collect()
+    }
+
+    /// Whether there is something that the client was not told yet.
+    pub(crate) fn is_pending(&self) -> bool {
+        !self.dirty.is_empty() || self.owed
+    }
+
+    /// The first moment after `now` when something stops holding back something else.
+    pub(crate) fn deadline(&self, now: u64, patience: u64) -> Option<u64> {
+        let waits = self.waits.values().map(|since| since.saturating_add(patience));
+        let flights = self.flights.iter().map(|flight| flight.due(patience));
+        waits.chain(flights).filter(|at| *at > now).min()
+    }
+}
+
+impl<R> Item<R> {
+    pub(crate) fn sent(&self) -> Option<&R> {
+        self.new.as_ref()
+    }
+}
