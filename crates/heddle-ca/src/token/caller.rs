@@ -1,0 +1,99 @@
+//! Who a token proved its bearer to be, and whether that workload still lives.
+
+use heddle_model::{Identity, Name, WorkloadKey};
+use std::time::SystemTime;
+
+/// The bearer of a token that was verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Its ServiceAccount.
+    pub identity: Identity,
+    /// The workload that the token is bound to. Unbound tokens outlive whoever had them.
+    pub workload: Option<WorkloadKey>,
+    /// The UID of that workload. Pods always have one; an `ExternalWorkload` only where its object has.
+    pub uid: Option<Name>,
+    /// When the token ends, leeway not included: whatever it opened is closed by then.
+    pub expires: SystemTime,
+}
+
+/// Which workloads live. Implemented by whoever watches them.
+pub trait Live {
+    /// What is known of a workload now.
+    fn live(&self, workload: &WorkloadKey) -> Liveness;
+}
+
+/// What is known of a workload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Liveness {
+    /// It is there.
+    Alive {
+        /// Its UID; `None` where objects have none (a directory of files).
+        uid: Option<Name>,
+        /// Its ServiceAccount.
+        service_account: Name,
+    },
+    /// It was there, and is not any more.
+    Gone,
+    /// Never heard of; it may be newer than what the watch has told.
+    Unknown,
+}
+
+/// Why the workload of a good token gets nothing now.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAlive {
+    /// Final: ask with a bound token.
+    #[error("token of {0} is not bound to a pod or an ExternalWorkload")]
+    Unbound(Identity),
+    /// Final.
+    #[error("{0} is gone")]
+    Gone(WorkloadKey),
+    /// Final: the name is used again, by another.
+    #[error("{workload} has UID {is}, but the token is of UID {token}")]
+    Replaced {
+        /// Which.
+        workload: WorkloadKey,
+        /// Whose it is now.
+        is: Name,
+        /// Whose it was.
+        token: Name,
+    },
+    /// Final.
+    #[error("{workload} runs as ServiceAccount {is}, but the token is of {token}")]
+    Account {
+        /// Which.
+        workload: WorkloadKey,
+        /// As whom it runs.
+        is: Name,
+        /// Whose token it is.
+        token: Name,
+    },
+    /// Unavailable: try again in a moment.
+    #[error("{0} is not known yet, try again")]
+    Unknown(WorkloadKey),
+}
+
+impl Caller {
+    /// Whether the workload that the token is bound to is the one that lives under its name now. Returns it.
+    ///
+    /// # Errors
+    /// All are final but [`NotAlive::Unknown`].
+    pub fn check_alive(&self, live: &dyn Live) -> Result<&WorkloadKey, NotAlive> {
+        let Self { identity, workload, uid, expires: _ } = self;
+        let workload = workload.as_ref().ok_or_else(|| NotAlive::Unbound(identity.clone()))?;
+        let (now, account) = match live.live(workload) {
+            Liveness::Alive { uid, service_account } => (uid, service_account),
+            Liveness::Gone => return Err(NotAlive::Gone(workload.clone())),
+            Liveness::Unknown => return Err(NotAlive::Unknown(workload.clone())),
+        };
+        if let (Some(token), Some(is)) = (uid, now)
+            && *token != is
+        {
+            return Err(NotAlive::Replaced { workload: workload.clone(), is, token: token.clone() });
+        }
+        if account != identity.service_account {
+            let token = identity.service_account.clone();
+            return Err(NotAlive::Account { workload: workload.clone(), is: account, token });
+        }
+        Ok(workload)
+    }
+}
