@@ -1,0 +1,78 @@
+//! What the ports of workloads speak and whether they demand mTLS.
+
+use crate::{Selector, Status, rule};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What ports of workloads speak and whether they demand mTLS. Where several select a port, the strictest
+/// mTLS mode wins.
+#[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[kube(
+    group = "heddle.dev",
+    version = "v1alpha1",
+    kind = "InboundPolicy",
+    plural = "inboundpolicies",
+    shortname = "hip",
+    category = "heddle",
+    namespaced,
+    status = "Status",
+    derive = "PartialEq",
+    doc = "What ports of workloads speak and whether they demand mTLS.",
+    printcolumn(name = "mTLS", type_ = "string", json_path = ".spec.mtls"),
+    printcolumn(name = "Protocol", type_ = "string", json_path = ".spec.protocol"),
+    printcolumn(
+        name = "Accepted",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Accepted\")].status"
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[x_kube(validation = Rule::new(rule::SAYS_SOMETHING).message("protocol or mtls must be set"))]
+#[serde(rename_all = "camelCase")]
+pub struct InboundPolicySpec {
+    /// The workloads that are meant. Unset means every workload of the namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selector: Option<Selector>,
+
+    /// The ports that are meant, as peers dial them. Unset means every port, declared or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64), inner(range(min = 1, max = 65535)))]
+    pub ports: Option<Vec<u16>>,
+
+    /// What the ports speak, whatever a Service says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protocol: Option<Protocol>,
+
+    /// Whether the ports demand mTLS. Unset leaves it to other policies, and then to `Permissive`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtls: Option<Mtls>,
+}
+
+/// What a port speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Protocol {
+    /// HTTP/1.1, or HTTP/2 where the client asks for it.
+    HTTP,
+    /// HTTP/2 with prior knowledge.
+    HTTP2,
+    /// gRPC.
+    GRPC,
+    /// Bytes.
+    TCP,
+    /// Bytes that are not looked at, not even to tell TLS.
+    Opaque,
+    /// Whatever the first bytes look like.
+    Detect,
+}
+
+/// Whether a port demands mTLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Mtls {
+    /// Mesh TLS only.
+    Strict,
+    /// Mesh TLS, the application's own TLS, and plain text; only the first is authenticated.
+    Permissive,
+    /// No mesh TLS.
+    Disabled,
+}

@@ -1,0 +1,107 @@
+//! The settings of the whole mesh.
+
+use crate::{Cidr, Duration, Status, rule};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The settings of the whole mesh. There is one, named `default`.
+#[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[kube(
+    group = "heddle.dev",
+    version = "v1alpha1",
+    kind = "Mesh",
+    plural = "meshes",
+    shortname = "hmesh",
+    category = "heddle",
+    status = "Status",
+    derive = "PartialEq",
+    doc = "The settings of the whole mesh. There is one, named `default`.",
+    validation = Rule::new(rule::NAMED_DEFAULT).message("the only Mesh is named \"default\""),
+    printcolumn(name = "Trust domain", type_ = "string", json_path = ".spec.trustDomain"),
+    printcolumn(name = "Posture", type_ = "string", json_path = ".spec.defaultPosture"),
+    printcolumn(name = "Egress", type_ = "string", json_path = ".spec.egress", priority = 1),
+    printcolumn(name = "Accepted", type_ = "string", json_path = ".status.conditions[?(@.type==\"Accepted\")].status"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct MeshSpec {
+    /// The trust domain of every identity of the mesh. It cannot be changed: every certificate names it.
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+    )]
+    #[x_kube(validation = Rule::new(rule::UNCHANGED).message("trustDomain cannot be changed"))]
+    pub trust_domain: String,
+
+    /// The suffix of the DNS names of all identities, by which mesh TLS is told from other TLS. Unset means
+    /// `heddle.` and the trust domain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = 120),
+        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+    )]
+    pub identity_suffix: Option<String>,
+
+    /// The networks of the cluster's Pods and Services. An address in them that nobody in the mesh has is
+    /// refused, and never passed through in plain text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64))]
+    pub networks: Vec<Cidr>,
+
+    /// Who may call ports that no AccessPolicy covers. A Namespace may say otherwise with the annotation
+    /// `heddle.dev/default-posture`.
+    #[serde(default)]
+    pub default_posture: Posture,
+
+    /// What becomes of connections to destinations outside the mesh.
+    #[serde(default)]
+    pub egress: Egress,
+
+    /// Which requests proxies log.
+    #[serde(default)]
+    pub access_log: AccessLog,
+
+    /// How long a proxy waits for a connection to an endpoint: above 0s, at most 1m.
+    #[serde(default = "five_seconds")]
+    #[x_kube(validation = Rule::new(rule::UP_TO_A_MINUTE).message("must be above 0s and at most 1m"))]
+    pub connect_timeout: Duration,
+}
+
+/// Who may call ports that no AccessPolicy covers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Posture {
+    /// Everyone.
+    #[default]
+    Allow,
+    /// Callers with an identity of the mesh.
+    Authenticated,
+    /// Nobody.
+    Deny,
+}
+
+/// What becomes of connections to destinations outside the mesh.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Egress {
+    /// They are passed through as they are.
+    #[default]
+    Allow,
+    /// They are refused.
+    Deny,
+}
+
+/// Which requests proxies log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum AccessLog {
+    /// None.
+    #[default]
+    Off,
+    /// Those that failed, or were refused by policy.
+    Errors,
+    /// All.
+    All,
+}
+
+fn five_seconds() -> Duration {
+    Duration("5s".into())
+}

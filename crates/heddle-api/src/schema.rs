@@ -1,0 +1,87 @@
+//! What the API server would say of a Heddle object, for sources that have none.
+
+mod check;
+#[cfg(test)]
+mod tests;
+
+use crate::crds;
+use check::Check;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    JSONSchemaProps, JSONSchemaPropsOrArray,
+};
+use regex::Regex;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Something that the API server would refuse.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// Where, as a path from the object's root: `spec.rules[0].from[1].identities[0]`.
+    pub field: String,
+    /// What came and what is wanted.
+    pub message: String,
+}
+
+/// The schemas of all of Heddle's kinds, ready to check objects.
+#[derive(Debug)]
+pub struct Schemas {
+    kinds: BTreeMap<String, JSONSchemaProps>,
+    patterns: BTreeMap<String, Regex>,
+}
+
+impl Default for Schemas {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Schemas {
+    /// The schemas of [`crds`].
+    pub fn new() -> Self {
+        let mut schemas = Self { kinds: BTreeMap::new(), patterns: BTreeMap::new() };
+        for crd in crds() {
+            for version in crd.spec.versions {
+                let schema = version.schema.and_then(|schema| schema.open_api_v3_schema);
+                let schema = schema.expect("every derived CRD has a schema");
+                schemas.learn_patterns(&schema);
+                schemas.kinds.insert(crd.spec.names.kind.clone(), schema);
+            }
+        }
+        schemas
+    }
+
+    /// Everything in `object` that the API server would refuse, in the order of fields. Nothing for a kind
+    /// that is not Heddle's.
+    ///
+    /// `metadata` and `status` are not looked at, but for the rules that name them.
+    pub fn check(&self, kind: &str, object: &Value) -> Vec<Problem> {
+        let mut found = Vec::new();
+        let Some(schema) = self.kinds.get(kind) else { return found };
+        let check = &mut Check::new(&self.patterns, &mut found);
+        check.rules(schema, object, "");
+        match (schema.properties.as_ref().and_then(|all| all.get("spec")), object.get("spec")) {
+            (Some(_), None | Some(Value::Null)) => check.say("spec", "is required".into()),
+            (Some(schema), Some(spec)) => check.value(schema, spec, "spec"),
+            (None, _) => {}
+        }
+        for field in object.as_object().into_iter().flat_map(|object| object.keys()) {
+            if !["apiVersion", "kind", "metadata", "spec", "status"].contains(&field.as_str()) {
+                check.say(field, "is not a field".into());
+            }
+        }
+        found
+    }
+
+    fn learn_patterns(&mut self, schema: &JSONSchemaProps) {
+        if let Some(pattern) = &schema.pattern {
+            let regex = Regex::new(pattern).expect("the patterns of our own schemas compile");
+            self.patterns.insert(pattern.clone(), regex);
+        }
+        for schema in schema.properties.iter().flat_map(BTreeMap::values) {
+            self.learn_patterns(schema);
+        }
+        if let Some(JSONSchemaPropsOrArray::Schema(items)) = &schema.items {
+            self.learn_patterns(items);
+        }
+    }
+}
