@@ -1,0 +1,27 @@
+//! Tasks of this repository: what is generated and checked in, and the binaries of the tests.
+
+pub mod generated;
+pub mod proto;
+
+use anyhow::{Context as _, Result};
+use std::path::{Path, PathBuf};
+
+/// The root of the checkout.
+///
+/// # Errors
+/// Never in a checkout.
+pub fn workspace() -> Result<PathBuf> {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+    Ok(manifest.parent().context("xtask lies in the workspace")?.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_checked_in_messages_are_what_the_proto_files_say() {
+        let workspace = workspace().unwrap();
+        proto::generate(&workspace).unwrap().check(&workspace).unwrap();
+    }
+}
