@@ -1,1 +1,40 @@
-//! heddle-index
+//! Keeps facts, resolves them to the [`Snapshot`](heddle_model::Snapshot), and says which keys changed.
+//!
+//! [`Index::apply`] takes events and only notes what they touch. [`Index::resolve`] recomputes what was
+//! touched, stage by stage, and publishes what became different:
+//!
+//! ```text
+//! facts ─┬─▶ addresses ─▶ members ──────────────┬─▶ workloads ─▶ endpoints
+//!        └─▶ attachments ─┬─▶ services ─────────┤
+//!                         ├─▶ policies ─────────┘
+//!                         └─▶ routes                 … and reports, diagnostics
+//! ```
+//!
+//! Each stage is a pure function of the facts and the stages left of it. Where its result is equal to
+//! the last one, nothing right of it is touched: so work follows the change, and an equal write is silent.
+
+mod access;
+mod address;
+mod attachment;
+mod dirty;
+mod endpoints;
+mod findings;
+mod inbound;
+mod index;
+mod member;
+mod mtls;
+mod multimap;
+mod parent;
+mod policy;
+mod port;
+mod precedence;
+mod report;
+mod resolve;
+mod routes;
+mod service;
+mod tables;
+mod work;
+mod workload;
+
+pub use index::Index;
+pub use work::Work;

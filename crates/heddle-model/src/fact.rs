@@ -34,9 +34,10 @@ pub enum Fact {
     InboundPolicy(InboundPolicy),
     /// An AccessPolicy.
     AccessPolicy(AccessPolicy),
-    /// An object that cannot be read at all. It replaces what the object said before: a policy that became
-    /// unreadable keeps its widest effect (an unreadable AccessPolicy admits nothing more and nothing less
-    /// than an Allow without rules would; see heddle-index), everything else is absent.
+    /// An object that cannot be read at all. It replaces what the object said before, in the narrowest safe
+    /// meaning: an AccessPolicy is an enforced Allow without rules over its whole namespace (it admits nobody),
+    /// an InboundPolicy makes its whole namespace Strict, the Mesh `default` has posture Deny and egress Deny.
+    /// Everything else is absent: a route too, because its parents are unknown.
     Invalid(Invalid),
 }
 

@@ -1,0 +1,156 @@
+//! Who may call each port of one workload.
+
+use crate::member::Edge;
+use crate::mtls::PortRef;
+use crate::policy::{Resolved, Scope};
+use crate::tables::{Tables, mesh_source, selects};
+use heddle_model::access::{Access, Action, Policy, Posture};
+use heddle_model::fact::{AccessPolicy, Covers, Workload};
+use heddle_model::http::HttpMatch;
+use heddle_model::{Kind, Name, SourceRef};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The access rules around one workload.
+pub(crate) struct Around<'a> {
+    posture: Posture,
+    posture_source: Option<SourceRef>,
+    /// In the order of their names.
+    policies: Vec<(&'a SourceRef, &'a Resolved, Covered)>,
+}
+
+/// The ports of one workload that a policy covers.
+enum Covered {
+    /// All that peers dial at these numbers; none: at all, declared or not.
+    Ports(BTreeSet<u16>),
+    /// What its targets lead to.
+    Scopes(BTreeMap<u16, Scope>),
+}
+
+impl<'a> Around<'a> {
+    /// Finds the policies that cover a workload.
+    pub(crate) fn new(
+        tables: &'a Tables,
+        policies: &'a BTreeMap<SourceRef, Resolved>,
+        namespace: &Name,
+        workload: &Workload,
+        edges: &[Edge],
+    ) -> Self {
+        let (posture, posture_source) = posture(tables, namespace);
+        let covering = tables.of_namespace(Kind::AccessPolicy, namespace).filter_map(|(source, row)| {
+            let resolved = policies.get(source)?;
+            let covered = covered(tables.access_policy(row)?, resolved, workload, edges)?;
+            Some((source, resolved, covered))
+        });
+        Self { posture, posture_source, policies: covering.collect() }
+    }
+
+    /// The ports that policies name.
+    pub(crate) fn ports(&self) -> impl Iterator<Item = u16> {
+        self.policies.iter().flat_map(|(_, _, covered)| match covered {
+            Covered::Ports(ports) => ports.iter().copied().collect::<Vec<_>>(),
+            Covered::Scopes(scopes) => scopes.keys().copied().collect(),
+        })
+    }
+
+    /// The policies that cover the workload.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &SourceRef> {
+        self.policies.iter().map(|(source, _, _)| *source)
+    }
+
+    /// The policies that cover a port.
+    pub(crate) fn covering(&self, port: PortRef) -> impl Iterator<Item = &SourceRef> {
+        self.policies.iter().filter(move |(_, _, covered)| covered.covers(port)).map(|(source, _, _)| *source)
+    }
+
+    /// Everything that decides who may call a port.
+    pub(crate) fn at(&self, port: PortRef) -> Access {
+        let mut policies = Vec::new();
+        for (source, resolved, covered) in &self.policies {
+            match (covered, port) {
+                (Covered::Ports(ports), port) if port.is_among(ports) => {
+                    policies.push(policy(source, resolved, None));
+                }
+                (Covered::Scopes(scopes), PortRef::Number(number)) => {
+                    if let Some(scope) = scopes.get(&number) {
+                        policies.extend(scoped(source, resolved, scope));
+                    }
+                }
+                (Covered::Ports(_) | Covered::Scopes(_), _) => {}
+            }
+        }
+        Access { posture: self.posture, posture_source: self.posture_source.clone(), policies }
+    }
+}
+
+impl Covered {
+    fn covers(&self, port: PortRef) -> bool {
+        match (self, port) {
+            (Self::Ports(ports), port) => port.is_among(ports),
+            (Self::Scopes(scopes), PortRef::Number(number)) => scopes.contains_key(&number),
+            (Self::Scopes(_), PortRef::Undeclared) => false,
+        }
+    }
+}
+
+/// What a policy covers of a workload; `None` for nothing.
+fn covered(
+    policy: &AccessPolicy,
+    resolved: &Resolved,
+    workload: &Workload,
+    edges: &[Edge],
+) -> Option<Covered> {
+    match &policy.covers {
+        Covers::Namespace => Some(Covered::Ports(BTreeSet::new())),
+        Covers::Workloads { selector, ports } => {
+            selects(selector, &workload.labels).then(|| Covered::Ports(ports.clone()))
+        }
+        Covers::Targets(_) => {
+            let mut scopes: BTreeMap<u16, Scope> = BTreeMap::new();
+            for edge in edges {
+                if let Some(scope) = resolved.scopes.get(&edge.port) {
+                    scopes.entry(edge.target).or_default().extend(scope);
+                }
+            }
+            (!scopes.is_empty()).then_some(Covered::Scopes(scopes))
+        }
+    }
+}
+
+/// What a policy with targets says at a port: what its rules decide, and, for an Allow, what it only closes.
+fn scoped(source: &SourceRef, resolved: &Resolved, scope: &Scope) -> Vec<Policy> {
+    let Scope { all, told, closed } = scope;
+    if *all {
+        return vec![policy(source, resolved, None)];
+    }
+    let mut policies = Vec::new();
+    if !told.is_empty() {
+        policies.push(policy(source, resolved, Some(told)));
+    }
+    if !closed.is_empty() && resolved.action == Action::Allow {
+        policies.push(Policy { rules: Arc::new([]), ..policy(source, resolved, Some(closed)) });
+    }
+    policies
+}
+
+fn policy(source: &SourceRef, resolved: &Resolved, scope: Option<&BTreeSet<HttpMatch>>) -> Policy {
+    Policy {
+        source: source.clone(),
+        action: resolved.action,
+        mode: resolved.mode,
+        scope: scope.map(|matches| matches.iter().cloned().collect()),
+        rules: resolved.rules.clone(),
+    }
+}
+
+/// What holds where no Allow covers, and who said so.
+fn posture(tables: &Tables, namespace: &Name) -> (Posture, Option<SourceRef>) {
+    if let Some((source, namespace)) = tables.namespace(namespace)
+        && let Some(posture) = namespace.posture
+    {
+        return (posture, Some(source.clone()));
+    }
+    let source = mesh_source();
+    let said = tables.row(&source).map(|_| source);
+    (tables.mesh().posture, said)
+}

@@ -1,0 +1,232 @@
+//! One route at its parents: where it applies, what its rules do, and what became of it.
+
+use crate::parent;
+use crate::report::{condition, join};
+use crate::tables::Tables;
+use heddle_model::fact::{self, BackendRef, Route, ServiceForm};
+use heddle_model::http::HttpMatch;
+use heddle_model::report::{Condition, ParentRef, Report, Subject};
+use heddle_model::route::{Backend, RouteRule, WeightedBackend};
+use heddle_model::snapshot::RouteKey;
+use heddle_model::{Diagnostic, ServiceKey, ServicePortKey, SourceRef};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// A route, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Attachment {
+    /// The Service ports that accepted it.
+    pub(crate) ports: BTreeSet<ServicePortKey>,
+    /// Its age; `None` is oldest.
+    pub(crate) created: Option<i64>,
+    /// Its rules, in the order written.
+    pub(crate) rules: Vec<Rule>,
+    /// What became of it.
+    pub(crate) report: Report,
+}
+
+/// A rule and what it matches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rule {
+    pub(crate) matches: Vec<HttpMatch>,
+    pub(crate) rule: Arc<RouteRule>,
+}
+
+/// Why a reference or a parent is not good: reason and message.
+type Fault = (&'static str, String);
+
+/// The table that a route is in at a Service port: everyone's if both live in one namespace (a producer
+/// route), else that of the clients of the route's namespace (a consumer route, GEP-1294).
+pub(crate) fn table(route: &SourceRef, port: &ServicePortKey) -> RouteKey {
+    let consumer = (route.namespace != port.service.namespace).then(|| route.namespace.clone());
+    RouteKey { port: port.clone(), consumer }
+}
+
+/// Attaches a route to the Services that it names.
+pub(crate) fn resolve(tables: &Tables, source: &SourceRef) -> Option<Attachment> {
+    let route = tables.route(source)?;
+    let mut faults = Vec::new();
+    let rules = route.rules.iter().enumerate().map(|(index, rule)| Rule {
+        matches: rule.matches.clone(),
+        rule: Arc::new(resolve_rule(tables, source, index, rule, &mut faults)),
+    });
+    let rules = rules.collect();
+    let diagnostics = tables.row(source).map_or(&[][..], |row| &row.diagnostics);
+    let shared = shared_conditions(route, diagnostics, &faults);
+    let mut ports = BTreeSet::new();
+    let mut subjects = Vec::new();
+    for parent in &route.parents {
+        let Some(service) = parent::service(source, parent) else { continue };
+        let accepted = match parent_ports(tables, &service, parent) {
+            Ok(found) => {
+                ports.extend(found);
+                accepted(route, diagnostics)
+            }
+            Err(message) => condition("Accepted", false, "NoMatchingParent", message),
+        };
+        let mut conditions = shared.clone();
+        conditions.push(accepted);
+        conditions.sort();
+        subjects.push(Subject { parent: Some(parent.clone()), conditions });
+    }
+    Some(Attachment { ports, created: route.created, rules, report: Report { subjects } })
+}
+
+/// The ports of a Service that a parent reference means: all, or those of its `port` and `sectionName`.
+fn parent_ports(
+    tables: &Tables,
+    key: &ServiceKey,
+    parent: &ParentRef,
+) -> Result<BTreeSet<ServicePortKey>, String> {
+    let service = tables.service(key).ok_or_else(|| format!("there is no Service {key}"))?;
+    match &service.form {
+        ServiceForm::Virtual(_) => {}
+        ServiceForm::Headless => {
+            return Err(format!("Service {key} is headless: it has no virtual IP to route"));
+        }
+        ServiceForm::External(_) => {
+            return Err(format!("Service {key} is an ExternalName: nothing dials it"));
+        }
+    }
+    let ParentRef { group: _, kind: _, namespace: _, name: _, section_name, port: number } = parent;
+    let wanted = |port: &&fact::ServicePort| {
+        number.is_none_or(|number| port.number == number)
+            && section_name.as_deref().is_none_or(|name| &*port.name == name)
+    };
+    let ports: BTreeSet<_> = service.ports.iter().filter(wanted).map(|port| port.number).collect();
+    if ports.is_empty() {
+        let name = section_name.as_ref().map(|name| format!(" named {name:?}")).unwrap_or_default();
+        let number = number.map(|number| format!(" {number}")).unwrap_or_default();
+        return Err(format!("Service {key} has no port{number}{name}"));
+    }
+    Ok(ports.into_iter().map(|port| ServicePortKey { service: key.clone(), port }).collect())
+}
+
+/// Whether a route is accepted by a parent that is there.
+///
+/// A route of which no rule can be honoured is not accepted, but it stays in front of its Service and answers
+/// 500: to let its requests through as if it were not there would be to guess.
+fn accepted<M>(route: &Route<M>, diagnostics: &[Diagnostic]) -> Condition {
+    if !route.rules.is_empty() && route.rules.iter().all(|rule| rule.broken) {
+        let message =
+            format!("no rule can be honoured, all requests get 500: {}", broken_rules(route, diagnostics));
+        return condition("Accepted", false, "UnsupportedValue", message);
+    }
+    condition("Accepted", true, "Accepted", String::new())
+}
+
+/// The conditions that are alike at every parent.
+fn shared_conditions<M>(route: &Route<M>, diagnostics: &[Diagnostic], faults: &[Fault]) -> Vec<Condition> {
+    let mut conditions = Vec::new();
+    conditions.push(match faults.first() {
+        None => condition("ResolvedRefs", true, "ResolvedRefs", String::new()),
+        Some((reason, _)) => {
+            let messages = faults.iter().map(|(_, message)| message.clone());
+            condition("ResolvedRefs", false, reason, join(messages))
+        }
+    });
+    let broken = route.rules.iter().filter(|rule| rule.broken).count();
+    if broken > 0 && broken < route.rules.len() {
+        let message = format!("Dropped Rule: {}", broken_rules(route, diagnostics));
+        conditions.push(condition("PartiallyInvalid", true, "UnsupportedValue", message));
+    }
+    conditions
+}
+
+/// Which rules answer 500, and why as far as lowering said so.
+fn broken_rules<M>(route: &Route<M>, diagnostics: &[Diagnostic]) -> String {
+    let broken = route.rules.iter().enumerate().filter(|(_, rule)| rule.broken);
+    join(broken.map(|(index, _)| {
+        let field = format!("spec.rules[{index}]");
+        let inside = |diagnostic: &&Diagnostic| {
+            diagnostic
+                .field
+                .strip_prefix(&field)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        let why: Vec<_> =
+            diagnostics.iter().filter(inside).map(|d| format!("{}: {}", d.field, d.message)).collect();
+        if why.is_empty() {
+            format!("{field} answers 500")
+        } else {
+            format!("{field} answers 500 ({})", why.join(", "))
+        }
+    }))
+}
+
+fn resolve_rule(
+    tables: &Tables,
+    source: &SourceRef,
+    index: usize,
+    rule: &fact::RouteRule<HttpMatch>,
+    faults: &mut Vec<Fault>,
+) -> RouteRule {
+    let fact::RouteRule {
+        matches: _,
+        request_headers,
+        response_headers,
+        backends,
+        request_timeout,
+        backend_timeout,
+        retry,
+        broken,
+    } = rule;
+    let mut resolved = Vec::new();
+    for (place, backend) in backends.iter().enumerate() {
+        let field = format!("spec.rules[{index}].backendRefs[{place}]");
+        let backend = resolve_backend(tables, &field, backend, faults);
+        if !broken {
+            resolved.extend(backend);
+        }
+    }
+    RouteRule {
+        source: source.clone(),
+        index,
+        request_headers: request_headers.clone(),
+        response_headers: response_headers.clone(),
+        backends: resolved,
+        request_timeout: *request_timeout,
+        backend_timeout: *backend_timeout,
+        retry: retry.clone(),
+    }
+}
+
+/// A backend and its share. `None` if its share is nothing; a fault is told all the same.
+fn resolve_backend(
+    tables: &Tables,
+    field: &str,
+    reference: &BackendRef,
+    faults: &mut Vec<Fault>,
+) -> Option<WeightedBackend> {
+    let BackendRef { target, weight, request_headers, response_headers, broken } = reference;
+    let found = target.clone().and_then(|(service, port)| service_port(tables, service, port));
+    let backend = match found {
+        Ok(_) if *broken => Backend::Broken { reason: "UnsupportedValue" },
+        Ok(port) => Backend::Service(port),
+        Err((reason, message)) => {
+            faults.push((reason, format!("{field}: {message}")));
+            Backend::Broken { reason }
+        }
+    };
+    (*weight > 0).then(|| WeightedBackend {
+        weight: *weight,
+        backend,
+        request_headers: request_headers.clone(),
+        response_headers: response_headers.clone(),
+    })
+}
+
+/// A Service port that requests can go to. Another namespace's needs no grant: a route with a Service as parent
+/// reaches nothing that its client could not reach (GEP-1294).
+fn service_port(tables: &Tables, service: ServiceKey, port: u16) -> Result<ServicePortKey, Fault> {
+    let Some(fact) = tables.service(&service) else {
+        return Err(("BackendNotFound", format!("there is no Service {service}")));
+    };
+    if let ServiceForm::External(host) = &fact.form {
+        return Err(("InvalidKind", format!("Service {service} is an ExternalName ({host})")));
+    }
+    if !fact.ports.iter().any(|known| known.number == port) {
+        return Err(("BackendNotFound", format!("Service {service} has no port {port}")));
+    }
+    Ok(ServicePortKey { service, port })
+}

@@ -1,0 +1,138 @@
+//! What a change of one fact touches at first. What that touches in turn is told by each stage.
+
+use crate::tables::{Tables, owned, selects, service_key, virtual_ips, workload_key};
+use heddle_model::fact::{AccessPolicy, Covers, InboundPolicy, Service, Workload};
+use heddle_model::snapshot::RouteKey;
+use heddle_model::{Fact, Kind, Name, ServiceKey, ServicePortKey, SourceRef, WorkloadKey, WorkloadKind};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+/// What is to be recomputed, per stage.
+#[derive(Debug, Default)]
+pub(crate) struct Dirty {
+    pub(crate) mesh: bool,
+    /// Addresses whose claims changed.
+    pub(crate) addresses: BTreeSet<IpAddr>,
+    /// Addresses of workloads that changed: who is behind an endpoint there may have changed.
+    pub(crate) held: BTreeSet<IpAddr>,
+    /// Nodes whose place changed.
+    pub(crate) nodes: BTreeSet<Name>,
+    pub(crate) members: BTreeSet<ServiceKey>,
+    pub(crate) attachments: BTreeSet<SourceRef>,
+    pub(crate) services: BTreeSet<ServiceKey>,
+    pub(crate) policies: BTreeSet<SourceRef>,
+    pub(crate) workloads: BTreeSet<WorkloadKey>,
+    pub(crate) endpoints: BTreeSet<ServicePortKey>,
+    pub(crate) routes: BTreeSet<RouteKey>,
+    pub(crate) reports: BTreeSet<SourceRef>,
+    pub(crate) diagnostics: BTreeSet<SourceRef>,
+}
+
+impl Dirty {
+    /// Notes what an object touches, in the form it had and in the form it has.
+    pub(crate) fn mark(&mut self, tables: &Tables, source: &SourceRef, forms: [Option<&Fact>; 2]) {
+        self.reports.insert(source.clone());
+        match source.kind {
+            Kind::Namespace => self.workloads.extend(tables.workloads(&source.name).map(|(key, _)| key)),
+            Kind::Node => {
+                self.nodes.insert(source.name.clone());
+            }
+            Kind::Pod | Kind::ExternalWorkload => self.mark_workload(tables, source, forms),
+            Kind::Service => self.mark_service(tables, source, forms),
+            Kind::EndpointSlice => self.members.extend(forms.into_iter().filter_map(slice_service)),
+            Kind::HttpRoute => {
+                self.attachments.insert(source.clone());
+                self.policies.extend(tables.policies.of(source).iter().cloned());
+            }
+            Kind::Mesh => self.mesh = true,
+            Kind::InboundPolicy => {
+                forms.into_iter().flatten().for_each(|fact| self.mark_inbound(tables, source, fact))
+            }
+            Kind::AccessPolicy => {
+                self.policies.insert(source.clone());
+                forms.into_iter().flatten().for_each(|fact| self.mark_access(tables, source, fact));
+            }
+        }
+    }
+
+    fn mark_workload(&mut self, tables: &Tables, source: &SourceRef, forms: [Option<&Fact>; 2]) {
+        let Some(key) = workload_key(source) else { return };
+        let [old, new] = forms.map(|fact| fact.and_then(workload));
+        if old.map(holding) != new.map(holding) {
+            for form in [old, new].into_iter().flatten() {
+                self.addresses.extend(owned(form));
+                self.held.extend(&form.addresses);
+            }
+        }
+        if key.kind == WorkloadKind::External {
+            for form in [old, new].into_iter().flatten() {
+                self.members.extend(tables.services_selecting(&key.namespace, &form.labels));
+            }
+        }
+        self.workloads.insert(key);
+    }
+
+    fn mark_service(&mut self, tables: &Tables, source: &SourceRef, forms: [Option<&Fact>; 2]) {
+        let key = service_key(source);
+        for form in forms.into_iter().filter_map(|fact| fact.and_then(service)) {
+            self.addresses.extend(virtual_ips(form));
+        }
+        self.attachments.extend(tables.routes.of(&key).iter().cloned());
+        self.policies.extend(tables.policies.of(source).iter().cloned());
+        self.members.insert(key.clone());
+        self.services.insert(key);
+    }
+
+    fn mark_inbound(&mut self, tables: &Tables, source: &SourceRef, fact: &Fact) {
+        let everyone = Default::default();
+        let selector = match fact {
+            Fact::InboundPolicy(InboundPolicy { selector, ports: _, protocol: _, mtls: _ }) => selector,
+            _ => &everyone,
+        };
+        let touched =
+            tables.workloads(&source.namespace).filter(|(_, workload)| selects(selector, &workload.labels));
+        self.workloads.extend(touched.map(|(key, _)| key));
+    }
+
+    /// What a policy covers by targets is found when its targets are looked up.
+    fn mark_access(&mut self, tables: &Tables, source: &SourceRef, fact: &Fact) {
+        let everyone = Default::default();
+        let selector = match fact {
+            Fact::AccessPolicy(AccessPolicy { covers, action: _, mode: _, rules: _ }) => match covers {
+                Covers::Namespace => &everyone,
+                Covers::Workloads { selector, ports: _ } => selector,
+                Covers::Targets(_) => return,
+            },
+            _ => &everyone,
+        };
+        let touched =
+            tables.workloads(&source.namespace).filter(|(_, workload)| selects(selector, &workload.labels));
+        self.workloads.extend(touched.map(|(key, _)| key));
+    }
+}
+
+fn slice_service(fact: Option<&Fact>) -> Option<ServiceKey> {
+    match fact? {
+        Fact::Slice(slice) => slice.service.clone(),
+        _ => None,
+    }
+}
+
+fn workload(fact: &Fact) -> Option<&Workload> {
+    match fact {
+        Fact::Workload(workload) => Some(workload),
+        _ => None,
+    }
+}
+
+fn service(fact: &Fact) -> Option<&Service> {
+    match fact {
+        Fact::Service(service) => Some(service),
+        _ => None,
+    }
+}
+
+/// What decides which addresses a workload holds.
+fn holding(workload: &Workload) -> (&[IpAddr], bool, bool) {
+    (&workload.addresses, workload.host_network, workload.ended)
+}

@@ -1,0 +1,107 @@
+//! What many recomputed things say of one object, counted, so that a change of one of them costs only itself.
+
+use heddle_model::{Diagnostic, SourceRef};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What one recomputed thing (a Service's members, a workload) says of objects.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Finding {
+    /// For the object's diagnostics.
+    pub(crate) diagnostics: BTreeSet<Diagnostic>,
+    /// For the object's condition `Conflicted`.
+    pub(crate) conflicts: BTreeSet<Diagnostic>,
+    /// That a policy selects this workload, at so many of its known ports.
+    pub(crate) selected: BTreeMap<SourceRef, usize>,
+}
+
+/// How many workloads and ports a policy selects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Selected {
+    pub(crate) workloads: usize,
+    pub(crate) ports: usize,
+}
+
+/// The sum of all findings.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    diagnostics: Counted,
+    conflicts: Counted,
+    selected: BTreeMap<SourceRef, Selected>,
+}
+
+type Counted = BTreeMap<SourceRef, BTreeMap<Diagnostic, usize>>;
+
+/// The objects about which something else is said now.
+#[derive(Debug, Default)]
+pub(crate) struct Touched {
+    pub(crate) diagnostics: BTreeSet<SourceRef>,
+    pub(crate) reports: BTreeSet<SourceRef>,
+}
+
+impl Findings {
+    /// Replaces what one thing said by what it says now.
+    pub(crate) fn replace(&mut self, old: &Finding, new: &Finding) -> Touched {
+        let mut touched = Touched::default();
+        recount(&mut self.diagnostics, &old.diagnostics, &new.diagnostics, &mut touched.diagnostics);
+        recount(&mut self.conflicts, &old.conflicts, &new.conflicts, &mut touched.reports);
+        if old.selected != new.selected {
+            self.reselect(old, new, &mut touched.reports);
+        }
+        touched
+    }
+
+    fn reselect(&mut self, old: &Finding, new: &Finding, touched: &mut BTreeSet<SourceRef>) {
+        for (policy, ports) in &new.selected {
+            let sum = self.selected.entry(policy.clone()).or_default();
+            sum.workloads += 1;
+            sum.ports += ports;
+        }
+        for (policy, ports) in &old.selected {
+            let sum = self.selected.entry(policy.clone()).or_default();
+            sum.workloads -= 1;
+            sum.ports -= ports;
+            if sum.workloads == 0 {
+                self.selected.remove(policy);
+            }
+        }
+        let all = old.selected.keys().chain(new.selected.keys());
+        touched.extend(all.filter(|policy| old.selected.get(*policy) != new.selected.get(*policy)).cloned());
+    }
+
+    pub(crate) fn diagnostics(&self, object: &SourceRef) -> impl Iterator<Item = &Diagnostic> {
+        self.diagnostics.get(object).into_iter().flat_map(BTreeMap::keys)
+    }
+
+    pub(crate) fn conflicts(&self, object: &SourceRef) -> impl Iterator<Item = &Diagnostic> {
+        self.conflicts.get(object).into_iter().flat_map(BTreeMap::keys)
+    }
+
+    pub(crate) fn selected(&self, policy: &SourceRef) -> Selected {
+        self.selected.get(policy).copied().unwrap_or_default()
+    }
+}
+
+fn recount(
+    sums: &mut Counted,
+    old: &BTreeSet<Diagnostic>,
+    new: &BTreeSet<Diagnostic>,
+    touched: &mut BTreeSet<SourceRef>,
+) {
+    for comes in new.difference(old) {
+        *sums.entry(comes.object.clone()).or_default().entry(comes.clone()).or_default() += 1;
+        touched.insert(comes.object.clone());
+    }
+    for goes in old.difference(new) {
+        let Some(sum) = sums.get_mut(&goes.object) else { continue };
+        if let Some(count) = sum.get_mut(goes) {
+            *count -= 1;
+            if *count == 0 {
+                sum.remove(goes);
+            }
+        }
+        if sum.is_empty() {
+            sums.remove(&goes.object);
+        }
+        touched.insert(goes.object.clone());
+    }
+}

@@ -1,0 +1,100 @@
+//! The inbound ports of one workload.
+
+use crate::access::Around;
+use crate::findings::Finding;
+use crate::member::Edge;
+use crate::mtls::{self, PortRef, Selecting};
+use crate::port;
+use heddle_model::access::Access;
+use heddle_model::fact::{Mtls, Protocol, Workload};
+use heddle_model::snapshot::{InboundDefault, InboundPort, Service};
+use heddle_model::{Map, ServiceKey, SourceRef};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// What the ports of one workload are told from.
+pub(crate) struct Ports<'a> {
+    pub(crate) services: &'a Map<ServiceKey, Arc<Service>>,
+    pub(crate) workload: &'a Workload,
+    pub(crate) edges: &'a [Edge],
+    pub(crate) selecting: Selecting<'a>,
+    pub(crate) around: Around<'a>,
+}
+
+impl Ports<'_> {
+    /// Every port that a Service, the workload or a policy names.
+    pub(crate) fn resolve(&self, finding: &mut Finding) -> Vec<InboundPort> {
+        let mut known: Vec<Arc<Access>> = Vec::new();
+        let ports = self.numbers().into_iter().map(|number| {
+            let (mtls, mtls_source) = self.mtls(PortRef::Number(number), finding);
+            InboundPort {
+                port: number,
+                app_port: self.declared(number).map_or(number, |port| port.app_port),
+                protocol: self.protocol(number, finding),
+                mtls,
+                mtls_source,
+                access: shared(&mut known, self.around.at(PortRef::Number(number))),
+            }
+        });
+        ports.collect()
+    }
+
+    /// What holds for every other port.
+    pub(crate) fn undeclared(&self, finding: &mut Finding) -> InboundDefault {
+        let (mtls, mtls_source) = self.mtls(PortRef::Undeclared, finding);
+        InboundDefault { mtls, mtls_source, access: Arc::new(self.around.at(PortRef::Undeclared)) }
+    }
+
+    /// Notes at how many ports each policy selects the workload.
+    pub(crate) fn count(&self, inbound: &[InboundPort], finding: &mut Finding) {
+        for (source, policy) in &self.selecting {
+            let covered = |port: &&InboundPort| PortRef::Number(port.port).is_among(&policy.ports);
+            finding.selected.insert((*source).clone(), inbound.iter().filter(covered).count());
+        }
+        for source in self.around.sources() {
+            finding.selected.insert(source.clone(), 0);
+        }
+        for port in inbound {
+            for source in self.around.covering(PortRef::Number(port.port)) {
+                *finding.selected.entry(source.clone()).or_default() += 1;
+            }
+        }
+    }
+
+    fn numbers(&self) -> BTreeSet<u16> {
+        let declared = self.workload.ports.iter().map(|port| port.port);
+        let targeted = self.edges.iter().map(|edge| edge.target);
+        let policies = self.selecting.iter().flat_map(|(_, policy)| policy.ports.iter().copied());
+        declared.chain(targeted).chain(policies).chain(self.around.ports()).collect()
+    }
+
+    fn declared(&self, number: u16) -> Option<&heddle_model::fact::WorkloadPort> {
+        self.workload.ports.iter().find(|port| port.port == number)
+    }
+
+    /// An InboundPolicy says it, else the workload, else the Services.
+    fn protocol(&self, number: u16, finding: &mut Finding) -> Protocol {
+        mtls::protocol(&self.selecting, number, finding)
+            .or_else(|| self.declared(number).and_then(|port| port.protocol))
+            .or_else(|| port::from_services(self.services, self.edges, number, finding))
+            .unwrap_or(Protocol::Detect)
+    }
+
+    fn mtls(&self, port: PortRef, finding: &mut Finding) -> (Mtls, Option<SourceRef>) {
+        match mtls::mode(&self.selecting, port, finding) {
+            Some((mtls, source)) => (mtls, Some(source)),
+            None if self.workload.plane.is_some() => (Mtls::Permissive, None),
+            None => (Mtls::Disabled, None),
+        }
+    }
+}
+
+/// An equal access list that is there already, else this one.
+fn shared(known: &mut Vec<Arc<Access>>, access: Access) -> Arc<Access> {
+    if let Some(equal) = known.iter().find(|other| ***other == access) {
+        return equal.clone();
+    }
+    let access = Arc::new(access);
+    known.push(access.clone());
+    access
+}

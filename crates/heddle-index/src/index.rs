@@ -1,0 +1,133 @@
+//! The index: events in, a Snapshot and the keys that changed out.
+
+use crate::attachment::Attachment;
+use crate::dirty::Dirty;
+use crate::findings::Findings;
+use crate::member::{Edge, Members};
+use crate::multimap::Multimap;
+use crate::tables::{Row, Tables};
+use crate::work::Work;
+use crate::{policy, workload};
+use heddle_model::snapshot::RouteKey;
+use heddle_model::{Event, Fact, Kind, Lowered, Meta, Name, ServiceKey, Snapshot, SourceRef, WorkloadKey};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// All facts, everything resolved from them, and what is to be resolved anew.
+#[derive(Debug, Default)]
+pub struct Index {
+    pub(crate) tables: Tables,
+    pub(crate) derived: Derived,
+    pub(crate) dirty: Dirty,
+    pub(crate) snapshot: Snapshot,
+    pub(crate) work: Work,
+    listed: BTreeSet<Kind>,
+}
+
+/// What lies between the facts and the Snapshot, as last resolved.
+#[derive(Debug, Default)]
+pub(crate) struct Derived {
+    pub(crate) members: BTreeMap<ServiceKey, Members>,
+    /// The Service ports that a workload is behind.
+    pub(crate) edges: Multimap<WorkloadKey, Edge>,
+    /// The Services that looked at an address.
+    pub(crate) members_at: Multimap<IpAddr, ServiceKey>,
+    /// The Services with members on a Node.
+    pub(crate) members_on: Multimap<Name, ServiceKey>,
+    pub(crate) attachments: BTreeMap<SourceRef, Attachment>,
+    /// The routes of a table.
+    pub(crate) attached: Multimap<RouteKey, SourceRef>,
+    pub(crate) policies: BTreeMap<SourceRef, policy::Resolved>,
+    pub(crate) workloads: BTreeMap<WorkloadKey, workload::Resolved>,
+    pub(crate) findings: Findings,
+}
+
+impl Index {
+    /// An index without facts.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes one event. What it changes is seen after the next [`Index::resolve`].
+    ///
+    /// An event that says what is known already costs one comparison. An object replaces its former self,
+    /// also where it cannot be read any more.
+    pub fn apply(&mut self, event: Event) {
+        match event {
+            Event::Set(lowered) => {
+                let (source, row) = Row::split(*lowered);
+                self.set(&source, Some(row));
+            }
+            Event::Delete(source) => self.set(&source, None),
+            Event::Replace(kind, objects) => self.replace(kind, objects),
+        }
+    }
+
+    /// The mesh as of the last [`Index::resolve`]. The clone shares everything.
+    pub fn snapshot(&self) -> Snapshot {
+        self.snapshot.clone()
+    }
+
+    /// How much was recomputed since the index was made.
+    pub fn work(&self) -> Work {
+        self.work
+    }
+
+    /// What decides nothing about an object: its generation, uid, origin and last seen status.
+    pub fn meta(&self, source: &SourceRef) -> Option<&Meta> {
+        self.tables.row(source).map(|row| &row.meta)
+    }
+
+    /// The objects of a kind that are known, in order.
+    pub fn sources(&self, kind: Kind) -> impl Iterator<Item = &SourceRef> {
+        self.tables.of_kind(kind).map(|(source, _)| source)
+    }
+
+    /// Whether every kind was listed completely once.
+    ///
+    /// # Errors
+    /// The kinds that were not: before they are, an answer could leave out a policy.
+    pub fn complete(&self) -> Result<(), BTreeSet<Kind>> {
+        let missing: BTreeSet<_> = Kind::ALL.into_iter().filter(|kind| !self.listed.contains(kind)).collect();
+        if missing.is_empty() { Ok(()) } else { Err(missing) }
+    }
+
+    /// Sets all objects of a kind. Removals come from the rows, never from keys remembered since a list began.
+    fn replace(&mut self, kind: Kind, objects: Vec<Lowered>) {
+        self.listed.insert(kind);
+        let mut gone: BTreeSet<_> = self.sources(kind).cloned().collect();
+        for lowered in objects {
+            let (source, row) = Row::split(lowered);
+            gone.remove(&source);
+            self.set(&source, Some(row));
+        }
+        for source in gone {
+            self.set(&source, None);
+        }
+    }
+
+    fn set(&mut self, source: &SourceRef, row: Option<Row>) {
+        let known = self.tables.row(source);
+        let same_fact = known.map(|row| &row.fact) == row.as_ref().map(|row| &row.fact);
+        let same_text = known.map(|row| &row.diagnostics) == row.as_ref().map(|row| &row.diagnostics);
+        if same_fact && same_text {
+            if let Some(row) = row {
+                self.tables.set_meta(source, row.meta);
+            }
+            return;
+        }
+        self.dirty.diagnostics.insert(source.clone());
+        self.dirty.reports.insert(source.clone());
+        let old = self.tables.set(source, row);
+        if !same_fact {
+            self.mark(source, old.as_ref().map(|row| &row.fact));
+        } else if source.kind == Kind::HttpRoute {
+            self.dirty.attachments.insert(source.clone());
+        }
+    }
+
+    fn mark(&mut self, source: &SourceRef, old: Option<&Fact>) {
+        let new = self.tables.row(source).map(|row| &row.fact);
+        self.dirty.mark(&self.tables, source, [old, new]);
+    }
+}

@@ -1,0 +1,220 @@
+//! The members of a Service: where its endpoints are and whose they are, whether ready or not.
+//!
+//! Members that are not ready are kept here without health, because their proxies need their inbound ports
+//! before the first request, and because a flip of readiness must touch nothing but one list of endpoints.
+
+use crate::address::{describe, namespace};
+use crate::tables::{Tables, selects, virtual_ips};
+use heddle_model::fact::{Service, ServiceForm, ServicePort, Slice, SliceEndpoint, TargetPort, Workload};
+use heddle_model::snapshot::{Health, Owner};
+use heddle_model::{
+    Diagnostic, Fact, Kind, Map, Name, ServiceKey, ServicePortKey, SourceRef, WorkloadKey, WorkloadKind,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// The members of one Service, and what they were told from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Members {
+    /// By the Service's port. Every port has an entry.
+    pub(crate) ports: BTreeMap<u16, Vec<Member>>,
+    /// Addresses that were looked at, refused ones too.
+    pub(crate) addresses: BTreeSet<IpAddr>,
+    /// Nodes that members are on.
+    pub(crate) nodes: BTreeSet<Name>,
+    /// What is wrong with the slices.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+/// One address and port behind a Service port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Member {
+    pub(crate) address: IpAddr,
+    pub(crate) port: u16,
+    pub(crate) workload: Option<WorkloadKey>,
+    /// `None` gets no requests.
+    pub(crate) health: Option<Health>,
+    pub(crate) node: Option<Name>,
+    pub(crate) zone: Option<Name>,
+}
+
+/// That a workload is behind a Service port.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Edge {
+    pub(crate) port: ServicePortKey,
+    /// Where the workload is dialled.
+    pub(crate) target: u16,
+}
+
+impl Members {
+    /// Every workload behind the Service, by port and target.
+    pub(crate) fn edges(&self, service: &ServiceKey) -> BTreeSet<(WorkloadKey, Edge)> {
+        let mut edges = BTreeSet::new();
+        for (port, members) in &self.ports {
+            for member in members {
+                let Some(workload) = &member.workload else { continue };
+                let port = ServicePortKey { service: service.clone(), port: *port };
+                edges.insert((workload.clone(), Edge { port, target: member.port }));
+            }
+        }
+        edges
+    }
+}
+
+/// The facts that members are told from.
+struct Resolver<'a> {
+    tables: &'a Tables,
+    owners: &'a Map<IpAddr, Owner>,
+    service: &'a Service,
+    found: Members,
+}
+
+/// The members of a Service. `None` for one that is not there or has no endpoints by its form.
+pub(crate) fn resolve(tables: &Tables, owners: &Map<IpAddr, Owner>, key: &ServiceKey) -> Option<Members> {
+    let service = tables.service(key)?;
+    match &service.form {
+        ServiceForm::Virtual(_) | ServiceForm::Headless => {}
+        ServiceForm::External(_) => return None,
+    }
+    let ports = service.ports.iter().map(|port| (port.number, Vec::new())).collect();
+    let mut resolver = Resolver { tables, owners, service, found: Members { ports, ..Members::default() } };
+    for source in tables.slices.of(key) {
+        if let Some(slice) = tables.slice(source) {
+            resolver.add_slice(source, slice);
+        }
+    }
+    resolver.add_externals(key);
+    let mut found = resolver.found;
+    found.ports.values_mut().for_each(once_each);
+    Some(found)
+}
+
+impl Resolver<'_> {
+    fn add_slice(&mut self, source: &SourceRef, slice: &Slice) {
+        for (index, endpoint) in slice.endpoints.iter().enumerate() {
+            self.found.addresses.insert(endpoint.address);
+            self.found.nodes.extend(endpoint.node.clone());
+            let pod = self.named_pod(source, endpoint);
+            let owner = self.owners.get(&endpoint.address);
+            if let Some(owner) = owner
+                && namespace(owner) != &source.namespace
+                && pod.as_ref().is_none_or(|(_, pod)| pod.ended)
+            {
+                self.found.diagnostics.push(foreign(source, index, endpoint.address, owner));
+                continue;
+            }
+            let workload = pod.map(|(key, _)| key).or_else(|| owner.and_then(owning_workload));
+            self.add_endpoint(slice, endpoint, workload);
+        }
+    }
+
+    /// The Pod that an endpoint names, if that Pod has the endpoint's address.
+    fn named_pod(&self, source: &SourceRef, endpoint: &SliceEndpoint) -> Option<(WorkloadKey, &Workload)> {
+        let name = endpoint.pod.clone()?;
+        let key = WorkloadKey { namespace: source.namespace.clone(), kind: WorkloadKind::Pod, name };
+        let pod = self.tables.workload(&key)?;
+        pod.addresses.contains(&endpoint.address).then_some((key, pod))
+    }
+
+    fn add_endpoint(&mut self, slice: &Slice, endpoint: &SliceEndpoint, workload: Option<WorkloadKey>) {
+        for port in &self.service.ports {
+            let Some((_, target)) = slice.ports.iter().find(|(name, _)| *name == port.name) else { continue };
+            let member = Member {
+                address: endpoint.address,
+                port: *target,
+                workload: workload.clone(),
+                health: health(self.service, endpoint),
+                node: endpoint.node.clone(),
+                zone: endpoint.zone.clone(),
+            };
+            self.found.ports.entry(port.number).or_default().push(member);
+        }
+    }
+
+    /// Adds the ExternalWorkloads that the Service selects, as it selects Pods.
+    fn add_externals(&mut self, service: &ServiceKey) {
+        if self.service.selector.is_empty() {
+            return;
+        }
+        let tables = self.tables;
+        for (source, row) in tables.of_namespace(Kind::ExternalWorkload, &service.namespace) {
+            let Fact::Workload(workload) = &row.fact else { continue };
+            if workload.ended || !selects(&self.service.selector, &workload.labels) {
+                continue;
+            }
+            let name = source.name.clone();
+            let namespace = source.namespace.clone();
+            self.add_external(&WorkloadKey { namespace, kind: WorkloadKind::External, name }, workload);
+        }
+    }
+
+    fn add_external(&mut self, key: &WorkloadKey, workload: &Workload) {
+        let reachable = workload.addresses.iter().filter(|address| reachable(self.service, address));
+        for address in reachable {
+            self.found.addresses.insert(*address);
+            if self.owners.get(address).is_some_and(|owner| namespace(owner) != &key.namespace) {
+                continue;
+            }
+            for port in &self.service.ports {
+                let Some(target) = target(port, workload) else { continue };
+                let member = Member {
+                    address: *address,
+                    port: target,
+                    workload: Some(key.clone()),
+                    health: Some(Health::Ready),
+                    node: None,
+                    zone: None,
+                };
+                self.found.ports.entry(port.number).or_default().push(member);
+            }
+        }
+    }
+}
+
+/// Whether clients of the Service can use an address of this family. Slices hold one family each, chosen by
+/// Kubernetes; an ExternalWorkload lists all it has.
+fn reachable(service: &Service, address: &IpAddr) -> bool {
+    let ips = virtual_ips(service);
+    ips.is_empty() || ips.iter().any(|ip| ip.is_ipv4() == address.is_ipv4())
+}
+
+/// Where a workload listens for a Service port. `None` if it declares no port of the name asked for.
+fn target(port: &ServicePort, workload: &Workload) -> Option<u16> {
+    match &port.target {
+        TargetPort::Number(number) => Some(*number),
+        TargetPort::Name(name) => {
+            workload.ports.iter().find(|port| port.name.as_ref() == Some(name)).map(|port| port.port)
+        }
+    }
+}
+
+/// Whether an endpoint gets requests, as kube-proxy does it.
+fn health(service: &Service, endpoint: &SliceEndpoint) -> Option<Health> {
+    if endpoint.ready || service.publish_not_ready {
+        return Some(Health::Ready);
+    }
+    (endpoint.serving && endpoint.terminating).then_some(Health::Draining)
+}
+
+fn owning_workload(owner: &Owner) -> Option<WorkloadKey> {
+    match owner {
+        Owner::Workload(key) => Some(key.clone()),
+        Owner::Service(_) => None,
+    }
+}
+
+/// Keeps each address and port once: the readiest, then the one whose workload is known.
+fn once_each(members: &mut Vec<Member>) {
+    let rank = |member: &Member| (member.health.is_none(), member.health, member.workload.is_none());
+    members.sort_by_key(|member| (member.address, member.port, rank(member)));
+    members.dedup_by(|later, first| (later.address, later.port) == (first.address, first.port));
+}
+
+fn foreign(slice: &SourceRef, index: usize, address: IpAddr, owner: &Owner) -> Diagnostic {
+    Diagnostic {
+        object: slice.clone(),
+        field: format!("endpoints[{index}].addresses[0]"),
+        reason: "ForeignAddress",
+        message: format!("{address} belongs to {} of another namespace: it is no endpoint", describe(owner)),
+    }
+}

@@ -1,0 +1,26 @@
+//! Which parents of a route are Services, and what they name.
+
+use heddle_model::fact::Route;
+use heddle_model::report::ParentRef;
+use heddle_model::{Name, ServiceKey, SourceRef};
+
+/// The Service that a parent names, if it names one.
+///
+/// The group must be written: unset means `gateway.networking.k8s.io` (GEP-1294). `core` is taken as an alias
+/// because the Gateway API's own mesh page writes it.
+pub(crate) fn service(route: &SourceRef, parent: &ParentRef) -> Option<ServiceKey> {
+    let core = matches!(parent.group.as_deref(), Some("" | "core"));
+    let service = parent.kind.as_deref() == Some("Service");
+    (core && service).then(|| ServiceKey {
+        namespace: parent.namespace.as_deref().map_or_else(|| route.namespace.clone(), Name::from),
+        name: parent.name.as_str().into(),
+    })
+}
+
+/// Every Service that a route names, as parent or as backend.
+pub(crate) fn services<M>(source: &SourceRef, route: &Route<M>) -> Vec<ServiceKey> {
+    let parents = route.parents.iter().filter_map(|parent| service(source, parent));
+    let backends = route.rules.iter().flat_map(|rule| &rule.backends);
+    let backends = backends.filter_map(|backend| backend.target.as_ref().ok().map(|(key, _)| key.clone()));
+    parents.chain(backends).collect()
+}

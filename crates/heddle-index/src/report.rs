@@ -1,0 +1,168 @@
+//! What became of each policy, Mesh and ExternalWorkload.
+
+use crate::address::{describe, namespace};
+use crate::findings::Findings;
+use crate::policy;
+use crate::tables::{Row, Tables, mesh_source};
+use heddle_model::report::{Condition, Report, Subject};
+use heddle_model::snapshot::Owner;
+use heddle_model::{Diagnostic, Fact, Kind, Map, SourceRef};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// The most bytes of a message: what a status may hold many of.
+const LIMIT: usize = 1024;
+
+/// One condition, its message cut to 1 KiB.
+pub(crate) fn condition(kind: &'static str, holds: bool, reason: &'static str, message: String) -> Condition {
+    Condition { kind, holds, reason, message: cut(message) }
+}
+
+/// Sentences in one text.
+pub(crate) fn join(messages: impl Iterator<Item = String>) -> String {
+    messages.collect::<Vec<_>>().join("; ")
+}
+
+fn cut(mut message: String) -> String {
+    if message.len() > LIMIT {
+        let mut end = LIMIT - '…'.len_utf8();
+        while !message.is_char_boundary(end) {
+            end -= 1;
+        }
+        message.truncate(end);
+        message.push('…');
+    }
+    message
+}
+
+/// What reports are told from.
+pub(crate) struct View<'a> {
+    pub(crate) tables: &'a Tables,
+    pub(crate) owners: &'a Map<IpAddr, Owner>,
+    pub(crate) policies: &'a BTreeMap<SourceRef, policy::Resolved>,
+    pub(crate) findings: &'a Findings,
+}
+
+impl View<'_> {
+    /// The report of an object that is not a route. `None` for kinds without a status of ours.
+    pub(crate) fn resolve(&self, source: &SourceRef) -> Option<Report> {
+        let row = self.tables.row(source)?;
+        let accepted = match source.kind {
+            Kind::Mesh => mesh(source, row),
+            Kind::InboundPolicy => self.inbound(source, row),
+            Kind::AccessPolicy => self.access(source, row),
+            Kind::ExternalWorkload => self.external(source, row),
+            Kind::Namespace
+            | Kind::Node
+            | Kind::Pod
+            | Kind::Service
+            | Kind::EndpointSlice
+            | Kind::HttpRoute => return None,
+        };
+        let mut conditions = vec![accepted];
+        conditions.extend(self.conflicted(source));
+        conditions.extend(self.partly(source, row));
+        conditions.sort();
+        Some(Report { subjects: vec![Subject { parent: None, conditions }] })
+    }
+
+    fn inbound(&self, source: &SourceRef, row: &Row) -> Condition {
+        match &row.fact {
+            Fact::Invalid(invalid) => unreadable(&format!(
+                "{}; until it is corrected every workload of the namespace is Strict",
+                invalid.message
+            )),
+            _ => condition("Accepted", true, "Accepted", self.selects(source)),
+        }
+    }
+
+    fn access(&self, source: &SourceRef, row: &Row) -> Condition {
+        if let Fact::Invalid(invalid) = &row.fact {
+            return unreadable(&format!(
+                "{}; until it is corrected it admits nobody to any workload of the namespace, as an Allow without rules would",
+                invalid.message
+            ));
+        }
+        let missing = self.policies.get(source).map_or(&[][..], |policy| &policy.missing);
+        if missing.is_empty() {
+            return condition("Accepted", true, "Accepted", self.selects(source));
+        }
+        let message =
+            format!("{}; nothing is covered by such a target; {}", missing.join("; "), self.selects(source));
+        condition("Accepted", false, "TargetNotFound", message)
+    }
+
+    fn external(&self, source: &SourceRef, row: &Row) -> Condition {
+        let workload = match &row.fact {
+            Fact::Workload(workload) => workload,
+            Fact::Invalid(invalid) => {
+                return unreadable(&format!("{}; until it is corrected it is absent", invalid.message));
+            }
+            _ => return unreadable("not an ExternalWorkload"),
+        };
+        let foreign = workload.addresses.iter().filter_map(|address| {
+            let owner = self.owners.get(address).filter(|owner| namespace(owner) != &source.namespace)?;
+            Some(format!("{address} belongs to {} of another namespace: refused", describe(owner)))
+        });
+        let foreign = join(foreign);
+        if !foreign.is_empty() {
+            return condition("Accepted", false, "ForeignAddress", foreign);
+        }
+        if workload.identity.is_none() {
+            let message = "no identity: it gets no certificate and no configuration".to_string();
+            return condition("Accepted", false, "InvalidIdentity", message);
+        }
+        condition("Accepted", true, "Accepted", String::new())
+    }
+
+    fn selects(&self, source: &SourceRef) -> String {
+        let selected = self.findings.selected(source);
+        format!("selects {} workloads, {} ports", selected.workloads, selected.ports)
+    }
+
+    fn conflicted(&self, source: &SourceRef) -> Option<Condition> {
+        let message = join(self.findings.conflicts(source).map(|conflict| conflict.message.clone()));
+        (!message.is_empty()).then(|| condition("Conflicted", true, "Conflicted", message))
+    }
+
+    /// What lowering gave a narrower meaning than was written, and matches that no server can tell.
+    fn partly(&self, source: &SourceRef, row: &Row) -> Option<Condition> {
+        if matches!(row.fact, Fact::Invalid(_)) {
+            return None;
+        }
+        let untold = self.policies.get(source).map_or(&[][..], |policy| &policy.untold);
+        let messages = row.diagnostics.iter().map(sentence).chain(untold.iter().cloned());
+        let reason = row.diagnostics.first().map_or("UnsupportedValue", |diagnostic| diagnostic.reason);
+        let message = join(messages);
+        (!message.is_empty()).then(|| condition("PartiallyInvalid", true, reason, message))
+    }
+}
+
+fn sentence(diagnostic: &Diagnostic) -> String {
+    if diagnostic.field.is_empty() {
+        return diagnostic.message.clone();
+    }
+    format!("{}: {}", diagnostic.field, diagnostic.message)
+}
+
+fn unreadable(message: &str) -> Condition {
+    condition("Accepted", false, "Invalid", message.to_string())
+}
+
+fn mesh(source: &SourceRef, row: &Row) -> Condition {
+    if *source != mesh_source() {
+        return condition(
+            "Accepted",
+            false,
+            "NotDefault",
+            "only the Mesh named \"default\" counts".to_string(),
+        );
+    }
+    match &row.fact {
+        Fact::Invalid(invalid) => unreadable(&format!(
+            "{}; until it is corrected the posture is Deny, egress is Deny, and all else is as without a Mesh",
+            invalid.message
+        )),
+        _ => condition("Accepted", true, "Accepted", String::new()),
+    }
+}

@@ -1,0 +1,24 @@
+//! How much was recomputed: the proof that work follows the change.
+
+/// Recomputations since the index was made, per kind of output, whether or not the result was different.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Sets of members: the endpoints of one whole Service before transport and locality.
+    pub members: u64,
+    /// Routes attached to their parents.
+    pub attachments: u64,
+    /// AccessPolicies whose targets were looked up.
+    pub policies: u64,
+    /// Workloads.
+    pub workloads: u64,
+    /// Services.
+    pub services: u64,
+    /// Endpoint lists, one per Service port.
+    pub endpoints: u64,
+    /// Route tables.
+    pub routes: u64,
+    /// Access lists: one per declared port of a workload, and one for its other ports.
+    pub access: u64,
+    /// Reports.
+    pub reports: u64,
+}

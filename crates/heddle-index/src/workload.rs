@@ -1,0 +1,80 @@
+//! One workload as resolved.
+
+use crate::access::Around;
+use crate::address::namespace;
+use crate::findings::Finding;
+use crate::inbound;
+use crate::member::Edge;
+use crate::mtls::Selecting;
+use crate::policy;
+use crate::tables::{Tables, selects};
+use heddle_model::fact;
+use heddle_model::snapshot::{Owner, Service, Workload};
+use heddle_model::{Kind, Map, ServiceKey, SourceRef, WorkloadKey, WorkloadKind};
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// A workload, and what resolving it found about other objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Resolved {
+    /// Kept for a workload that has ended too: its endpoints may still drain.
+    pub(crate) workload: Arc<Workload>,
+    /// It is not in the Snapshot any more.
+    pub(crate) ended: bool,
+    pub(crate) finding: Finding,
+}
+
+/// What a workload is told from.
+pub(crate) struct View<'a> {
+    pub(crate) tables: &'a Tables,
+    pub(crate) owners: &'a Map<IpAddr, Owner>,
+    pub(crate) services: &'a Map<ServiceKey, Arc<Service>>,
+    pub(crate) policies: &'a BTreeMap<SourceRef, policy::Resolved>,
+}
+
+impl View<'_> {
+    /// Resolves a workload that is behind these Service ports.
+    pub(crate) fn resolve(&self, key: &WorkloadKey, edges: &[Edge]) -> Option<Resolved> {
+        let fact = self.tables.workload(key)?;
+        let selecting = self.selecting(key, fact);
+        let around = Around::new(self.tables, self.policies, &key.namespace, fact, edges);
+        let mut finding = Finding::default();
+        let ports = inbound::Ports { services: self.services, workload: fact, edges, selecting, around };
+        let inbound = ports.resolve(&mut finding);
+        let undeclared = ports.undeclared(&mut finding);
+        ports.count(&inbound, &mut finding);
+        let node = fact.node.as_ref().and_then(|name| self.tables.node(name));
+        let workload = Workload {
+            key: key.clone(),
+            identity: fact.identity.clone(),
+            addresses: self.addresses(key, fact),
+            plane: fact.plane,
+            node: fact.node.clone(),
+            region: node.and_then(|node| node.region.clone()),
+            zone: node.and_then(|node| node.zone.clone()).or_else(|| fact.zone.clone()),
+            host_network: fact.host_network,
+            skip_inbound_ports: fact.skip_inbound_ports.clone(),
+            inbound,
+            undeclared,
+        };
+        Some(Resolved { workload: Arc::new(workload), ended: fact.ended, finding })
+    }
+
+    fn selecting(&self, key: &WorkloadKey, fact: &fact::Workload) -> Selecting<'_> {
+        let policies = self.tables.of_namespace(Kind::InboundPolicy, &key.namespace);
+        let policies = policies.filter_map(|(source, row)| Some((source, self.tables.inbound_policy(row)?)));
+        policies.filter(|(_, policy)| selects(&policy.selector, &fact.labels)).collect()
+    }
+
+    /// Its addresses, without those of another namespace that an ExternalWorkload claims.
+    fn addresses(&self, key: &WorkloadKey, fact: &fact::Workload) -> Vec<IpAddr> {
+        let own = |address: &&IpAddr| match key.kind {
+            WorkloadKind::Pod => true,
+            WorkloadKind::External => {
+                self.owners.get(*address).is_none_or(|owner| *namespace(owner) == key.namespace)
+            }
+        };
+        fact.addresses.iter().filter(own).copied().collect()
+    }
+}
