@@ -68,12 +68,12 @@ pub trait View {
     fn sequence(&self) -> u64;
 
     /// The resource `name`, or `None` if there is none for this client.
-    fn get(&self, ty: Type, name: &str) -> Option<Self::Resource>;
+    fn get(&self, ty: Type, name: &Name) -> Option<Self::Resource>;
 
     /// A body that answers for a name that does not exist. Needed for routes, which Envoy would wait for
     /// for ever, and for endpoints where a client cannot be told "none" otherwise (state of the world, or a
     /// cluster that warms again). `None` where there is no such body.
-    fn absent(&self, ty: Type, name: &str) -> Option<Self::Resource>;
+    fn absent(&self, ty: Type, name: &Name) -> Option<Self::Resource>;
 
     /// Calls `each` for every resource of `ty`, ordered by name.
     fn for_each(&self, ty: Type, each: &mut dyn FnMut(&Self::Resource));
