@@ -16,6 +16,8 @@ pub mod bundle;
 mod certificate;
 mod check;
 pub mod csr;
+#[cfg(test)]
+mod example;
 pub mod key;
 pub mod leaf;
 pub mod renew;

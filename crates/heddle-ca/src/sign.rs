@@ -79,7 +79,11 @@ pub(crate) fn offset(time: SystemTime) -> OffsetDateTime {
     OffsetDateTime::from(time)
 }
 
-fn params(names: &[San], validity: Validity, serial: [u8; 16]) -> Result<CertificateParams, Refused> {
+pub(crate) fn params(
+    names: &[San],
+    validity: Validity,
+    serial: [u8; 16],
+) -> Result<CertificateParams, Refused> {
     if names.is_empty() {
         return Err(Refused::NoName);
     }
