@@ -20,7 +20,7 @@ pub(crate) fn made() -> (Pair, Pair) {
 
 pub(crate) fn authority() -> Authority {
     let (root, below) = made();
-    Authority::load(&root.certificate, below, now()).ok().expect("authority")
+    Authority::load(&root.certificate, below, now()).expect("authority")
 }
 
 pub(crate) fn web() -> Template {

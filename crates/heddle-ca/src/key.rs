@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn a_key_reads_back_from_its_pem() {
         let key = PrivateKey::generate();
-        let again = PrivateKey::from_pem(&key.secret_pem()).ok().expect("own PEM");
+        let again = PrivateKey::from_pem(&key.secret_pem()).expect("own PEM");
         assert_eq!(again.public(), key.public());
     }
 

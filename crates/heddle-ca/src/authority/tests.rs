@@ -43,7 +43,7 @@ fn a_self_made_authority_signs_for_a_year_under_a_root_of_ten() {
     assert!(constraints.critical && constraints.value.ca);
     assert_eq!(constraints.value.path_len_constraint, Some(0));
     assert_eq!(validity_of(&root_read).not_after, now() + 10 * 365 * DAY);
-    let authority = Authority::load(&root.certificate, below, now()).ok().expect("authority");
+    let authority = Authority::load(&root.certificate, below, now()).expect("authority");
     assert_eq!(authority.validity().not_after, now() + 365 * DAY);
 }
 
@@ -104,7 +104,7 @@ fn a_mounted_authority_may_have_several_certificates_below_its_root() {
     let signing = by_hand("signing", key.pair(), Some(&middle), |_| ());
     let chain = format!("{signing}{}", middle.certificate);
     let pair = Pair { certificate: chain, key };
-    let authority = Authority::load(&root.certificate, pair, now()).ok().expect("authority");
+    let authority = Authority::load(&root.certificate, pair, now()).expect("authority");
     let key = PrivateKey::generate().public();
     let leaf = authority.sign(&web(), &key, now(), &mut |bytes| bytes.fill(3)).expect("leaf");
     assert_eq!(leaf.chain().len(), 3);
@@ -115,7 +115,7 @@ fn the_root_may_stand_at_the_end_of_the_chain_and_is_not_presented() {
     let (root, below) = made();
     let chain = format!("{}{}", below.certificate, root.certificate);
     let pair = Pair { certificate: chain, key: below.key };
-    let authority = Authority::load(&root.certificate, pair, now()).ok().expect("authority");
+    let authority = Authority::load(&root.certificate, pair, now()).expect("authority");
     let key = PrivateKey::generate().public();
     let leaf = authority.sign(&web(), &key, now(), &mut |bytes| bytes.fill(3)).expect("leaf");
     assert_eq!(leaf.chain().len(), 2);
@@ -125,7 +125,7 @@ fn the_root_may_stand_at_the_end_of_the_chain_and_is_not_presented() {
 fn what_a_workload_would_refuse_is_refused_at_load() {
     let (root, below) = made();
     let signing = || {
-        let key = PrivateKey::from_pem(&below.key.secret_pem()).ok().expect("key");
+        let key = PrivateKey::from_pem(&below.key.secret_pem()).expect("key");
         Pair { certificate: below.certificate.clone(), key }
     };
     let roots = root.certificate.as_str();

@@ -85,10 +85,13 @@ impl Caller {
             Liveness::Gone => return Err(NotAlive::Gone(workload.clone())),
             Liveness::Unknown => return Err(NotAlive::Unknown(workload.clone())),
         };
-        if let (Some(token), Some(is)) = (uid, now)
-            && *token != is
-        {
-            return Err(NotAlive::Replaced { workload: workload.clone(), is, token: token.clone() });
+        match (uid, now) {
+            (Some(token), Some(is)) if *token != is => {
+                return Err(NotAlive::Replaced { workload: workload.clone(), is, token: token.clone() });
+            }
+            // A token that names a UID is never taken on its name alone.
+            (Some(_), None) => return Err(NotAlive::Unknown(workload.clone())),
+            (Some(_) | None, _) => {}
         }
         if account != identity.service_account {
             let token = identity.service_account.clone();
