@@ -1,7 +1,7 @@
 //! One route at its parents: where it applies, what its rules do, and what became of it.
 
 use crate::parent;
-use crate::report::{condition, join};
+use crate::report::join;
 use crate::tables::Tables;
 use heddle_model::fact::{self, BackendRef, Route, ServiceForm};
 use heddle_model::http::HttpMatch;
@@ -62,7 +62,7 @@ pub(crate) fn resolve(tables: &Tables, source: &SourceRef) -> Option<Attachment>
                 ports.extend(found);
                 accepted(route, diagnostics)
             }
-            Err(message) => condition("Accepted", false, "NoMatchingParent", message),
+            Err(message) => Condition::new("Accepted", false, "NoMatchingParent", message),
         };
         let mut conditions = shared.clone();
         conditions.push(accepted);
@@ -110,25 +110,25 @@ fn accepted<M>(route: &Route<M>, diagnostics: &[Diagnostic]) -> Condition {
     if !route.rules.is_empty() && route.rules.iter().all(|rule| rule.broken) {
         let message =
             format!("no rule can be honoured, all requests get 500: {}", broken_rules(route, diagnostics));
-        return condition("Accepted", false, "UnsupportedValue", message);
+        return Condition::new("Accepted", false, "UnsupportedValue", message);
     }
-    condition("Accepted", true, "Accepted", String::new())
+    Condition::new("Accepted", true, "Accepted", String::new())
 }
 
 /// The conditions that are alike at every parent.
 fn shared_conditions<M>(route: &Route<M>, diagnostics: &[Diagnostic], faults: &[Fault]) -> Vec<Condition> {
     let mut conditions = Vec::new();
     conditions.push(match faults.first() {
-        None => condition("ResolvedRefs", true, "ResolvedRefs", String::new()),
+        None => Condition::new("ResolvedRefs", true, "ResolvedRefs", String::new()),
         Some((reason, _)) => {
             let messages = faults.iter().map(|(_, message)| message.clone());
-            condition("ResolvedRefs", false, reason, join(messages))
+            Condition::new("ResolvedRefs", false, reason, join(messages))
         }
     });
     let broken = route.rules.iter().filter(|rule| rule.broken).count();
     if broken > 0 && broken < route.rules.len() {
         let message = format!("Dropped Rule: {}", broken_rules(route, diagnostics));
-        conditions.push(condition("PartiallyInvalid", true, "UnsupportedValue", message));
+        conditions.push(Condition::new("PartiallyInvalid", true, "UnsupportedValue", message));
     }
     conditions
 }

@@ -10,29 +10,9 @@ use heddle_model::{Diagnostic, Fact, Kind, Map, SourceRef};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-/// The most bytes of a message: what a status may hold many of.
-const LIMIT: usize = 1024;
-
-/// One condition, its message cut to 1 KiB.
-pub(crate) fn condition(kind: &'static str, holds: bool, reason: &'static str, message: String) -> Condition {
-    Condition { kind, holds, reason, message: cut(message) }
-}
-
 /// Sentences in one text.
 pub(crate) fn join(messages: impl Iterator<Item = String>) -> String {
     messages.collect::<Vec<_>>().join("; ")
-}
-
-fn cut(mut message: String) -> String {
-    if message.len() > LIMIT {
-        let mut end = LIMIT - '…'.len_utf8();
-        while !message.is_char_boundary(end) {
-            end -= 1;
-        }
-        message.truncate(end);
-        message.push('…');
-    }
-    message
 }
 
 /// What reports are told from.
@@ -72,7 +52,7 @@ impl View<'_> {
                 "{}; until it is corrected every workload of the namespace is Strict",
                 invalid.message
             )),
-            _ => condition("Accepted", true, "Accepted", self.selects(source)),
+            _ => Condition::new("Accepted", true, "Accepted", self.selects(source)),
         }
     }
 
@@ -85,11 +65,11 @@ impl View<'_> {
         }
         let missing = self.policies.get(source).map_or(&[][..], |policy| &policy.missing);
         if missing.is_empty() {
-            return condition("Accepted", true, "Accepted", self.selects(source));
+            return Condition::new("Accepted", true, "Accepted", self.selects(source));
         }
         let message =
             format!("{}; nothing is covered by such a target; {}", missing.join("; "), self.selects(source));
-        condition("Accepted", false, "TargetNotFound", message)
+        Condition::new("Accepted", false, "TargetNotFound", message)
     }
 
     fn external(&self, source: &SourceRef, row: &Row) -> Condition {
@@ -106,13 +86,13 @@ impl View<'_> {
         });
         let foreign = join(foreign);
         if !foreign.is_empty() {
-            return condition("Accepted", false, "ForeignAddress", foreign);
+            return Condition::new("Accepted", false, "ForeignAddress", foreign);
         }
         if workload.identity.is_none() {
             let message = "no identity: it gets no certificate and no configuration".to_string();
-            return condition("Accepted", false, "InvalidIdentity", message);
+            return Condition::new("Accepted", false, "InvalidIdentity", message);
         }
-        condition("Accepted", true, "Accepted", String::new())
+        Condition::new("Accepted", true, "Accepted", String::new())
     }
 
     fn selects(&self, source: &SourceRef) -> String {
@@ -122,7 +102,7 @@ impl View<'_> {
 
     fn conflicted(&self, source: &SourceRef) -> Option<Condition> {
         let message = join(self.findings.conflicts(source).map(|conflict| conflict.message.clone()));
-        (!message.is_empty()).then(|| condition("Conflicted", true, "Conflicted", message))
+        (!message.is_empty()).then(|| Condition::new("Conflicted", true, "Conflicted", message))
     }
 
     /// What lowering gave a narrower meaning than was written, and matches that no server can tell.
@@ -134,7 +114,7 @@ impl View<'_> {
         let messages = row.diagnostics.iter().map(sentence).chain(untold.iter().cloned());
         let reason = row.diagnostics.first().map_or("UnsupportedValue", |diagnostic| diagnostic.reason);
         let message = join(messages);
-        (!message.is_empty()).then(|| condition("PartiallyInvalid", true, reason, message))
+        (!message.is_empty()).then(|| Condition::new("PartiallyInvalid", true, reason, message))
     }
 }
 
@@ -146,12 +126,12 @@ fn sentence(diagnostic: &Diagnostic) -> String {
 }
 
 fn unreadable(message: &str) -> Condition {
-    condition("Accepted", false, "Invalid", message.to_string())
+    Condition::new("Accepted", false, "Invalid", message.to_string())
 }
 
 fn mesh(source: &SourceRef, row: &Row) -> Condition {
     if *source != mesh_source() {
-        return condition(
+        return Condition::new(
             "Accepted",
             false,
             "NotDefault",
@@ -163,6 +143,6 @@ fn mesh(source: &SourceRef, row: &Row) -> Condition {
             "{}; until it is corrected the posture is Deny, egress is Deny, and all else is as without a Mesh",
             invalid.message
         )),
-        _ => condition("Accepted", true, "Accepted", String::new()),
+        _ => Condition::new("Accepted", true, "Accepted", String::new()),
     }
 }

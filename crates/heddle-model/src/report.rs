@@ -61,3 +61,30 @@ pub struct Condition {
     /// Sentences, at most 1 KiB.
     pub message: String,
 }
+
+impl Condition {
+    /// The most bytes of a message: an object's status may hold many.
+    const LIMIT: usize = 1024;
+
+    /// A condition, its message cut to 1 KiB.
+    pub fn new(kind: &'static str, holds: bool, reason: &'static str, mut message: String) -> Self {
+        if message.len() > Self::LIMIT {
+            let room = Self::LIMIT - '…'.len_utf8();
+            message.truncate(message.floor_char_boundary(room));
+            message.push('…');
+        }
+        Self { kind, holds, reason, message }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_message_is_cut_between_characters() {
+        let message = Condition::new("Accepted", true, "Accepted", "ü".repeat(600)).message;
+        assert_eq!(message.len(), 1023);
+        assert!(message.ends_with("üü…"));
+    }
+}
