@@ -57,19 +57,34 @@ pub(crate) fn admit(access: &Access, arrival: &Arrival) -> Admission {
     by_posture(access, arrival)
 }
 
-/// What each policy in Audit would do, by itself.
+/// What each policy in Audit would do if all of them were enforced. An Allow that covers the request without
+/// admitting it would do nothing where another Allow, enforced or not, admits it.
 pub(crate) fn audit(access: &Access, arrival: &Arrival) -> Vec<AuditHit> {
     let audited = access.policies.iter().filter(|policy| policy.mode == Mode::Audit);
+    let admits = |policy: &&Policy| {
+        policy.action == Action::Allow && matches!(says(policy, arrival), Says::Matches(_))
+    };
+    let admitted = access.policies.iter().any(|policy| admits(&policy));
     let hit = |policy: &Policy| {
         let would = match (policy.action, says(policy, arrival)) {
             (Action::Deny, Says::Matches(rule)) => Would::Deny { rule },
             (Action::Allow, Says::Matches(rule)) => Would::Allow { rule },
-            (Action::Allow, Says::Covers) => Would::NotAllow,
-            (Action::Deny, Says::Covers) | (_, Says::Nothing) => return None,
+            (Action::Allow, Says::Covers) if !admitted => Would::NotAllow,
+            (Action::Allow | Action::Deny, Says::Covers | Says::Nothing) => return None,
         };
         Some(AuditHit { policy: policy.source.clone(), would })
     };
     audited.filter_map(hit).collect()
+}
+
+/// Whether an enforced policy looks at paths: only then the server's proxy resolves dots, double slashes and
+/// escaped slashes, for the policy and for the application alike.
+pub(crate) fn minds_paths(access: &Access) -> bool {
+    let enforced = access.policies.iter().filter(|policy| policy.mode == Mode::Enforce);
+    enforced.into_iter().any(|policy| {
+        let scoped = policy.scope.iter().flat_map(|scope| scope.iter()).any(|of| of.path.is_some());
+        scoped || policy.rules.iter().flat_map(|rule| &rule.requests).any(|want| !want.paths.is_empty())
+    })
 }
 
 fn by_posture(access: &Access, arrival: &Arrival) -> Admission {

@@ -12,6 +12,7 @@ mod destination;
 mod endpoint;
 mod explain;
 mod matching;
+mod path;
 pub mod request;
 mod routing;
 mod server;

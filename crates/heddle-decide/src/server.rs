@@ -2,6 +2,7 @@
 
 use crate::View;
 use crate::access::{self, Arrival};
+use crate::path;
 use crate::request::{Call, HttpCall};
 use crate::verdict::{self, Admission, Candidate, Carried, Dial, Ground, Step, Topic, Would};
 use heddle_model::access::Access;
@@ -151,6 +152,8 @@ fn admit(
         Ok(http) => http,
         Err(why) => return (refused(why), vec![]),
     };
+    let resolved = http.filter(|_| access::minds_paths(port.access)).map(path::resolved);
+    let http = resolved.as_ref().or(http);
     let arrival = Arrival {
         identity: view.caller.identity.as_ref().filter(|_| meshed),
         trust_domain: &view.snapshot.mesh.trust_domain,

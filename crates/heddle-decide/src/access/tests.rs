@@ -185,6 +185,20 @@ fn what_is_audited_decides_nothing_and_is_told() {
     let call = HttpCall::new("GET", "cart", "/a");
     let arrival = Arrival { identity: None, trust_domain: "td", address: None, http: Some(&call) };
     let hits: Vec<_> = audit(&access, &arrival).into_iter().map(|hit| (hit.policy.name, hit.would)).collect();
-    let want = [("a", Would::NotAllow), ("b", Would::Allow { rule: 0 }), ("c", Would::Deny { rule: 0 })];
+    let want = [("b", Would::Allow { rule: 0 }), ("c", Would::Deny { rule: 0 })];
     assert_eq!(hits, want.map(|(name, would)| (name.into(), would)));
+}
+
+#[test]
+fn an_audited_allow_would_refuse_only_where_no_other_admits() {
+    let hits = |other: Option<Policy>| {
+        let mut policies = vec![audited("a", Action::Allow, vec![to("/b")])];
+        policies.extend(other);
+        let access = Access { posture: Posture::Allow, posture_source: None, policies };
+        let call = HttpCall::new("GET", "cart", "/a");
+        let arrival = Arrival { identity: None, trust_domain: "td", address: None, http: Some(&call) };
+        audit(&access, &arrival).into_iter().map(|hit| hit.would).collect::<Vec<_>>()
+    };
+    assert_eq!(hits(None), [Would::NotAllow]);
+    assert_eq!(hits(Some(policy("b", Action::Allow, vec![to("/a")]))), []);
 }

@@ -1,0 +1,164 @@
+//! A Snapshot as text: everything that decides, defaults left out.
+
+mod access;
+mod http;
+
+use heddle_model::fact::{Locality, Mesh, Mtls, ServiceForm};
+use heddle_model::report::Diagnostic;
+use heddle_model::snapshot::{
+    Endpoint, Health, InboundDefault, InboundPort, Owner, Service, ServicePort, Transport, Workload,
+};
+use heddle_model::{ServicePortKey, Snapshot, SourceRef};
+use std::fmt::{Display, Write};
+
+/// The Snapshot as text, without the reports (they are seen as statuses).
+pub fn dump(snapshot: &Snapshot) -> String {
+    let Snapshot { mesh, workloads, services, endpoints: _, routes: _, addresses, reports: _, diagnostics } =
+        snapshot;
+    let mut text = Text::default();
+    mesh_lines(&mut text, mesh);
+    for workload in workloads.values() {
+        workload_lines(&mut text, workload);
+    }
+    for service in services.values() {
+        service_lines(&mut text, snapshot, service);
+    }
+    for (address, owner) in addresses {
+        if let Owner::Service(service) = owner {
+            text.line(0, format_args!("address {address} is of service {service}"));
+        }
+    }
+    for (source, found) in diagnostics {
+        found.iter().for_each(|diagnostic| diagnostic_line(&mut text, source, diagnostic));
+    }
+    text.0
+}
+
+/// Lines, indented by two spaces a level.
+#[derive(Default)]
+pub(crate) struct Text(String);
+
+impl Text {
+    pub(crate) fn line(&mut self, level: usize, line: impl Display) {
+        let line = line.to_string();
+        let width = level * 2;
+        writeln!(self.0, "{:width$}{}", "", line.trim_end()).expect("a String takes everything");
+    }
+}
+
+/// ` name=value`, or nothing for an absent value.
+pub(crate) fn field<T: Display>(name: &str, value: Option<T>) -> String {
+    value.map_or_else(String::new, |value| format!(" {name}={value}"))
+}
+
+/// Items with a space between.
+pub(crate) fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
+    items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(" ")
+}
+
+fn mesh_lines(text: &mut Text, mesh: &Mesh) {
+    let Mesh { trust_domain, identity_suffix, networks, posture, egress, access_log, connect_timeout } = mesh;
+    let usual = Mesh::default();
+    let mut line = String::from("mesh");
+    let mut unusual = |name: &str, value: String, differs: bool| {
+        if differs {
+            line += &format!(" {name}={value}");
+        }
+    };
+    unusual("trust-domain", trust_domain.to_string(), *trust_domain != usual.trust_domain);
+    unusual("suffix", identity_suffix.to_string(), *identity_suffix != usual.identity_suffix);
+    unusual("networks", list(networks).replace(' ', ","), *networks != usual.networks);
+    unusual("posture", format!("{posture:?}"), *posture != usual.posture);
+    unusual("egress", format!("{egress:?}"), *egress != usual.egress);
+    unusual("access-log", format!("{access_log:?}"), *access_log != usual.access_log);
+    unusual("connect-timeout", format!("{connect_timeout:?}"), *connect_timeout != usual.connect_timeout);
+    if line != "mesh" {
+        text.line(0, line);
+    }
+}
+
+fn workload_lines(text: &mut Text, workload: &Workload) {
+    let Workload {
+        key,
+        identity,
+        addresses,
+        plane,
+        node,
+        region,
+        zone,
+        host_network,
+        skip_inbound_ports,
+        inbound,
+        undeclared,
+    } = workload;
+    let identity = identity.as_ref().map_or_else(|| "nobody".into(), ToString::to_string);
+    let plane = plane.map_or_else(|| "no proxy".into(), |plane| format!("{plane:?}").to_lowercase());
+    let place = field("node", node.as_ref()) + &field("region", region.as_ref()) + &field("zone", zone.as_ref());
+    let skips = (!skip_inbound_ports.is_empty()).then(|| list(skip_inbound_ports).replace(' ', ","));
+    let skips = field("skips", skips);
+    let host = if *host_network { " host-network" } else { "" };
+    let addresses = list(addresses);
+    text.line(0, format_args!("workload {key}: {identity}, {plane}, {addresses}{place}{skips}{host}"));
+    inbound.iter().for_each(|port| inbound_lines(text, port));
+    let InboundDefault { mtls, mtls_source, access } = undeclared;
+    let line = format!("*{}", mode(*mtls, mtls_source.as_ref()));
+    access::lines(text, &line, access);
+}
+
+fn inbound_lines(text: &mut Text, port: &InboundPort) {
+    let InboundPort { port, app_port, protocol, mtls, mtls_source, access } = port;
+    let app = field("app-port", (app_port != port).then_some(app_port));
+    let line = format!("{port} {protocol:?}{app}{}", mode(*mtls, mtls_source.as_ref()));
+    access::lines(text, &line, access);
+}
+
+fn mode(mtls: Mtls, source: Option<&SourceRef>) -> String {
+    match (mtls, source) {
+        (Mtls::Permissive, None) => String::new(),
+        (mtls, None) => format!(" {mtls:?}"),
+        (mtls, Some(source)) => format!(" {mtls:?} by {source}"),
+    }
+}
+
+fn service_lines(text: &mut Text, snapshot: &Snapshot, service: &Service) {
+    let Service { key, form, ports, locality } = service;
+    let form = match form {
+        ServiceForm::Virtual(addresses) => format!("at {}", list(addresses)),
+        ServiceForm::Headless => "headless".into(),
+        ServiceForm::External(name) => format!("is {name}"),
+    };
+    let locality = (*locality != Locality::Any).then(|| format!("{locality:?}"));
+    text.line(0, format_args!("service {key} {}{}", form.trim_end(), field("locality", locality)));
+    for ServicePort { name, number, protocol } in ports {
+        let name = field("name", (!name.is_empty()).then_some(name));
+        text.line(1, format_args!("{number} {protocol:?}{name}"));
+        let port = ServicePortKey { service: key.clone(), port: *number };
+        let endpoints = snapshot.endpoints.get(&port);
+        endpoints.iter().flat_map(|all| &all.items).for_each(|endpoint| endpoint_line(text, endpoint));
+        let tables = snapshot.routes.iter().filter(|(route, _)| route.port == port);
+        tables.for_each(|(route, table)| http::table_lines(text, route.consumer.as_ref(), table));
+    }
+}
+
+fn endpoint_line(text: &mut Text, endpoint: &Endpoint) {
+    let Endpoint { address, port, workload, transport, health, node, region, zone } = endpoint;
+    let at = std::net::SocketAddr::new(*address, *port);
+    let workload = workload.as_ref().map_or_else(|| "nobody known".into(), ToString::to_string);
+    let transport = match transport {
+        Transport::Plain => "plain".into(),
+        Transport::Mesh(identity) => format!("mesh {identity}"),
+        Transport::Refused => "refused".into(),
+    };
+    let health = match health {
+        Health::Ready => "",
+        Health::Draining => " draining",
+    };
+    let place = field("node", node.as_ref()) + &field("region", region.as_ref()) + &field("zone", zone.as_ref());
+    text.line(2, format_args!("{at} {workload}, {transport}{health}{place}"));
+}
+
+fn diagnostic_line(text: &mut Text, source: &SourceRef, diagnostic: &Diagnostic) {
+    let Diagnostic { object, field, reason, message } = diagnostic;
+    let about = if object == source { String::new() } else { format!(" (about {object})") };
+    text.line(0, format_args!("diagnostic {source} {field}{about} {reason}: {message}"));
+}

@@ -1,0 +1,66 @@
+//! Who may call, as text.
+
+use super::{Text, field, list};
+use heddle_model::access::{Access, Action, Mode, Peer, Policy, Posture, Principal, RequestMatch, Rule};
+
+/// A port's line, and what holds there.
+pub(crate) fn lines(text: &mut Text, port: &str, access: &Access) {
+    let Access { posture, posture_source, policies } = access;
+    let posture = match (posture, posture_source) {
+        (Posture::Allow, None) => String::new(),
+        (posture, None) => format!(" posture={posture:?}"),
+        (posture, Some(source)) => format!(" posture={posture:?} by {source}"),
+    };
+    text.line(1, format_args!("{port}{posture}"));
+    policies.iter().for_each(|policy| policy_lines(text, policy));
+}
+
+fn policy_lines(text: &mut Text, policy: &Policy) {
+    let Policy { source, action, mode, scope, rules } = policy;
+    let action = match action {
+        Action::Allow => "allow",
+        Action::Deny => "deny",
+    };
+    let mode = match mode {
+        Mode::Enforce => "",
+        Mode::Audit => " (audit)",
+    };
+    let scope = scope.iter().flat_map(|all| all.iter()).map(super::http::matcher).collect::<Vec<_>>();
+    let scope = if scope.is_empty() { String::new() } else { format!(" of [{}]", scope.join(" | ")) };
+    text.line(2, format_args!("{action}{mode} {}/{}{scope}", source.namespace, source.name));
+    rules.iter().for_each(|rule| text.line(3, rule_text(rule)));
+}
+
+fn rule_text(rule: &Rule) -> String {
+    let Rule { from, requests } = rule;
+    let from: Vec<String> = from.iter().map(peer_text).collect();
+    let from = if from.is_empty() { "anyone".into() } else { from.join(" | ") };
+    let requests: Vec<String> = requests.iter().map(request_text).collect();
+    let requests = if requests.is_empty() { String::new() } else { format!(": {}", requests.join(" | ")) };
+    format!("{from}{requests}")
+}
+
+fn peer_text(peer: &Peer) -> String {
+    let Peer { principals, networks } = peer;
+    let principal = |principal: &Principal| match principal {
+        Principal::Any => "whoever is known".to_string(),
+        Principal::Namespace(namespace) => format!("{namespace}/*"),
+        Principal::Account(identity) => identity.to_string(),
+        Principal::Spiffe(id) => id.to_string(),
+    };
+    let who = list(principals.iter().map(principal));
+    let networks = networks.iter().map(|network| {
+        let except = network.except.iter().map(|hole| format!("-{hole}"));
+        format!("{}{}", network.cidr, except.collect::<String>())
+    });
+    let networks = list(networks);
+    let from = field("from", (!networks.is_empty()).then_some(networks));
+    format!("{}{from}", if who.is_empty() { "anyone" } else { &who })
+}
+
+fn request_text(request: &RequestMatch) -> String {
+    let RequestMatch { methods, paths, headers } = request;
+    let paths = paths.iter().map(super::http::path);
+    let headers = headers.iter().map(super::http::key);
+    list(methods.iter().map(ToString::to_string).chain(paths).chain(headers))
+}

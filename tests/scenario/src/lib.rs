@@ -1,0 +1,20 @@
+//! The scenarios of `tests/scenarios`: one folder, one story.
+//!
+//! | file | what |
+//! |---|---|
+//! | `in.yaml` | the objects; its first comment says why the case exists |
+//! | `requests.yaml` | requests, each with what is wanted, written by hand before the first run |
+//! | `model.txt` | golden: the Snapshot |
+//! | `verdicts.txt` | golden: what `explain` prints of each request |
+//! | `status.yaml` | golden: the status of every object that has one |
+//! | `xds.yaml` | golden: the resources of the client that `requests.yaml` names |
+
+mod request;
+mod scenario;
+mod summary;
+mod text;
+
+pub use request::{Ask, BadAsk, Requests, Sent};
+pub use scenario::{Scenario, all, resolved};
+pub use summary::Summary;
+pub use text::{status_text, verdicts_text};
