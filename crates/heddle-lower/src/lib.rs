@@ -1,1 +1,74 @@
-//! heddle-lower
+//! One object in; facts and diagnostics out. Kubernetes types end here.
+//!
+//! [`lower`] takes JSON, so that one object that a typed client could not decode costs nothing but itself.
+//! It never fails: an object that cannot be read at all is [`Fact::Invalid`], and a part that cannot be
+//! read takes its narrowest safe meaning and is named in a diagnostic:
+//!
+//! - what an Allow cannot read admits nothing, what a Deny cannot read is denied;
+//! - a selection that cannot be read is the whole namespace, and then an Allow admits nothing at all;
+//! - a rule of a route with a part that cannot be honoured answers 500, a backend its own share of it;
+//! - a port, address or label that cannot be read is absent.
+
+mod access_policy;
+mod access_rule;
+mod alternatives;
+mod api;
+mod duration;
+mod external_workload;
+mod inbound_policy;
+mod mesh;
+mod meta;
+mod namespace;
+mod node;
+mod notes;
+mod place;
+mod pod;
+mod protocol;
+mod regex;
+mod route;
+mod service;
+mod slice;
+mod workload;
+
+pub use api::{Api, api_of, kind_of};
+
+use heddle_model::fact::Invalid;
+use heddle_model::{Fact, Kind, Lowered};
+use notes::Notes;
+use place::{Place, Wrong};
+use serde_json::Value;
+
+/// What `object`, read as one of `kind`, says.
+///
+/// Does not look at `apiVersion` and `kind`: the caller knows what it watched. A namespaced object without
+/// a namespace is in `default`, as for kubectl.
+pub fn lower(kind: Kind, object: &Value) -> Lowered {
+    let root = Place::root(object);
+    let source = meta::source(kind, object);
+    let mut notes = Notes::new(source.clone());
+    let fact = match meta::name(&root) {
+        Ok(_) => fact(kind, &root, &mut notes),
+        Err(wrong) => Err(wrong),
+    };
+    let fact = fact.unwrap_or_else(|wrong| {
+        let message = wrong.to_string();
+        notes.wrong(wrong, "the object is not used");
+        Fact::Invalid(Invalid { message })
+    });
+    Lowered { source, fact, diagnostics: notes.into_diagnostics(), meta: meta::meta(kind, object) }
+}
+
+fn fact(kind: Kind, root: &Place<'_>, notes: &mut Notes) -> Result<Fact, Wrong> {
+    Ok(match kind {
+        Kind::Namespace => Fact::Namespace(namespace::lower(root, notes)),
+        Kind::Node => Fact::Node(node::lower(root)),
+        Kind::Pod => Fact::Workload(pod::lower(root, notes)?),
+        Kind::Service => Fact::Service(service::lower(root, notes)?),
+        Kind::EndpointSlice => Fact::Slice(slice::lower(root, notes)?),
+        Kind::HttpRoute => Fact::HttpRoute(route::lower(root, notes)?),
+        Kind::Mesh => Fact::Mesh(mesh::lower(root, notes)?),
+        Kind::InboundPolicy => Fact::InboundPolicy(inbound_policy::lower(root, notes)?),
+        Kind::AccessPolicy => Fact::AccessPolicy(access_policy::lower(root, notes)?),
+        Kind::ExternalWorkload => Fact::Workload(external_workload::lower(root, notes)?),
+    })
+}

@@ -1,0 +1,163 @@
+//! Rules of AccessPolicies: who, and which requests.
+
+use crate::alternatives::Alternatives;
+use crate::notes::Notes;
+use crate::place::{Place, Wrong};
+use crate::route::{header_name, prefix};
+use heddle_model::access::{Action, Network, Peer, Principal, RequestMatch, Rule};
+use heddle_model::http::{KeyMatch, PathMatch, ValueMatch};
+use heddle_model::{Identity, Name};
+use ipnet::IpNet;
+
+/// Reads a rule; `None` if it matches nothing (only an Allow can).
+pub(crate) fn read(place: &Place<'_>, action: Action, notes: &mut Notes) -> Result<Option<Rule>, Wrong> {
+    place.only(&["from", "requests"])?;
+    let from: &dyn Fn(&Place<'_>, &mut Notes) -> _ = &|place, notes| peer(place, action, notes);
+    let requests: &dyn Fn(&Place<'_>, &mut Notes) -> _ = &|place, notes| request(place, action, notes);
+    let from = Alternatives::read(&[(place.get("from"), from)], action, notes);
+    let requests = Alternatives::read(&[(place.get("requests"), requests)], action, notes);
+    let rule = from.into_list().zip(requests.into_list());
+    Ok(rule.map(|(from, requests)| Rule { from, requests }))
+}
+
+/// A part of which nothing was left after its faults were noted.
+fn nothing_left(place: &Place<'_>) -> Wrong {
+    place.wrong("nothing of it can be read")
+}
+
+fn peer(place: &Place<'_>, action: Action, notes: &mut Notes) -> Result<Peer, Wrong> {
+    let fields = ["identities", "serviceAccounts", "namespaces", "networks"];
+    place.only(&fields)?;
+    let [identities, accounts, namespaces, networks] = fields.map(|field| place.get(field));
+    if [&identities, &accounts, &namespaces, &networks].into_iter().all(Option::is_none) {
+        return Err(place.wrong(format!("one of {} must be set", fields.join(", "))));
+    }
+    let principals = Alternatives::read(
+        &[(identities, &identity), (accounts, &account), (namespaces, &namespace)],
+        action,
+        notes,
+    );
+    let read_network: &dyn Fn(&Place<'_>, &mut Notes) -> _ = &|place, notes| network(place, action, notes);
+    let networks = Alternatives::read(&[(networks, read_network)], action, notes);
+    let both = principals.into_list().zip(networks.into_list());
+    let (principals, networks) = both.ok_or_else(|| nothing_left(place))?;
+    Ok(Peer { principals: principals.into_iter().collect(), networks })
+}
+
+/// `*`, or a SPIFFE ID: compared as a whole, so one with a wildcard would match nobody.
+fn identity(place: &Place<'_>, _: &mut Notes) -> Result<Principal, Wrong> {
+    let text = place.text()?;
+    if text == "*" {
+        return Ok(Principal::Any);
+    }
+    let path = text.strip_prefix("spiffe://").and_then(|rest| rest.split_once('/'));
+    let good =
+        path.is_some_and(|(domain, path)| !domain.is_empty() && path.split('/').all(|part| !part.is_empty()));
+    if good && text.len() <= 2048 && !text.contains(|c: char| c == '*' || c.is_whitespace()) {
+        return Ok(Principal::Spiffe(text.into()));
+    }
+    Err(place.wrong(format!("{} is neither \"*\" nor a SPIFFE ID", place.shown())))
+}
+
+fn account(place: &Place<'_>, notes: &mut Notes) -> Result<Principal, Wrong> {
+    place.only(&["namespace", "name"])?;
+    let namespace = match place.get("namespace") {
+        Some(namespace) => Name::from(namespace.name()?),
+        None => notes.namespace(),
+    };
+    let identity = Identity::new(namespace, place.need("name")?.name()?);
+    identity.map(Principal::Account).map_err(|bad| place.wrong(bad.to_string()))
+}
+
+fn namespace(place: &Place<'_>, _: &mut Notes) -> Result<Principal, Wrong> {
+    Identity::new(place.name()?, "default").map_err(|bad| place.wrong(bad.to_string()))?;
+    Ok(Principal::Namespace(place.name()?.into()))
+}
+
+/// A hole that cannot be read makes an Allow's network unreadable, and is no hole in a Deny's.
+fn network(place: &Place<'_>, action: Action, notes: &mut Notes) -> Result<Network, Wrong> {
+    place.only(&["cidr", "except"])?;
+    let cidr = cidr(&place.need("cidr")?)?;
+    let holes = place.get("except").map_or(Ok(Vec::new()), |except| except.list())?;
+    let holes = holes.iter().map(self::cidr);
+    let except = match action {
+        Action::Allow => holes.collect::<Result<Vec<_>, _>>()?,
+        Action::Deny => notes.take_all(holes, "it is denied too"),
+    };
+    Ok(Network { cidr, except })
+}
+
+fn cidr(place: &Place<'_>) -> Result<IpNet, Wrong> {
+    place.parse::<IpNet>("a network in CIDR notation").map(|network| network.trunc())
+}
+
+fn request(place: &Place<'_>, action: Action, notes: &mut Notes) -> Result<RequestMatch, Wrong> {
+    let fields = ["methods", "paths", "headers"];
+    place.only(&fields)?;
+    let [methods, paths, headers] = fields.map(|field| place.get(field));
+    if [&methods, &paths, &headers].into_iter().all(Option::is_none) {
+        return Err(place.wrong(format!("one of {} must be set", fields.join(", "))));
+    }
+    let methods = Alternatives::read(&[(methods, &method)], action, notes).into_list();
+    let paths = Alternatives::read(&[(paths, &path)], action, notes).into_list();
+    let headers = match headers {
+        Some(headers) => all_headers(&headers, action, notes),
+        None => Some(Vec::new()),
+    };
+    let (Some(methods), Some(paths), Some(headers)) = (methods, paths, headers) else {
+        return Err(nothing_left(place));
+    };
+    Ok(RequestMatch { methods: methods.into_iter().collect(), paths: paths.into_iter().collect(), headers })
+}
+
+/// Headers that must all match. One that cannot be read fails an Allow; a Deny does without it.
+fn all_headers(place: &Place<'_>, action: Action, notes: &mut Notes) -> Option<Vec<KeyMatch>> {
+    match action {
+        Action::Allow => {
+            let headers =
+                place.list().and_then(|list| list.iter().map(header).collect::<Result<Vec<_>, _>>());
+            notes.take(headers, "it admits nothing")
+        }
+        Action::Deny => {
+            let list =
+                notes.take(place.list(), "requests are denied whatever their headers").unwrap_or_default();
+            Some(notes.take_all(list.iter().map(header), "requests are denied with and without it"))
+        }
+    }
+}
+
+fn method(place: &Place<'_>, _: &mut Notes) -> Result<Name, Wrong> {
+    let text = place.name()?;
+    if text.chars().all(|c| c.is_ascii_uppercase()) {
+        return Ok(text.into());
+    }
+    Err(place.wrong(format!("{} is not a method in upper case", place.shown())))
+}
+
+fn path(place: &Place<'_>, _: &mut Notes) -> Result<PathMatch, Wrong> {
+    place.only(&["type", "value"])?;
+    let value = place.need("value")?;
+    let text = value.text()?;
+    if !text.starts_with('/') || text.contains(|c: char| c == '?' || c == '#' || c.is_whitespace()) {
+        return Err(value.wrong(format!("{} is not a path from / without query", value.shown())));
+    }
+    let kinds = [("Exact", true), ("PathPrefix", false)];
+    let exact = place.get("type").map_or(Ok(false), |kind| kind.one_of(&kinds))?;
+    Ok(if exact { PathMatch::Exact(text.into()) } else { prefix(text) })
+}
+
+fn header(place: &Place<'_>) -> Result<KeyMatch, Wrong> {
+    place.only(&["name", "type", "value"])?;
+    let name = header_name(&place.need("name")?)?;
+    let kind = place.get("type").map_or(Ok("Exact"), |kind| {
+        kind.one_of(&[("Exact", "Exact"), ("Prefix", "Prefix"), ("Present", "Present")])
+    })?;
+    let value = place.get("value").map(|value| value.name()).transpose()?;
+    let value = match (kind, value) {
+        ("Exact", Some(value)) => ValueMatch::Exact(value.into()),
+        ("Prefix", Some(value)) => ValueMatch::Prefix(value.into()),
+        ("Present", None) => ValueMatch::Present,
+        _ => return Err(place.wrong("value must be set for Exact and Prefix, and only for them")),
+    };
+    Ok(KeyMatch { name, value })
+}

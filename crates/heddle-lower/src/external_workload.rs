@@ -1,0 +1,49 @@
+//! ExternalWorkloads.
+
+use crate::notes::Notes;
+use crate::place::{Place, Wrong};
+use crate::protocol;
+use crate::workload;
+use heddle_model::fact::{Workload, WorkloadPort};
+use std::collections::BTreeSet;
+
+pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Workload, Wrong> {
+    let spec = root.need("spec")?;
+    let account = spec.need("serviceAccount").and_then(|account| Ok((account.name()?, account)));
+    let account = notes.take(account, "the workload has no identity");
+    let addresses = notes.take(spec.need("addresses").and_then(|list| list.list()), "it has no address");
+    Ok(Workload {
+        labels: workload::labels(root, notes),
+        addresses: workload::addresses(addresses.unwrap_or_default(), notes),
+        identity: account.and_then(|(account, place)| workload::identity(&place, account, notes)),
+        plane: workload::plane(root, notes),
+        node: None,
+        zone: workload::optional_name(&spec, "zone", notes),
+        host_network: false,
+        ended: false,
+        ports: ports(&spec, notes),
+        skip_inbound_ports: workload::skip_inbound_ports(root, notes),
+    })
+}
+
+fn ports(spec: &Place<'_>, notes: &mut Notes) -> Vec<WorkloadPort> {
+    let list = spec.get("ports").map(|list| list.list());
+    let list = list.and_then(|list| notes.take(list, "it declares no port")).unwrap_or_default();
+    let mut seen = BTreeSet::new();
+    let read = list.iter().map(|place| {
+        let port = port(place)?;
+        if seen.insert(port.port) {
+            return Ok(port);
+        }
+        Err(place.wrong(format!("port {} is there twice", port.port)))
+    });
+    notes.take_all(read, "the port is not used")
+}
+
+fn port(place: &Place<'_>) -> Result<WorkloadPort, Wrong> {
+    let port = place.need("port")?.port()?;
+    let name = place.get("name").map(|name| name.name()).transpose()?;
+    let app_port = place.get("targetPort").map_or(Ok(port), |target| target.port())?;
+    let protocol = place.get("protocol").map(|word| word.one_of(&protocol::WORDS)).transpose()?;
+    Ok(WorkloadPort { name: name.map(Into::into), port, app_port, protocol })
+}

@@ -1,0 +1,93 @@
+//! The Mesh.
+
+use crate::duration::duration;
+use crate::namespace::POSTURES;
+use crate::notes::Notes;
+use crate::place::{Place, Wrong};
+use heddle_model::Name;
+use heddle_model::access::Posture;
+use heddle_model::fact::{AccessLog, Egress, Mesh};
+use ipnet::IpNet;
+use std::time::Duration;
+
+const EGRESS: [(&str, Egress); 2] = [("Allow", Egress::Allow), ("Deny", Egress::Deny)];
+
+const LOGS: [(&str, AccessLog); 3] =
+    [("Off", AccessLog::Off), ("Errors", AccessLog::Errors), ("All", AccessLog::All)];
+
+/// A Mesh without a readable trust domain, or of another name, is none: every identity hangs on it.
+pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Mesh, Wrong> {
+    let name = root.need("metadata")?.need("name")?;
+    if name.text()? != "default" {
+        return Err(name.wrong(format!("{} is not \"default\", as the only Mesh is named", name.shown())));
+    }
+    let spec = root.need("spec")?;
+    let trust_domain = dns_name(&spec.need("trustDomain")?)?;
+    let identity_suffix = match spec.get("identitySuffix") {
+        Some(suffix) => dns_name(&suffix)?,
+        None => format!("heddle.{trust_domain}").into(),
+    };
+    Ok(Mesh {
+        trust_domain,
+        identity_suffix,
+        networks: networks(&spec, notes),
+        posture: word(
+            &spec,
+            "defaultPosture",
+            &POSTURES,
+            [Posture::Allow, Posture::Deny],
+            "it is Deny",
+            notes,
+        ),
+        egress: word(&spec, "egress", &EGRESS, [Egress::Allow, Egress::Deny], "it is Deny", notes),
+        access_log: word(&spec, "accessLog", &LOGS, [AccessLog::Off, AccessLog::Off], "it is Off", notes),
+        connect_timeout: connect_timeout(&spec, notes),
+    })
+}
+
+/// One of a few words; `[unset, unreadable]` hold where it does not say.
+fn word<T: Copy>(
+    spec: &Place<'_>,
+    field: &str,
+    words: &[(&str, T)],
+    [unset, unreadable]: [T; 2],
+    instead: &str,
+    notes: &mut Notes,
+) -> T {
+    let written = spec.get(field).map(|written| written.one_of(words));
+    written.map_or(unset, |word| notes.take(word, instead).unwrap_or(unreadable))
+}
+
+fn networks(spec: &Place<'_>, notes: &mut Notes) -> Vec<IpNet> {
+    let list = spec.get("networks").map(|list| list.list());
+    let list = list.and_then(|list| notes.take(list, "the mesh has no networks")).unwrap_or_default();
+    let parsed = list.iter().map(|item| item.parse::<IpNet>("a network in CIDR notation"));
+    notes.take_all(parsed, "it is not used").into_iter().map(|network| network.trunc()).collect()
+}
+
+fn connect_timeout(spec: &Place<'_>, notes: &mut Notes) -> Duration {
+    let written = spec.get("connectTimeout").map(|place| {
+        let timeout = duration(&place)?;
+        let fits = timeout > Duration::ZERO && timeout <= Duration::from_secs(60);
+        if fits {
+            Ok(timeout)
+        } else {
+            Err(place.wrong(format!("{} is not above 0s and at most 1m", place.shown())))
+        }
+    });
+    written.and_then(|timeout| notes.take(timeout, "it is 5s")).unwrap_or(Duration::from_secs(5))
+}
+
+fn dns_name(place: &Place<'_>) -> Result<Name, Wrong> {
+    let text = place.text()?;
+    let alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let label = |label: &str| {
+        label.starts_with(alphanumeric)
+            && label.ends_with(alphanumeric)
+            && label.chars().all(|c| alphanumeric(c) || c == '-')
+    };
+    if text.len() <= 253 && text.split('.').all(label) {
+        return Ok(text.into());
+    }
+    Err(place.wrong(format!("{} is not a DNS name in lower case", place.shown())))
+}

@@ -1,0 +1,55 @@
+//! What every object says of itself.
+
+use crate::api::api_of;
+use crate::place::{Place, Wrong};
+use heddle_model::{Kind, Meta, SourceRef};
+use serde_json::Value;
+
+/// Which object it is. Parts of its name that cannot be read are empty.
+pub(crate) fn source(kind: Kind, object: &Value) -> SourceRef {
+    let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
+    let namespace = match (api_of(kind).namespaced, text("namespace")) {
+        (false, _) => "",
+        (true, "") => "default",
+        (true, namespace) => namespace,
+    };
+    SourceRef::new(kind, namespace, text("name"))
+}
+
+/// Its name, without which nothing can be said of it.
+pub(crate) fn name<'a>(root: &Place<'a>) -> Result<&'a str, Wrong> {
+    root.need("metadata")?.need("name")?.name()
+}
+
+/// What decides nothing.
+pub(crate) fn meta(kind: Kind, object: &Value) -> Meta {
+    let metadata = &object["metadata"];
+    let status = object.get("status").filter(|status| writes_status(kind) && !status.is_null());
+    Meta {
+        generation: metadata["generation"].as_i64().unwrap_or_default(),
+        uid: metadata["uid"].as_str().unwrap_or_default().into(),
+        origin: None,
+        status: status.map(Value::to_string),
+    }
+}
+
+/// Whether Heddle writes the status of a kind.
+fn writes_status(kind: Kind) -> bool {
+    match kind {
+        Kind::Namespace | Kind::Node | Kind::Pod | Kind::Service | Kind::EndpointSlice => false,
+        Kind::HttpRoute | Kind::Mesh | Kind::InboundPolicy | Kind::AccessPolicy | Kind::ExternalWorkload => {
+            true
+        }
+    }
+}
+
+/// A label of the object.
+pub(crate) fn label<'a>(root: &Place<'a>, name: &str) -> Option<&'a str> {
+    root.value()["metadata"]["labels"][name].as_str()
+}
+
+/// An annotation of the object. Its place is that of all annotations with its name in brackets, since its
+/// name has dots.
+pub(crate) fn annotation<'a>(root: &Place<'a>, name: &str) -> Option<Place<'a>> {
+    root.get("metadata")?.get("annotations")?.get_quoted(name)
+}

@@ -1,0 +1,81 @@
+//! Filters of a rule or of a backend.
+
+use super::matcher::header_name;
+use crate::place::{Place, Wrong};
+use heddle_model::Name;
+use heddle_model::http::HeaderChange;
+use std::collections::BTreeSet;
+
+/// What the filters of one rule or backend change.
+#[derive(Default)]
+pub(super) struct Changes {
+    pub(super) request: HeaderChange,
+    pub(super) response: HeaderChange,
+}
+
+/// The filters of `owner`.
+///
+/// # Errors
+/// One that is not supported, not readable, or there twice: it must not be skipped (Gateway API
+/// `HTTPRouteFilter`).
+pub(super) fn all(owner: &Place<'_>) -> Result<Changes, Wrong> {
+    let mut changes = Changes::default();
+    let mut seen = BTreeSet::new();
+    let filters = owner.get("filters").map_or(Ok(Vec::new()), |filters| filters.list())?;
+    for filter in filters {
+        let kind = filter.need("type")?;
+        let change = match kind.text()? {
+            "RequestHeaderModifier" => &mut changes.request,
+            "ResponseHeaderModifier" => &mut changes.response,
+            _ => return Err(kind.unsupported(format!("filter {} is not supported", kind.shown()))),
+        };
+        if !seen.insert(kind.text()?) {
+            let message = format!("filter {} is there twice", kind.shown());
+            return Err(Wrong { field: kind.path().into(), reason: "IncompatibleFilters", message });
+        }
+        let body = match kind.text()? {
+            "RequestHeaderModifier" => filter.need("requestHeaderModifier")?,
+            _ => filter.need("responseHeaderModifier")?,
+        };
+        *change = header_change(&body)?;
+    }
+    Ok(changes)
+}
+
+fn header_change(place: &Place<'_>) -> Result<HeaderChange, Wrong> {
+    place.only(&["set", "add", "remove"])?;
+    let list = |field: &str| place.get(field).map_or(Ok(Vec::new()), |list| list.list());
+    let remove = list("remove")?.iter().map(changed_name).collect::<Result<BTreeSet<_>, _>>()?;
+    Ok(HeaderChange {
+        set: headers(&list("set")?)?,
+        add: headers(&list("add")?)?,
+        remove: remove.into_iter().collect(),
+    })
+}
+
+/// Headers with values; of equal names the first counts.
+fn headers(list: &[Place<'_>]) -> Result<Vec<(Name, Name)>, Wrong> {
+    let mut headers: Vec<(Name, Name)> = Vec::new();
+    for place in list {
+        let name = changed_name(&place.need("name")?)?;
+        let value = place.need("value")?;
+        let text = value.text()?;
+        if text.len() > 4096 || text.contains(|c: char| c.is_control()) {
+            return Err(value.wrong(format!("{} is not the value of a header", value.shown())));
+        }
+        if headers.iter().all(|(known, _)| *known != name) {
+            headers.push((name, text.into()));
+        }
+    }
+    Ok(headers)
+}
+
+/// Which host is called is not a matter of headers (Gateway API has `URLRewrite` for it), and Envoy refuses a
+/// whole route table that changes it so.
+fn changed_name(place: &Place<'_>) -> Result<Name, Wrong> {
+    let name = header_name(place)?;
+    if &*name == "host" {
+        return Err(place.unsupported("header host cannot be changed"));
+    }
+    Ok(name)
+}

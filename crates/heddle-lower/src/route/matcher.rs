@@ -1,0 +1,141 @@
+//! What a rule matches.
+
+use super::BROKEN;
+use crate::notes::Notes;
+use crate::place::{Place, Wrong};
+use crate::regex;
+use heddle_model::Name;
+use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
+
+/// The matches of a rule, and whether all of each could be read.
+///
+/// What cannot be read is left out of its match, so that what the match may have meant gets the rule's 500
+/// and no other rule's answer.
+pub(super) fn all(rule: &Place<'_>, notes: &mut Notes) -> (Vec<HttpMatch>, bool) {
+    let list = rule.get("matches").map_or(Ok(Vec::new()), |matches| matches.list());
+    let Some(list) = notes.take(list, BROKEN) else { return (vec![HttpMatch::default()], false) };
+    if list.is_empty() {
+        return (vec![HttpMatch::default()], true);
+    }
+    let read: Vec<(HttpMatch, bool)> = list.iter().map(|place| one(place, notes)).collect();
+    let whole = read.iter().all(|(_, whole)| *whole);
+    (read.into_iter().map(|(found, _)| found).collect(), whole)
+}
+
+fn one(place: &Place<'_>, notes: &mut Notes) -> (HttpMatch, bool) {
+    let known = notes.take(place.only(&["path", "method", "headers", "queryParams"]), BROKEN);
+    let path = place.get("path").map_or(Ok(None), |path| self::path(&path));
+    let path = notes.take(path, BROKEN);
+    let method = notes.take(place.get("method").map(|method| self::method(&method)).transpose(), BROKEN);
+    let headers = keys(place.get("headers"), header_name, notes);
+    let query = keys(place.get("queryParams"), query_name, notes);
+    let whole = known.is_some() && path.is_some() && method.is_some() && headers.1 && query.1;
+    let (path, method) = (path.flatten(), method.flatten());
+    (HttpMatch { path, method, headers: headers.0, query: query.0 }, whole)
+}
+
+/// Unset, and prefix `/`, match every path.
+fn path(place: &Place<'_>) -> Result<Option<PathMatch>, Wrong> {
+    let value = place.get("value");
+    let text = value.as_ref().map_or(Ok("/"), |value| value.text())?;
+    let value = value.as_ref().unwrap_or(place);
+    let kind = place.get("type").map_or(Ok("PathPrefix"), |kind| match kind.text()? {
+        known @ ("Exact" | "PathPrefix" | "RegularExpression") => Ok(known),
+        _ => {
+            Err(kind.unsupported(format!("{} is none of Exact, PathPrefix, RegularExpression", kind.shown())))
+        }
+    })?;
+    if kind == "RegularExpression" {
+        return regex(value, text).map(|regex| Some(PathMatch::Regex(regex)));
+    }
+    if !text.starts_with('/')
+        || text.len() > 1024
+        || text.contains(|c: char| c == '?' || c == '#' || c.is_control())
+    {
+        return Err(value.wrong(format!("{} is not a path from / without query", value.shown())));
+    }
+    Ok(match (kind, prefix(text)) {
+        ("Exact", _) => Some(PathMatch::Exact(text.into())),
+        (_, PathMatch::Prefix(prefix)) if prefix.is_empty() => None,
+        (_, prefix) => Some(prefix),
+    })
+}
+
+/// The prefix `text` without its trailing slash, which Gateway API ignores.
+pub(crate) fn prefix(text: &str) -> PathMatch {
+    PathMatch::Prefix(text.strip_suffix('/').unwrap_or(text).into())
+}
+
+fn method(place: &Place<'_>) -> Result<Name, Wrong> {
+    let text = place.text()?;
+    if !text.is_empty() && text.len() <= 32 && text.chars().all(|c| c.is_ascii_uppercase()) {
+        return Ok(text.into());
+    }
+    Err(place.unsupported(format!("{} is not a method in upper case", place.shown())))
+}
+
+/// Conditions on headers or query parameters, and whether all could be read. Of equal names the first counts.
+fn keys(
+    list: Option<Place<'_>>,
+    name: fn(&Place<'_>) -> Result<Name, Wrong>,
+    notes: &mut Notes,
+) -> (Vec<KeyMatch>, bool) {
+    let Some(list) = list else { return (Vec::new(), true) };
+    let Some(list) = notes.take(list.list(), BROKEN) else { return (Vec::new(), false) };
+    let mut keys: Vec<KeyMatch> = Vec::new();
+    let mut whole = true;
+    for place in list {
+        match notes.take(key(&place, name), BROKEN) {
+            Some(found) if keys.iter().any(|known| known.name == found.name) => {}
+            Some(found) => keys.push(found),
+            None => whole = false,
+        }
+    }
+    (keys, whole)
+}
+
+fn key(place: &Place<'_>, name: fn(&Place<'_>) -> Result<Name, Wrong>) -> Result<KeyMatch, Wrong> {
+    place.only(&["name", "type", "value"])?;
+    let name = name(&place.need("name")?)?;
+    let value = place.need("value")?;
+    let text = value.text()?;
+    if text.contains(|c: char| c.is_control()) {
+        return Err(value.wrong(format!("{} has a control character", value.shown())));
+    }
+    let value = match place.get("type") {
+        None => ValueMatch::Exact(text.into()),
+        Some(kind) => match kind.text()? {
+            "Exact" => ValueMatch::Exact(text.into()),
+            "RegularExpression" => ValueMatch::Regex(regex(&value, text)?),
+            _ => {
+                return Err(kind.unsupported(format!("{} is none of Exact, RegularExpression", kind.shown())));
+            }
+        },
+    };
+    Ok(KeyMatch { name, value })
+}
+
+/// The name of a header (RFC 9110 token), in lower case.
+pub(crate) fn header_name(place: &Place<'_>) -> Result<Name, Wrong> {
+    let text = place.text()?;
+    let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    if !text.is_empty() && text.len() <= 256 && text.chars().all(token) {
+        return Ok(text.to_ascii_lowercase().into());
+    }
+    Err(place.wrong(format!("{} is not the name of a header", place.shown())))
+}
+
+fn query_name(place: &Place<'_>) -> Result<Name, Wrong> {
+    let text = place.name()?;
+    if text.len() <= 256 && !text.contains(|c: char| c.is_control()) {
+        return Ok(text.into());
+    }
+    Err(place.wrong(format!("{} is not the name of a query parameter", place.shown())))
+}
+
+fn regex(place: &Place<'_>, text: &str) -> Result<Name, Wrong> {
+    let shown = place.shown();
+    regex::check(text).map(|()| text.into()).map_err(|why| {
+        place.unsupported(format!("{shown} is not a regular expression that proxies take: {why}"))
+    })
+}

@@ -1,0 +1,86 @@
+//! Services.
+
+use crate::notes::Notes;
+use crate::place::{Place, Wrong};
+use crate::pod::is_tcp;
+use crate::protocol;
+use crate::workload;
+use heddle_model::fact::{Locality, Service, ServiceForm, ServicePort, TargetPort};
+use std::collections::BTreeMap;
+
+pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Service, Wrong> {
+    let spec = root.need("spec")?;
+    spec.object()?;
+    let selector = spec.get("selector").map(|selector| selector.labels());
+    Ok(Service {
+        form: form(&spec, notes),
+        ports: ports(&spec, notes),
+        selector: selector.and_then(|labels| notes.take(labels, "it selects nothing")).unwrap_or_default(),
+        publish_not_ready: spec.value()["publishNotReadyAddresses"].as_bool().unwrap_or_default(),
+        locality: locality(&spec, notes),
+    })
+}
+
+fn form(spec: &Place<'_>, notes: &mut Notes) -> ServiceForm {
+    if spec.value()["type"] == "ExternalName" {
+        let name = workload::optional_name(spec, "externalName", notes);
+        return ServiceForm::External(name.unwrap_or_else(|| "".into()));
+    }
+    let list = spec.get("clusterIPs").map(|list| list.list());
+    let mut items = list.and_then(|list| notes.take(list, "clusterIP is used")).unwrap_or_default();
+    if items.is_empty() {
+        items.extend(spec.get("clusterIP"));
+    }
+    items.retain(|item| item.value() != "");
+    if items.iter().any(|item| item.value() == "None") {
+        return ServiceForm::Headless;
+    }
+    ServiceForm::Virtual(workload::addresses(items, notes))
+}
+
+/// The TCP ports, by number. Of two with one number the first counts.
+fn ports(spec: &Place<'_>, notes: &mut Notes) -> Vec<ServicePort> {
+    let list = spec.get("ports").map(|list| list.list());
+    let list = list.and_then(|list| notes.take(list, "it has no ports")).unwrap_or_default();
+    let mut ports = BTreeMap::new();
+    for place in list.iter().filter(|port| is_tcp(port)) {
+        let read = port(place, notes);
+        if let Some(port) = notes.take(read, "the port does not exist") {
+            ports.entry(port.number).or_insert(port);
+        }
+    }
+    ports.into_values().collect()
+}
+
+fn port(place: &Place<'_>, notes: &mut Notes) -> Result<ServicePort, Wrong> {
+    let number = place.need("port")?.port()?;
+    let name = place.get("name").map_or(Ok(""), |name| name.text())?;
+    let target = place
+        .get("targetPort")
+        .map_or(Ok(TargetPort::Number(number)), |target| target_port(&target, number))?;
+    Ok(ServicePort { name: name.into(), number, target, protocol: protocol::of_port(place, name, notes) })
+}
+
+/// 0 and the empty text mean that nothing was said, as for the API server.
+fn target_port(place: &Place<'_>, number: u16) -> Result<TargetPort, Wrong> {
+    match place.value().as_str() {
+        Some("") => Ok(TargetPort::Number(number)),
+        Some(name) => Ok(TargetPort::Name(name.into())),
+        None if place.value() == 0 => Ok(TargetPort::Number(number)),
+        None => Ok(TargetPort::Number(place.port()?)),
+    }
+}
+
+/// `internalTrafficPolicy: Local` is a promise and wins over `trafficDistribution`, a wish.
+fn locality(spec: &Place<'_>, notes: &mut Notes) -> Locality {
+    if spec.value()["internalTrafficPolicy"] == "Local" {
+        return Locality::OnlyNode;
+    }
+    let words = [
+        ("PreferClose", Locality::PreferZone),
+        ("PreferSameZone", Locality::PreferZone),
+        ("PreferSameNode", Locality::PreferNode),
+    ];
+    let written = spec.get("trafficDistribution").map(|written| written.one_of(&words));
+    written.and_then(|word| notes.take(word, "all endpoints are alike")).unwrap_or_default()
+}

@@ -1,0 +1,61 @@
+//! EndpointSlices.
+
+use crate::meta;
+use crate::notes::Notes;
+use crate::place::{Place, UNSUPPORTED, Wrong};
+use crate::pod::is_tcp;
+use heddle_model::fact::{Slice, SliceEndpoint};
+use heddle_model::{Name, ServiceKey};
+use serde_json::Value;
+
+pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Slice, Wrong> {
+    let family = root.need("addressType")?;
+    let service = meta::label(root, "kubernetes.io/service-name").filter(|name| !name.is_empty());
+    let mut slice = Slice {
+        service: service.map(|name| ServiceKey::new(notes.namespace(), name)),
+        ports: Vec::new(),
+        endpoints: Vec::new(),
+    };
+    if !matches!(family.text()?, "IPv4" | "IPv6") {
+        let message = format!("address type {} is not supported", family.shown());
+        let wrong = Wrong { field: family.path().into(), reason: UNSUPPORTED, message };
+        notes.wrong(wrong, "the slice has no endpoints");
+        return Ok(slice);
+    }
+    let items = |field: &str, notes: &mut Notes| {
+        let list = root.get(field).map(|list| list.list());
+        list.and_then(|list| notes.take(list, "there are none")).unwrap_or_default()
+    };
+    let ports = items("ports", notes);
+    let ports = ports.iter().filter(|port| is_tcp(port) && port.get("port").is_some()).map(port);
+    slice.ports = notes.take_all(ports, "the port has no endpoints");
+    let endpoints = items("endpoints", notes);
+    slice.endpoints = notes.take_all(endpoints.iter().map(endpoint), "the endpoint is not used");
+    Ok(slice)
+}
+
+fn port(place: &Place<'_>) -> Result<(Name, u16), Wrong> {
+    let name = place.get("name").map_or(Ok(""), |name| name.text())?;
+    Ok((name.into(), place.need("port")?.port()?))
+}
+
+fn endpoint(place: &Place<'_>) -> Result<SliceEndpoint, Wrong> {
+    let addresses = place.need("addresses")?;
+    let first = addresses.list()?.into_iter().next();
+    let address = first.ok_or_else(|| addresses.wrong("must not be empty"))?.parse("an IP address")?;
+    let value = place.value();
+    let name = |field: &str| value[field].as_str().filter(|text| !text.is_empty()).map(Name::from);
+    let target = &value["targetRef"];
+    let pod = target["name"].as_str().filter(|_| target["kind"] == "Pod");
+    let condition = |field: &str| value["conditions"].get(field).and_then(Value::as_bool);
+    let ready = condition("ready").unwrap_or(true);
+    Ok(SliceEndpoint {
+        address,
+        pod: pod.map(Name::from),
+        node: name("nodeName"),
+        zone: name("zone"),
+        ready,
+        serving: condition("serving").unwrap_or(ready),
+        terminating: condition("terminating").unwrap_or_default(),
+    })
+}

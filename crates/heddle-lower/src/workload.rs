@@ -1,0 +1,58 @@
+//! What Pods and ExternalWorkloads have in common.
+
+use crate::meta;
+use crate::notes::Notes;
+use crate::place::Place;
+use heddle_model::fact::{DataPlane, Labels};
+use heddle_model::{Identity, Name};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+/// The object's labels; none if they cannot be read.
+pub(crate) fn labels(root: &Place<'_>, notes: &mut Notes) -> Labels {
+    let labels = root.get("metadata").and_then(|metadata| metadata.get("labels"));
+    let labels = labels.map(|labels| notes.take(labels.labels(), "it has no labels"));
+    labels.flatten().unwrap_or_default()
+}
+
+/// The proxy beside it (label `heddle.dev/plane`).
+pub(crate) fn plane(root: &Place<'_>, notes: &mut Notes) -> Option<DataPlane> {
+    let labels = root.get("metadata")?.get("labels")?;
+    let written = labels.get_quoted("heddle.dev/plane")?;
+    let planes = [("envoy", Some(DataPlane::Envoy)), ("none", None)];
+    notes.take(written.one_of(&planes), "it has no proxy").flatten()
+}
+
+/// The identity of `account` in the object's namespace.
+pub(crate) fn identity(place: &Place<'_>, account: &str, notes: &mut Notes) -> Option<Identity> {
+    let identity = Identity::new(notes.namespace(), account).map_err(|bad| place.wrong(bad.to_string()));
+    notes.take(identity, "the workload has no identity")
+}
+
+/// A list of addresses, each once, in the order written.
+pub(crate) fn addresses(items: Vec<Place<'_>>, notes: &mut Notes) -> Vec<IpAddr> {
+    let parsed = items.iter().map(|item| item.parse::<IpAddr>("an IP address"));
+    let parsed = notes.take_all(parsed, "the address is not used");
+    let mut seen = BTreeSet::new();
+    parsed.into_iter().filter(|address| seen.insert(*address)).collect()
+}
+
+/// The ports of annotation `heddle.dev/skip-inbound-ports`, divided by commas.
+pub(crate) fn skip_inbound_ports(root: &Place<'_>, notes: &mut Notes) -> BTreeSet<u16> {
+    let Some(written) = meta::annotation(root, "heddle.dev/skip-inbound-ports") else {
+        return BTreeSet::new();
+    };
+    let Some(text) = notes.take(written.text(), "no port is skipped") else { return BTreeSet::new() };
+    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+    let ports = parts.map(|part| match part.parse() {
+        Ok(port) if port > 0 => Ok(port),
+        _ => Err(written.wrong(format!("{part:?} is not a port"))),
+    });
+    notes.take_all(ports, "it is not skipped").into_iter().collect()
+}
+
+/// A field that may be absent or empty.
+pub(crate) fn optional_name(place: &Place<'_>, field: &str, notes: &mut Notes) -> Option<Name> {
+    let text = notes.take(place.get(field)?.text(), "it is taken as absent")?;
+    Some(text).filter(|text| !text.is_empty()).map(Name::from)
+}
