@@ -1,0 +1,111 @@
+//! Who calls: by the certificate of the connection, else by a token.
+
+use crate::peer::{Leaf, Peer};
+use crate::refusal::Refusal;
+use futures::future::BoxFuture;
+use heddle_model::{Identity, Name, WorkloadKey};
+use std::time::SystemTime;
+use tonic::metadata::MetadataMap;
+
+/// A caller that has proved who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Who it is.
+    pub identity: Identity,
+    /// What proved it.
+    pub proof: Proof,
+    /// Until when the proof counts.
+    pub expires: SystemTime,
+}
+
+/// What proves an identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// A client certificate of this trust domain: any workload of the identity.
+    Certificate(Name),
+    /// A token, bound to the one workload that it was made for; unbound where it names none.
+    Token(Option<WorkloadKey>),
+}
+
+/// Checks tokens.
+pub trait Authenticate: Send + Sync + 'static {
+    /// Who `token` proves its bearer to be.
+    ///
+    /// # Errors
+    /// [`Refusal::Token`] with the reason; [`Refusal::NotNow`] where the same token may pass later (its pod is
+    /// not known yet, or keys cannot be fetched).
+    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, Refusal>>;
+}
+
+/// The bearer token of a call.
+///
+/// # Errors
+/// Says whether there is none or it is no bearer token.
+pub(crate) fn bearer(metadata: &MetadataMap) -> Result<&str, Refusal> {
+    let value = metadata.get("authorization").ok_or(Refusal::Anonymous)?;
+    let text = value.to_str().map_err(|_| Refusal::NotBearer)?;
+    let (scheme, token) = text.split_once(' ').ok_or(Refusal::NotBearer)?;
+    if !scheme.eq_ignore_ascii_case("bearer") || token.trim().is_empty() {
+        return Err(Refusal::NotBearer);
+    }
+    Ok(token.trim())
+}
+
+/// Who opens a stream: the owner of the connection's certificate, else the bearer of the token.
+pub(crate) async fn caller(
+    peer: &Peer,
+    metadata: &MetadataMap,
+    tokens: &dyn Authenticate,
+    now: SystemTime,
+) -> Result<Caller, Refusal> {
+    match &peer.leaf {
+        Some(leaf) => by_leaf(leaf, now),
+        None => tokens.authenticate(bearer(metadata)?).await,
+    }
+}
+
+/// A connection may outlive the certificate that opened it; its streams may not.
+fn by_leaf(leaf: &Leaf, now: SystemTime) -> Result<Caller, Refusal> {
+    if now >= leaf.not_after {
+        return Err(Refusal::Expired);
+    }
+    Ok(Caller {
+        identity: leaf.identity.clone(),
+        proof: Proof::Certificate(leaf.trust_domain.clone()),
+        expires: leaf.not_after,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[track_caller]
+    fn check(value: Option<&str>, want: Result<&str, Refusal>) {
+        let mut metadata = MetadataMap::new();
+        if let Some(value) = value {
+            metadata.insert("authorization", value.parse().unwrap());
+        }
+        assert_eq!(bearer(&metadata), want);
+    }
+
+    #[test]
+    fn a_token_comes_as_a_bearer_token() {
+        check(Some("Bearer abc"), Ok("abc"));
+        check(Some("bearer  abc "), Ok("abc"));
+        check(Some("Basic abc"), Err(Refusal::NotBearer));
+        check(Some("Bearer"), Err(Refusal::NotBearer));
+        check(Some("Bearer "), Err(Refusal::NotBearer));
+        check(None, Err(Refusal::Anonymous));
+    }
+
+    #[test]
+    fn a_certificate_that_expired_since_its_handshake_opens_no_stream() {
+        let end = SystemTime::UNIX_EPOCH + Duration::from_secs(100);
+        let identity = Identity::new("shop", "web").unwrap();
+        let leaf = Leaf { trust_domain: "td".into(), identity, not_after: end };
+        assert_eq!(by_leaf(&leaf, end), Err(Refusal::Expired));
+        assert!(by_leaf(&leaf, end - Duration::from_secs(1)).is_ok());
+    }
+}

@@ -1,0 +1,118 @@
+//! What the servers need from the task that owns the mesh: what it published, and who it publishes for.
+
+use crate::refusal::Refusal;
+use heddle_model::{Name, Snapshot, WorkloadKey};
+use heddle_session::{Resource, Type, View};
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+/// A proxy that is or will be served.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Client {
+    /// Whose proxy it is.
+    pub workload: WorkloadKey,
+    /// How traffic reaches it.
+    pub capture: Capture,
+}
+
+/// How an application's outbound traffic reaches its proxy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Capture {
+    /// By packet rules, which send everything to one listener.
+    #[default]
+    Captured,
+    /// Directly: the proxy binds every virtual IP itself.
+    Bound,
+}
+
+/// One published state. A new one for every change, and for every client whose groups were not there yet.
+pub trait Published: Send + Sync + 'static {
+    /// An encoded resource.
+    type Resource: Resource + Send + Sync + 'static;
+    /// All resources of one client.
+    type View: View<Resource = Self::Resource> + Send + 'static;
+
+    /// The mesh.
+    fn snapshot(&self) -> &Snapshot;
+    /// When the change that this state brought came in.
+    fn since(&self) -> Instant;
+    /// The resources of `client`; `None` until the owner has projected what is its own.
+    fn view(self: &Arc<Self>, client: &Client) -> Option<Self::View>;
+    /// The groups that `client` belongs to, in words, the last one winning.
+    fn groups(&self, client: &Client) -> Vec<String>;
+    /// The objects that a resource of `client` was made from, in words.
+    fn objects(&self, client: &Client, ty: Type, name: &Name) -> Vec<String>;
+}
+
+/// Who is served, told to the owner. It may drop what it holds for a client that left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Membership {
+    /// A stream began. Several may be of one client.
+    Joined(Client),
+    /// A stream ended.
+    Left(Client),
+}
+
+/// The servers' end of the owner.
+pub struct Engine<P> {
+    published: watch::Receiver<Option<Arc<P>>>,
+    members: mpsc::UnboundedSender<Membership>,
+}
+
+/// The owner's end of the servers.
+pub struct Owner<P> {
+    /// Where it publishes. Nothing is answered before the first state, which comes after the first complete
+    /// list of every kind.
+    pub published: watch::Sender<Option<Arc<P>>>,
+    /// Who joins and leaves: bounded by the bound on streams.
+    pub members: mpsc::UnboundedReceiver<Membership>,
+}
+
+/// A client's membership; it leaves when this is dropped.
+pub(crate) struct Member {
+    client: Client,
+    members: mpsc::UnboundedSender<Membership>,
+}
+
+/// A pair of ends.
+pub fn engine<P>() -> (Owner<P>, Engine<P>) {
+    let (publish, published) = watch::channel(None);
+    let (join, members) = mpsc::unbounded_channel();
+    (Owner { published: publish, members }, Engine { published, members: join })
+}
+
+impl<P> Clone for Engine<P> {
+    fn clone(&self) -> Self {
+        Self { published: self.published.clone(), members: self.members.clone() }
+    }
+}
+
+impl<P: Published> Engine<P> {
+    /// The newest state.
+    ///
+    /// # Errors
+    /// [`Refusal::NotNow`] before the first one.
+    pub fn latest(&self) -> Result<Arc<P>, Refusal> {
+        let reading = || Refusal::NotNow("the controller is still reading its objects, try again".into());
+        self.published.borrow().clone().ok_or_else(reading)
+    }
+
+    /// Told of every state from now on.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Option<Arc<P>>> {
+        self.published.clone()
+    }
+
+    /// Tells the owner of a client until the answer is dropped.
+    pub(crate) fn join(&self, client: Client) -> Member {
+        // An owner that is gone takes the process with it: nobody needs to be told.
+        let _ = self.members.send(Membership::Joined(client.clone()));
+        Member { client, members: self.members.clone() }
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        let _ = self.members.send(Membership::Left(self.client.clone()));
+    }
+}

@@ -1,0 +1,133 @@
+//! Who is at the other end of a connection, as far as the connection proves it.
+
+use heddle_model::{Identity, Name};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+use tokio::time::Instant;
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+/// The other end of a connection: in the extensions of every request that came over it.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// Where it connects from.
+    pub address: SocketAddr,
+    /// The certificate that it proved to own, if it sent one. Its chain was verified in the handshake.
+    pub leaf: Option<Arc<Leaf>>,
+    /// Whether the connection is in use.
+    pub(crate) activity: Arc<Activity>,
+}
+
+/// What a peer's certificate says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaf {
+    /// Trust domain of its SPIFFE ID.
+    pub trust_domain: Name,
+    /// The workload's identity.
+    pub identity: Identity,
+    /// The last moment at which it counts.
+    pub not_after: SystemTime,
+}
+
+/// Why a certificate names no workload.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadLeaf {
+    /// Not X.509, or a subject alternative name that cannot be read.
+    #[error("the client certificate cannot be read: {0}")]
+    Der(String),
+    /// The SPIFFE X.509-SVID standard asks for exactly one.
+    #[error("the client certificate has {0} URI names, want exactly one")]
+    Uris(usize),
+    /// Not a workload of a mesh like this one.
+    #[error("the client certificate names no workload: {0}")]
+    Spiffe(#[from] heddle_model::identity::BadSpiffeId),
+}
+
+impl Leaf {
+    /// Reads the identity of a certificate whose chain has been verified.
+    ///
+    /// # Errors
+    /// Says what keeps it from naming exactly one workload.
+    pub fn parse(der: &[u8]) -> Result<Self, BadLeaf> {
+        let (_, certificate) = X509Certificate::from_der(der).map_err(|e| BadLeaf::Der(e.to_string()))?;
+        let names = certificate.subject_alternative_name().map_err(|e| BadLeaf::Der(e.to_string()))?;
+        let names = names.map(|extension| extension.value.general_names.as_slice()).unwrap_or_default();
+        let uris: Vec<&str> = names.iter().filter_map(uri).collect();
+        let [uri] = uris[..] else { return Err(BadLeaf::Uris(uris.len())) };
+        let (trust_domain, identity) = Identity::parse_spiffe(uri)?;
+        let seconds = u64::try_from(certificate.validity().not_after.timestamp()).unwrap_or(0);
+        Ok(Self { trust_domain, identity, not_after: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds) })
+    }
+}
+
+fn uri<'a>(name: &GeneralName<'a>) -> Option<&'a str> {
+    match name {
+        GeneralName::URI(uri) => Some(uri),
+        _ => None,
+    }
+}
+
+/// How many streams run on a connection, and when the last one ended.
+#[derive(Debug)]
+pub(crate) struct Activity {
+    streams: AtomicUsize,
+    ended: Mutex<Instant>,
+}
+
+/// A stream that runs; dropped when it ends.
+#[derive(Debug)]
+pub(crate) struct Running(Arc<Activity>);
+
+impl Activity {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { streams: AtomicUsize::new(0), ended: Mutex::new(Instant::now()) })
+    }
+
+    /// Counts one more stream until the answer is dropped.
+    pub(crate) fn start(self: &Arc<Self>) -> Running {
+        self.streams.fetch_add(1, Ordering::Relaxed);
+        Running(self.clone())
+    }
+
+    /// When the connection will have been without a stream for `limit`, if none starts.
+    pub(crate) fn idle_at(&self, limit: Duration) -> Instant {
+        if self.streams.load(Ordering::Relaxed) > 0 {
+            return Instant::now() + limit;
+        }
+        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) + limit
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        *self.0.ended.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        self.0.streams.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_certificate_is_refused() {
+        let error = Leaf::parse(b"no").expect_err("not DER").to_string();
+        assert!(error.starts_with("the client certificate cannot be read: "), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_idle_from_the_end_of_its_last_stream() {
+        let activity = Activity::new();
+        let limit = Duration::from_secs(60);
+        let start = Instant::now();
+        assert_eq!(activity.idle_at(limit), start + limit);
+        let stream = activity.start();
+        tokio::time::advance(Duration::from_secs(90)).await;
+        assert_eq!(activity.idle_at(limit), start + Duration::from_secs(150));
+        drop(stream);
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert_eq!(activity.idle_at(limit), start + Duration::from_secs(150));
+    }
+}

@@ -1,0 +1,186 @@
+//! Why a caller is not served, or no longer, in words for whoever reads the proxy's log.
+
+use heddle_model::name::BadWorkloadKey;
+use heddle_model::{Identity, Name, WorkloadKey};
+use tonic::{Code, Status};
+
+/// Why a call is refused. The texts are stable: operators search for them.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Neither a certificate nor a token came.
+    #[error("the caller has no client certificate and sent no bearer token")]
+    Anonymous,
+    /// The `authorization` metadata is something else.
+    #[error("the authorization metadata is not \"Bearer <token>\"")]
+    NotBearer,
+    /// The token does not prove anything.
+    #[error("the token is refused: {0}")]
+    Token(String),
+    /// The token cannot be checked now, or its workload is not known yet.
+    #[error("{0}")]
+    NotNow(String),
+    /// The certificate counts no more. The handshake was before.
+    #[error("the client certificate has expired")]
+    Expired,
+    /// The certificate is of another mesh whose root is trusted here.
+    #[error("the client certificate is of trust domain {came:?}, want {want:?}")]
+    TrustDomain {
+        /// Its trust domain.
+        came: Name,
+        /// The trust domain of this mesh.
+        want: Name,
+    },
+    /// The first message names no node.
+    #[error("the first message has no node")]
+    NoNode,
+    /// The node id does not name a workload.
+    #[error("the node id {0}")]
+    Node(#[from] BadWorkloadKey),
+    /// No such workload, as far as is known here.
+    #[error("the workload {0} is not known yet, try again")]
+    Unknown(WorkloadKey),
+    /// The token is bound to one workload, and the node id names another.
+    #[error("the node id {named} is not the caller's: the token is of {own}")]
+    OtherWorkload {
+        /// The node id.
+        named: WorkloadKey,
+        /// The token's workload.
+        own: WorkloadKey,
+    },
+    /// The workload has another identity.
+    #[error("the node id {named} is not the caller's: the caller is {caller}")]
+    OtherIdentity {
+        /// The node id.
+        named: WorkloadKey,
+        /// Who calls.
+        caller: Identity,
+    },
+    /// `node.metadata` asks for something that there is not.
+    #[error("node metadata \"heddle.capture\" is {0:?}, want \"captured\" or \"bound\"")]
+    Capture(String),
+    /// The workload has all streams that it may have.
+    #[error("the workload {workload} has {most} streams already")]
+    Streams {
+        /// Which workload.
+        workload: WorkloadKey,
+        /// How many it may have.
+        most: usize,
+    },
+    /// The client names too much.
+    #[error("{0}")]
+    Names(#[from] heddle_session::Refusal),
+    /// Nothing came.
+    #[error("no message came within {0} seconds")]
+    Silent(u64),
+    /// Someone asks for a certificate of somebody else.
+    #[error("an impersonated identity was asked for, which is not allowed")]
+    Impersonation,
+    /// The certificate request cannot be signed.
+    #[error("the certificate request is refused: {0}")]
+    Request(String),
+    /// The answer did not pass its own checks, or there is no authority.
+    #[error("no certificate can be signed now: {0}")]
+    Authority(String),
+    /// Everything that may run at once is running.
+    #[error("too many certificates are being signed, try again")]
+    Busy,
+}
+
+/// Why an open stream ends. All of them ask the client to come again but the last two, which will not help it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Ended {
+    /// Streams do not outlive the credential that opened them.
+    #[error("the credential of this stream is about to expire: connect again with a new one")]
+    Credential,
+    /// Streams are moved now and then.
+    #[error("this stream is old: connect again")]
+    Age,
+    /// The process ends.
+    #[error("the controller is shutting down: connect again")]
+    Draining,
+    /// The pod or ExternalWorkload is gone or has ended.
+    #[error("the workload of this stream is gone")]
+    Gone,
+    /// The workload has another ServiceAccount than when the stream began.
+    #[error("the workload of this stream has another identity now")]
+    Identity,
+}
+
+impl Refusal {
+    /// The gRPC code: UNAVAILABLE where trying again may help, as it is.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Anonymous | Self::NotBearer | Self::Token(_) | Self::Expired | Self::TrustDomain { .. } => {
+                Code::Unauthenticated
+            }
+            Self::NotNow(_) | Self::Unknown(_) | Self::Authority(_) | Self::Busy => Code::Unavailable,
+            Self::NoNode | Self::Node(_) | Self::Capture(_) | Self::Request(_) => Code::InvalidArgument,
+            Self::OtherWorkload { .. } | Self::OtherIdentity { .. } | Self::Impersonation => {
+                Code::PermissionDenied
+            }
+            Self::Streams { .. } | Self::Names(_) => Code::ResourceExhausted,
+            Self::Silent(_) => Code::DeadlineExceeded,
+        }
+    }
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        Self::new(refusal.code(), refusal.to_string())
+    }
+}
+
+impl From<Ended> for Status {
+    fn from(ended: Ended) -> Self {
+        let code = match ended {
+            Ended::Credential | Ended::Age | Ended::Draining => Code::Unavailable,
+            Ended::Gone => Code::NotFound,
+            Ended::Identity => Code::PermissionDenied,
+        };
+        Self::new(code, ended.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heddle_model::WorkloadKind;
+
+    #[track_caller]
+    fn check(refusal: Refusal, code: Code, text: &str) {
+        let status = Status::from(refusal);
+        assert_eq!((status.code(), status.message()), (code, text));
+    }
+
+    #[test]
+    fn a_refusal_says_what_is_wrong_and_whether_to_come_again() {
+        let web = WorkloadKey::new(WorkloadKind::Pod, "shop", "web-0");
+        let own = WorkloadKey::new(WorkloadKind::Pod, "shop", "cart-0");
+        let caller = Identity::new("shop", "cart").unwrap();
+        check(
+            Refusal::Anonymous,
+            Code::Unauthenticated,
+            "the caller has no client certificate and sent no bearer token",
+        );
+        check(
+            Refusal::OtherWorkload { named: web.clone(), own },
+            Code::PermissionDenied,
+            "the node id pod/shop/web-0 is not the caller's: the token is of pod/shop/cart-0",
+        );
+        check(
+            Refusal::OtherIdentity { named: web.clone(), caller },
+            Code::PermissionDenied,
+            "the node id pod/shop/web-0 is not the caller's: the caller is shop/cart",
+        );
+        check(
+            Refusal::Unknown(web),
+            Code::Unavailable,
+            "the workload pod/shop/web-0 is not known yet, try again",
+        );
+        check(
+            Refusal::Node(BadWorkloadKey("web".into())),
+            Code::InvalidArgument,
+            "the node id \"web\" is not a workload, want \"pod/<namespace>/<name>\" or \"external/<namespace>/<name>\"",
+        );
+    }
+}

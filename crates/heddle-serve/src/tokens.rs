@@ -1,0 +1,130 @@
+//! Tokens checked here, without asking anybody: by cached keys and by the workloads that live.
+
+use crate::auth::{Authenticate, Caller, Proof};
+use crate::clock::Clock;
+use crate::refusal::Refusal;
+use arc_swap::ArcSwap;
+use futures::future::BoxFuture;
+use heddle_ca::token::{self, BadToken, Keys, Live, NotAlive, Rules};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+/// The least time between two fetches of the issuer's keys: a flood of unknown keys costs one fetch.
+const PAUSE: Duration = Duration::from_secs(10);
+/// How long a fetch may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Where a token issuer's keys come from, when it may have rotated them.
+pub trait FetchKeys: Send + Sync + 'static {
+    /// The keys now.
+    ///
+    /// # Errors
+    /// Says in words why they could not be had; those from before stay.
+    fn fetch(&self) -> BoxFuture<'_, Result<Keys, String>>;
+}
+
+/// Checks the tokens of one issuer.
+pub struct Tokens {
+    rules: Rules,
+    keys: ArcSwap<Keys>,
+    source: Box<dyn FetchKeys>,
+    live: Arc<dyn Live + Send + Sync>,
+    clock: Arc<dyn Clock>,
+    fetched: Mutex<Option<Fetched>>,
+}
+
+/// The last fetch.
+struct Fetched {
+    at: Instant,
+    outcome: Result<(), String>,
+}
+
+impl Tokens {
+    /// Checks by `rules`, and by `keys` until one is asked for that is not among them.
+    pub fn new(
+        rules: Rules,
+        keys: Keys,
+        source: Box<dyn FetchKeys>,
+        live: Arc<dyn Live + Send + Sync>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { rules, keys: ArcSwap::from_pointee(keys), source, live, clock, fetched: Mutex::new(None) }
+    }
+
+    /// Who the token proves its bearer to be, as far as the token goes.
+    async fn check(&self, token: &str) -> Result<token::Caller, Refusal> {
+        let verify = || token::check(token, &self.keys.load(), &self.rules, self.clock.now());
+        let unknown = match verify() {
+            Err(unknown @ BadToken::UnknownKey(_)) => unknown,
+            other => return other.map_err(refused),
+        };
+        match self.refresh().await {
+            Freshness::Now => verify().map_err(refused),
+            // The key may be newer than the last fetch.
+            Freshness::Recent => verify().map_err(|error| match error {
+                BadToken::UnknownKey(_) => Refusal::NotNow(format!("{unknown}, try again")),
+                other => refused(other),
+            }),
+            Freshness::Failed(text) => {
+                Err(Refusal::NotNow(format!("the token issuer's keys cannot be had: {text}, try again")))
+            }
+        }
+    }
+
+    /// Fetches the keys once for all who wait, unless that was done moments ago.
+    async fn refresh(&self) -> Freshness {
+        let mut last = self.fetched.lock().await;
+        if let Some(Fetched { at, outcome }) = &*last
+            && at.elapsed() < PAUSE
+        {
+            return outcome.clone().err().map_or(Freshness::Recent, Freshness::Failed);
+        }
+        let late = |_| Err("no answer in time".to_string());
+        let outcome = tokio::time::timeout(PATIENCE, self.source.fetch()).await.unwrap_or_else(late);
+        let outcome = outcome.map(|keys| self.keys.store(Arc::new(keys)));
+        if let Err(error) = &outcome {
+            tracing::warn!(%error, "cannot fetch the token issuer's keys");
+        }
+        *last = Some(Fetched { at: Instant::now(), outcome: outcome.clone() });
+        outcome.err().map_or(Freshness::Now, Freshness::Failed)
+    }
+}
+
+/// How fresh the keys are.
+enum Freshness {
+    /// Fetched for this question.
+    Now,
+    /// Fetched moments ago.
+    Recent,
+    /// They could not be fetched.
+    Failed(String),
+}
+
+impl Authenticate for Tokens {
+    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, Refusal>> {
+        Box::pin(async move {
+            let caller = self.check(token).await?;
+            let workload = caller.check_alive(self.live.as_ref()).map_err(dead)?.clone();
+            let proof = Proof::Token(Some(workload));
+            Ok(Caller { identity: caller.identity, proof, expires: caller.expires })
+        })
+    }
+}
+
+fn refused(error: BadToken) -> Refusal {
+    Refusal::Token(error.to_string())
+}
+
+fn dead(error: NotAlive) -> Refusal {
+    match error {
+        NotAlive::Unknown(_) => Refusal::NotNow(error.to_string()),
+        NotAlive::Unbound(_) | NotAlive::Gone(_) | NotAlive::Replaced { .. } | NotAlive::Account { .. } => {
+            Refusal::Token(error.to_string())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,200 @@
+//! Driving one session: what comes in, what is published and what time it is, in; responses, out.
+
+use super::Shared;
+use super::lifetime::lifetime;
+use super::tally::Tally;
+use super::wire::{Incoming, Wire};
+use crate::auth::Caller;
+use crate::bind::ended;
+use crate::drain::share;
+use crate::engine::{Client, Published};
+use crate::refusal::{Ended, Refusal};
+use heddle_session::{Notice, Session};
+use prost::Message;
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use tonic::{Status, Streaming};
+use tracing::{Instrument, Span};
+
+/// Answers that may wait before no more is read from the client. A session makes one per type.
+const OUTBOX: usize = 8;
+/// The least time between two polls that only time asks for.
+const TICK: Duration = Duration::from_millis(50);
+
+/// One stream that has been admitted.
+pub(super) struct Drive<'a, W: Wire, P: Published> {
+    shared: &'a Shared<P>,
+    client: Client,
+    caller: Caller,
+    state: Arc<P>,
+    session: Arc<Mutex<Session<P::Resource>>>,
+    start: Instant,
+    /// The sequence of the state that the client came to: sending that is no convergence.
+    first: Option<u64>,
+    tally: Tally,
+    outbox: VecDeque<W::Out>,
+}
+
+impl<'a, W: Wire, P: Published> Drive<'a, W, P> {
+    pub(super) fn new(
+        shared: &'a Shared<P>,
+        client: Client,
+        caller: Caller,
+        state: Arc<P>,
+        session: Arc<Mutex<Session<P::Resource>>>,
+    ) -> Self {
+        let tally = Tally::new(shared.metrics.clone());
+        let (start, outbox) = (Instant::now(), VecDeque::new());
+        Self { shared, client, caller, state, session, start, first: None, tally, outbox }
+    }
+
+    pub(super) async fn run(
+        mut self,
+        first: W::In,
+        inbound: Streaming<W::In>,
+        published: watch::Receiver<Option<Arc<P>>>,
+        outbound: &mpsc::Sender<Result<W::Out, Status>>,
+        span: Span,
+    ) -> Result<(), Status> {
+        let work = async {
+            self.take(first)?;
+            self.turn(inbound, published, outbound).await
+        };
+        work.instrument(span).await
+    }
+
+    async fn turn(
+        &mut self,
+        mut inbound: Streaming<W::In>,
+        mut published: watch::Receiver<Option<Arc<P>>>,
+        outbound: &mpsc::Sender<Result<W::Out, Status>>,
+    ) -> Result<(), Status> {
+        let seed = RandomState::new().hash_one(self.start) as u32;
+        let (life, reason) =
+            lifetime(self.shared.clock.now(), self.caller.expires, &self.shared.limits, seed);
+        let mut end = std::pin::pin!(tokio::time::sleep(life));
+        let mut drained = std::pin::pin!(drained(self.shared, seed));
+        loop {
+            if self.outbox.is_empty() {
+                self.poll();
+            }
+            let due = self.due();
+            tokio::select! {
+                biased;
+                () = &mut end => return Err(reason.into()),
+                () = &mut drained => return Err(Ended::Draining.into()),
+                permit = outbound.reserve(), if !self.outbox.is_empty() => {
+                    let Ok(permit) = permit else { return Ok(()) };
+                    if let Some(response) = self.outbox.pop_front() {
+                        permit.send(Ok(response));
+                    }
+                }
+                changed = published.changed() => {
+                    changed.map_err(|_| Ended::Draining)?;
+                    let state = published.borrow_and_update().clone();
+                    self.renew(state)?;
+                }
+                message = inbound.message(), if self.outbox.len() < OUTBOX => match message {
+                    Ok(Some(message)) => self.take(message)?,
+                    Ok(None) => return Ok(()),
+                    // A connection that broke needs no reason.
+                    Err(_) if outbound.is_closed() => return Ok(()),
+                    Err(status) => return Err(status),
+                },
+                () = tokio::time::sleep_until(due.unwrap_or(self.start)), if due.is_some() => {}
+            }
+        }
+    }
+
+    /// What the client said.
+    fn take(&mut self, message: W::In) -> Result<(), Status> {
+        match W::request(message) {
+            Incoming::Served(request) => {
+                let notices = self.session().receive(request).map_err(Refusal::Names)?;
+                self.note(notices);
+            }
+            Incoming::Unserved(request) => self.outbox.push_back(W::nothing(request)),
+            Incoming::Ignored => {}
+        }
+        Ok(())
+    }
+
+    /// What was published. The state before it is let go: a client that does not read holds none.
+    fn renew(&mut self, state: Option<Arc<P>>) -> Result<(), Ended> {
+        let Some(state) = state else { return Ok(()) };
+        if let Some(ended) = ended(&self.client.workload, &self.caller, state.snapshot()) {
+            return Err(ended);
+        }
+        self.state = state;
+        Ok(())
+    }
+
+    fn poll(&mut self) {
+        let Some(view) = self.state.view(&self.client) else { return };
+        let now = self.now();
+        let responses = self.session().poll(now, &view);
+        let sequence = heddle_session::View::sequence(&view);
+        let first = *self.first.get_or_insert(sequence);
+        let since = (sequence > first).then(|| self.state.since());
+        for response in responses {
+            let sizes = response.resources.iter().map(|resource| resource.len());
+            self.tally.pushed(&response, sizes.sum(), since);
+            self.outbox.push_back(W::response(response));
+        }
+        debug_assert!(self.outbox.iter().all(|response| response.encoded_len() > 0));
+        if self.tally.is_refusing() {
+            self.count_refusals();
+        }
+    }
+
+    fn note(&mut self, notices: Vec<Notice>) {
+        for notice in notices {
+            match notice {
+                Notice::Acked { ty, sequence, sent: _ } => self.tally.acked(ty, sequence),
+                Notice::Nacked { ty, text, suspects } => {
+                    self.tally.refused(ty);
+                    let names: Vec<_> = suspects.iter().take(4).map(|(name, _)| name.as_str()).collect();
+                    tracing::warn!(r#type = ty.url(), %text, suspects = suspects.len(), ?names, "the proxy refused a response");
+                }
+                Notice::Quarantined { ty, name, version, text } => {
+                    let objects = self.state.objects(&self.client, ty, &name);
+                    tracing::warn!(r#type = ty.url(), %name, %version, %text, ?objects, "the proxy refuses a resource");
+                    self.count_refusals();
+                }
+            }
+        }
+    }
+
+    fn count_refusals(&mut self) {
+        let refuses = self.session().progress().iter().any(|progress| !progress.refused.is_empty());
+        self.tally.refuses(refuses);
+    }
+
+    /// When time alone asks for a poll.
+    fn due(&self) -> Option<Instant> {
+        if !self.outbox.is_empty() {
+            return None;
+        }
+        let deadline = self.session().deadline()?;
+        Some((self.start + Duration::from_millis(deadline)).max(Instant::now() + TICK))
+    }
+
+    /// Milliseconds of this stream.
+    fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn session(&self) -> MutexGuard<'_, Session<P::Resource>> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends at this stream's moment after draining began: all streams do not come down on other replicas at once.
+async fn drained<P>(shared: &Shared<P>, seed: u32) {
+    shared.drain.begun().await;
+    tokio::time::sleep(share(shared.limits.drain_spread, seed)).await;
+}

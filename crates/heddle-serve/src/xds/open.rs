@@ -1,0 +1,103 @@
+//! From the first message to a session: who it is for, whether it may be, and what there is to send.
+
+use super::Shared;
+use super::drive::Drive;
+use super::hello::Hello;
+use super::wire::Wire;
+use crate::auth::Caller;
+use crate::bind::{bind, ended};
+use crate::engine::{Client, Published};
+use crate::peer::Peer;
+use crate::refusal::Refusal;
+use crate::registry::{self, Standing, Standpoint};
+use heddle_session::Session;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::{mpsc, watch};
+use tonic::{Status, Streaming};
+
+/// One stream, to its end. `Ok` where the client ended it.
+pub(super) async fn run<W: Wire, P: Published>(
+    shared: &Shared<P>,
+    caller: Caller,
+    peer: &Peer,
+    mut inbound: Streaming<W::In>,
+    outbound: &mpsc::Sender<Result<W::Out, Status>>,
+) -> Result<(), Status> {
+    let silent = |_| Refusal::Silent(shared.limits.first_message.as_secs());
+    let first = tokio::time::timeout(shared.limits.first_message, inbound.message()).await.map_err(silent)?;
+    let Some(mut first) = first? else { return Ok(()) };
+    let Hello { node, capture, agent } = Hello::read(W::node(&mut first))?;
+    let workload = bind(&node, &caller, shared.engine.latest()?.snapshot())?;
+    let admission = shared.registry.admit(&workload)?;
+    let client = Client { workload, capture };
+    let mut published = shared.engine.subscribe();
+    let _member = shared.engine.join(client.clone());
+    let state = projected(shared, &client, &caller, &mut published).await?;
+    let session = Arc::new(Mutex::new(Session::<P::Resource>::new(W::VARIANT, shared.limits.session)));
+    let entry = registry::Client {
+        workload: client.workload.clone(),
+        identity: caller.identity.clone(),
+        variant: W::VARIANT,
+        agent,
+        groups: state.groups(&client),
+        peer: peer.address,
+        proof: caller.proof.clone(),
+        since: shared.clock.now(),
+        expires: caller.expires,
+        standing: standing(session.clone(), client.clone(), published.clone()),
+    };
+    let entry = shared.registry.enter(admission, entry);
+    let span = tracing::info_span!("stream", workload = %client.workload, id = entry.id());
+    span.in_scope(|| tracing::info!(peer = %peer.address, variant = ?W::VARIANT, "proxy connected"));
+    let drive = Drive::<W, P>::new(shared, client, caller, state, session);
+    drive.run(first, inbound, published, outbound, span).await
+}
+
+/// The first state that holds what is this client's own.
+async fn projected<P: Published>(
+    shared: &Shared<P>,
+    client: &Client,
+    caller: &Caller,
+    published: &mut watch::Receiver<Option<Arc<P>>>,
+) -> Result<Arc<P>, Status> {
+    let late = || {
+        Refusal::NotNow(format!("the configuration of {} is still being made, try again", client.workload))
+    };
+    let wait = async {
+        loop {
+            let state = published.borrow_and_update().clone();
+            if let Some(state) = state {
+                if let Some(ended) = ended(&client.workload, caller, state.snapshot()) {
+                    return Err(ended.into());
+                }
+                if state.view(client).is_some() {
+                    return Ok(state);
+                }
+            }
+            published.changed().await.map_err(|_| late())?;
+        }
+    };
+    tokio::time::timeout(shared.limits.first_message, wait).await.map_err(|_| late())?
+}
+
+/// Where the client stands, worked out when somebody asks.
+fn standing<P: Published>(
+    session: Arc<Mutex<Session<P::Resource>>>,
+    client: Client,
+    published: watch::Receiver<Option<Arc<P>>>,
+) -> Standing {
+    Arc::new(move || {
+        let progress = session.lock().unwrap_or_else(PoisonError::into_inner).progress();
+        let state = published.borrow().clone();
+        let objects = |ty, name: &_| state.as_ref().map(|state| state.objects(&client, ty, name));
+        let standpoint = |progress: heddle_session::Progress| Standpoint {
+            objects: progress
+                .refused
+                .iter()
+                .map(|refused| objects(progress.ty, &refused.name).unwrap_or_default())
+                .collect(),
+            progress,
+        };
+        progress.into_iter().map(standpoint).collect()
+    })
+}
