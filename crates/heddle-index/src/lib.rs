@@ -38,3 +38,6 @@ mod workload;
 
 pub use index::Index;
 pub use work::Work;
+
+#[cfg(test)]
+mod tests;

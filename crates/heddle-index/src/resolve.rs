@@ -1,6 +1,7 @@
 //! The stages of resolving, in order. Each takes what is dirty for it, recomputes, compares, and marks what
 //! depends on what became different.
 
+use crate::address::Claim;
 use crate::findings::Finding;
 use crate::member::{self, Members};
 use crate::multimap::Side;
@@ -77,21 +78,20 @@ impl Index {
         let mut touched = take(&mut self.dirty.held);
         for address in take(&mut self.dirty.addresses) {
             let claims = self.tables.claims.of(&address);
-            let owner = claims.first().map(crate::address::Claim::owner);
+            let owner = claims.first().map(Claim::owner);
             if !publish(&mut self.snapshot.addresses, &address, owner) {
                 continue;
             }
             changed.insert(Key::Address(address));
             touched.insert(address);
             for claim in claims {
-                match claim {
-                    crate::address::Claim::Service(key) => drop(self.dirty.services.insert(key.clone())),
-                    crate::address::Claim::Pod(_) => {}
-                    crate::address::Claim::External(key) => {
-                        self.dirty.workloads.insert(key.clone());
-                        self.dirty.reports.insert(key.source());
-                    }
+                if let Claim::Service(key) = claim {
+                    self.dirty.services.insert(key.clone());
                 }
+            }
+            for key in self.tables.externals_at.of(&address) {
+                self.dirty.workloads.insert(key.clone());
+                self.dirty.reports.insert(key.source());
             }
         }
         for address in touched {

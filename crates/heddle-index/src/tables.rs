@@ -42,6 +42,8 @@ pub(crate) struct Tables {
     pub(crate) policies: Multimap<SourceRef, SourceRef>,
     /// Who says that an address is theirs.
     pub(crate) claims: Multimap<IpAddr, Claim>,
+    /// The ExternalWorkloads that list an address, whether or not they can own it.
+    pub(crate) externals_at: Multimap<IpAddr, WorkloadKey>,
     /// The workloads on a Node.
     pub(crate) on_node: Multimap<Name, WorkloadKey>,
     /// Services by namespace and the first pair of their selector.
@@ -60,6 +62,7 @@ impl Default for Tables {
             routes: Multimap::default(),
             policies: Multimap::default(),
             claims: Multimap::default(),
+            externals_at: Multimap::default(),
             on_node: Multimap::default(),
             selecting: Multimap::default(),
             unreadable_inbound: InboundPolicy {
@@ -279,6 +282,11 @@ impl Tables {
         let Some(key) = workload_key(source) else { return };
         if let Some(node) = &workload.node {
             self.on_node.put(side, node.clone(), key.clone());
+        }
+        if key.kind == WorkloadKind::External {
+            for address in &workload.addresses {
+                self.externals_at.put(side, *address, key.clone());
+            }
         }
         for address in owned(workload) {
             self.claims.put(side, *address, Claim::workload(key.clone()));

@@ -1,0 +1,5 @@
+//! Tests of the index as a whole, by what they hold.
+
+mod arbitrary;
+mod build;
+mod history;

@@ -1,0 +1,262 @@
+//! Random objects of a small world, where much refers to much.
+
+use heddle_model::access::{Action, Mode, Posture, Rule};
+use heddle_model::fact::*;
+use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
+use heddle_model::report::ParentRef;
+use heddle_model::{Diagnostic, Fact, Identity, Kind, Lowered, Meta, Name, ServiceKey, SourceRef};
+use proptest::collection::{btree_set, vec};
+use proptest::option;
+use proptest::prelude::*;
+use proptest::sample::select;
+use std::net::IpAddr;
+
+/// One object, of any kind.
+pub(crate) fn lowered() -> impl Strategy<Value = Lowered> {
+    let source = select(Kind::ALL.to_vec()).prop_flat_map(source);
+    source.prop_flat_map(|source| {
+        let fact = prop_oneof![9 => fact(source.kind), 1 => invalid()];
+        (Just(source), fact, any::<bool>(), 0..3i64).prop_map(|(source, fact, flawed, generation)| {
+            let flaw = |object| Diagnostic {
+                object,
+                field: "spec.x".into(),
+                reason: "UnsupportedValue",
+                message: "x is not y".into(),
+            };
+            let diagnostics = if flawed { vec![flaw(source.clone())] } else { Vec::new() };
+            Lowered { source, fact, diagnostics, meta: Meta { generation, ..Meta::default() } }
+        })
+    })
+}
+
+/// One of few names of a kind.
+pub(crate) fn source(kind: Kind) -> BoxedStrategy<SourceRef> {
+    match kind {
+        Kind::Namespace => namespace().prop_map(|name| SourceRef::new(Kind::Namespace, "", name)).boxed(),
+        Kind::Node => node().prop_map(|name| SourceRef::new(Kind::Node, "", name)).boxed(),
+        Kind::Mesh => {
+            name(&["default", "other"]).prop_map(|name| SourceRef::new(Kind::Mesh, "", name)).boxed()
+        }
+        kind => (namespace(), object()).prop_map(move |(ns, name)| SourceRef::new(kind, ns, name)).boxed(),
+    }
+}
+
+fn name(from: &'static [&'static str]) -> impl Strategy<Value = Name> + Clone {
+    select(from).prop_map(Name::from)
+}
+
+fn namespace() -> impl Strategy<Value = Name> + Clone {
+    name(&["a", "b"])
+}
+
+fn object() -> impl Strategy<Value = Name> + Clone {
+    name(&["x", "y", "z"])
+}
+
+fn node() -> impl Strategy<Value = Name> + Clone {
+    name(&["n1", "n2"])
+}
+
+fn address() -> impl Strategy<Value = IpAddr> + Clone {
+    select(vec!["10.0.0.1", "10.0.0.2", "10.0.0.3", "fd00::1"]).prop_map(|text| text.parse().unwrap())
+}
+
+fn service_ip() -> impl Strategy<Value = IpAddr> + Clone {
+    select(vec!["10.0.0.3", "10.1.0.1", "10.1.0.2", "fd00::2"]).prop_map(|text| text.parse().unwrap())
+}
+
+fn number() -> impl Strategy<Value = u16> + Clone {
+    select(vec![80u16, 81, 8080])
+}
+
+fn protocol() -> impl Strategy<Value = Protocol> + Clone {
+    select(vec![Protocol::Http, Protocol::Grpc, Protocol::Tcp])
+}
+
+fn labels() -> impl Strategy<Value = Labels> + Clone {
+    prop_oneof![
+        Just(Labels::new()),
+        Just([("app".into(), "x".into())].into()),
+        Just([("app".into(), "y".into())].into()),
+        Just([("app".into(), "x".into()), ("tier".into(), "t".into())].into()),
+    ]
+}
+
+fn posture() -> impl Strategy<Value = Posture> {
+    select(vec![Posture::Allow, Posture::Authenticated, Posture::Deny])
+}
+
+fn invalid() -> impl Strategy<Value = Fact> {
+    Just(Fact::Invalid(Invalid { message: "spec is not a map".into() }))
+}
+
+fn fact(kind: Kind) -> BoxedStrategy<Fact> {
+    match kind {
+        Kind::Namespace => {
+            option::of(posture()).prop_map(|posture| Fact::Namespace(Namespace { posture })).boxed()
+        }
+        Kind::Node => (option::of(name(&["r"])), option::of(name(&["z1", "z2"])))
+            .prop_map(|(region, zone)| Fact::Node(Node { region, zone }))
+            .boxed(),
+        Kind::Pod | Kind::ExternalWorkload => workload().prop_map(Fact::Workload).boxed(),
+        Kind::Service => service().prop_map(Fact::Service).boxed(),
+        Kind::EndpointSlice => slice().prop_map(Fact::Slice).boxed(),
+        Kind::HttpRoute => route().prop_map(Fact::HttpRoute).boxed(),
+        Kind::Mesh => posture().prop_map(|posture| Fact::Mesh(Mesh { posture, ..Mesh::default() })).boxed(),
+        Kind::InboundPolicy => inbound().prop_map(Fact::InboundPolicy).boxed(),
+        Kind::AccessPolicy => access().prop_map(Fact::AccessPolicy).boxed(),
+    }
+}
+
+fn workload() -> impl Strategy<Value = Workload> {
+    let who = (labels(), vec(address(), 0..3), option::of(object()), any::<bool>());
+    let place = (option::of(node()), option::of(name(&["z3"])), any::<bool>(), prop::bool::weighted(0.2));
+    (who, place, vec(workload_port(), 0..3), btree_set(number(), 0..2)).prop_map(
+        |((labels, addresses, account, plane), (node, zone, host_network, ended), ports, skip)| Workload {
+            labels,
+            addresses,
+            identity: account.map(|account| Identity::new("a", account).unwrap()),
+            plane: plane.then_some(DataPlane::Envoy),
+            node,
+            zone,
+            host_network,
+            ended,
+            ports,
+            skip_inbound_ports: skip,
+        },
+    )
+}
+
+fn workload_port() -> impl Strategy<Value = WorkloadPort> {
+    (option::of(name(&["p", "q"])), number(), number(), option::of(protocol()))
+        .prop_map(|(name, port, app_port, protocol)| WorkloadPort { name, port, app_port, protocol })
+}
+
+fn service() -> impl Strategy<Value = Service> {
+    let form = prop_oneof![
+        4 => vec(service_ip(), 0..3).prop_map(ServiceForm::Virtual),
+        1 => Just(ServiceForm::Headless),
+        1 => Just(ServiceForm::External("example.com".into())),
+    ];
+    (form, vec(service_port(), 0..3), labels(), any::<bool>()).prop_map(
+        |(form, mut ports, selector, publish_not_ready)| {
+            ports.sort_by_key(|port| port.number);
+            ports.dedup_by_key(|port| port.number);
+            Service { form, ports, selector, publish_not_ready, locality: Locality::Any }
+        },
+    )
+}
+
+fn service_port() -> impl Strategy<Value = ServicePort> {
+    let target =
+        prop_oneof![number().prop_map(TargetPort::Number), name(&["p", "q"]).prop_map(TargetPort::Name)];
+    (name(&["p", "q"]), number(), target, option::of(protocol()))
+        .prop_map(|(name, number, target, protocol)| ServicePort { name, number, target, protocol })
+}
+
+fn key() -> impl Strategy<Value = ServiceKey> + Clone {
+    (namespace(), object()).prop_map(|(namespace, name)| ServiceKey { namespace, name })
+}
+
+fn slice() -> impl Strategy<Value = Slice> {
+    (option::of(key()), vec((name(&["p", "q"]), number()), 0..3), vec(endpoint(), 0..4))
+        .prop_map(|(service, ports, endpoints)| Slice { service, ports, endpoints })
+}
+
+fn endpoint() -> impl Strategy<Value = SliceEndpoint> {
+    let place = (option::of(object()), option::of(node()), option::of(name(&["z4"])));
+    (address(), place, any::<[bool; 3]>()).prop_map(
+        |(address, (pod, node, zone), [ready, serving, terminating])| SliceEndpoint {
+            address,
+            pod,
+            node,
+            zone,
+            ready,
+            serving,
+            terminating,
+        },
+    )
+}
+
+fn matcher() -> impl Strategy<Value = HttpMatch> {
+    let path = prop_oneof![
+        Just(PathMatch::Exact("/x".into())),
+        Just(PathMatch::Prefix("/x".into())),
+        Just(PathMatch::Regex("/x.*".into())),
+    ];
+    let header = Just(KeyMatch { name: "h".into(), value: ValueMatch::Exact("v".into()) });
+    let query = Just(KeyMatch { name: "q".into(), value: ValueMatch::Present });
+    (option::of(path), option::of(name(&["GET"])), vec(header, 0..2), vec(query, 0..2))
+        .prop_map(|(path, method, headers, query)| HttpMatch { path, method, headers, query })
+}
+
+fn parent() -> impl Strategy<Value = ParentRef> {
+    let group = select(vec![Some(""), Some(""), Some("core"), None]);
+    let port = (option::of(name(&["p"])), option::of(number()));
+    (group, option::of(namespace()), object(), port).prop_map(|(group, namespace, name, (section, port))| {
+        ParentRef {
+            group: group.map(String::from),
+            kind: Some("Service".into()),
+            namespace: namespace.map(|name| name.to_string()),
+            name: name.to_string(),
+            section_name: section.map(|name| name.to_string()),
+            port,
+        }
+    })
+}
+
+fn backend() -> impl Strategy<Value = BackendRef> {
+    let target = prop_oneof![
+        8 => (key(), number()).prop_map(Ok),
+        1 => Just(Err(("InvalidKind", "no Service".to_string()))),
+    ];
+    (target, 0..3u32, prop::bool::weighted(0.1)).prop_map(|(target, weight, broken)| BackendRef {
+        target,
+        weight,
+        request_headers: Default::default(),
+        response_headers: Default::default(),
+        broken,
+    })
+}
+
+fn route() -> impl Strategy<Value = Route<HttpMatch>> {
+    let rule = (vec(matcher(), 1..3), vec(backend(), 0..3), prop::bool::weighted(0.2));
+    let rule = rule.prop_map(|(matches, backends, broken)| RouteRule {
+        matches,
+        request_headers: Default::default(),
+        response_headers: Default::default(),
+        backends,
+        request_timeout: None,
+        backend_timeout: None,
+        retry: None,
+        broken,
+    });
+    (vec(parent(), 0..3), vec(rule, 0..3), option::of(0..3i64)).prop_map(|(parents, rules, created)| Route {
+        parents,
+        rules,
+        created,
+    })
+}
+
+fn inbound() -> impl Strategy<Value = InboundPolicy> {
+    let mtls = option::of(select(vec![Mtls::Disabled, Mtls::Permissive, Mtls::Strict]));
+    (labels(), btree_set(number(), 0..2), option::of(protocol()), mtls)
+        .prop_map(|(selector, ports, protocol, mtls)| InboundPolicy { selector, ports, protocol, mtls })
+}
+
+fn access() -> impl Strategy<Value = AccessPolicy> {
+    let target = prop_oneof![
+        (object(), option::of(name(&["p", "q"]))).prop_map(|(name, port)| Target::Service { name, port }),
+        object().prop_map(|name| Target::HttpRoute { name }),
+    ];
+    let covers = prop_oneof![
+        Just(Covers::Namespace),
+        (labels(), btree_set(number(), 0..2))
+            .prop_map(|(selector, ports)| Covers::Workloads { selector, ports }),
+        vec(target, 1..3).prop_map(Covers::Targets),
+    ];
+    let action = select(vec![Action::Allow, Action::Deny]);
+    let mode = select(vec![Mode::Enforce, Mode::Audit]);
+    (covers, action, mode, vec(Just(Rule::default()), 0..2))
+        .prop_map(|(covers, action, mode, rules)| AccessPolicy { covers, action, mode, rules })
+}
