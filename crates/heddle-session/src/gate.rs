@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 /// The subscriptions of a client, as one response is planned.
 pub(crate) struct Gate<'a, R> {
     pub(crate) clusters: &'a Subscription<R>,
+    pub(crate) endpoints: &'a Subscription<R>,
     pub(crate) listeners: &'a Subscription<R>,
     pub(crate) routes: &'a Subscription<R>,
     /// Endpoints of clusters whose change is not sent yet.
@@ -32,13 +33,14 @@ impl<R: Resource> Gate<'_, R> {
         &self,
         ty: Type,
         name: &Name,
+        reason: Reason,
         step: &Step<R>,
         view: &V,
     ) -> Verdict {
         match (ty, step) {
             (_, Step::Nothing) | (Type::Cluster, Step::Send(_)) => Verdict::Go,
             (Type::Cluster, Step::Remove) => self.remove_cluster(name),
-            (Type::Endpoint, _) => wait_if(self.early.contains(name) && !self.is_warming(name)),
+            (Type::Endpoint, _) => wait_if(self.is_early(name, reason)),
             (Type::Listener | Type::Route, Step::Send(resource)) => wait_if(!self.is_usable(resource, view)),
             (Type::Listener | Type::Route, Step::Remove) => Verdict::Go,
         }
@@ -56,17 +58,20 @@ impl<R: Resource> Gate<'_, R> {
         wait_if(self.is_unheard() || self.is_used(self.listeners, name) || self.is_used(self.routes, name))
     }
 
-    /// A client that has just connected may hold listeners and routes that it did not name yet.
+    /// A client that has just come back may hold listeners and routes that it did not name yet.
     fn is_unheard(&self) -> bool {
         let heard = self.listeners.requested && self.routes.requested;
         let young = self.clusters.opened.is_none_or(|at| self.now < at.saturating_add(self.patience));
-        self.clusters.wildcard && young && !heard
+        self.clusters.claimed && young && !heard
     }
 
     fn is_used(&self, user: &Subscription<R>, name: &Name) -> bool {
         let flights = user.flights.iter().filter(|flight| self.now < flight.due(self.patience));
-        flights.flat_map(|flight| &flight.items).any(|item| self.refers(&item.old, name))
-            || user.isolated.values().any(|old| self.refers(old, name))
+        // What was sent counts as well: its name may have been let go and asked for again since.
+        flights.flat_map(|flight| &flight.items).any(|item| {
+            self.refers(&item.old, name)
+                || item.sent().is_some_and(|new| self.refers(&Told::Has(new.clone()), name))
+        }) || user.isolated.values().any(|old| self.refers(old, name))
             || user.dirty.keys().any(|of| self.refers(user.told(of), name))
     }
 
@@ -84,6 +89,14 @@ impl<R: Resource> Gate<'_, R> {
         found
     }
 
+    /// Endpoints run ahead of their cluster if its change is not sent, or not even asked for: an Envoy that lost
+    /// its stream asks for clusters when none of them warms. It is answered what it asks for itself.
+    fn is_early(&self, name: &Name, reason: Reason) -> bool {
+        let young = self.endpoints.opened.is_none_or(|at| self.now < at.saturating_add(self.patience));
+        let unasked = !self.clusters.requested && young && reason == Reason::Compare;
+        unasked || (self.early.contains(name) && !self.is_warming(name))
+    }
+
     /// The client has the cluster but not yet the endpoints that it waits for.
     fn is_warming(&self, name: &Name) -> bool {
         self.clusters.flights.iter().any(|flight| flight.warming.contains(name))
@@ -91,8 +104,9 @@ impl<R: Resource> Gate<'_, R> {
 
     /// Whether the client has taken in every cluster that `resource` refers to, or never will.
     fn is_usable<V: View<Resource = R>>(&self, resource: &R, view: &V) -> bool {
-        // A client that asks for clusters by name learns the names from what waits here.
-        if !self.clusters.wildcard {
+        // A client that asks for clusters by name learns the names from what waits here. One that asks for all
+        // listeners will ask for all clusters, too; after a broken stream an Envoy whose clusters warm asks late.
+        if !self.clusters.wildcard && (self.clusters.requested || !self.listeners.wildcard) {
             return true;
         }
         let mut usable = true;
@@ -145,6 +159,3 @@ pub(crate) fn endpoints<R: Resource>(cluster: &R) -> Vec<Name> {
     });
     names
 }
-
-/// Why a changed cluster's endpoints go again.
-pub(crate) const AGAIN: Reason = Reason::Force;

@@ -67,6 +67,17 @@ impl<R: Resource> Session<R> {
         for name in &request.unsubscribe {
             subscription.unsubscribe(name);
         }
+        if first && request.ty == Type::Endpoint {
+            self.await_clusters();
+        }
+    }
+
+    /// Clusters that were sent before their endpoints were asked for wait for them, whatever the client holds.
+    fn await_clusters(&mut self) {
+        let flights = self.of(Type::Cluster).flights.iter();
+        let names: Vec<Name> = flights.flat_map(|flight| &flight.warming).cloned().collect();
+        let endpoints = self.of_mut(Type::Endpoint);
+        names.into_iter().for_each(|name| endpoints.mark(name, Reason::Force));
     }
 
     fn receive_sotw(&mut self, request: Request, first: bool, nonce: Option<u64>) {
@@ -111,7 +122,8 @@ impl<R: Resource> Session<R> {
 
     fn poll_type<V: View<Resource = R>>(&mut self, ty: Type, now: u64, view: &V) -> Option<Response> {
         let subscription = self.of(ty);
-        if !subscription.requested || subscription.is_blocked(now, self.limits.patience) {
+        let blocked = subscription.is_blocked(now, self.limits.patience) && !subscription.is_outrun();
+        if !subscription.requested || blocked {
             return None;
         }
         let plan = self.plan(ty, now, view);
@@ -138,17 +150,17 @@ impl<R: Resource> Session<R> {
     }
 
     fn plan<V: View<Resource = R>>(&self, ty: Type, now: u64, view: &V) -> Plan<R> {
-        let [clusters, _, listeners, routes] = &self.subscriptions;
+        let [clusters, endpoints, listeners, routes] = &self.subscriptions;
         let early = if ty == Type::Endpoint { gate::early(clusters, view) } else { Default::default() };
         let patience = self.limits.patience;
-        let gate = Gate { clusters, listeners, routes, early, now, patience };
+        let gate = Gate { clusters, endpoints, listeners, routes, early, now, patience };
         let subscription = self.of(ty);
         let mut plan = Plan { steps: Vec::new(), gated: Vec::new() };
         let mut removals = Vec::new();
         let mut held_back = false;
         for (name, reason) in subscription.candidates() {
             let step = subscription.step(&name, reason, view);
-            let go = match gate.ask(ty, &name, &step, view) {
+            let go = match gate.ask(ty, &name, reason, &step, view) {
                 Verdict::Go => true,
                 Verdict::Wait => subscription.is_overdue(&name, now, patience),
                 Verdict::Stay => continue,
@@ -182,7 +194,7 @@ impl<R: Resource> Session<R> {
         for name in
             flight.warming.iter().filter(|name| endpoints.is_subscribed(name)).cloned().collect::<Vec<_>>()
         {
-            endpoints.mark(name, gate::AGAIN);
+            endpoints.mark(name, Reason::Force);
         }
     }
 

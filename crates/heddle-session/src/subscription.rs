@@ -31,6 +31,8 @@ pub(crate) struct Subscription<R> {
     pub(crate) flights: VecDeque<Flight<R>>,
     /// The nonce of the last response.
     nonce: u64,
+    /// The first request named what the client holds: it was connected before.
+    pub(crate) claimed: bool,
     /// When the first request was first polled.
     pub(crate) opened: Option<u64>,
     /// Sent together with something that was refused; each is sent again alone. What was held before.
@@ -133,6 +135,7 @@ impl<R: Resource> Subscription<R> {
             owed: false,
             flights: VecDeque::new(),
             nonce: 0,
+            claimed: false,
             opened: None,
             isolated: BTreeMap::new(),
             refused: BTreeMap::new(),
@@ -148,7 +151,8 @@ impl<R: Resource> Subscription<R> {
         self.requested = true;
         self.wildcard = self.ty.is_root() && (names.is_empty() || names.iter().any(is_wildcard));
         self.compare_all = true;
-        self.owed = self.wildcard && versions.is_empty();
+        self.claimed = !versions.is_empty();
+        self.owed = self.wildcard && !self.claimed;
         for (name, version) in versions {
             let named = !is_wildcard(name) && names.contains(name);
             if self.wildcard || named {

@@ -37,6 +37,12 @@ impl<R: Resource> Subscription<R> {
     pub(super) fn accept(&mut self, flight: Flight<R>) {
         for item in flight.items {
             self.forget_gone(&item.name);
+            // A name that was let go and asked for again while the response was under way.
+            if let (Some(new), Some(slot)) = (item.new, self.slots.get_mut(&item.name))
+                && matches!(slot.told, Told::Nothing)
+            {
+                slot.told = Told::Has(new);
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! What to send next of one type.
 
 use super::{Flight, Item, Reason, Slot, Subscription, Told};
+use crate::gate::endpoints;
 use crate::{Resource, Type, Variant, View};
 use heddle_model::Name;
 use std::collections::BTreeSet;
@@ -34,19 +35,32 @@ impl<R: Resource> Subscription<R> {
         let Some(resource) = view.get(self.ty, name) else {
             return self.vanished(name, reason, view);
         };
-        self.offer(resource, name, reason)
+        self.offer(resource, name, reason, view)
     }
 
     /// Sends `resource` unless the client has it or has refused it.
-    fn offer(&self, resource: R, name: &Name, reason: Reason) -> Step<R> {
+    fn offer<V: View<Resource = R>>(&self, resource: R, name: &Name, reason: Reason, view: &V) -> Step<R> {
         let version = resource.version();
         if self.refused.get(name).is_some_and(|refused| refused.version == version) {
-            return Step::Nothing;
+            return self.instead(name, reason, view);
         }
         if reason == Reason::Compare && self.told(name).is(version) {
             return Step::Nothing;
         }
         Step::Send(resource)
+    }
+
+    /// What to send of a name whose content was refused: to a client that waits, something that ends the wait.
+    fn instead<V: View<Resource = R>>(&self, name: &Name, reason: Reason, view: &V) -> Step<R> {
+        if reason == Reason::Compare || self.ty.is_root() {
+            return Step::Nothing;
+        }
+        match self.told(name) {
+            Told::Has(held) => Step::Send(held.clone()),
+            Told::Nothing | Told::Gone | Told::Unknown(_) => {
+                view.absent(self.ty, name).map_or(Step::Remove, Step::Send)
+            }
+        }
     }
 
     /// What to say of a name that does not exist.
@@ -65,7 +79,7 @@ impl<R: Resource> Subscription<R> {
             (Type::Cluster | Type::Listener, Told::Gone | Told::Nothing) => Step::Remove,
             (Type::Endpoint, Told::Gone | Told::Nothing) if self.variant == Variant::Delta => Step::Remove,
             (Type::Endpoint | Type::Route, _) => match view.absent(self.ty, name) {
-                Some(body) => self.offer(body, name, reason),
+                Some(body) => self.offer(body, name, reason, view),
                 None => Step::Remove,
             },
         }
@@ -83,6 +97,20 @@ impl<R: Resource> Subscription<R> {
     /// Whether an unanswered response holds back the next one.
     pub(crate) fn is_blocked(&self, now: u64, patience: u64) -> bool {
         self.flights.back().is_some_and(|flight| now < flight.due(patience))
+    }
+
+    /// Whether a cluster that the client rebuilds, and whose endpoints it was not sent yet, has changed again:
+    /// endpoints of the newer one would fail in the older, and none would leave it waiting.
+    pub(crate) fn is_outrun(&self) -> bool {
+        let outrun = |flight: &Flight<R>| {
+            let mut rebuilt = flight.items.iter().filter(|item| item.old.is_some());
+            rebuilt.any(|item| {
+                let endpoints = item.new.iter().flat_map(endpoints);
+                let waits = || endpoints.into_iter().any(|name| flight.warming.contains(&name));
+                self.dirty.contains_key(&item.name) && waits()
+            })
+        };
+        self.flights.len() < FLIGHTS && self.flights.iter().any(outrun)
     }
 
     /// Whether `name` has been held back for as long as anything is.
@@ -119,7 +147,6 @@ impl<R: Resource> Subscription<R> {
             };
             self.dirty.remove(&name);
             self.waits.remove(&name);
-            self.refused.remove(&name);
             items.push(self.tell(name, new));
         }
         Flight { nonce, sequence, at, items, warming: BTreeSet::new() }

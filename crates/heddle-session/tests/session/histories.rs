@@ -1,0 +1,132 @@
+//! Random histories.
+
+use crate::link::Link;
+use crate::world::{Service, World};
+use heddle_session::{Type, Variant};
+use proptest::collection::{btree_set, vec};
+use proptest::prelude::*;
+use std::fmt;
+
+#[derive(Clone)]
+enum Op {
+    Set(u8, Service),
+    Delete(u8),
+    Forget,
+    Poll,
+    ToServer,
+    ToClient,
+    Reconnect,
+}
+
+impl fmt::Debug for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Set(id, service) => write!(f, "s{id} = {}", format!("{service:?}").replace('\n', "")),
+            Self::Delete(id) => write!(f, "delete s{id}"),
+            Self::Forget => f.write_str("forget"),
+            Self::Poll => f.write_str("poll"),
+            Self::ToServer => f.write_str("to server"),
+            Self::ToClient => f.write_str("to client"),
+            Self::Reconnect => f.write_str("reconnect"),
+        }
+    }
+}
+
+fn service(poison: bool) -> impl Strategy<Value = Service> {
+    let poisons = if poison {
+        prop_oneof![4 => Just(None), 1 => proptest::sample::select(&Type::ALL[..]).prop_map(Some)].boxed()
+    } else {
+        Just(None).boxed()
+    };
+    let route = prop_oneof![4 => (0..3u8).prop_map(Some), 1 => Just(None)];
+    (0..3u8, 0..16u8, 0..3u8, route, btree_set(0..4u8, 0..3), poisons).prop_map(
+        |(cluster, endpoints, listener, route, backends, poison)| Service {
+            cluster,
+            // The identity that only this cluster, or a later one, knows.
+            endpoints: cluster * 16 + endpoints,
+            listener,
+            route,
+            backends,
+            poison,
+        },
+    )
+}
+
+fn op(poison: bool, reconnect: bool) -> impl Strategy<Value = Op> {
+    let reconnects = u32::from(reconnect);
+    prop_oneof![
+        4 => (0..4u8, service(poison)).prop_map(|(id, service)| Op::Set(id, service)),
+        2 => (0..4u8).prop_map(Op::Delete),
+        1 => Just(Op::Forget),
+        2 => Just(Op::Poll),
+        8 => Just(Op::ToServer),
+        8 => Just(Op::ToClient),
+        reconnects => Just(Op::Reconnect),
+    ]
+}
+
+fn play(variant: Variant, history: &[Op]) -> Link {
+    let mut link = Link::new(variant, World::default());
+    for op in history {
+        match op.clone() {
+            Op::Set(id, service) => link.world.set(|all| drop(all.insert(id, service))),
+            Op::Delete(id) => link.world.set(|all| drop(all.remove(&id))),
+            Op::Forget => link.world.floor = u64::MAX,
+            Op::Poll => link.poll(),
+            Op::ToServer => drop(link.to_server()),
+            Op::ToClient => drop(link.to_client()),
+            Op::Reconnect => link.reconnect(),
+        }
+    }
+    link.settle();
+    link.check();
+    link
+}
+
+/// An equal state, published again and compared whole, sends nothing.
+fn check_silence(link: &mut Link) {
+    let received = link.envoy.received;
+    link.world.floor = u64::MAX;
+    link.world.set(|_| {});
+    link.settle();
+    assert_eq!(link.envoy.received, received, "an equal state was sent");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_delta_client_ends_with_what_there_is(history in vec(op(false, false), 0..60)) {
+        let mut link = play(Variant::Delta, &history);
+        assert_eq!(link.waits, 0, "an order was kept by the clock");
+        check_silence(&mut link);
+    }
+
+    #[test]
+    fn a_sotw_client_ends_with_what_there_is(history in vec(op(false, false), 0..60)) {
+        let mut link = play(Variant::Sotw, &history);
+        assert_eq!(link.waits, 0, "an order was kept by the clock");
+        check_silence(&mut link);
+    }
+
+    #[test]
+    fn a_client_that_reconnects_ends_with_what_there_is(history in vec(op(false, true), 0..60)) {
+        let mut link = play(Variant::Delta, &history);
+        check_silence(&mut link);
+        let received = link.envoy.received;
+        link.reconnect();
+        link.settle();
+        assert_eq!(link.envoy.received, received, "a client that has everything was sent something");
+    }
+
+    #[test]
+    fn a_sotw_client_that_reconnects_ends_with_what_there_is(history in vec(op(false, true), 0..60)) {
+        check_silence(&mut play(Variant::Sotw, &history));
+    }
+
+    #[test]
+    fn a_bad_resource_hurts_no_other(history in vec(op(true, false), 0..60)) {
+        check_silence(&mut play(Variant::Delta, &history));
+        check_silence(&mut play(Variant::Sotw, &history));
+    }
+}

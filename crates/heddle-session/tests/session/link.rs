@@ -1,0 +1,116 @@
+//! A session and its client, with a wire between them.
+
+use crate::envoy::Envoy;
+use crate::world::{Shared, World};
+use heddle_session::{Limits, Notice, Response, Session, Type, Variant};
+use std::collections::VecDeque;
+
+pub(crate) struct Link {
+    pub variant: Variant,
+    pub world: World,
+    pub session: Session<Shared>,
+    pub envoy: Envoy,
+    pub wire: VecDeque<Response>,
+    pub now: u64,
+    pub notices: Vec<Notice>,
+    /// How often nothing moved but the clock.
+    pub waits: usize,
+}
+
+impl Link {
+    pub(crate) fn new(variant: Variant, world: World) -> Self {
+        Self {
+            variant,
+            world,
+            session: Session::new(variant, Limits::default()),
+            envoy: Envoy::new(variant),
+            wire: VecDeque::new(),
+            now: 0,
+            notices: Vec::new(),
+            waits: 0,
+        }
+    }
+
+    pub(crate) fn poll(&mut self) {
+        for response in self.session.poll(self.now, &self.world) {
+            assert!(
+                response.removed.is_empty() || self.variant == Variant::Delta,
+                "state of the world has no removals"
+            );
+            self.wire.push_back(response);
+        }
+    }
+
+    /// One request arrives. Returns whether there was one.
+    pub(crate) fn to_server(&mut self) -> bool {
+        let Some(request) = self.envoy.out.pop_front() else { return false };
+        self.notices.extend(self.session.receive(request).expect("within the limits"));
+        self.poll();
+        true
+    }
+
+    /// One response arrives. Returns whether there was one.
+    pub(crate) fn to_client(&mut self) -> bool {
+        let Some(response) = self.wire.pop_front() else { return false };
+        self.envoy.receive(response);
+        true
+    }
+
+    pub(crate) fn reconnect(&mut self) {
+        self.session = Session::new(self.variant, Limits::default());
+        self.wire.clear();
+        // Without the names that it holds, nothing can be kept for it.
+        self.envoy.lenient |= self.variant == Variant::Sotw;
+        self.envoy.reconnect();
+    }
+
+    /// Lets everything arrive, and time pass where that is waited for.
+    pub(crate) fn settle(&mut self) {
+        self.poll();
+        for _ in 0..10_000 {
+            if self.to_client() || self.to_server() {
+                continue;
+            }
+            let Some(deadline) = self.session.deadline() else { return };
+            assert!(deadline > self.now, "a deadline of the past would be polled for ever");
+            self.waits += 1;
+            self.now = deadline;
+            self.poll();
+        }
+        panic!("never at rest: {:#?}", self.session.progress());
+    }
+
+    /// What the client holds is what there is, but for what it refused.
+    pub(crate) fn check(&self) {
+        for ty in Type::ALL {
+            let held = &self.envoy.held[ty as usize];
+            let refused = |name| self.envoy.refused.contains(&(ty, name));
+            for (name, thing) in held {
+                let excused = refused(name.clone()) || self.is_kept(ty, thing) || thing.data == 255;
+                assert!(excused || self.world.thing(ty, name) == Some(thing), "holds {thing:?}");
+            }
+            for name in self.world.names(ty).into_iter().filter(|_| ty.is_root()) {
+                assert!(held.contains_key(&name) || refused(name.clone()), "has no {ty:?} {name}");
+            }
+        }
+        assert!(!self.envoy.is_warming(), "a cluster warms for ever");
+    }
+
+    /// Whether something refused still refers to what is gone, so that it was not taken away.
+    fn is_kept(&self, ty: Type, thing: &crate::world::Thing) -> bool {
+        let users = |of: Type| self.envoy.held[of as usize].values();
+        let refused =
+            |of| users(of).filter(move |user| self.envoy.refused.contains(&(of, user.name.clone())));
+        match ty {
+            Type::Cluster => {
+                refused(Type::Listener).chain(refused(Type::Route)).any(|user| !user.needs.is_empty())
+            }
+            Type::Endpoint => self.world.thing(Type::Cluster, &thing.name).is_none(),
+            Type::Route => self
+                .world
+                .thing(Type::Listener, &thing.name)
+                .is_none_or(|l| l.poison || l.needs_of(Type::Route).next().is_none()),
+            Type::Listener => false,
+        }
+    }
+}

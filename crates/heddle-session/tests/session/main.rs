@@ -1,0 +1,7 @@
+//! The rules of a session, one by one and in random histories with a client that behaves like Envoy 1.40.
+
+mod envoy;
+mod histories;
+mod link;
+mod rules;
+mod world;
