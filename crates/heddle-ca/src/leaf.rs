@@ -29,7 +29,8 @@ impl Leaf {
         std::iter::once(&self.der).chain(self.intermediates.iter()).cloned().collect()
     }
 
-    /// The leaf, then its intermediates, each in PEM.
+    /// The leaf, then its intermediates, each in PEM. An answer of Istio's certificate service is this, and
+    /// then all roots in one element.
     pub fn chain_pem(&self) -> Vec<String> {
         std::iter::once(&self.der)
             .chain(self.intermediates.iter())

@@ -11,6 +11,7 @@
 //! any sound cryptography library: the constructors named `generate` take fresh keys from aws-lc's random
 //! generator, and an ECDSA signature contains a nonce of it. Neither decides anything.
 
+pub mod answer;
 pub mod authority;
 pub mod bundle;
 mod certificate;
@@ -25,6 +26,7 @@ mod sign;
 pub mod template;
 pub mod token;
 
+pub use answer::{Answer, BadAnswer};
 pub use authority::{Authority, BadAuthority, Pair};
 pub use bundle::Bundle;
 pub use csr::BadRequest;

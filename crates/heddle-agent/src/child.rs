@@ -1,0 +1,148 @@
+//! The child: started once its certificates are there, told what the agent is told, and ended in good order.
+
+use crate::Config;
+use crate::drain::drain_listeners;
+use crate::progress::{Child as Doing, Progress};
+use crate::signals::Signals;
+use rustix::process::{Pid, Signal, kill_process};
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::time::Duration;
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+
+/// The command cannot be started.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot start {command:?}: {error}")]
+pub struct BadChild {
+    /// Its first word.
+    pub command: OsString,
+    /// What the system says.
+    pub error: io::Error,
+}
+
+/// Waits for the certificates, runs the command beside them, and returns the code to exit with.
+pub(crate) async fn run(
+    config: &Config,
+    command: Vec<OsString>,
+    mut signals: Signals,
+    progress: watch::Sender<Progress>,
+    mut watched: watch::Receiver<Progress>,
+) -> Result<u8, BadChild> {
+    let Some((program, arguments)) = command.split_first() else {
+        return Ok(without_child(&mut signals).await);
+    };
+    doing(&progress, Doing::Waiting);
+    tokio::select! {
+        signal = ended_by(&mut signals) => return Ok(code_of(signal)),
+        issued = watched.wait_for(|progress| progress.certificate_ends.is_some()) => {
+            issued.expect("the sender outlives this function, which holds one");
+        }
+    }
+    let spawned = Command::new(program)
+        .args(arguments)
+        .current_dir(&config.folder)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| BadChild { command: program.clone(), error })?;
+    tracing::info!(pid = spawned.id(), "child started");
+    doing(&progress, Doing::Running);
+    let code = Supervision { config, child: spawned, signals, progress }.run().await;
+    tracing::info!(code, "child ended");
+    Ok(code)
+}
+
+/// Certificates alone, for a proxy that something else starts.
+async fn without_child(signals: &mut Signals) -> u8 {
+    ended_by(signals).await;
+    0
+}
+
+/// The next signal that means the end.
+async fn ended_by(signals: &mut Signals) -> Signal {
+    loop {
+        let signal = signals.next().await;
+        if signal != Signal::HUP {
+            return signal;
+        }
+    }
+}
+
+fn doing(progress: &watch::Sender<Progress>, what: Doing) {
+    progress.send_modify(|progress| progress.child = what);
+}
+
+struct Supervision<'a> {
+    config: &'a Config,
+    child: Child,
+    signals: Signals,
+    progress: watch::Sender<Progress>,
+}
+
+impl Supervision<'_> {
+    async fn run(&mut self) -> u8 {
+        loop {
+            let signal = tokio::select! {
+                status = self.child.wait() => return code(status),
+                signal = self.signals.next() => signal,
+            };
+            match signal {
+                Signal::TERM => return self.drain().await,
+                Signal::INT => return self.end(Signal::INT).await,
+                other => self.tell(other),
+            }
+        }
+    }
+
+    /// Lets the child serve on until its peers have learned that it leaves; a second signal cuts it short.
+    async fn drain(&mut self) -> u8 {
+        doing(&self.progress, Doing::Draining);
+        tracing::info!(seconds = self.config.drain.as_secs(), "draining");
+        if let Some(admin) = self.config.envoy_admin {
+            drain_listeners(admin).await;
+        }
+        tokio::select! {
+            status = self.child.wait() => return code(status),
+            _ = ended_by(&mut self.signals) => {}
+            () = tokio::time::sleep(self.config.drain) => {}
+        }
+        self.end(Signal::TERM).await
+    }
+
+    /// Tells the child to end, and kills it if it does not.
+    async fn end(&mut self, signal: Signal) -> u8 {
+        doing(&self.progress, Doing::Draining);
+        self.tell(signal);
+        let grace: Duration = self.config.grace;
+        if let Ok(status) = tokio::time::timeout(grace, self.child.wait()).await {
+            return code(status);
+        }
+        tracing::warn!(seconds = grace.as_secs(), "child does not end, killing it");
+        self.tell(Signal::KILL);
+        code(self.child.wait().await)
+    }
+
+    /// Passes a signal on, unless the child has ended: its number may be another's by then.
+    fn tell(&self, signal: Signal) {
+        let pid = self.child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        if let Some(pid) = pid
+            && let Err(error) = kill_process(pid, signal)
+        {
+            tracing::warn!(%error, signal = signal.as_raw(), "child was not told");
+        }
+    }
+}
+
+/// The code to exit with, as shells count: 128 and the signal where a signal ended the child.
+fn code(status: io::Result<ExitStatus>) -> u8 {
+    // `wait` fails only for a process that is not our child.
+    let Ok(status) = status else { return 255 };
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(255)
+}
+
+fn code_of(signal: Signal) -> u8 {
+    u8::try_from(128 + signal.as_raw()).unwrap_or(255)
+}

@@ -1,0 +1,84 @@
+//! `/live`, `/ready`, `/metrics`.
+
+use crate::Error;
+use crate::progress::Progress;
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use http::StatusCode;
+use std::net::SocketAddr;
+use std::time::SystemTime;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// The endpoint for probes; perhaps nowhere.
+pub(crate) struct Probe(Option<TcpListener>);
+
+impl Probe {
+    pub(crate) async fn bind(address: Option<SocketAddr>) -> Result<Self, Error> {
+        let Some(address) = address else { return Ok(Self(None)) };
+        let bound = TcpListener::bind(address).await;
+        bound.map(|listener| Self(Some(listener))).map_err(|error| Error::Probe { address, error })
+    }
+
+    /// Serves until aborted.
+    pub(crate) async fn serve(self, progress: watch::Receiver<Progress>) {
+        let Some(listener) = self.0 else { return };
+        let router = Router::new()
+            .route("/live", get(async || "live\n"))
+            .route("/ready", get(ready))
+            .route("/metrics", get(metrics))
+            .with_state(progress);
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "probes are not answered any more");
+        }
+    }
+}
+
+async fn ready(State(progress): State<watch::Receiver<Progress>>) -> (StatusCode, String) {
+    match progress.borrow().waits_for(SystemTime::now()) {
+        None => (StatusCode::OK, "ready\n".into()),
+        Some(what) => (StatusCode::SERVICE_UNAVAILABLE, format!("waiting for {what}\n")),
+    }
+}
+
+async fn metrics(State(progress): State<watch::Receiver<Progress>>) -> String {
+    render(&progress.borrow(), SystemTime::now())
+}
+
+/// The text format of Prometheus.
+fn render(progress: &Progress, now: SystemTime) -> String {
+    let Progress { certificate_ends, renewals, failures, child: _ } = progress;
+    let left = certificate_ends.map_or(0, |ends| ends.duration_since(now).unwrap_or_default().as_secs());
+    format!(
+        "# HELP heddle_agent_certificate_left_seconds How long the certificate in the files is still good.\n\
+         # TYPE heddle_agent_certificate_left_seconds gauge\n\
+         heddle_agent_certificate_left_seconds {left}\n\
+         # HELP heddle_agent_certificates_total Certificates that were written.\n\
+         # TYPE heddle_agent_certificates_total counter\n\
+         heddle_agent_certificates_total {renewals}\n\
+         # HELP heddle_agent_failures_total Requests for a certificate that gave none.\n\
+         # TYPE heddle_agent_failures_total counter\n\
+         heddle_agent_failures_total {failures}\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn metrics_tell_the_time_that_is_left() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
+        let at = |ends: u64| {
+            let ends = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(ends));
+            let progress = Progress { certificate_ends: ends, renewals: 3, ..Progress::default() };
+            render(&progress, now)
+        };
+        assert!(at(1060).contains("\nheddle_agent_certificate_left_seconds 60\n"));
+        assert!(at(900).contains("\nheddle_agent_certificate_left_seconds 0\n"));
+        assert!(at(900).contains("\nheddle_agent_certificates_total 3\n"));
+        assert!(render(&Progress::default(), now).contains("\nheddle_agent_certificate_left_seconds 0\n"));
+    }
+}
