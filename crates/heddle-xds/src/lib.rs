@@ -1,1 +1,49 @@
-//! heddle-xds
+//! The Snapshot as Envoy resources: which exist for whom, what each is, and what a change may change.
+//!
+//! A client's view is a short ordered list of [`Group`]s; a later group overrides an earlier one name by name.
+//! [`names`] says what a group holds, [`project`] makes one resource of it, and [`touched`] says which resources
+//! a changed key of the Snapshot may change, at a cost that follows the change and not the mesh.
+//!
+//! Names, which are part of the contract with whoever reads a proxy's configuration:
+//!
+//! | name | types | what |
+//! |---|---|---|
+//! | `<namespace>/<service>:<port>` | all four | a port of a Service, as clients dial it |
+//! | `inbound` | listener | all inbound traffic, where it is captured |
+//! | `inbound:<ip>:<port>` | listener | one inbound port, where the proxy binds it |
+//! | `inbound:<port>` | cluster | the application behind an inbound port |
+//! | `inbound:other` | cluster | the application behind every other port, where traffic is captured |
+//! | `outbound` | listener | all outbound traffic, where it is captured |
+//! | `direct:<workload>` | listener | a workload's own addresses and declared ports, as clients dial them |
+//! | `direct:<namespace>/<service account>` | cluster | the dialled address, with the TLS of this identity |
+//! | `passthrough`, `blackhole` | cluster | the dialled address as it is; nobody |
+//! | `heddle/broken` | cluster | never defined: the share of a broken backend |
+
+mod access_log;
+mod address;
+mod capture;
+mod cluster;
+mod direct;
+mod endpoint;
+mod extent;
+mod group;
+mod http;
+mod inbound;
+mod inspect;
+mod outbound;
+mod project;
+mod rbac;
+mod resource;
+mod route;
+mod subject;
+mod tcp;
+mod tls;
+mod touch;
+mod xds;
+
+pub use capture::{BadCapture, Capture};
+pub use extent::names;
+pub use group::{Client, Group};
+pub use project::project;
+pub use resource::{Resource, ResourceKey, Type};
+pub use touch::touched;

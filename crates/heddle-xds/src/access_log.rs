@@ -1,0 +1,127 @@
+//! Access logs: one JSON object a line on standard output.
+//!
+//! Fields have the names of OpenTelemetry's semantic conventions where it has one, else `heddle.…`.
+
+use crate::http::Direction;
+use crate::{rbac, xds};
+use heddle_model::fact::{AccessLog, Mesh};
+use std::collections::BTreeMap;
+
+/// Fields of a connection and of a request alike.
+const ALWAYS: &[(&str, &str)] = &[
+    ("time", "%START_TIME%"),
+    ("duration_ms", "%DURATION%"),
+    ("client.address", "%DOWNSTREAM_REMOTE_ADDRESS%"),
+    ("server.address", "%DOWNSTREAM_LOCAL_ADDRESS%"),
+    ("heddle.client.identity", "%DOWNSTREAM_PEER_URI_SAN%"),
+    ("heddle.server.identity", "%UPSTREAM_PEER_URI_SAN%"),
+    ("heddle.upstream.address", "%UPSTREAM_HOST%"),
+    ("heddle.upstream.cluster", "%UPSTREAM_CLUSTER%"),
+    ("heddle.upstream.error", "%UPSTREAM_TRANSPORT_FAILURE_REASON%"),
+    ("heddle.flags", "%RESPONSE_FLAGS%"),
+    ("heddle.bytes.received", "%BYTES_RECEIVED%"),
+    ("heddle.bytes.sent", "%BYTES_SENT%"),
+];
+
+/// Fields of a request.
+const REQUEST: &[(&str, &str)] = &[
+    ("http.request.method", "%REQ(:METHOD)%"),
+    ("url.path", "%PATH(NQ)%"),
+    ("http.request.header.host", "%REQ(:AUTHORITY)%"),
+    ("http.request.id", "%REQ(X-REQUEST-ID)%"),
+    ("http.response.status_code", "%RESPONSE_CODE%"),
+    ("network.protocol.version", "%PROTOCOL%"),
+    ("user_agent.original", "%REQ(USER-AGENT)%"),
+    ("heddle.route", "%ROUTE_NAME%"),
+    ("heddle.attempts", "%UPSTREAM_REQUEST_ATTEMPT_COUNT%"),
+    ("heddle.details", "%RESPONSE_CODE_DETAILS%"),
+];
+
+/// The log of requests.
+pub(crate) fn requests(mesh: &Mesh, direction: Direction) -> Vec<xds::AccessLog> {
+    let policies = match direction {
+        Direction::Inbound => audits("envoy.filters.http.rbac"),
+        Direction::Outbound => Vec::new(),
+    };
+    log(mesh, direction, REQUEST, policies)
+}
+
+/// The log of connections whose bytes are not looked at.
+pub(crate) fn connections(mesh: &Mesh, direction: Direction) -> Vec<xds::AccessLog> {
+    let policies = match direction {
+        Direction::Inbound => audits("envoy.filters.network.rbac"),
+        Direction::Outbound => Vec::new(),
+    };
+    log(mesh, direction, &[("heddle.details", "%CONNECTION_TERMINATION_DETAILS%")], policies)
+}
+
+/// What policies in Audit would have done, and which rule.
+fn audits(filter: &str) -> Vec<(String, String)> {
+    let field = |stage: &str, key: &str| format!("%DYNAMIC_METADATA({filter}:{stage}{key})%");
+    [("deny", rbac::AUDIT_DENY), ("allow", rbac::AUDIT_ALLOW)]
+        .into_iter()
+        .flat_map(|(word, stage)| {
+            [
+                (format!("heddle.audit.{word}.result"), field(stage, "shadow_engine_result")),
+                (format!("heddle.audit.{word}.rule"), field(stage, "shadow_effective_policy_id")),
+            ]
+        })
+        .collect()
+}
+
+fn log(
+    mesh: &Mesh,
+    direction: Direction,
+    own: &[(&str, &str)],
+    policies: Vec<(String, String)>,
+) -> Vec<xds::AccessLog> {
+    let filter = match mesh.access_log {
+        AccessLog::Off => return Vec::new(),
+        AccessLog::Errors => Some(failures()),
+        AccessLog::All => None,
+    };
+    let word = match direction {
+        Direction::Inbound => "inbound",
+        Direction::Outbound => "outbound",
+    };
+    let mut fields = BTreeMap::from([("heddle.direction".to_string(), text(word))]);
+    fields.extend(ALWAYS.iter().chain(own).map(|(name, format)| ((*name).to_string(), text(format))));
+    fields.extend(policies.into_iter().map(|(name, format)| (name, text(&format))));
+    vec![xds::AccessLog {
+        name: "stdout".into(),
+        filter,
+        config_type: Some(xds::access_log::ConfigType::TypedConfig(xds::pack(&stdout(fields)))),
+    }]
+}
+
+fn stdout(fields: BTreeMap<String, xds::Value>) -> xds::StdoutAccessLog {
+    use xds::substitution_format_string::Format;
+    let format = xds::SubstitutionFormatString {
+        format: Some(Format::JsonFormat(xds::Struct { fields })),
+        omit_empty_values: true,
+        ..xds::SubstitutionFormatString::default()
+    };
+    xds::StdoutAccessLog {
+        access_log_format: Some(xds::stdout_access_log::AccessLogFormat::LogFormat(format)),
+    }
+}
+
+fn text(value: &str) -> xds::Value {
+    xds::Value { kind: Some(xds::value::Kind::StringValue(value.into())) }
+}
+
+/// Status 500 and above, or refused by policy.
+fn failures() -> xds::AccessLogFilter {
+    use xds::access_log_filter::FilterSpecifier;
+    let is = |specifier| xds::AccessLogFilter { filter_specifier: Some(specifier) };
+    let status = xds::StatusCodeFilter {
+        comparison: Some(xds::ComparisonFilter {
+            op: xds::comparison_filter::Op::Ge.into(),
+            value: Some(xds::RuntimeUInt32 {
+                default_value: 500,
+                runtime_key: "heddle.access_log.least_status".into(),
+            }),
+        }),
+    };
+    is(FilterSpecifier::StatusCodeFilter(status))
+}

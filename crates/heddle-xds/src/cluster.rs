@@ -1,0 +1,194 @@
+//! Clusters: Services' ports, the application itself, and the addresses that were dialled.
+
+use crate::resource::{Resource, ResourceKey, Type};
+use crate::subject::Subject;
+use crate::xds::cluster::{ClusterDiscoveryType, DiscoveryType, LbPolicy};
+use crate::{address, endpoint, tls, xds};
+use heddle_model::fact::{Mesh, Protocol};
+use heddle_model::snapshot::{Endpoints, Service, ServicePort, Transport};
+use heddle_model::{Identity, ServicePortKey};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+/// The source addresses of connections to the application, by which packet rules leave them alone.
+const OWN_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 6));
+const OWN_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0, 6));
+
+/// The cluster of a Service's port: each endpoint with the TLS of its own identity.
+///
+/// An endpoint whose identity is not among the matches (its list ran ahead) fails closed, for the default
+/// socket is TLS that nobody satisfies.
+pub(crate) fn of_port(mesh: &Mesh, service: &Service, port: &ServicePort, endpoints: &Endpoints) -> Resource {
+    let name = ServicePortKey { service: service.key.clone(), port: port.number }.to_string();
+    let transports: BTreeSet<&Transport> = endpoints.items.iter().map(|item| &item.transport).collect();
+    let cluster = xds::Cluster {
+        cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Eds.into())),
+        eds_cluster_config: Some(xds::cluster::EdsClusterConfig {
+            eds_config: xds::from_ads(),
+            ..xds::cluster::EdsClusterConfig::default()
+        }),
+        lb_policy: LbPolicy::LeastRequest.into(),
+        common_lb_config: Some(whoever_is_listed()),
+        transport_socket: Some(tls::nobody()),
+        transport_socket_matches: transports.into_iter().filter_map(|of| socket_match(mesh, of)).collect(),
+        typed_extension_protocol_options: http_options(port.protocol),
+        ..base(mesh, &name)
+    };
+    Resource {
+        body: xds::pack(&cluster),
+        sources: BTreeSet::from([service.key.source()]),
+        needs: vec![ResourceKey::new(Type::Endpoint, name)],
+    }
+}
+
+/// The application behind an inbound port, at an address of its own.
+pub(crate) fn application(
+    mesh: &Mesh,
+    subject: &Subject,
+    protocol: Protocol,
+    at: (IpAddr, u16),
+) -> xds::Cluster {
+    let name = subject.to_string();
+    xds::Cluster {
+        cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Static.into())),
+        load_assignment: Some(endpoint::single(&name, address::socket(at.0, at.1))),
+        typed_extension_protocol_options: http_options(protocol),
+        ..base(mesh, &name)
+    }
+}
+
+/// The application behind captured inbound ports: where the connection was going, from an address that packet
+/// rules leave alone. `app_port` where it listens elsewhere.
+pub(crate) fn captured_application(
+    mesh: &Mesh,
+    subject: &Subject,
+    protocol: Protocol,
+    app_port: Option<u16>,
+) -> xds::Cluster {
+    let lb_config = app_port.map(|port| {
+        xds::cluster::LbConfig::OriginalDstLbConfig(xds::cluster::OriginalDstLbConfig {
+            upstream_port_override: xds::number(port.into()),
+            ..xds::cluster::OriginalDstLbConfig::default()
+        })
+    });
+    let (v4, v6) = (source(OWN_V4), source(OWN_V6));
+    xds::Cluster {
+        upstream_bind_config: Some(xds::BindConfig {
+            source_address: Some(v4),
+            extra_source_addresses: vec![xds::ExtraSourceAddress { address: Some(v6), ..Default::default() }],
+            ..xds::BindConfig::default()
+        }),
+        typed_extension_protocol_options: http_options(protocol),
+        lb_config,
+        ..dialled(mesh, &subject.to_string())
+    }
+}
+
+/// The dialled address, as it is.
+pub(crate) fn passthrough(mesh: &Mesh) -> xds::Cluster {
+    dialled(mesh, &Subject::Passthrough.to_string())
+}
+
+/// The dialled address, if it proves to have this identity.
+pub(crate) fn direct(mesh: &Mesh, identity: &Identity) -> xds::Cluster {
+    let name = Subject::DirectTo(identity.clone()).to_string();
+    xds::Cluster { transport_socket: Some(tls::client(mesh, identity)), ..dialled(mesh, &name) }
+}
+
+/// Nobody: what goes here is closed.
+pub(crate) fn blackhole(mesh: &Mesh) -> xds::Cluster {
+    xds::Cluster {
+        cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Static.into())),
+        ..base(mesh, &Subject::Blackhole.to_string())
+    }
+}
+
+fn dialled(mesh: &Mesh, name: &str) -> xds::Cluster {
+    xds::Cluster {
+        cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::OriginalDst.into())),
+        lb_policy: LbPolicy::ClusterProvided.into(),
+        ..base(mesh, name)
+    }
+}
+
+fn base(mesh: &Mesh, name: &str) -> xds::Cluster {
+    xds::Cluster {
+        name: name.into(),
+        connect_timeout: xds::duration(mesh.connect_timeout.max(Duration::from_millis(1))),
+        circuit_breakers: Some(no_limits()),
+        ..xds::Cluster::default()
+    }
+}
+
+/// Envoy's own limits (1024 connections, 3 retries) answer 503 under load that applications bear.
+fn no_limits() -> xds::CircuitBreakers {
+    let most = xds::number(u32::MAX);
+    let thresholds = xds::circuit_breakers::Thresholds {
+        max_connections: most,
+        max_pending_requests: most,
+        max_requests: most,
+        max_retries: most,
+        ..xds::circuit_breakers::Thresholds::default()
+    };
+    xds::CircuitBreakers { thresholds: vec![thresholds], ..xds::CircuitBreakers::default() }
+}
+
+/// Who is listed is healthy: there is no panic in which Envoy would guess otherwise.
+fn whoever_is_listed() -> xds::cluster::CommonLbConfig {
+    xds::cluster::CommonLbConfig {
+        healthy_panic_threshold: Some(xds::Percent { value: 0.0 }),
+        ..xds::cluster::CommonLbConfig::default()
+    }
+}
+
+/// The socket of endpoints with one transport; `None` for those that must not be dialled.
+fn socket_match(mesh: &Mesh, transport: &Transport) -> Option<xds::cluster::TransportSocketMatch> {
+    let socket = match transport {
+        Transport::Plain => tls::plain(),
+        Transport::Mesh(identity) => tls::client(mesh, identity),
+        Transport::Refused => return None,
+    };
+    let label = endpoint::label(transport);
+    Some(xds::cluster::TransportSocketMatch {
+        name: label.clone(),
+        r#match: Some(endpoint::identity_is(&label)),
+        transport_socket: Some(socket),
+    })
+}
+
+fn source(address: IpAddr) -> xds::SocketAddress {
+    xds::SocketAddress {
+        address: address.to_string(),
+        port_specifier: Some(xds::socket_address::PortSpecifier::PortValue(0)),
+        ..xds::SocketAddress::default()
+    }
+}
+
+/// The version of HTTP that is spoken: the declared one, else the client's own.
+fn http_options(protocol: Protocol) -> BTreeMap<String, xds::Any> {
+    use xds::http_protocol_options::{
+        ExplicitHttpConfig, UpstreamProtocolOptions, UseDownstreamHttpConfig, explicit_http_config,
+    };
+    let options = match protocol {
+        Protocol::Http | Protocol::Detect => {
+            UpstreamProtocolOptions::UseDownstreamProtocolConfig(UseDownstreamHttpConfig {
+                http_protocol_options: Some(xds::Http1ProtocolOptions::default()),
+                http2_protocol_options: Some(xds::Http2ProtocolOptions::default()),
+                ..UseDownstreamHttpConfig::default()
+            })
+        }
+        Protocol::Http2 | Protocol::Grpc => {
+            let http2 = explicit_http_config::ProtocolConfig::Http2ProtocolOptions(
+                xds::Http2ProtocolOptions::default(),
+            );
+            UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig { protocol_config: Some(http2) })
+        }
+        Protocol::Tcp | Protocol::Opaque => return BTreeMap::new(),
+    };
+    let options = xds::HttpProtocolOptions {
+        upstream_protocol_options: Some(options),
+        ..xds::HttpProtocolOptions::default()
+    };
+    BTreeMap::from([("envoy.extensions.upstreams.http.v3.HttpProtocolOptions".into(), xds::pack(&options))])
+}

@@ -1,0 +1,102 @@
+//! Everything that a group holds.
+
+use crate::capture::Capture;
+use crate::group::Group;
+use crate::project::{has_six, project, service_port};
+use crate::resource::{ResourceKey, Type};
+use crate::subject::Subject;
+use crate::{direct, inbound, outbound};
+use heddle_model::fact::Locality;
+use heddle_model::snapshot::Service;
+use heddle_model::{Name, ServicePortKey, Snapshot};
+use std::collections::BTreeSet;
+
+/// The names of everything a group holds: exactly those of which [`project`] makes something.
+pub fn names(group: &Group, snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
+    match group {
+        Group::Mesh => of_mesh(snapshot),
+        Group::Capture(capture) => of_capture(capture, snapshot),
+        Group::Consumer(namespace) => of_consumer(namespace, snapshot),
+        Group::Zone(_) | Group::Node(_) => of_place(group, snapshot),
+        Group::Workload(key, capture) => match snapshot.workloads.get(key) {
+            Some(workload) => {
+                let outbound =
+                    (*capture == Capture::Captured && has_six(workload)).then_some(Subject::Outbound);
+                let outbound = outbound.map(|of| ResourceKey { ty: Type::Listener, name: of.name() });
+                inbound::names(workload, capture).into_iter().chain(outbound).collect()
+            }
+            None => BTreeSet::new(),
+        },
+    }
+}
+
+/// The keys of a Service's ports.
+pub(crate) fn ports(service: &Service) -> impl Iterator<Item = ServicePortKey> {
+    service.ports.iter().map(|port| ServicePortKey { service: service.key.clone(), port: port.number })
+}
+
+/// A resource named for a Service's port.
+pub(crate) fn named(ty: Type, port: &ServicePortKey) -> ResourceKey {
+    ResourceKey { ty, name: Subject::Service(port.clone()).name() }
+}
+
+fn all_ports(snapshot: &Snapshot) -> impl Iterator<Item = ServicePortKey> {
+    snapshot.services.values().flat_map(|service| ports(service))
+}
+
+fn of_mesh(snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
+    let mut names = BTreeSet::new();
+    for key in all_ports(snapshot) {
+        let Some((service, port)) = service_port(snapshot, &key) else { continue };
+        names.extend([named(Type::Cluster, &key), named(Type::Endpoint, &key)]);
+        names.extend(outbound::is_routed(service, port).then(|| named(Type::Route, &key)));
+    }
+    names
+}
+
+fn of_capture(capture: &Capture, snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
+    let mut names = BTreeSet::new();
+    for service in snapshot.services.values() {
+        let virtual_ips =
+            |key: &ServicePortKey| !outbound::places(snapshot, service, key.port, capture).is_empty();
+        names.extend(ports(service).filter(virtual_ips).map(|key| named(Type::Listener, &key)));
+    }
+    match capture {
+        Capture::Captured => names.extend(of_captured(snapshot)),
+        Capture::Bound(_) => {}
+    }
+    names
+}
+
+fn of_captured(snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
+    let subject = |ty, of: Subject| ResourceKey { ty, name: of.name() };
+    let workloads =
+        snapshot.workloads.keys().map(|key| subject(Type::Listener, Subject::Direct(key.clone())));
+    let headless = snapshot.services.values().flat_map(|service| direct::headless_ports(service));
+    let listeners = workloads.chain(headless.map(|key| named(Type::Listener, &key)));
+    let group = Group::Capture(Capture::Captured);
+    let mut names: BTreeSet<_> = listeners.filter(|key| project(&group, key, snapshot).is_some()).collect();
+    names.extend(
+        direct::identities(snapshot).into_iter().map(|of| subject(Type::Cluster, Subject::DirectTo(of))),
+    );
+    names.extend([
+        subject(Type::Listener, Subject::Outbound),
+        subject(Type::Cluster, Subject::Passthrough),
+        subject(Type::Cluster, Subject::Blackhole),
+    ]);
+    names
+}
+
+fn of_consumer(namespace: &Name, snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
+    let own = snapshot.routes.keys().filter(|key| key.consumer.as_ref() == Some(namespace));
+    let routed = own.filter(|key| {
+        service_port(snapshot, &key.port).is_some_and(|(service, port)| outbound::is_routed(service, port))
+    });
+    routed.map(|key| named(Type::Route, &key.port)).collect()
+}
+
+fn of_place(group: &Group, snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
+    let local = snapshot.services.values().filter(|service| service.locality != Locality::Any);
+    let names = local.flat_map(|service| ports(service)).map(|key| named(Type::Endpoint, &key));
+    names.filter(|key| project(group, key, snapshot).is_some()).collect()
+}

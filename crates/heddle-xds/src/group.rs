@@ -1,0 +1,48 @@
+//! Who shares resources.
+
+use crate::Capture;
+use heddle_model::{Name, Snapshot, WorkloadKey};
+
+/// A set of clients that are given the same bytes under the same names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    /// Every Envoy: clusters, endpoints and producer routes of all Services.
+    Mesh,
+    /// Those whose traffic is captured alike: outbound listeners.
+    Capture(Capture),
+    /// Those of a namespace: consumer routes.
+    Consumer(Name),
+    /// Those of a zone: endpoints of Services that prefer it.
+    Zone(Name),
+    /// Those of a Node: endpoints of Services that prefer or demand it.
+    Node(Name),
+    /// One proxy: its inbound listeners and clusters.
+    Workload(WorkloadKey, Capture),
+}
+
+/// A proxy, by whom it stands beside.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Client {
+    /// Whose proxy it is.
+    pub workload: WorkloadKey,
+    /// How traffic reaches it.
+    pub capture: Capture,
+}
+
+impl Client {
+    /// The groups it belongs to, most general first: a later one overrides an earlier one name by name.
+    ///
+    /// A namespace, zone or Node group is listed even while it holds nothing, so the list changes only when
+    /// the workload's own place does. A workload that the Snapshot does not know has no zone and no Node.
+    pub fn groups(&self, snapshot: &Snapshot) -> Vec<Group> {
+        let Self { workload: key, capture } = self;
+        let mut groups =
+            vec![Group::Mesh, Group::Capture(capture.clone()), Group::Consumer(key.namespace.clone())];
+        if let Some(workload) = snapshot.workloads.get(key) {
+            groups.extend(workload.zone.clone().map(Group::Zone));
+            groups.extend(workload.node.clone().map(Group::Node));
+        }
+        groups.push(Group::Workload(key.clone(), capture.clone()));
+        groups
+    }
+}

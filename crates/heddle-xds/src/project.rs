@@ -1,0 +1,133 @@
+//! One resource of one group.
+
+use crate::capture::Capture;
+use crate::endpoint::Seen;
+use crate::group::Group;
+use crate::resource::{Resource, ResourceKey, Type};
+use crate::subject::Subject;
+use crate::{cluster, direct, endpoint, inbound, outbound, route, xds};
+use heddle_model::fact::ServiceForm;
+use heddle_model::snapshot::{RouteKey, Service, ServicePort, Workload};
+use heddle_model::{Name, ServicePortKey, Snapshot};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+/// The resource as a group has it; `None` where the group has none of the name.
+pub fn project(group: &Group, key: &ResourceKey, snapshot: &Snapshot) -> Option<Resource> {
+    let subject = Subject::parse(&key.name)?;
+    match group {
+        Group::Mesh => of_mesh(key.ty, &subject, snapshot),
+        Group::Capture(capture) => of_capture(capture, key.ty, &subject, snapshot),
+        Group::Consumer(namespace) => of_consumer(namespace, key.ty, &subject, snapshot),
+        Group::Zone(zone) => endpoints(key.ty, &subject, Seen::FromZone(zone), snapshot),
+        Group::Node(node) => endpoints(key.ty, &subject, Seen::FromNode(node), snapshot),
+        Group::Workload(workload, capture) => {
+            of_workload(snapshot.workloads.get(workload)?, capture, key.ty, &subject, snapshot)
+        }
+    }
+}
+
+/// The Service and the port that a key means; `None` for a Service that the mesh does not carry.
+pub(crate) fn service_port<'a>(
+    snapshot: &'a Snapshot,
+    key: &ServicePortKey,
+) -> Option<(&'a Service, &'a ServicePort)> {
+    let service = snapshot.services.get(&key.service)?;
+    match service.form {
+        ServiceForm::Virtual(_) | ServiceForm::Headless => {}
+        ServiceForm::External(_) => return None,
+    }
+    let port = service.ports.iter().find(|port| port.number == key.port)?;
+    Some((service, port))
+}
+
+/// Whether the capture listener of a workload answers at IPv6 as well.
+pub(crate) fn has_six(workload: &Workload) -> bool {
+    workload.addresses.iter().any(IpAddr::is_ipv6)
+}
+
+fn of_mesh(ty: Type, subject: &Subject, snapshot: &Snapshot) -> Option<Resource> {
+    let Subject::Service(key) = subject else { return None };
+    let (service, port) = service_port(snapshot, key)?;
+    match ty {
+        Type::Cluster => {
+            let endpoints = snapshot.endpoints.get(key).cloned().unwrap_or_default();
+            Some(cluster::of_port(&snapshot.mesh, service, port, &endpoints))
+        }
+        Type::Endpoint => endpoints(ty, subject, Seen::Anywhere, snapshot),
+        Type::Route if outbound::is_routed(service, port) => {
+            let table = snapshot.routes.get(&RouteKey { port: key.clone(), consumer: None });
+            Some(route::of_port(key, table.map(|table| &**table)))
+        }
+        Type::Route | Type::Listener => None,
+    }
+}
+
+fn of_consumer(namespace: &Name, ty: Type, subject: &Subject, snapshot: &Snapshot) -> Option<Resource> {
+    let (Type::Route, Subject::Service(key)) = (ty, subject) else { return None };
+    let (service, port) = service_port(snapshot, key)?;
+    let table = snapshot.routes.get(&RouteKey { port: key.clone(), consumer: Some(namespace.clone()) })?;
+    outbound::is_routed(service, port).then(|| route::of_port(key, Some(&**table)))
+}
+
+fn endpoints(ty: Type, subject: &Subject, seen: Seen, snapshot: &Snapshot) -> Option<Resource> {
+    let (Type::Endpoint, Subject::Service(key)) = (ty, subject) else { return None };
+    let (service, _) = service_port(snapshot, key)?;
+    let endpoints = snapshot.endpoints.get(key).cloned().unwrap_or_default();
+    endpoint::of_port(key, service.locality, &endpoints, seen)
+}
+
+fn of_capture(capture: &Capture, ty: Type, subject: &Subject, snapshot: &Snapshot) -> Option<Resource> {
+    let captured = match capture {
+        Capture::Captured => Some(()),
+        Capture::Bound(_) => None,
+    };
+    let mesh = &snapshot.mesh;
+    match (ty, subject) {
+        (Type::Listener, Subject::Service(key)) => {
+            let (service, port) = service_port(snapshot, key)?;
+            match service.form {
+                ServiceForm::Virtual(_) => outbound::of_port(snapshot, service, port, capture),
+                ServiceForm::Headless => captured.and_then(|()| direct::of_headless(snapshot, key)),
+                ServiceForm::External(_) => None,
+            }
+        }
+        (Type::Listener, Subject::Outbound) => captured.map(|()| outbound::captured(snapshot, false)),
+        (Type::Listener, Subject::Direct(key)) => captured.and_then(|()| direct::of_workload(snapshot, key)),
+        (Type::Cluster, Subject::DirectTo(identity)) => captured
+            .filter(|()| direct::is_someone(snapshot, identity))
+            .map(|()| of_nobody(&cluster::direct(mesh, identity))),
+        (Type::Cluster, Subject::Passthrough) => captured.map(|()| of_nobody(&cluster::passthrough(mesh))),
+        (Type::Cluster, Subject::Blackhole) => captured.map(|()| of_nobody(&cluster::blackhole(mesh))),
+        (Type::Cluster | Type::Endpoint | Type::Listener | Type::Route, _) => None,
+    }
+}
+
+fn of_workload(
+    workload: &Workload,
+    capture: &Capture,
+    ty: Type,
+    subject: &Subject,
+    snapshot: &Snapshot,
+) -> Option<Resource> {
+    let mesh = &snapshot.mesh;
+    match (ty, subject, capture) {
+        (Type::Listener, Subject::Inbound, Capture::Captured) => inbound::captured(mesh, workload),
+        (Type::Listener, Subject::InboundAt(at), Capture::Bound(_)) => inbound::bound(mesh, workload, *at),
+        (Type::Listener, Subject::Outbound, Capture::Captured) => {
+            has_six(workload).then(|| outbound::captured(snapshot, true))
+        }
+        (Type::Cluster, Subject::Application(port), _) => {
+            inbound::application(mesh, workload, capture, *port)
+        }
+        (Type::Cluster, Subject::OtherApplications, Capture::Captured) => {
+            inbound::other_applications(mesh, workload)
+        }
+        (Type::Cluster | Type::Endpoint | Type::Listener | Type::Route, _, _) => None,
+    }
+}
+
+/// A cluster that comes from no object but the Mesh.
+fn of_nobody(cluster: &xds::Cluster) -> Resource {
+    Resource { body: xds::pack(cluster), sources: BTreeSet::new(), needs: Vec::new() }
+}

@@ -1,0 +1,76 @@
+//! Who asks, as RBAC principals.
+//!
+//! An identity is the URI of the client's certificate, compared exactly or by prefix: a connection without one
+//! matches no identity at all.
+
+use crate::address;
+use crate::xds;
+use crate::xds::principal::{Authenticated, Identifier, Set};
+use heddle_model::access::{Network, Peer, Principal};
+
+/// Everyone, authenticated or not.
+pub(crate) fn anyone() -> xds::Principal {
+    is(Identifier::Any(true))
+}
+
+/// Whoever has an identity of the trust domain.
+pub(crate) fn anyone_of(trust_domain: &str) -> xds::Principal {
+    identity(xds::prefix(&format!("spiffe://{trust_domain}/")))
+}
+
+/// Any of these; everyone where none is listed.
+pub(crate) fn peers(peers: &[Peer], trust_domain: &str) -> xds::Principal {
+    one_of(peers.iter().map(|of| peer(of, trust_domain)).collect()).unwrap_or_else(anyone)
+}
+
+fn peer(of: &Peer, trust_domain: &str) -> xds::Principal {
+    let Peer { principals, networks } = of;
+    let who = one_of(principals.iter().map(|of| principal(of, trust_domain)).collect());
+    let whence = one_of(networks.iter().map(network).collect());
+    all(who.into_iter().chain(whence).collect())
+}
+
+fn principal(of: &Principal, trust_domain: &str) -> xds::Principal {
+    match of {
+        Principal::Any => anyone_of(trust_domain),
+        Principal::Namespace(namespace) => {
+            identity(xds::prefix(&format!("spiffe://{trust_domain}/ns/{namespace}/sa/")))
+        }
+        Principal::Account(account) => identity(xds::exact(&account.spiffe(trust_domain))),
+        Principal::Spiffe(id) => identity(xds::exact(id)),
+    }
+}
+
+/// By the address of the connection itself, never by a header.
+fn network(of: &Network) -> xds::Principal {
+    let Network { cidr, except } = of;
+    let within = |net| is(Identifier::DirectRemoteIp(address::network(net)));
+    let hole = one_of(except.iter().map(within).collect());
+    let but = hole.map(|hole| is(Identifier::NotId(Box::new(hole))));
+    all(std::iter::once(within(cidr)).chain(but).collect())
+}
+
+fn identity(matcher: xds::StringMatcher) -> xds::Principal {
+    is(Identifier::Authenticated(Authenticated { principal_name: Some(matcher) }))
+}
+
+/// All of them; everyone where there is none.
+fn all(mut ids: Vec<xds::Principal>) -> xds::Principal {
+    match ids.len() {
+        0 => anyone(),
+        1 => ids.remove(0),
+        _ => is(Identifier::AndIds(Set { ids })),
+    }
+}
+
+/// Any of them; `None` where there is none.
+fn one_of(mut ids: Vec<xds::Principal>) -> Option<xds::Principal> {
+    match ids.len() {
+        0 | 1 => ids.pop(),
+        _ => Some(is(Identifier::OrIds(Set { ids }))),
+    }
+}
+
+fn is(identifier: Identifier) -> xds::Principal {
+    xds::Principal { identifier: Some(identifier) }
+}

@@ -1,0 +1,80 @@
+//! Route configurations: one per port of a Service, for whatever host name a client uses.
+
+mod action;
+pub(crate) mod matching;
+
+pub(crate) use action::once;
+
+use crate::resource::{Resource, ResourceKey, Type};
+use crate::subject::Subject;
+use crate::xds;
+use heddle_model::http::HttpMatch;
+use heddle_model::route::{RouteEntry, RouteTable};
+use heddle_model::{ServicePortKey, SourceRef};
+use std::collections::BTreeSet;
+
+/// The routes of a port: by its table, else to its own endpoints. What no route of a table matches is answered
+/// 404 (GEP-1294).
+pub(crate) fn of_port(port: &ServicePortKey, table: Option<&RouteTable<HttpMatch>>) -> Resource {
+    let name = port.to_string();
+    let mut sources = BTreeSet::from([port.service.source()]);
+    let routes = match table {
+        Some(RouteTable { entries }) => {
+            sources.extend(entries.iter().map(|entry| entry.rule.source.clone()));
+            entries.iter().map(route).collect()
+        }
+        None => vec![to(&name, "default", action::default(&name))],
+    };
+    let needs = match table {
+        Some(RouteTable { entries }) => backends(entries),
+        None => vec![ResourceKey::new(Type::Cluster, name.clone())],
+    };
+    Resource { body: xds::pack(&configuration(&name, routes)), sources, needs }
+}
+
+/// One virtual host that takes every name: which Service is meant was settled by the dialled address.
+pub(crate) fn configuration(name: &str, routes: Vec<xds::Route>) -> xds::RouteConfiguration {
+    xds::RouteConfiguration {
+        name: name.into(),
+        virtual_hosts: vec![xds::VirtualHost {
+            name: name.into(),
+            domains: vec!["*".into()],
+            routes,
+            ..xds::VirtualHost::default()
+        }],
+        validate_clusters: xds::flag(false),
+        // A backend's changes to headers come after its rule's.
+        most_specific_header_mutations_wins: true,
+        ..xds::RouteConfiguration::default()
+    }
+}
+
+/// A route that takes every request.
+pub(crate) fn to(prefix: &str, name: &str, action: xds::RouteAction) -> xds::Route {
+    xds::Route {
+        name: format!("{prefix}/{name}"),
+        r#match: Some(matching::everything()),
+        action: Some(xds::route::Action::Route(action)),
+        ..xds::Route::default()
+    }
+}
+
+fn route(entry: &RouteEntry<HttpMatch>) -> xds::Route {
+    let RouteEntry { matcher, rule } = entry;
+    let mut route = action::route(rule);
+    route.name = rule_name(&rule.source, rule.index);
+    route.r#match = Some(matching::request(matcher));
+    route
+}
+
+/// The name of a rule in Envoy's logs: `HTTPRoute/<namespace>/<name>/<index>`.
+fn rule_name(source: &SourceRef, index: usize) -> String {
+    let SourceRef { kind, namespace, name } = source;
+    format!("{kind}/{namespace}/{name}/{index}")
+}
+
+fn backends(entries: &[RouteEntry<HttpMatch>]) -> Vec<ResourceKey> {
+    let all = entries.iter().flat_map(|entry| action::backends(&entry.rule));
+    let names: BTreeSet<_> = all.map(|port| Subject::Service(port.clone()).name()).collect();
+    names.into_iter().map(|name| ResourceKey { ty: Type::Cluster, name }).collect()
+}

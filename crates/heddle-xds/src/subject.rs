@@ -1,0 +1,137 @@
+//! What the name of a resource means.
+
+use heddle_model::{Identity, Name, ServiceKey, ServicePortKey, WorkloadKey};
+use std::fmt;
+use std::net::SocketAddr;
+
+/// The cluster that is never defined: the share of a broken backend.
+pub(crate) const BROKEN: &str = "heddle/broken";
+
+/// What the name of a resource means.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Subject {
+    /// A port of a Service.
+    Service(ServicePortKey),
+    /// All captured inbound traffic.
+    Inbound,
+    /// One inbound port that the proxy binds.
+    InboundAt(SocketAddr),
+    /// The application behind an inbound port.
+    Application(u16),
+    /// The application behind every captured port that has no cluster of its own.
+    OtherApplications,
+    /// All captured outbound traffic.
+    Outbound,
+    /// A workload's own addresses and declared ports.
+    Direct(WorkloadKey),
+    /// The dialled address, as this identity.
+    DirectTo(Identity),
+    /// The dialled address as it is.
+    Passthrough,
+    /// Nobody.
+    Blackhole,
+}
+
+impl Subject {
+    /// Its name.
+    pub(crate) fn name(&self) -> Name {
+        self.to_string().into()
+    }
+
+    /// Reads a name; `None` for one that no resource has.
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        match name {
+            "inbound" => return Some(Self::Inbound),
+            "inbound:other" => return Some(Self::OtherApplications),
+            "outbound" => return Some(Self::Outbound),
+            "passthrough" => return Some(Self::Passthrough),
+            "blackhole" => return Some(Self::Blackhole),
+            _ => {}
+        }
+        if let Some(rest) = name.strip_prefix("inbound:") {
+            let application = rest.parse().ok().map(Self::Application);
+            return application.or_else(|| rest.parse().ok().map(Self::InboundAt));
+        }
+        match name.strip_prefix("direct:") {
+            Some(rest) => rest.parse().ok().map(Self::Direct).or_else(|| identity(rest).map(Self::DirectTo)),
+            None => service_port(name).map(Self::Service),
+        }
+    }
+}
+
+fn identity(text: &str) -> Option<Identity> {
+    let (namespace, account) = text.split_once('/')?;
+    Identity::new(namespace, account).ok()
+}
+
+fn service_port(text: &str) -> Option<ServicePortKey> {
+    let (service, port) = text.rsplit_once(':')?;
+    let (namespace, name) = service.split_once('/')?;
+    Some(ServicePortKey { service: ServiceKey::new(namespace, name), port: port.parse().ok()? })
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Service(port) => write!(f, "{port}"),
+            Self::Inbound => f.write_str("inbound"),
+            Self::InboundAt(address) => write!(f, "inbound:{address}"),
+            Self::Application(port) => write!(f, "inbound:{port}"),
+            Self::OtherApplications => f.write_str("inbound:other"),
+            Self::Outbound => f.write_str("outbound"),
+            Self::Direct(workload) => write!(f, "direct:{workload}"),
+            Self::DirectTo(identity) => write!(f, "direct:{identity}"),
+            Self::Passthrough => f.write_str("passthrough"),
+            Self::Blackhole => f.write_str("blackhole"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heddle_model::WorkloadKind;
+
+    #[test]
+    fn a_subject_reads_back_what_it_prints() {
+        let all = [
+            (
+                "shop/cart:8080",
+                Subject::Service(ServicePortKey { service: ServiceKey::new("shop", "cart"), port: 8080 }),
+            ),
+            ("inbound", Subject::Inbound),
+            ("inbound:127.0.0.2:8080", Subject::InboundAt(([127, 0, 0, 2], 8080).into())),
+            ("inbound:[::1]:8080", Subject::InboundAt((std::net::Ipv6Addr::LOCALHOST, 8080).into())),
+            ("inbound:8080", Subject::Application(8080)),
+            ("inbound:other", Subject::OtherApplications),
+            ("outbound", Subject::Outbound),
+            (
+                "direct:pod/shop/cart-0",
+                Subject::Direct(WorkloadKey::new(WorkloadKind::Pod, "shop", "cart-0")),
+            ),
+            ("direct:shop/cart", Subject::DirectTo(Identity::new("shop", "cart").expect("valid"))),
+            ("passthrough", Subject::Passthrough),
+            ("blackhole", Subject::Blackhole),
+        ];
+        for (name, subject) in all {
+            assert_eq!(subject.to_string(), name);
+            assert_eq!(Subject::parse(name), Some(subject));
+        }
+    }
+
+    #[test]
+    fn a_name_that_no_resource_has_is_nothing() {
+        for name in [
+            "",
+            "heddle/broken",
+            "shop/cart",
+            "shop/cart:99999",
+            "inbound:",
+            "direct:",
+            "direct:shop",
+            ":8080",
+        ] {
+            assert_eq!(Subject::parse(name), None, "{name}");
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What a change may change.
+
+use crate::capture::Capture;
+use crate::extent::{named, names, ports};
+use crate::group::Group;
+use crate::project::has_six;
+use crate::resource::{ResourceKey, Type};
+use crate::subject::Subject;
+use crate::{direct, outbound};
+use heddle_model::fact::Locality;
+use heddle_model::snapshot::{Key, Owner, RouteKey};
+use heddle_model::{ServiceKey, ServicePortKey, Snapshot, WorkloadKey};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+/// The resources of a group that may differ between two Snapshots in which this key differs. Some may turn
+/// out equal, some may be in neither; none that differs is missing, if every changed key is asked about.
+///
+/// The cost follows the change, but for a changed Mesh, which may change everything.
+pub fn touched(group: &Group, key: &Key, old: &Snapshot, new: &Snapshot) -> BTreeSet<ResourceKey> {
+    let change = Change { group, old, new };
+    match key {
+        Key::Mesh => change.both(|snapshot| names(group, snapshot)),
+        Key::Workload(workload) => change.workload(workload),
+        Key::Service(service) => change.service(service),
+        Key::Endpoints(port) => change.endpoints(port),
+        Key::Routes(route) => change.routes(route),
+        Key::Address(address) => change.address(*address),
+        Key::Report(_) | Key::Diagnostics(_) => BTreeSet::new(),
+    }
+}
+
+/// One group between two Snapshots.
+struct Change<'a> {
+    group: &'a Group,
+    old: &'a Snapshot,
+    new: &'a Snapshot,
+}
+
+impl Change<'_> {
+    fn both(&self, of: impl Fn(&Snapshot) -> BTreeSet<ResourceKey>) -> BTreeSet<ResourceKey> {
+        let mut all = of(self.old);
+        all.append(&mut of(self.new));
+        all
+    }
+
+    fn workload(&self, key: &WorkloadKey) -> BTreeSet<ResourceKey> {
+        match self.group {
+            Group::Capture(Capture::Captured) => self.dialled_workload(key),
+            Group::Workload(own, capture) if own == key => {
+                let mut all = self.both(|snapshot| names(self.group, snapshot));
+                all.extend(self.capture_listener(*capture == Capture::Captured && self.moves_inside(key)));
+                all
+            }
+            // What is refused depends on all workloads; this group has a variant of its own for IPv6.
+            Group::Workload(own, Capture::Captured) => {
+                self.capture_listener(self.is_six(own) && self.moves_inside(key)).into_iter().collect()
+            }
+            Group::Mesh
+            | Group::Capture(Capture::Bound(_))
+            | Group::Consumer(_)
+            | Group::Zone(_)
+            | Group::Node(_)
+            | Group::Workload(_, Capture::Bound(_)) => BTreeSet::new(),
+        }
+    }
+
+    fn dialled_workload(&self, key: &WorkloadKey) -> BTreeSet<ResourceKey> {
+        let identities = [self.old, self.new]
+            .into_iter()
+            .filter_map(|snapshot| snapshot.workloads.get(key)?.identity.clone())
+            .map(|identity| subject(Type::Cluster, &Subject::DirectTo(identity)));
+        let listener = subject(Type::Listener, &Subject::Direct(key.clone()));
+        let outbound = self.capture_listener(self.moves_inside(key));
+        identities.chain([listener]).chain(outbound).collect()
+    }
+
+    fn service(&self, key: &ServiceKey) -> BTreeSet<ResourceKey> {
+        let mut all = self.both(|snapshot| {
+            let all = snapshot.services.get(key).into_iter().flat_map(|service| ports(service));
+            all.flat_map(|port| self.of_port(&port)).collect()
+        });
+        match self.group {
+            Group::Capture(Capture::Captured) => {
+                all.extend(self.capture_listener(self.service_moves_inside(key)));
+                all.extend(self.later_headless(|snapshot| {
+                    snapshot.services.get(key).map(|of| direct::headless_ports(of)).unwrap_or_default()
+                }));
+            }
+            Group::Workload(own, Capture::Captured) => {
+                all.extend(self.capture_listener(self.is_six(own) && self.service_moves_inside(key)));
+            }
+            Group::Mesh
+            | Group::Capture(Capture::Bound(_))
+            | Group::Consumer(_)
+            | Group::Zone(_)
+            | Group::Node(_)
+            | Group::Workload(_, Capture::Bound(_)) => {}
+        }
+        all
+    }
+
+    /// What is named for a port of a Service in this group, if it is there.
+    fn of_port(&self, port: &ServicePortKey) -> Vec<ResourceKey> {
+        let types: &[Type] = match self.group {
+            Group::Mesh => &[Type::Cluster, Type::Endpoint, Type::Route],
+            Group::Capture(_) => &[Type::Listener],
+            Group::Consumer(_) => &[Type::Route],
+            Group::Zone(_) | Group::Node(_) => &[Type::Endpoint],
+            Group::Workload(..) => &[],
+        };
+        types.iter().map(|ty| named(*ty, port)).collect()
+    }
+
+    fn endpoints(&self, port: &ServicePortKey) -> BTreeSet<ResourceKey> {
+        match self.group {
+            Group::Mesh => BTreeSet::from([named(Type::Cluster, port), named(Type::Endpoint, port)]),
+            Group::Zone(_) | Group::Node(_) if self.is_local(&port.service) => {
+                BTreeSet::from([named(Type::Endpoint, port)])
+            }
+            Group::Capture(Capture::Captured) => self.later_headless(|_| vec![port.clone()]),
+            Group::Zone(_)
+            | Group::Node(_)
+            | Group::Capture(Capture::Bound(_))
+            | Group::Consumer(_)
+            | Group::Workload(..) => BTreeSet::new(),
+        }
+    }
+
+    fn routes(&self, RouteKey { port, consumer }: &RouteKey) -> BTreeSet<ResourceKey> {
+        let own = match (self.group, consumer) {
+            (Group::Mesh, None) => true,
+            (Group::Consumer(namespace), Some(consumer)) => namespace == consumer,
+            (Group::Mesh | Group::Consumer(_), _)
+            | (Group::Capture(_) | Group::Zone(_) | Group::Node(_) | Group::Workload(..), _) => false,
+        };
+        own.then(|| named(Type::Route, port)).into_iter().collect()
+    }
+
+    /// Who owns an address decides which listener stands there.
+    fn address(&self, address: IpAddr) -> BTreeSet<ResourceKey> {
+        let Group::Capture(_) = self.group else { return BTreeSet::new() };
+        self.both(|snapshot| match snapshot.addresses.get(&address) {
+            Some(Owner::Workload(key)) => {
+                BTreeSet::from([subject(Type::Listener, &Subject::Direct(key.clone()))])
+            }
+            Some(Owner::Service(key)) => {
+                let service = snapshot.services.get(key);
+                service
+                    .into_iter()
+                    .flat_map(|of| ports(of))
+                    .map(|port| named(Type::Listener, &port))
+                    .collect()
+            }
+            None => BTreeSet::new(),
+        })
+    }
+
+    /// Listeners of headless ports at strangers' addresses: those of a port that has some, and of every port after it,
+    /// which might have given way to it.
+    fn later_headless(&self, of: impl Fn(&Snapshot) -> Vec<ServicePortKey>) -> BTreeSet<ResourceKey> {
+        let has_strangers = |snapshot: &Snapshot| {
+            of(snapshot).into_iter().find(|port| !direct::strangers(snapshot, port).is_empty())
+        };
+        let first = [self.old, self.new].into_iter().filter_map(has_strangers).min();
+        let Some(first) = first else { return BTreeSet::new() };
+        self.both(|snapshot| {
+            let later =
+                snapshot.services.range_from(&first.service).flat_map(|(_, of)| direct::headless_ports(of));
+            later.filter(|port| *port >= first).map(|port| named(Type::Listener, &port)).collect()
+        })
+    }
+
+    fn capture_listener(&self, changes: bool) -> Option<ResourceKey> {
+        changes.then(|| subject(Type::Listener, &Subject::Outbound))
+    }
+
+    fn is_six(&self, key: &WorkloadKey) -> bool {
+        let six = |snapshot: &Snapshot| snapshot.workloads.get(key).is_some_and(|of| has_six(of));
+        six(self.old) || six(self.new)
+    }
+
+    fn is_local(&self, key: &ServiceKey) -> bool {
+        let local =
+            |snapshot: &Snapshot| snapshot.services.get(key).is_some_and(|of| of.locality != Locality::Any);
+        local(self.old) || local(self.new)
+    }
+
+    fn moves_inside(&self, key: &WorkloadKey) -> bool {
+        let strays = |snapshot: &Snapshot| {
+            let workload = snapshot.workloads.get(key);
+            workload.map(|of| outbound::stray_workload(&snapshot.mesh, of)).unwrap_or_default()
+        };
+        strays(self.old) != strays(self.new)
+    }
+
+    fn service_moves_inside(&self, key: &ServiceKey) -> bool {
+        let strays = |snapshot: &Snapshot| {
+            let service = snapshot.services.get(key);
+            service.map(|of| outbound::stray_service(&snapshot.mesh, of)).unwrap_or_default()
+        };
+        strays(self.old) != strays(self.new)
+    }
+}
+
+fn subject(ty: Type, of: &Subject) -> ResourceKey {
+    ResourceKey { ty, name: of.name() }
+}
