@@ -19,14 +19,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("heddle-xds", &[MODEL, "heddle-proto"]),
     ("heddle-status", &[MODEL]),
     // protocols
-    ("heddle-session", &[]),
+    ("heddle-session", &[MODEL]),
     ("heddle-catalog", &[MODEL, "heddle-proto", "heddle-xds"]),
     ("heddle-ca", &[MODEL]),
     // edges
     ("heddle-kube", &[MODEL, "heddle-api", "heddle-lower", "heddle-status"]),
     ("heddle-dir", &[MODEL, "heddle-api", "heddle-lower"]),
     ("heddle-serve", &[MODEL, "heddle-ca", "heddle-catalog", "heddle-proto", "heddle-session", "heddle-xds"]),
-    ("heddle-agent", &["heddle-proto"]),
+    ("heddle-agent", &["heddle-ca", "heddle-proto"]),
     // the binary
     (
         "heddle",
