@@ -1,5 +1,6 @@
 //! Tasks of this repository: what is generated and checked in, and the binaries of the tests.
 
+pub mod gateway;
 pub mod generated;
 pub mod proto;
 
@@ -23,5 +24,11 @@ mod tests {
     fn the_checked_in_messages_are_what_the_proto_files_say() {
         let workspace = workspace().unwrap();
         proto::generate(&workspace).unwrap().check(&workspace).unwrap();
+    }
+
+    #[test]
+    fn the_checked_in_gateway_api_types_are_what_the_crds_say() {
+        let workspace = workspace().unwrap();
+        gateway::generate(&workspace).unwrap().check(&workspace).unwrap();
     }
 }

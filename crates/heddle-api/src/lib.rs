@@ -8,6 +8,7 @@
 mod access_policy;
 mod condition;
 mod external_workload;
+pub mod gateway;
 mod inbound_policy;
 mod mesh;
 mod rule;
