@@ -1,30 +1,13 @@
 //! What the servers need from the task that owns the mesh: what it published, and who it publishes for.
 
+pub use heddle_xds::Client;
+
 use crate::refusal::Refusal;
-use heddle_model::{Name, Snapshot, WorkloadKey};
+use heddle_model::{Name, Snapshot};
 use heddle_session::{Resource, Type, View};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
-
-/// A proxy that is or will be served.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Client {
-    /// Whose proxy it is.
-    pub workload: WorkloadKey,
-    /// How traffic reaches it.
-    pub capture: Capture,
-}
-
-/// How an application's outbound traffic reaches its proxy.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Capture {
-    /// By packet rules, which send everything to one listener.
-    #[default]
-    Captured,
-    /// Directly: the proxy binds every virtual IP itself.
-    Bound,
-}
 
 /// One published state. A new one for every change, and for every client whose groups were not there yet.
 pub trait Published: Send + Sync + 'static {
@@ -96,6 +79,13 @@ impl<P: Published> Engine<P> {
     pub fn latest(&self) -> Result<Arc<P>, Refusal> {
         let reading = || Refusal::NotNow("the controller is still reading its objects, try again".into());
         self.published.borrow().clone().ok_or_else(reading)
+    }
+
+    /// The first state, when it is there; `None` if the owner has gone.
+    pub async fn first(&self) -> Option<Arc<P>> {
+        let mut published = self.published.clone();
+        let state = published.wait_for(Option::is_some).await.ok()?;
+        state.clone()
     }
 
     /// Told of every state from now on.

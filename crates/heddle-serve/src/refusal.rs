@@ -56,8 +56,8 @@ pub enum Refusal {
         caller: Identity,
     },
     /// `node.metadata` asks for something that there is not.
-    #[error("node metadata \"heddle.capture\" is {0:?}, want \"captured\" or \"bound\"")]
-    Capture(String),
+    #[error("node metadata \"heddle.capture\": {0}")]
+    Capture(#[from] heddle_xds::BadCapture),
     /// The workload has all streams that it may have.
     #[error("the workload {workload} has {most} streams already")]
     Streams {

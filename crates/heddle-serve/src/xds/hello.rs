@@ -1,9 +1,9 @@
 //! The first message of a stream: who it says it is.
 
-use crate::engine::Capture;
 use crate::refusal::Refusal;
 use heddle_proto::envoy::config::core::v3::{Node, node::UserAgentVersionType};
 use heddle_proto::google::protobuf::value::Kind;
+use heddle_xds::{BadCapture, Capture};
 
 /// The key of `node.metadata` that tells how traffic is captured.
 const CAPTURE: &str = "heddle.capture";
@@ -27,12 +27,10 @@ impl Hello {
 
 fn capture(node: &Node) -> Result<Capture, Refusal> {
     let value = node.metadata.as_ref().and_then(|metadata| metadata.fields.get(CAPTURE));
-    let Some(value) = value else { return Ok(Capture::default()) };
-    match &value.kind {
-        Some(Kind::StringValue(text)) if text == "captured" => Ok(Capture::Captured),
-        Some(Kind::StringValue(text)) if text == "bound" => Ok(Capture::Bound),
-        Some(Kind::StringValue(text)) => Err(Refusal::Capture(text.chars().take(AGENT_CHARS).collect())),
-        Some(_) | None => Err(Refusal::Capture("not a string".into())),
+    match value.map(|value| &value.kind) {
+        None => Ok(Capture::Captured),
+        Some(Some(Kind::StringValue(text))) => Ok(text.parse()?),
+        Some(_) => Err(Refusal::Capture(BadCapture("not a string".into()))),
     }
 }
 
@@ -73,17 +71,14 @@ mod tests {
 
     #[test]
     fn a_node_may_say_how_traffic_is_captured() {
+        let want = "want \"captured\", \"bound\" or \"bound:<network>\" (bound:127.11.0.0/16)";
         check(None, Ok(Capture::Captured));
-        check(Some(Kind::StringValue("bound".into())), Ok(Capture::Bound));
+        check(Some(Kind::StringValue("bound".into())), Ok(Capture::Bound(None)));
         check(Some(Kind::StringValue("captured".into())), Ok(Capture::Captured));
-        check(
-            Some(Kind::StringValue("both".into())),
-            Err("node metadata \"heddle.capture\" is \"both\", want \"captured\" or \"bound\""),
-        );
-        check(
-            Some(Kind::BoolValue(true)),
-            Err("node metadata \"heddle.capture\" is \"not a string\", want \"captured\" or \"bound\""),
-        );
+        let both = format!("node metadata \"heddle.capture\": \"both\" is no capture mode, {want}");
+        check(Some(Kind::StringValue("both".into())), Err(&both));
+        let bool = format!("node metadata \"heddle.capture\": \"not a string\" is no capture mode, {want}");
+        check(Some(Kind::BoolValue(true)), Err(&bool));
     }
 
     #[test]
