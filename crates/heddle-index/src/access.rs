@@ -20,7 +20,7 @@ pub(crate) struct Around<'a> {
 }
 
 /// The ports of one workload that a policy covers.
-enum Covered {
+pub(crate) enum Covered {
     /// All that peers dial at these numbers; none: at all, declared or not.
     Ports(BTreeSet<u16>),
     /// What its targets lead to.
@@ -53,14 +53,9 @@ impl<'a> Around<'a> {
         })
     }
 
-    /// The policies that cover the workload.
-    pub(crate) fn sources(&self) -> impl Iterator<Item = &SourceRef> {
-        self.policies.iter().map(|(source, _, _)| *source)
-    }
-
-    /// The policies that cover a port.
-    pub(crate) fn covering(&self, port: PortRef) -> impl Iterator<Item = &SourceRef> {
-        self.policies.iter().filter(move |(_, _, covered)| covered.covers(port)).map(|(source, _, _)| *source)
+    /// The policies that cover the workload, and where.
+    pub(crate) fn covering(&self) -> impl Iterator<Item = (&SourceRef, &Covered)> {
+        self.policies.iter().map(|(source, _, covered)| (*source, covered))
     }
 
     /// Everything that decides who may call a port.
@@ -84,7 +79,8 @@ impl<'a> Around<'a> {
 }
 
 impl Covered {
-    fn covers(&self, port: PortRef) -> bool {
+    /// Whether a port is among them.
+    pub(crate) fn covers(&self, port: PortRef) -> bool {
         match (self, port) {
             (Self::Ports(ports), port) => port.is_among(ports),
             (Self::Scopes(scopes), PortRef::Number(number)) => scopes.contains_key(&number),

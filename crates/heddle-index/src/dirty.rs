@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// What is to be recomputed, per stage.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Dirty {
     pub(crate) mesh: bool,
     /// Addresses whose claims changed.

@@ -10,8 +10,8 @@ pub(crate) struct Finding {
     pub(crate) diagnostics: BTreeSet<Diagnostic>,
     /// For the object's condition `Conflicted`.
     pub(crate) conflicts: BTreeSet<Diagnostic>,
-    /// That a policy selects this workload, at so many of its known ports.
-    pub(crate) selected: BTreeMap<SourceRef, usize>,
+    /// That a policy selects this workload, at so many of its known ports. Each policy once.
+    pub(crate) selected: Vec<(SourceRef, usize)>,
 }
 
 /// How many workloads and ports a policy selects.
@@ -22,7 +22,7 @@ pub(crate) struct Selected {
 }
 
 /// The sum of all findings.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Findings {
     diagnostics: Counted,
     conflicts: Counted,
@@ -32,7 +32,7 @@ pub(crate) struct Findings {
 type Counted = BTreeMap<SourceRef, BTreeMap<Diagnostic, usize>>;
 
 /// The objects about which something else is said now.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Touched {
     pub(crate) diagnostics: BTreeSet<SourceRef>,
     pub(crate) reports: BTreeSet<SourceRef>,
@@ -64,8 +64,9 @@ impl Findings {
                 self.selected.remove(policy);
             }
         }
-        let all = old.selected.keys().chain(new.selected.keys());
-        touched.extend(all.filter(|policy| old.selected.get(*policy) != new.selected.get(*policy)).cloned());
+        let gone = old.selected.iter().filter(|entry| !new.selected.contains(entry));
+        let come = new.selected.iter().filter(|entry| !old.selected.contains(entry));
+        touched.extend(gone.chain(come).map(|(policy, _)| policy.clone()));
     }
 
     pub(crate) fn diagnostics(&self, object: &SourceRef) -> impl Iterator<Item = &Diagnostic> {

@@ -4,8 +4,8 @@ use crate::access::Around;
 use crate::findings::Finding;
 use crate::member::Edge;
 use crate::mtls::{self, PortRef, Selecting};
+use crate::pool::Pool;
 use crate::port;
-use heddle_model::access::Access;
 use heddle_model::fact::{Mtls, Protocol, Workload};
 use heddle_model::snapshot::{InboundDefault, InboundPort, Service};
 use heddle_model::{Map, ServiceKey, SourceRef};
@@ -23,8 +23,7 @@ pub(crate) struct Ports<'a> {
 
 impl Ports<'_> {
     /// Every port that a Service, the workload or a policy names.
-    pub(crate) fn resolve(&self, finding: &mut Finding) -> Vec<InboundPort> {
-        let mut known: Vec<Arc<Access>> = Vec::new();
+    pub(crate) fn resolve(&self, pool: &mut Pool, finding: &mut Finding) -> Vec<InboundPort> {
         let ports = self.numbers().into_iter().map(|number| {
             let (mtls, mtls_source) = self.mtls(PortRef::Number(number), finding);
             InboundPort {
@@ -33,32 +32,29 @@ impl Ports<'_> {
                 protocol: self.protocol(number, finding),
                 mtls,
                 mtls_source,
-                access: shared(&mut known, self.around.at(PortRef::Number(number))),
+                access: pool.share(self.around.at(PortRef::Number(number))),
             }
         });
         ports.collect()
     }
 
     /// What holds for every other port.
-    pub(crate) fn undeclared(&self, finding: &mut Finding) -> InboundDefault {
+    pub(crate) fn undeclared(&self, pool: &mut Pool, finding: &mut Finding) -> InboundDefault {
         let (mtls, mtls_source) = self.mtls(PortRef::Undeclared, finding);
-        InboundDefault { mtls, mtls_source, access: Arc::new(self.around.at(PortRef::Undeclared)) }
+        InboundDefault { mtls, mtls_source, access: pool.share(self.around.at(PortRef::Undeclared)) }
     }
 
     /// Notes at how many ports each policy selects the workload.
     pub(crate) fn count(&self, inbound: &[InboundPort], finding: &mut Finding) {
         for (source, policy) in &self.selecting {
             let covered = |port: &&InboundPort| PortRef::Number(port.port).is_among(&policy.ports);
-            finding.selected.insert((*source).clone(), inbound.iter().filter(covered).count());
+            finding.selected.push(((*source).clone(), inbound.iter().filter(covered).count()));
         }
-        for source in self.around.sources() {
-            finding.selected.insert(source.clone(), 0);
+        for (source, covered) in self.around.covering() {
+            let covered = |port: &&InboundPort| covered.covers(PortRef::Number(port.port));
+            finding.selected.push((source.clone(), inbound.iter().filter(covered).count()));
         }
-        for port in inbound {
-            for source in self.around.covering(PortRef::Number(port.port)) {
-                *finding.selected.entry(source.clone()).or_default() += 1;
-            }
-        }
+        finding.selected.shrink_to_fit();
     }
 
     fn numbers(&self) -> BTreeSet<u16> {
@@ -87,14 +83,4 @@ impl Ports<'_> {
             None => (Mtls::Disabled, None),
         }
     }
-}
-
-/// An equal access list that is there already, else this one.
-fn shared(known: &mut Vec<Arc<Access>>, access: Access) -> Arc<Access> {
-    if let Some(equal) = known.iter().find(|other| ***other == access) {
-        return equal.clone();
-    }
-    let access = Arc::new(access);
-    known.push(access.clone());
-    access
 }

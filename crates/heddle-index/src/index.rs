@@ -5,6 +5,7 @@ use crate::dirty::Dirty;
 use crate::findings::Findings;
 use crate::member::{Edge, Members};
 use crate::multimap::Multimap;
+use crate::pool::Pool;
 use crate::tables::{Row, Tables};
 use crate::work::Work;
 use crate::{policy, workload};
@@ -14,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// All facts, everything resolved from them, and what is to be resolved anew.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Index {
     pub(crate) tables: Tables,
     pub(crate) derived: Derived,
@@ -25,7 +26,7 @@ pub struct Index {
 }
 
 /// What lies between the facts and the Snapshot, as last resolved.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Derived {
     pub(crate) members: BTreeMap<ServiceKey, Members>,
     /// The Service ports that a workload is behind.
@@ -40,6 +41,8 @@ pub(crate) struct Derived {
     pub(crate) policies: BTreeMap<SourceRef, policy::Resolved>,
     pub(crate) workloads: BTreeMap<WorkloadKey, workload::Resolved>,
     pub(crate) findings: Findings,
+    /// Access lists, by the namespace of their workloads.
+    pub(crate) pools: BTreeMap<Name, Pool>,
 }
 
 impl Index {

@@ -26,6 +26,7 @@ mod mtls;
 mod multimap;
 mod parent;
 mod policy;
+mod pool;
 mod port;
 mod precedence;
 mod report;

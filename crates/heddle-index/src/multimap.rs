@@ -4,7 +4,7 @@ use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 /// A set of pairs, found by their first half. Values are few per key, so they are kept in sorted vectors.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Multimap<K, V>(BTreeMap<K, Vec<V>>);
 
 /// Whether a pair comes or goes.
@@ -25,6 +25,10 @@ impl<K: Ord, V: Ord> Multimap<K, V> {
     pub(crate) fn add(&mut self, key: K, value: V) {
         let values = self.0.entry(key).or_default();
         if let Err(place) = values.binary_search(&value) {
+            if values.is_empty() {
+                // Most keys have one value for ever, and a vector would make room for four.
+                values.reserve_exact(1);
+            }
             values.insert(place, value);
         }
     }

@@ -246,7 +246,8 @@ impl Index {
                 services: &self.snapshot.services,
                 policies: &self.derived.policies,
             };
-            let new = view.resolve(&key, self.derived.edges.of(&key));
+            let pool = self.derived.pools.entry(key.namespace.clone()).or_default();
+            let new = view.resolve(&key, self.derived.edges.of(&key), pool);
             self.work.access += new.as_ref().map_or(0, |new| new.workload.inbound.len() as u64 + 1);
             let old = match &new {
                 Some(new) => self.derived.workloads.insert(key.clone(), new.clone()),

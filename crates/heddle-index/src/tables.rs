@@ -31,9 +31,10 @@ impl Row {
 }
 
 /// All facts. The inverse indices are functions of the facts alone and always up to date.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Tables {
-    rows: BTreeMap<SourceRef, Row>,
+    /// Boxed: a node of the tree holds room for eleven, and a Row is large.
+    rows: BTreeMap<SourceRef, Box<Row>>,
     /// The EndpointSlices of a Service.
     pub(crate) slices: Multimap<ServiceKey, SourceRef>,
     /// The routes that name a Service as parent or backend.
@@ -111,17 +112,15 @@ pub(crate) fn service_key(source: &SourceRef) -> ServiceKey {
 impl Tables {
     /// Sets (`Some`) or removes (`None`) one object and returns what was there.
     pub(crate) fn set(&mut self, source: &SourceRef, row: Option<Row>) -> Option<Row> {
-        let old = match row {
-            Some(row) => self.rows.insert(source.clone(), row),
-            None => self.rows.remove(source),
-        };
+        let old = self.rows.remove(source);
         if let Some(old) = &old {
             self.link(Side::Goes, source, &old.fact);
         }
-        if let Some(new) = self.rows.get(source).map(|row| row.fact.clone()) {
-            self.link(Side::Comes, source, &new);
+        if let Some(row) = row {
+            self.link(Side::Comes, source, &row.fact);
+            self.rows.insert(source.clone(), Box::new(row));
         }
-        old
+        old.map(|row| *row)
     }
 
     /// Replaces what decides nothing.
@@ -132,13 +131,14 @@ impl Tables {
     }
 
     pub(crate) fn row(&self, source: &SourceRef) -> Option<&Row> {
-        self.rows.get(source)
+        self.rows.get(source).map(|row| &**row)
     }
 
     /// All objects of a kind.
     pub(crate) fn of_kind(&self, kind: Kind) -> impl Iterator<Item = (&SourceRef, &Row)> {
         let first = SourceRef::new(kind, "", "");
-        self.rows.range(first..).take_while(move |(source, _)| source.kind == kind)
+        let all = self.rows.range(first..).map(|(source, row)| (source, &**row));
+        all.take_while(move |(source, _)| source.kind == kind)
     }
 
     /// All objects of a kind in a namespace.
@@ -148,9 +148,8 @@ impl Tables {
         namespace: &Name,
     ) -> impl Iterator<Item = (&SourceRef, &Row)> {
         let first = SourceRef { kind, namespace: namespace.clone(), name: "".into() };
-        self.rows
-            .range(first..)
-            .take_while(move |(source, _)| source.kind == kind && source.namespace == *namespace)
+        let all = self.rows.range(first..).map(|(source, row)| (source, &**row));
+        all.take_while(move |(source, _)| source.kind == kind && source.namespace == *namespace)
     }
 
     /// All workloads of a namespace.

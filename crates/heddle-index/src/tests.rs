@@ -2,4 +2,7 @@
 
 mod arbitrary;
 mod build;
+mod endpoints;
 mod history;
+mod inbound;
+mod work;

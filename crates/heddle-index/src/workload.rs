@@ -7,6 +7,7 @@ use crate::inbound;
 use crate::member::Edge;
 use crate::mtls::Selecting;
 use crate::policy;
+use crate::pool::Pool;
 use crate::tables::{Tables, selects};
 use heddle_model::fact;
 use heddle_model::snapshot::{Owner, Service, Workload};
@@ -35,14 +36,14 @@ pub(crate) struct View<'a> {
 
 impl View<'_> {
     /// Resolves a workload that is behind these Service ports.
-    pub(crate) fn resolve(&self, key: &WorkloadKey, edges: &[Edge]) -> Option<Resolved> {
+    pub(crate) fn resolve(&self, key: &WorkloadKey, edges: &[Edge], pool: &mut Pool) -> Option<Resolved> {
         let fact = self.tables.workload(key)?;
         let selecting = self.selecting(key, fact);
         let around = Around::new(self.tables, self.policies, &key.namespace, fact, edges);
         let mut finding = Finding::default();
         let ports = inbound::Ports { services: self.services, workload: fact, edges, selecting, around };
-        let inbound = ports.resolve(&mut finding);
-        let undeclared = ports.undeclared(&mut finding);
+        let inbound = ports.resolve(pool, &mut finding);
+        let undeclared = ports.undeclared(pool, &mut finding);
         ports.count(&inbound, &mut finding);
         let node = fact.node.as_ref().and_then(|name| self.tables.node(name));
         let workload = Workload {

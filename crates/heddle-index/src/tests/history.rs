@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// A step of a history.
 #[derive(Clone, Debug)]
 enum Step {
-    Set(Lowered),
+    Set(Box<Lowered>),
     Delete(SourceRef),
     /// A complete list: what is left of a kind, without the objects of a name.
     Relist(Kind, &'static str),
@@ -23,7 +23,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let kind = || prop::sample::select(Kind::ALL.to_vec());
     prop_oneof![
-        12 => arbitrary::lowered().prop_map(Step::Set),
+        12 => arbitrary::lowered().prop_map(|lowered| Step::Set(Box::new(lowered))),
         2 => kind().prop_flat_map(arbitrary::source).prop_map(Step::Delete),
         1 => (kind(), prop::sample::select(vec!["x", "y", "none"])).prop_map(|(kind, name)| Step::Relist(kind, name)),
         1 => (kind(), 0..3usize).prop_map(|(kind, count)| Step::Broken(kind, count)),
@@ -43,8 +43,8 @@ impl Played {
     fn play(&mut self, step: Step) {
         match step {
             Step::Set(lowered) => {
-                self.left.insert(lowered.source.clone(), lowered.clone());
-                self.index.apply(Event::Set(Box::new(lowered)));
+                self.left.insert(lowered.source.clone(), (*lowered).clone());
+                self.index.apply(Event::Set(lowered));
             }
             Step::Delete(source) => {
                 self.left.remove(&source);

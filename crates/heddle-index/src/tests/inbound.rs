@@ -1,0 +1,222 @@
+//! The inbound ports of a workload: which there are, what they speak, their mTLS mode, and who is told of a conflict.
+
+use super::build::*;
+use heddle_model::access::Action;
+use heddle_model::fact::{Covers, Invalid, Mtls, Protocol, Service, Workload, WorkloadPort};
+use heddle_model::{Fact, Snapshot};
+use std::collections::BTreeSet;
+
+/// `port protocol mode by policy`, one per port; `*` is every other.
+fn print(snapshot: &Snapshot) -> Vec<String> {
+    let workload = snapshot.workloads.get(&pod_key("web-0")).unwrap();
+    let by = |source: &Option<heddle_model::SourceRef>| {
+        source.as_ref().map(|source| format!(" by {}", source.name)).unwrap_or_default()
+    };
+    let mut lines: Vec<_> = workload
+        .inbound
+        .iter()
+        .map(|port| {
+            let app = if port.app_port == port.port { String::new() } else { format!("->{}", port.app_port) };
+            format!("{}{app} {:?} {:?}{}", port.port, port.protocol, port.mtls, by(&port.mtls_source))
+        })
+        .collect();
+    let other = &workload.undeclared;
+    lines.push(format!("* {:?}{}", other.mtls, by(&other.mtls_source)));
+    lines
+}
+
+#[track_caller]
+fn check(objects: impl IntoIterator<Item = (&'static str, Fact)>, want: &[&str]) {
+    assert_eq!(print(&snapshot(objects)), want);
+}
+
+fn web() -> (&'static str, Fact) {
+    ("Pod shop/web-0", pod("web", "10.0.0.1"))
+}
+
+fn behind(service: &'static str) -> Fact {
+    slice(service, vec![endpoint("10.0.0.1", Some("web-0"))])
+}
+
+fn speaking(protocol: Option<Protocol>) -> Fact {
+    let mut service = virtual_service("web", "10.1.0.1");
+    service.ports[0].protocol = protocol;
+    Fact::Service(service)
+}
+
+fn mode(app: &str, mtls: Mtls, ports: &[u16]) -> Fact {
+    let ports: BTreeSet<u16> = ports.iter().copied().collect();
+    inbound(app, |policy| (policy.mtls, policy.ports) = (Some(mtls), ports))
+}
+
+#[test]
+fn a_pod_that_nothing_names_has_only_its_default() {
+    check([web()], &["* Permissive"]);
+    let plain = Workload { plane: None, ..workload("web", "10.0.0.1") };
+    check([("Pod shop/web-0", Fact::Workload(plain))], &["* Disabled"]);
+}
+
+#[test]
+fn ports_are_those_of_services_of_the_workload_and_of_policies() {
+    let declaring = Workload {
+        ports: vec![WorkloadPort { name: None, port: 9000, app_port: 9001, protocol: Some(Protocol::Tcp) }],
+        ..workload("web", "10.0.0.1")
+    };
+    let ports = Covers::Workloads { selector: labels("app=web"), ports: [7000].into() };
+    check(
+        [
+            ("Pod shop/web-0", Fact::Workload(declaring)),
+            ("Service shop/web", speaking(Some(Protocol::Grpc))),
+            ("EndpointSlice shop/web", behind("web")),
+            ("InboundPolicy shop/mode", mode("web", Mtls::Strict, &[6000])),
+            ("AccessPolicy shop/some", access(Action::Deny, ports, "intruder")),
+        ],
+        &[
+            "6000 Detect Strict by mode",
+            "7000 Detect Permissive",
+            "8080 Grpc Permissive",
+            "9000->9001 Tcp Permissive",
+            "* Permissive",
+        ],
+    );
+}
+
+#[test]
+fn an_endpoint_that_is_not_ready_has_its_ports_already() {
+    let mut starting = endpoint("10.0.0.1", Some("web-0"));
+    (starting.ready, starting.serving) = (false, false);
+    let objects = [
+        web(),
+        ("Service shop/web", speaking(None)),
+        ("EndpointSlice shop/web", slice("web", vec![starting])),
+    ];
+    check(objects, &["8080 Detect Permissive", "* Permissive"]);
+}
+
+#[test]
+fn a_policy_says_the_protocol_before_the_workload_before_the_services() {
+    let declaring = Workload {
+        ports: vec![declared("http", 8080, Some(Protocol::Http2))],
+        ..workload("web", "10.0.0.1")
+    };
+    let objects = || {
+        [
+            ("Pod shop/web-0", Fact::Workload(declaring.clone())),
+            ("Service shop/web", speaking(Some(Protocol::Grpc))),
+            ("EndpointSlice shop/web", behind("web")),
+        ]
+    };
+    check(objects(), &["8080 Http2 Permissive", "* Permissive"]);
+    let opaque = ("InboundPolicy shop/a", inbound("web", |policy| policy.protocol = Some(Protocol::Opaque)));
+    check(objects().into_iter().chain([opaque]), &["8080 Opaque Permissive", "* Permissive"]);
+}
+
+#[test]
+fn a_route_of_the_services_own_namespace_makes_its_port_http() {
+    let parents = || vec![parent("web")];
+    let objects = || [web(), ("Service shop/web", speaking(None)), ("EndpointSlice shop/web", behind("web"))];
+    let own = ("HTTPRoute shop/r", route(parents(), vec![]));
+    check(objects().into_iter().chain([own]), &["8080 Http Permissive", "* Permissive"]);
+    let others = ("HTTPRoute bank/r", route(parents(), vec![]));
+    check(objects().into_iter().chain([others]), &["8080 Detect Permissive", "* Permissive"]);
+}
+
+#[test]
+fn two_services_that_disagree_are_both_told_and_the_port_is_detected() {
+    let other = Service {
+        ports: vec![heddle_model::fact::ServicePort {
+            protocol: Some(Protocol::Tcp),
+            ..service_port("http", 90, 8080)
+        }],
+        ..virtual_service("web", "10.1.0.2")
+    };
+    let objects = || {
+        [
+            web(),
+            ("Service shop/web", speaking(Some(Protocol::Http))),
+            ("Service shop/raw", Fact::Service(other.clone())),
+            ("EndpointSlice shop/web", behind("web")),
+            ("EndpointSlice shop/raw", behind("raw")),
+        ]
+    };
+    check(objects(), &["8080 Detect Permissive", "* Permissive"]);
+    let snapshot = snapshot(objects());
+    let told = |service: &str| {
+        let told = snapshot.diagnostics.get(&source(service)).unwrap();
+        told.iter().map(|d| format!("{} {}: {}", d.reason, d.field, d.message)).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        told("Service shop/web"),
+        [
+            "ProtocolConflict spec.ports: port 80 says Http of target port 8080, but shop/raw:90 says Tcp: it is detected"
+        ]
+    );
+    assert_eq!(
+        told("Service shop/raw"),
+        [
+            "ProtocolConflict spec.ports: port 90 says Tcp of target port 8080, but shop/web:80 says Http: it is detected"
+        ]
+    );
+}
+
+#[test]
+fn the_strictest_mode_holds_and_the_others_are_told() {
+    let objects = || {
+        [
+            web(),
+            ("InboundPolicy shop/a", mode("", Mtls::Disabled, &[])),
+            ("InboundPolicy shop/b", mode("web", Mtls::Strict, &[8080])),
+            ("InboundPolicy shop/c", mode("other", Mtls::Strict, &[])),
+        ]
+    };
+    check(objects(), &["8080 Detect Strict by b", "* Disabled by a"]);
+    let snapshot = snapshot(objects());
+    let conditions = |policy: &str| {
+        let report = snapshot.reports.get(&source(policy)).unwrap();
+        let conditions = report.subjects[0].conditions.iter();
+        conditions.map(|c| format!("{} {}: {}", c.kind, c.reason, c.message)).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        conditions("InboundPolicy shop/a"),
+        [
+            "Accepted Accepted: selects 1 workloads, 1 ports",
+            "Conflicted Conflicted: port 8080: mTLS Disabled gives way to Strict of InboundPolicy shop/b, the strictest holds",
+        ]
+    );
+    assert_eq!(conditions("InboundPolicy shop/b"), ["Accepted Accepted: selects 1 workloads, 1 ports"]);
+    assert_eq!(conditions("InboundPolicy shop/c"), ["Accepted Accepted: selects 0 workloads, 0 ports"]);
+}
+
+#[test]
+fn of_two_protocols_the_first_policy_by_name_holds_and_the_other_is_told() {
+    let speaking =
+        |protocol| inbound("web", |policy| (policy.protocol, policy.ports) = (Some(protocol), [8080].into()));
+    let objects = || {
+        [
+            web(),
+            ("InboundPolicy shop/b", speaking(Protocol::Tcp)),
+            ("InboundPolicy shop/a", speaking(Protocol::Http)),
+        ]
+    };
+    check(objects(), &["8080 Http Permissive", "* Permissive"]);
+    let report = snapshot(objects()).reports.get(&source("InboundPolicy shop/b")).unwrap().clone();
+    assert_eq!(
+        report.subjects[0].conditions[1].message,
+        "port 8080: protocol Tcp gives way to Http of InboundPolicy shop/a, the first by name holds"
+    );
+}
+
+#[test]
+fn a_policy_that_cannot_be_read_makes_its_namespace_strict() {
+    let invalid = Fact::Invalid(Invalid { message: "spec.mtls: \"Strickt\" is no mode".into() });
+    let objects = [web(), ("InboundPolicy shop/bad", invalid)];
+    let snapshot = snapshot(objects);
+    assert_eq!(print(&snapshot), ["* Strict by bad"]);
+    let report = snapshot.reports.get(&source("InboundPolicy shop/bad")).unwrap();
+    let condition = &report.subjects[0].conditions[0];
+    assert_eq!((condition.kind, condition.holds, condition.reason), ("Accepted", false, "Invalid"));
+    assert_eq!(
+        condition.message,
+        "spec.mtls: \"Strickt\" is no mode; until it is corrected every workload of the namespace is Strict"
+    );
+}
