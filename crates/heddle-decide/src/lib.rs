@@ -23,9 +23,9 @@ pub use request::{Call, Client, HttpCall, Request};
 pub use verdict::Verdict;
 
 use crate::endpoint::Place;
-use crate::server::Target;
+use crate::server::{Sent, Target};
 use crate::verdict::{Caller, Carried, Destination, Forward, Outcome, Share, ShareTarget, Step, Topic};
-use heddle_model::fact::Egress;
+use heddle_model::fact::{Egress, Mtls};
 use heddle_model::http::HeaderChange;
 use heddle_model::snapshot::{Transport, Workload};
 use heddle_model::{Kind, ServicePortKey, Snapshot, SourceRef, WorkloadKey};
@@ -110,10 +110,7 @@ fn outcome(view: &View, destination: &Destination, request: &Request, steps: &mu
         Destination::NoSuchPort(port) => {
             Outcome::Refused { why: format!("Service {} has no port {}", port.service, port.port) }
         }
-        Destination::Unknown if view.caller.proxied => {
-            Outcome::Refused { why: format!("{} is of the mesh, and unknown", request.address) }
-        }
-        Destination::Outside if view.caller.proxied => to_outside(view, steps),
+        Destination::Unknown | Destination::Outside if view.caller.proxied => past_the_mesh(view, request, steps),
         Destination::Unknown | Destination::Outside => Outcome::PassedThrough,
     }
 }
@@ -128,45 +125,71 @@ fn to_service(view: &View, port: &ServicePortKey, call: &Call, steps: &mut Vec<S
 
 /// One endpoint of a headless Service, dialled by its address: no route, no balancing, its own identity.
 fn to_endpoint(view: &View, port: &ServicePortKey, request: &Request, steps: &mut Vec<Step>) -> Outcome {
-    let carried = match (view.caller.proxied, routing::carried(view, port, &request.call, steps)) {
-        (true, Ok(carried)) => carried,
-        (true, Err(why)) => return Outcome::Refused { why },
-        (false, _) => Carried::Bytes,
-    };
-    let endpoints = view.snapshot.endpoints.get(port);
-    let endpoint = endpoints.and_then(|all| {
-        all.items.iter().find(|item| item.address == request.address && item.port == request.port)
-    });
-    let candidates = endpoint
-        .map(|endpoint| server::reach(view, endpoint.into(), carried, &request.call))
-        .into_iter()
-        .collect();
-    Outcome::Forwarded(alone(Some(port.clone()), carried, candidates))
+    let endpoints = view.snapshot.endpoints.get(port).into_iter().flat_map(|all| &all.items);
+    let found = endpoints.into_iter().find(|one| one.address == request.address && one.port == request.port);
+    let shares_node = found.and_then(|one| view.snapshot.workloads.get(one.workload.as_ref()?));
+    if view.caller.proxied && shares_node.is_some_and(|workload| workload.host_network) {
+        return past_the_mesh(view, request, steps);
+    }
+    steps.push(by_address());
+    let candidates = found.map(|one| server::reach(view, one.into(), bytes(&request.call)));
+    Outcome::Forwarded(alone(Some(port.clone()), candidates.into_iter().collect()))
 }
 
+/// A workload's own address. Proxies carry the ports that somebody declares, each as its workload's identity;
+/// a port that nobody declares is none of the mesh's destinations, and its address is what decides.
 fn to_workload(view: &View, key: &WorkloadKey, request: &Request, steps: &mut Vec<Step>) -> Outcome {
-    let workload = view.snapshot.workloads.get(key);
-    let transport = workload.map_or(Transport::Refused, |found| server::transport_to(found, request.port));
-    let target = Target {
-        address: request.address,
-        port: request.port,
-        workload: Some(key),
-        transport,
-        draining: false,
+    let Some(workload) = view.snapshot.workloads.get(key) else {
+        return past_the_mesh(view, request, steps);
     };
-    steps.push(Step::new(Topic::Protocol, None, "", "dialled by its own address: carried as bytes"));
-    let candidate = server::reach(view, target, Carried::Bytes, &request.call);
-    Outcome::Forwarded(alone(None, Carried::Bytes, vec![candidate]))
+    let declared = workload.inbound.iter().any(|port| port.port == request.port);
+    let mut transport = server::transport_to(workload, request.port);
+    if view.caller.proxied && !declared {
+        let text = format!("nobody declares port {} of {key}: its proxy is not asked for", request.port);
+        steps.push(Step::new(Topic::Protocol, Some(key.source()), "", text));
+        if workload.undeclared.mtls == Mtls::Strict {
+            return Outcome::Refused { why: format!("port {} is Strict, and nobody declares it", request.port) };
+        }
+        match past_the_mesh(view, request, steps) {
+            Outcome::PassedThrough => transport = Transport::Plain,
+            refused => return refused,
+        }
+    } else {
+        steps.push(by_address());
+    }
+    let (address, port) = (request.address, request.port);
+    let target = Target { address, port, workload: Some(key), transport, draining: false };
+    let candidate = server::reach(view, target, bytes(&request.call));
+    Outcome::Forwarded(alone(None, vec![candidate]))
 }
 
-fn alone(service: Option<ServicePortKey>, carried: Carried, candidates: Vec<verdict::Candidate>) -> Forward {
+fn bytes(call: &Call) -> Sent<'_> {
+    Sent { carried: Carried::Bytes, call }
+}
+
+fn by_address() -> Step {
+    Step::new(Topic::Protocol, None, "", "dialled by its own address: carried as bytes")
+}
+
+/// What a client's proxy does with an address that it has no destination for.
+fn past_the_mesh(view: &View, request: &Request, steps: &mut Vec<Step>) -> Outcome {
+    let address = request.address;
+    match view.snapshot.mesh.networks.iter().find(|network| network.contains(&address)) {
+        Some(network) => {
+            Outcome::Refused { why: format!("{address} port {} is of the mesh ({network}), and unknown", request.port) }
+        }
+        None => to_outside(view, steps),
+    }
+}
+
+fn alone(service: Option<ServicePortKey>, candidates: Vec<verdict::Candidate>) -> Forward {
     let to = ShareTarget::Endpoints {
         service,
         request_headers: HeaderChange::default(),
         response_headers: HeaderChange::default(),
         candidates,
     };
-    Forward { carried, route: None, shares: vec![Share { weight: 1, of: 1, to }] }
+    Forward { carried: Carried::Bytes, route: None, shares: vec![Share { weight: 1, of: 1, to }] }
 }
 
 fn to_outside(view: &View, steps: &mut Vec<Step>) -> Outcome {

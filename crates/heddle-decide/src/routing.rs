@@ -30,7 +30,7 @@ pub(crate) fn route(view: &View, port: &ServicePortKey, call: &Call, steps: &mut
 }
 
 /// As what the client's proxy carries the call; a port that speaks HTTP refuses everything else.
-pub(crate) fn carried(
+fn carried(
     view: &View,
     port: &ServicePortKey,
     call: &Call,
@@ -156,6 +156,6 @@ fn endpoints_of(
     let endpoints = view.snapshot.endpoints.get(port);
     let eligible = endpoints.map(|all| endpoint::eligible(all, locality, &view.place)).unwrap_or_default();
     let candidates =
-        eligible.into_iter().map(|endpoint| server::reach(view, endpoint.into(), carried, call)).collect();
+        eligible.into_iter().map(|endpoint| server::reach(view, endpoint.into(), server::Sent { carried, call })).collect();
     ShareTarget::Endpoints { service: Some(port.clone()), request_headers, response_headers, candidates }
 }

@@ -44,26 +44,39 @@ impl<'a> From<&'a Endpoint> for Target<'a> {
 /// How a workload's own address is dialled: by the same rule as an endpoint of a Service.
 pub(crate) fn transport_to(workload: &Workload, port: u16) -> Transport {
     let mesh = || workload.identity.clone().map(Transport::Mesh);
-    let proxied = has_proxy(workload, port).is_ok();
-    match (port_of(workload, port).mtls, proxied) {
+    match (port_of(workload, port).mtls, unseen(workload, port).is_none()) {
         (Mtls::Strict, _) => mesh().unwrap_or(Transport::Refused),
         (Mtls::Permissive, true) => mesh().unwrap_or(Transport::Plain),
         (Mtls::Permissive, false) | (Mtls::Disabled, _) => Transport::Plain,
     }
 }
 
+/// What becomes of a request at the server's side.
+struct Fate {
+    arrives: Option<Carried>,
+    admission: Admission,
+    audit: Vec<verdict::AuditHit>,
+}
+
+/// A request on its way.
+#[derive(Clone, Copy)]
+pub(crate) struct Sent<'a> {
+    /// As what the client's side carries it.
+    pub(crate) carried: Carried,
+    /// With the client's side's changes to its headers.
+    pub(crate) call: &'a Call,
+}
+
 /// Follows a request to one endpoint.
-pub(crate) fn reach(view: &View, target: Target, carried: Carried, call: &Call) -> Candidate {
+pub(crate) fn reach(view: &View, target: Target, sent: Sent) -> Candidate {
     let workload = target.workload.and_then(|key| view.snapshot.workloads.get(key));
     let mut steps = Vec::new();
     let transport = dial(view, &target.transport, &mut steps);
-    let (admission, audit) = match (&transport, workload) {
-        (Dial::Refused, _) => {
-            (refused("the port is Strict and its workload has no identity to expect"), vec![])
-        }
-        (Dial::Mesh(_) | Dial::Plain, None) => (unenforced("nobody of the mesh is known there"), vec![]),
+    let fate = match (&transport, workload) {
+        (Dial::Refused, _) => Fate::refused("the port is Strict and its workload has no identity to expect"),
+        (Dial::Mesh(_) | Dial::Plain, None) => Fate::unenforced("nobody of the mesh is known there"),
         (Dial::Mesh(_) | Dial::Plain, Some(workload)) => {
-            admit(view, workload, &target, &transport, carried, call, &mut steps)
+            arrive(view, workload, &target, &transport, sent, &mut steps)
         }
     };
     Candidate {
@@ -72,8 +85,9 @@ pub(crate) fn reach(view: &View, target: Target, carried: Carried, call: &Call) 
         workload: target.workload.cloned(),
         draining: target.draining,
         transport,
-        admission,
-        audit,
+        arrives: fate.arrives,
+        admission: fate.admission,
+        audit: fate.audit,
         steps,
     }
 }
@@ -95,20 +109,15 @@ fn dial(view: &View, transport: &Transport, steps: &mut Vec<Step>) -> Dial {
 }
 
 /// Why no proxy of ours sees connections to a port.
-fn has_proxy(workload: &Workload, port: u16) -> Result<(), &'static str> {
+fn unseen(workload: &Workload, port: u16) -> Option<&'static str> {
     if workload.plane.is_none() {
-        return Err("the workload has no proxy");
-    }
-    if workload.identity.is_none() {
-        return Err("the workload has no identity, so its proxy has no configuration");
+        return Some("the workload has no proxy");
     }
     if workload.host_network {
-        return Err("the workload shares its Node's network: no proxy captures its traffic");
+        return Some("the workload shares its Node's network: no proxy captures its traffic");
     }
-    if workload.skip_inbound_ports.contains(&port) {
-        return Err("the workload's proxy skips the port (heddle.dev/skip-inbound-ports)");
-    }
-    Ok(())
+    let skipped = workload.skip_inbound_ports.contains(&port);
+    skipped.then_some("the workload's proxy skips the port (heddle.dev/skip-inbound-ports)")
 }
 
 fn port_of(workload: &Workload, port: u16) -> Port<'_> {
@@ -128,59 +137,66 @@ fn port_of(workload: &Workload, port: u16) -> Port<'_> {
     }
 }
 
-fn admit(
+fn arrive(
     view: &View,
     workload: &Workload,
     target: &Target,
     dial: &Dial,
-    carried: Carried,
-    call: &Call,
+    sent: Sent,
     steps: &mut Vec<Step>,
-) -> (Admission, Vec<verdict::AuditHit>) {
+) -> Fate {
     let meshed = matches!(dial, Dial::Mesh(_));
-    if let Err(why) = has_proxy(workload, target.port) {
+    if let Some(why) = unseen(workload, target.port) {
         steps.push(Step::new(Topic::Access, Some(workload.key.source()), "", format!("not enforced: {why}")));
-        let tls_to_nobody = || refused(&format!("nobody answers mesh TLS there: {why}"));
-        return (if meshed { tls_to_nobody() } else { unenforced(why) }, vec![]);
+        let nobody = || Fate::refused(&format!("nobody answers mesh TLS there: {why}"));
+        return if meshed { nobody() } else { Fate::unenforced(why) };
+    }
+    if workload.identity.is_none() {
+        return Fate::refused("the workload has no identity: its proxy has no configuration and lets nothing in");
     }
     let port = port_of(workload, target.port);
     steps.push(mode_step(&port, meshed));
     if port.mtls == Mtls::Strict && !meshed {
-        return (refused("the port is Strict and the connection is not mesh TLS"), vec![]);
+        return Fate::refused("the port is Strict and the connection is not mesh TLS");
     }
-    let http = match seen(port.protocol, meshed, carried, call) {
-        Ok(http) => http,
-        Err(why) => return (refused(why), vec![]),
-    };
+    match seen(port.protocol, meshed, sent) {
+        Ok(http) => admit(view, &port, target.address, meshed, http, steps),
+        Err(why) => Fate::refused(why),
+    }
+}
+
+fn admit(
+    view: &View,
+    port: &Port,
+    to: IpAddr,
+    meshed: bool,
+    http: Option<&HttpCall>,
+    steps: &mut Vec<Step>,
+) -> Fate {
     let resolved = http.filter(|_| access::minds_paths(port.access)).map(path::resolved);
-    let http = resolved.as_ref().or(http);
     let arrival = Arrival {
         identity: view.caller.identity.as_ref().filter(|_| meshed),
         trust_domain: &view.snapshot.mesh.trust_domain,
-        address: view.from(target.address),
-        http,
+        address: view.from(to),
+        http: resolved.as_ref().or(http),
     };
     let admission = access::admit(port.access, &arrival);
     let audit = access::audit(port.access, &arrival);
     steps.extend(access_steps(&admission, &audit));
-    (admission, audit)
+    let arrives = if http.is_some() { Carried::Http } else { Carried::Bytes };
+    Fate { arrives: Some(arrives), admission, audit }
 }
 
 /// The request as the server's proxy sees it: `None` where it sees bytes.
 ///
 /// Within mesh TLS a port that detects goes by what the client's proxy said (ALPN, which names HTTP only
 /// where the client's proxy opened the connection for HTTP).
-fn seen(
-    protocol: Protocol,
-    meshed: bool,
-    carried: Carried,
-    call: &Call,
-) -> Result<Option<&HttpCall>, &'static str> {
+fn seen(protocol: Protocol, meshed: bool, sent: Sent<'_>) -> Result<Option<&HttpCall>, &'static str> {
     const NOT_HTTP: &str = "the port speaks HTTP and these bytes are not";
-    match (protocol, call) {
+    match (protocol, sent.call) {
         (Protocol::Tcp | Protocol::Opaque, _) => Ok(None),
         (Protocol::Http | Protocol::Http2 | Protocol::Grpc | Protocol::Detect, Call::Http(http)) => {
-            let bytes = protocol == Protocol::Detect && meshed && carried == Carried::Bytes;
+            let bytes = protocol == Protocol::Detect && meshed && sent.carried == Carried::Bytes;
             Ok((!bytes).then_some(http))
         }
         (Protocol::Detect, Call::Tcp | Call::Tls) => Ok(None),
@@ -255,10 +271,12 @@ fn ground_step(word: &str, ground: &Ground) -> Step {
     }
 }
 
-fn refused(why: &str) -> Admission {
-    Admission::Refused { why: why.into() }
-}
+impl Fate {
+    fn refused(why: &str) -> Self {
+        Self { arrives: None, admission: Admission::Refused { why: why.into() }, audit: Vec::new() }
+    }
 
-fn unenforced(why: &str) -> Admission {
-    Admission::Unenforced { why: why.into() }
+    fn unenforced(why: &str) -> Self {
+        Self { arrives: None, admission: Admission::Unenforced { why: why.into() }, audit: Vec::new() }
+    }
 }

@@ -190,6 +190,8 @@ pub struct Candidate {
     pub draining: bool,
     /// How it is dialled.
     pub transport: Dial,
+    /// As what the server's proxy sees it; `None` where no proxy of ours does.
+    pub arrives: Option<Carried>,
     /// What the server's side does.
     pub admission: Admission,
     /// What policies in Audit would have done there.
