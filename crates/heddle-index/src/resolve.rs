@@ -8,7 +8,7 @@ use crate::multimap::Side;
 use crate::{Index, attachment, endpoints, policy, report, routes, service, workload};
 use heddle_model::report::Report;
 use heddle_model::snapshot::{Key, RouteKey};
-use heddle_model::{Kind, Map, ServiceKey, ServicePortKey, SourceRef, WorkloadKey};
+use heddle_model::{Diagnostic, Kind, Map, ServiceKey, ServicePortKey, SourceRef, WorkloadKey};
 use std::collections::BTreeSet;
 use std::mem::take;
 use std::sync::Arc;
@@ -197,6 +197,7 @@ impl Index {
     fn resolve_services(&mut self, changed: &mut Changed) {
         for key in take(&mut self.dirty.services) {
             self.work.services += 1;
+            self.dirty.diagnostics.insert(key.source());
             let (owners, attached) = (&self.snapshot.addresses, &self.derived.attached);
             let new = service::resolve(&self.tables, owners, attached, &key).map(Arc::new);
             let old = self.snapshot.services.get(&key).cloned();
@@ -336,13 +337,23 @@ impl Index {
 
     fn resolve_diagnostics(&mut self, changed: &mut Changed) {
         for source in take(&mut self.dirty.diagnostics) {
-            let lowered = self.tables.row(&source).map_or(&[][..], |row| &row.diagnostics);
-            let found = self.derived.findings.diagnostics(&source);
-            let all: Vec<_> = lowered.iter().chain(found).cloned().collect();
+            let all = self.diagnostics(&source);
             let all = (!all.is_empty()).then(|| all.into());
             if publish(&mut self.snapshot.diagnostics, &source, all) {
                 changed.insert(Key::Diagnostics(source));
             }
         }
+    }
+
+    /// What lowering said of an object, and then what resolving found.
+    fn diagnostics(&self, source: &SourceRef) -> Vec<Diagnostic> {
+        let lowered = self.tables.row(source).map_or(&[][..], |row| &row.diagnostics);
+        let found = self.derived.findings.diagnostics(source);
+        let mut all: Vec<_> = lowered.iter().chain(found).cloned().collect();
+        if source.kind == Kind::Service {
+            let key = crate::tables::service_key(source);
+            all.extend(service::diagnostics(&self.tables, &self.snapshot.addresses, &key));
+        }
+        all
     }
 }

@@ -1,10 +1,11 @@
 //! One Service as resolved.
 
+use crate::address::describe;
 use crate::multimap::Multimap;
-use crate::tables::Tables;
+use crate::tables::{Tables, virtual_ips};
 use heddle_model::fact::{self, Protocol, ServiceForm};
 use heddle_model::snapshot::{Owner, RouteKey, Service, ServicePort};
-use heddle_model::{Map, ServiceKey, ServicePortKey, SourceRef};
+use heddle_model::{Diagnostic, Map, ServiceKey, ServicePortKey, SourceRef};
 use std::net::IpAddr;
 
 /// A Service with the virtual IPs that are its own and the protocols that its ports speak.
@@ -30,6 +31,21 @@ pub(crate) fn resolve(
     let mut ports: Vec<_> = ports.collect();
     ports.sort_by_key(|port| port.number);
     Some(Service { key: key.clone(), form, ports, locality: *locality })
+}
+
+/// What is wrong with a Service: virtual IPs that another one owns.
+pub(crate) fn diagnostics(tables: &Tables, owners: &Map<IpAddr, Owner>, key: &ServiceKey) -> Vec<Diagnostic> {
+    let ips = tables.service(key).map_or(&[][..], virtual_ips);
+    let lost = ips.iter().enumerate().filter_map(|(index, ip)| {
+        let owner = owners.get(ip).filter(|owner| **owner != Owner::Service(key.clone()))?;
+        Some(Diagnostic {
+            object: key.source(),
+            field: format!("spec.clusterIPs[{index}]"),
+            reason: "ForeignAddress",
+            message: format!("{ip} belongs to {}: it leads there", describe(owner)),
+        })
+    });
+    lost.collect()
 }
 
 /// Whether an HTTPRoute of the Service's own namespace is attached to a port. Another namespace's must change

@@ -217,7 +217,7 @@ fn permissive_is_dialled_with_tls_only_where_a_proxy_answers() {
         check_transport(mode, |vm| vm.plane = None, "plain");
         check_transport(mode, |vm| vm.identity = None, "plain");
         check_transport(mode, |vm| vm.host_network = true, "plain");
-        check_transport(mode, |vm| drop(vm.skip_inbound_ports.insert(8080)), "plain");
+        check_transport(mode, |vm| vm.skip_inbound_ports = [8080].into(), "plain");
     }
     check_transport(Some(Mtls::Disabled), |_| {}, "plain");
 }
@@ -228,7 +228,7 @@ fn strict_is_never_dialled_in_plain_text() {
     check_transport(strict, |_| {}, "mesh shop/web");
     check_transport(strict, |vm| vm.plane = None, "mesh shop/web");
     check_transport(strict, |vm| vm.host_network = true, "mesh shop/web");
-    check_transport(strict, |vm| drop(vm.skip_inbound_ports.insert(8080)), "mesh shop/web");
+    check_transport(strict, |vm| vm.skip_inbound_ports = [8080].into(), "mesh shop/web");
     check_transport(strict, |vm| vm.identity = None, "refused");
 }
 
