@@ -96,7 +96,9 @@ pub struct Policy {
     /// Whether it decides.
     pub mode: Mode,
     /// The requests that it covers: `None` for all of the port, else those that any of these matches (a
-    /// policy that targets a route). Never has a query or a regular expression: see `scope` in heddle-index.
+    /// policy that targets a route). Never has a query or a regular expression, which no server's rules know: of
+    /// a match that has one, a Deny covers all that the rest of the match does, and an Allow is here a second
+    /// time, without rules, with the rest of the match as its scope: it closes that and admits nothing by it.
     pub scope: Option<Arc<[HttpMatch]>>,
     /// The rules, in the order written. An Allow without rules admits nothing.
     pub rules: Arc<[Rule]>,

@@ -88,7 +88,8 @@ pub struct Workload {
     pub zone: Option<Name>,
     /// It shares its Node's addresses: it owns none, and no proxy captures its traffic.
     pub host_network: bool,
-    /// It has ended or is being deleted: it owns no address any more.
+    /// It has ended: it owns no address any more. A Pod that is being deleted still serves while its containers
+    /// run, and has not ended.
     pub ended: bool,
     /// Ports it declares: named container ports, or an ExternalWorkload's ports.
     pub ports: Vec<WorkloadPort>,
