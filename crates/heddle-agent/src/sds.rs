@@ -75,9 +75,6 @@ mod tests {
         use std::os::unix::ffi::OsStrExt;
         let certs = Path::new(std::ffi::OsStr::from_bytes(b"/run/\xff"));
         let text = identity(certs).expect_err("refused").to_string();
-        assert_eq!(
-            text,
-            r#""/run/\xFF/certs" is not UTF-8: Envoy cannot be told of it"#.replace("/certs", "")
-        );
+        assert_eq!(text, r#""/run/\xFF" is not UTF-8: Envoy cannot be told of it"#);
     }
 }
