@@ -129,7 +129,7 @@ impl<R: Resource> Session<R> {
         let plan = self.plan(ty, now, view);
         let due = self.of(ty).is_due(&plan);
         let subscription = self.of_mut(ty);
-        subscription.hold(&plan.gated, now);
+        subscription.hold(&plan, now);
         if !due && plan.steps.is_empty() {
             return None;
         }
@@ -155,7 +155,7 @@ impl<R: Resource> Session<R> {
         let patience = self.limits.patience;
         let gate = Gate { clusters, endpoints, listeners, routes, early, now, patience };
         let subscription = self.of(ty);
-        let mut plan = Plan { steps: Vec::new(), gated: Vec::new() };
+        let mut plan = Plan { steps: Vec::new(), gated: Vec::new(), kept: Vec::new() };
         let mut removals = Vec::new();
         let mut held_back = false;
         for (name, reason) in subscription.candidates() {
@@ -163,7 +163,10 @@ impl<R: Resource> Session<R> {
             let go = match gate.ask(ty, &name, reason, &step, view) {
                 Verdict::Go => true,
                 Verdict::Wait => subscription.is_overdue(&name, now, patience),
-                Verdict::Stay => continue,
+                Verdict::Stay => {
+                    plan.kept.push(name);
+                    continue;
+                }
             };
             match step {
                 _ if !go => {

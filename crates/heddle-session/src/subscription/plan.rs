@@ -24,6 +24,8 @@ pub(crate) struct Plan<R> {
     pub(crate) steps: Vec<(Name, Step<R>)>,
     /// Names that a rule of order holds back.
     pub(crate) gated: Vec<Name>,
+    /// Names that stay however long that takes.
+    pub(crate) kept: Vec<Name>,
 }
 
 impl<R: Resource> Subscription<R> {
@@ -119,9 +121,12 @@ impl<R: Resource> Subscription<R> {
     }
 
     /// Notes what is held back, from now on if it was not before.
-    pub(crate) fn hold(&mut self, gated: &[Name], now: u64) {
-        for name in gated {
+    pub(crate) fn hold(&mut self, plan: &Plan<R>, now: u64) {
+        for name in &plan.gated {
             self.waits.entry(name.clone()).or_insert(now);
+        }
+        for name in &plan.kept {
+            self.waits.remove(name);
         }
     }
 

@@ -278,6 +278,12 @@ impl Envoy {
         }
     }
 
+    /// What it asks for by name.
+    pub(crate) fn asked_for(&self) -> Vec<(Type, Name)> {
+        let names = |ty: Type| self.names[ty as usize].iter().map(move |name| (ty, name.clone()));
+        Type::ALL.into_iter().flat_map(names).collect()
+    }
+
     pub(crate) fn is_warming(&self) -> bool {
         !self.warming.is_empty()
     }
@@ -295,7 +301,7 @@ impl Envoy {
         }
     }
 
-    /// Endpoints carry an identity that their cluster must know. Not so if it warms for the first time, when no
+    /// Endpoints carry an identity that their cluster must know. Not so if it never had any, when no
     /// request can go there, or before clusters are asked for: then they are sent to end the wait.
     fn judge_endpoints(&self, endpoints: &Thing) {
         let Some(cluster) = self.held[Type::Cluster as usize].get(&endpoints.name) else { return };
@@ -303,6 +309,7 @@ impl Envoy {
             || !self.opened[Type::Cluster as usize]
             || endpoints.data == 255
             || !self.active.contains(&cluster.name)
+            || !self.held[Type::Endpoint as usize].contains_key(&cluster.name)
             || self.refused.contains(&(Type::Cluster, cluster.name.clone()));
         assert!(excused || endpoints.data / 16 <= cluster.data, "{endpoints:?} ran ahead of {cluster:?}");
     }

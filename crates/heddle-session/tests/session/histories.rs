@@ -93,7 +93,7 @@ fn check_silence(link: &mut Link) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_delta_client_ends_with_what_there_is(history in vec(op(false, false), 0..60)) {

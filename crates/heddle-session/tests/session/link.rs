@@ -1,9 +1,10 @@
 //! A session and its client, with a wire between them.
 
 use crate::envoy::Envoy;
-use crate::world::{Shared, World};
-use heddle_session::{Limits, Notice, Response, Session, Type, Variant};
-use std::collections::VecDeque;
+use crate::world::{Shared, Thing, World};
+use heddle_model::Name;
+use heddle_session::{Limits, Notice, Response, Session, Type, Variant, Version};
+use std::collections::{BTreeMap, VecDeque};
 
 pub(crate) struct Link {
     pub variant: Variant,
@@ -13,6 +14,8 @@ pub(crate) struct Link {
     pub wire: VecDeque<Response>,
     pub now: u64,
     pub notices: Vec<Notice>,
+    /// What was refused alone and is still what there is.
+    quarantined: BTreeMap<(Type, Name), Version>,
     /// How often nothing moved but the clock.
     pub waits: usize,
 }
@@ -27,6 +30,7 @@ impl Link {
             wire: VecDeque::new(),
             now: 0,
             notices: Vec::new(),
+            quarantined: BTreeMap::new(),
             waits: 0,
         }
     }
@@ -37,14 +41,32 @@ impl Link {
                 response.removed.is_empty() || self.variant == Variant::Delta,
                 "state of the world has no removals"
             );
+            self.inspect(&response);
             self.wire.push_back(response);
+        }
+    }
+
+    /// Nothing that was refused alone comes again.
+    fn inspect(&mut self, response: &Response) {
+        let world = &self.world;
+        self.quarantined.retain(|(ty, name), version| {
+            world.thing(*ty, name).is_some_and(|thing| thing.version() == *version)
+        });
+        for thing in response.resources.iter().map(Thing::read) {
+            let key = (thing.ty, thing.name.clone());
+            assert_ne!(self.quarantined.get(&key), Some(&thing.version()), "{thing:?} was refused before");
         }
     }
 
     /// One request arrives. Returns whether there was one.
     pub(crate) fn to_server(&mut self) -> bool {
         let Some(request) = self.envoy.out.pop_front() else { return false };
-        self.notices.extend(self.session.receive(request).expect("within the limits"));
+        for notice in self.session.receive(request).expect("within the limits") {
+            if let Notice::Quarantined { ty, name, version, .. } = &notice {
+                self.quarantined.insert((*ty, name.clone()), *version);
+            }
+            self.notices.push(notice);
+        }
         self.poll();
         true
     }
@@ -59,6 +81,7 @@ impl Link {
     pub(crate) fn reconnect(&mut self) {
         self.session = Session::new(self.variant, Limits::default());
         self.wire.clear();
+        self.quarantined.clear();
         // Without the names that it holds, nothing can be kept for it.
         self.envoy.lenient |= self.variant == Variant::Sotw;
         self.envoy.reconnect();
@@ -84,20 +107,25 @@ impl Link {
     pub(crate) fn check(&self) {
         for ty in Type::ALL {
             let held = &self.envoy.held[ty as usize];
-            let refused = |name| self.envoy.refused.contains(&(ty, name));
+            let refused = |name: &Name| self.world.thing(ty, name).is_some_and(|thing| thing.poison);
             for (name, thing) in held {
-                let excused = refused(name.clone()) || self.is_kept(ty, thing) || thing.data == 255;
+                let excused = refused(name) || self.is_kept(ty, thing) || thing.data == 255;
                 assert!(excused || self.world.thing(ty, name) == Some(thing), "holds {thing:?}");
             }
             for name in self.world.names(ty).into_iter().filter(|_| ty.is_root()) {
-                assert!(held.contains_key(&name) || refused(name.clone()), "has no {ty:?} {name}");
+                assert!(held.contains_key(&name) || refused(&name), "has no {ty:?} {name}");
             }
         }
         assert!(!self.envoy.is_warming(), "a cluster warms for ever");
+        for (ty, name) in self.envoy.asked_for() {
+            let thing = self.world.thing(ty, &name).filter(|thing| !thing.poison);
+            let held = self.envoy.held[ty as usize].get(&name);
+            assert!(thing.is_none() || held == thing, "holds {held:?} instead of {thing:?}");
+        }
     }
 
     /// Whether something refused still refers to what is gone, so that it was not taken away.
-    fn is_kept(&self, ty: Type, thing: &crate::world::Thing) -> bool {
+    fn is_kept(&self, ty: Type, thing: &Thing) -> bool {
         let users = |of: Type| self.envoy.held[of as usize].values();
         let refused =
             |of| users(of).filter(move |user| self.envoy.refused.contains(&(of, user.name.clone())));

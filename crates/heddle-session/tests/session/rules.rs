@@ -1,41 +1,546 @@
-//! Each rule by itself.
+//! Each rule by itself, with the client's part written out.
+
 use crate::link::Link;
-use crate::world::*;
-use heddle_session::*;
-#[test]
-fn dbg() {
-    let mut link = Link::new(Variant::Delta, World::of(&[(3, Service::default())]));
-    let log = |link: &Link, what: &str| {
-        println!(
-            "{what}: wire {:?}\n out {:?}",
-            link.wire.iter().map(|r| (r.ty, r.resources.len(), &r.removed)).collect::<Vec<_>>(),
-            link.envoy
-                .out
-                .iter()
-                .map(|r| (r.ty, r.nonce.clone(), &r.error, &r.subscribe))
-                .collect::<Vec<_>>()
-        )
+use crate::world::{Service, Shared, Thing, World, name};
+use heddle_model::Name;
+use heddle_session::{Limits, Notice, Request, Response, Session, Type, Variant, View};
+
+/// A session whose client is the test.
+struct Stream {
+    session: Session<Shared>,
+    world: World,
+    now: u64,
+}
+
+impl Stream {
+    fn new(variant: Variant, services: &[(u8, Service)]) -> Self {
+        let session = Session::new(variant, Limits::default());
+        Self { session, world: World::of(services), now: 0 }
+    }
+
+    /// A client that has taken in everything.
+    fn settled(services: &[(u8, Service)]) -> Self {
+        let mut stream = Self::new(Variant::Delta, services);
+        let names: Vec<String> = services.iter().map(|(id, _)| format!("s{id}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        for (ty, names) in
+            [(Type::Cluster, &[][..]), (Type::Endpoint, &names), (Type::Listener, &[]), (Type::Route, &names)]
+        {
+            let sent = stream.ask(ty, names);
+            stream.ack_all(sent);
+        }
+        assert_eq!(stream.poll(), "");
+        stream
+    }
+
+    fn receive(&mut self, request: Request) -> Vec<Notice> {
+        self.session.receive(request).expect("within the limits")
+    }
+
+    fn respond(&mut self) -> Vec<Response> {
+        self.session.poll(self.now, &self.world)
+    }
+
+    /// What is sent now: `CDS s0 s1 -s2; EDS s0`.
+    fn poll(&mut self) -> String {
+        show(&self.respond())
+    }
+
+    fn ask(&mut self, ty: Type, names: &[&str]) -> Vec<Response> {
+        self.receive(Request { subscribe: list(names), ..Request::new(ty) });
+        self.respond()
+    }
+
+    fn ack(&mut self, response: &Response) -> Vec<Notice> {
+        self.receive(Request { nonce: response.nonce.clone(), ..Request::new(response.ty) })
+    }
+
+    fn nack(&mut self, response: &Response, text: &str) -> Vec<Notice> {
+        let nonce = response.nonce.clone();
+        self.receive(Request { nonce, error: Some(text.to_string()), ..Request::new(response.ty) })
+    }
+
+    fn ack_all(&mut self, mut responses: Vec<Response>) {
+        while !responses.is_empty() {
+            for response in std::mem::take(&mut responses) {
+                self.ack(&response);
+                responses.extend(self.respond());
+            }
+        }
+    }
+
+    fn change(&mut self, id: u8, change: impl FnOnce(&mut Service)) {
+        self.world.set(|all| change(all.entry(id).or_default()));
+    }
+}
+
+fn list(names: &[&str]) -> Vec<Name> {
+    names.iter().map(|name| (*name).into()).collect()
+}
+
+fn show(responses: &[Response]) -> String {
+    let one = |response: &Response| {
+        let ty = ["CDS", "EDS", "LDS", "RDS"][response.ty as usize];
+        let things = response.resources.iter().map(|bytes| Thing::read(bytes).name.to_string());
+        let removed = response.removed.iter().map(|name| format!("-{name}"));
+        [ty.to_string()].into_iter().chain(things).chain(removed).collect::<Vec<_>>().join(" ")
     };
-    link.to_server();
-    log(&link, "a");
-    link.to_client();
-    link.to_server();
-    link.world
-        .set(|a| drop(a.insert(0, Service { route: None, backends: [0].into(), ..Service::default() })));
-    link.to_client();
-    log(&link, "b");
-    for _ in 0..3 {
-        link.to_server();
-        log(&link, "c");
+    responses.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+fn to(backends: &[u8]) -> Service {
+    Service { backends: backends.iter().copied().collect(), ..Service::default() }
+}
+
+fn two() -> [(u8, Service); 2] {
+    [(0, to(&[0])), (1, to(&[1]))]
+}
+
+#[test]
+fn a_new_wildcard_is_answered_even_if_there_is_nothing() {
+    let mut stream = Stream::new(Variant::Delta, &[]);
+    assert_eq!(show(&stream.ask(Type::Cluster, &[])), "CDS");
+    assert_eq!(show(&stream.ask(Type::Listener, &["*"])), "LDS");
+    assert_eq!(show(&stream.ask(Type::Endpoint, &[])), "");
+    assert_eq!(stream.poll(), "");
+}
+
+#[test]
+fn one_response_of_a_type_is_under_way_and_the_newest_state_wins() {
+    let mut stream = Stream::new(Variant::Delta, &two());
+    let first = stream.ask(Type::Cluster, &[]);
+    assert_eq!(show(&first), "CDS s0 s1");
+    stream.change(2, |_| {});
+    stream.change(2, |service| service.cluster = 7);
+    assert_eq!(stream.poll(), "");
+    stream.ack(&first[0]);
+    let second = stream.respond();
+    assert_eq!(show(&second), "CDS s2");
+    assert_eq!(Thing::read(&second[0].resources[0]).data, 7);
+}
+
+#[test]
+fn a_response_without_an_answer_stops_holding_back_after_patience() {
+    let mut stream = Stream::new(Variant::Delta, &two());
+    stream.ask(Type::Cluster, &[]);
+    stream.change(2, |_| {});
+    assert_eq!(stream.poll(), "");
+    assert_eq!(stream.session.deadline(), Some(5000));
+    stream.now = 4999;
+    assert_eq!(stream.poll(), "");
+    stream.now = 5000;
+    assert_eq!(stream.poll(), "CDS s2");
+    assert_eq!(stream.session.deadline(), None);
+}
+
+#[test]
+fn an_equal_state_sends_nothing() {
+    let mut stream = Stream::settled(&two());
+    stream.change(0, |_| {});
+    assert_eq!(stream.poll(), "");
+    stream.world.floor = u64::MAX;
+    stream.change(0, |_| {});
+    assert_eq!(stream.poll(), "");
+}
+
+#[test]
+fn a_client_that_names_its_versions_is_sent_what_differs() {
+    let mut stream = Stream::new(Variant::Delta, &two());
+    let versions = |world: &World, ty: Type| {
+        let names = world.names(ty).into_iter();
+        names
+            .map(|name| (name.clone(), world.thing(ty, &name).expect("listed").version().to_string()))
+            .collect()
+    };
+    for (ty, names) in [(Type::Cluster, &[][..]), (Type::Endpoint, &["s0", "s1"]), (Type::Listener, &[])] {
+        let request =
+            Request { subscribe: list(names), versions: versions(&stream.world, ty), ..Request::new(ty) };
+        stream.receive(request);
+        assert_eq!(stream.poll(), "", "{ty:?}");
     }
-    link.world.set(|a| {
-        a.get_mut(&3).unwrap().poison = Some(Type::Listener);
+    let mut held = versions(&stream.world, Type::Route);
+    held.insert(name(0), "of another".to_string());
+    stream.receive(Request { subscribe: list(&["s0", "s1"]), versions: held, ..Request::new(Type::Route) });
+    assert_eq!(stream.poll(), "RDS s0");
+}
+
+#[test]
+fn a_client_that_comes_back_is_told_what_has_gone() {
+    let mut stream = Stream::new(Variant::Delta, &[(0, to(&[0]))]);
+    let gone = || [(name(9), "0".repeat(32))].into();
+    stream.receive(Request { versions: gone(), ..Request::new(Type::Listener) });
+    assert_eq!(stream.poll(), "LDS s0 -s9");
+}
+
+#[test]
+fn a_cluster_that_has_gone_stays_until_a_client_that_comes_back_has_named_its_routes() {
+    let mut stream = Stream::new(Variant::Delta, &[]);
+    let gone = || [(name(9), "0".repeat(32))].into();
+    stream.receive(Request { versions: gone(), ..Request::new(Type::Cluster) });
+    assert_eq!(stream.poll(), "");
+    assert_eq!(stream.session.deadline(), Some(5000));
+    stream.receive(Request { versions: gone(), ..Request::new(Type::Listener) });
+    let listeners = stream.respond();
+    assert_eq!(show(&listeners), "LDS -s9");
+    stream.ack(&listeners[0]);
+    assert_eq!(stream.poll(), "", "routes were not named yet");
+    stream.now = 5000;
+    assert_eq!(stream.poll(), "CDS -s9", "a client without routes names none");
+}
+
+#[test]
+fn a_changed_cluster_is_followed_by_its_endpoints() {
+    let mut stream = Stream::settled(&two());
+    stream.change(0, |service| service.cluster = 1);
+    assert_eq!(stream.poll(), "CDS s0; EDS s0");
+}
+
+#[test]
+fn endpoints_follow_a_cluster_that_changed_while_the_client_was_away() {
+    let mut stream = Stream::new(Variant::Delta, &[(0, to(&[]))]);
+    let endpoints = stream.world.get(Type::Endpoint, &name(0)).expect("there");
+    let versions = |text: String| [(name(0), text)].into();
+    stream.receive(Request { versions: versions("old".to_string()), ..Request::new(Type::Cluster) });
+    assert_eq!(stream.poll(), "CDS s0");
+    let versions = versions(heddle_session::Resource::version(&endpoints).to_string());
+    stream.receive(Request { subscribe: list(&["s0"]), versions, ..Request::new(Type::Endpoint) });
+    assert_eq!(stream.poll(), "EDS s0");
+}
+
+#[test]
+fn endpoints_asked_for_before_clusters_are_sent_whatever_the_client_holds() {
+    let mut stream = Stream::new(Variant::Delta, &[(0, to(&[]))]);
+    let version = stream.world.thing(Type::Endpoint, &name(0)).expect("there").version().to_string();
+    let versions = [(name(0), version)].into();
+    stream.receive(Request { subscribe: list(&["s0"]), versions, ..Request::new(Type::Endpoint) });
+    assert_eq!(stream.poll(), "EDS s0");
+}
+
+#[test]
+fn endpoints_are_not_held_back_by_unanswered_clusters() {
+    let mut stream = Stream::new(Variant::Delta, &two());
+    assert_eq!(show(&stream.ask(Type::Cluster, &[])), "CDS s0 s1");
+    assert_eq!(show(&stream.ask(Type::Endpoint, &["s0", "s1"])), "EDS s0 s1");
+}
+
+#[test]
+fn endpoints_wait_while_the_change_of_their_cluster_is_not_sent() {
+    let mut stream = Stream::settled(&two());
+    stream.change(1, |service| service.cluster = 1);
+    let unanswered = stream.respond();
+    assert_eq!(show(&unanswered), "CDS s1; EDS s1");
+    stream.ack(&unanswered[1]);
+    stream.change(0, |service| (service.cluster, service.endpoints) = (1, 16));
+    assert_eq!(stream.poll(), "");
+    stream.ack(&unanswered[0]);
+    assert_eq!(stream.poll(), "CDS s0; EDS s0");
+}
+
+#[test]
+fn a_route_waits_until_its_clusters_are_acknowledged() {
+    let mut stream = Stream::settled(&[(0, to(&[0]))]);
+    stream.world.set(|all| {
+        all.insert(1, to(&[]));
+        all.insert(0, to(&[1]));
     });
-    link.poll();
-    for _ in 0..30 {
-        link.to_client();
-        link.to_server();
-        log(&link, "d");
+    let clusters = stream.respond();
+    assert_eq!(show(&clusters), "CDS s1; LDS s1");
+    let endpoints = stream.ask(Type::Endpoint, &["s1"]);
+    assert_eq!(show(&endpoints), "EDS s1");
+    stream.ack(&clusters[0]);
+    assert_eq!(stream.poll(), "RDS s0");
+}
+
+#[test]
+fn a_route_waits_no_longer_than_patience() {
+    let mut stream = Stream::settled(&[(0, to(&[0]))]);
+    stream.world.set(|all| {
+        all.insert(1, to(&[]));
+        all.insert(0, to(&[1]));
+    });
+    assert_eq!(stream.poll(), "CDS s1; LDS s1");
+    assert_eq!(stream.session.deadline(), Some(5000));
+    stream.now = 5000;
+    assert_eq!(stream.poll(), "RDS s0");
+}
+
+#[test]
+fn a_cluster_goes_after_everything_that_referred_to_it() {
+    let mut stream = Stream::settled(&[(0, to(&[0])), (1, to(&[0]))]);
+    stream.world.set(|all| drop(all.remove(&0)));
+    let users = stream.respond();
+    assert_eq!(show(&users), "LDS -s0; RDS s1");
+    stream.ack(&users[0]);
+    assert_eq!(stream.poll(), "");
+    stream.ack(&users[1]);
+    assert_eq!(stream.poll(), "CDS -s0");
+}
+
+#[test]
+fn listeners_that_change_places_go_together() {
+    let tcp = |backend| Service { route: None, ..to(&[backend]) };
+    let mut stream = Stream::settled(&[(0, tcp(0))]);
+    stream.world.set(|all| {
+        all.remove(&0);
+        all.insert(1, tcp(1));
+    });
+    let clusters = stream.respond();
+    assert_eq!(show(&clusters), "CDS s1", "the old listener stays until the new one may come");
+    stream.ack(&clusters[0]);
+    assert_eq!(stream.poll(), "LDS s1 -s0");
+}
+
+#[test]
+fn what_is_held_by_name_is_not_emptied_when_it_goes() {
+    let mut stream = Stream::settled(&two());
+    stream.world.set(|all| drop(all.remove(&0)));
+    let sent = stream.respond();
+    assert_eq!(show(&sent), "LDS -s0");
+    stream.ack(&sent[0]);
+    let sent = stream.respond();
+    assert_eq!(show(&sent), "CDS -s0");
+    stream.receive(Request { unsubscribe: list(&["s0"]), ..Request::new(Type::Endpoint) });
+    stream.ack(&sent[0]);
+    assert_eq!(stream.poll(), "");
+}
+
+#[test]
+fn a_name_that_does_not_exist_is_answered() {
+    let mut stream = Stream::new(Variant::Delta, &[]);
+    let sent = stream.ask(Type::Endpoint, &["no"]);
+    assert_eq!(show(&sent), "EDS -no");
+    let sent = stream.ask(Type::Route, &["no"]);
+    assert_eq!(show(&sent), "RDS no", "Envoy waits for ever for a route that was removed");
+    assert_eq!(Thing::read(&sent[0].resources[0]).data, 255);
+
+    let mut stream = Stream::new(Variant::Sotw, &[]);
+    assert_eq!(show(&stream.ask(Type::Endpoint, &["no"])), "EDS no");
+    assert_eq!(show(&stream.ask(Type::Listener, &["no"])), "LDS");
+}
+
+#[test]
+fn a_name_that_comes_to_exist_is_sent() {
+    let mut stream = Stream::new(Variant::Delta, &[]);
+    let sent = stream.ask(Type::Endpoint, &["s3"]);
+    stream.ack_all(sent);
+    stream.change(3, |_| {});
+    stream.now = 5000;
+    assert_eq!(stream.poll(), "EDS s3");
+}
+
+#[test]
+fn a_name_that_is_asked_for_again_is_answered_again() {
+    let mut stream = Stream::settled(&two());
+    assert_eq!(show(&stream.ask(Type::Route, &["s0"])), "RDS s0");
+}
+
+#[test]
+fn a_name_that_is_let_go_is_not_sent() {
+    let mut stream = Stream::settled(&two());
+    stream.receive(Request { unsubscribe: list(&["s0"]), ..Request::new(Type::Route) });
+    stream.change(0, |service| service.route = Some(9));
+    stream.change(1, |service| service.route = Some(9));
+    assert_eq!(stream.poll(), "RDS s1");
+}
+
+#[test]
+fn a_stale_nonce_answers_nothing() {
+    let mut stream = Stream::new(Variant::Delta, &two());
+    let sent = stream.ask(Type::Cluster, &[]);
+    for nonce in ["0", "77", "not ours", "-1"] {
+        let stale = Response { nonce: nonce.to_string(), ..sent[0].clone() };
+        assert_eq!(stream.ack(&stale), [], "{nonce}");
+        assert_eq!(stream.nack(&stale, "s0: bad"), [], "{nonce}");
     }
-    println!("{:?}", link.session.progress());
+    let acked = Notice::Acked { ty: Type::Cluster, sequence: 1, sent: 0 };
+    assert_eq!(stream.ack(&sent[0]), [acked]);
+    assert_eq!(stream.ack(&sent[0]), [], "twice");
+}
+
+#[test]
+fn a_sotw_list_with_a_stale_nonce_is_ignored() {
+    let mut stream = Stream::new(Variant::Sotw, &two());
+    let sent = stream.ask(Type::Route, &["s0"]);
+    assert_eq!(show(&sent), "RDS s0");
+    let listed = |nonce: &str, names: &[&str]| Request {
+        nonce: nonce.to_string(),
+        subscribe: list(names),
+        ..Request::new(Type::Route)
+    };
+    stream.receive(listed("1", &["s0"]));
+    stream.receive(listed("99", &["s1"]));
+    assert_eq!(stream.poll(), "");
+    stream.receive(listed("1", &["s1"]));
+    assert_eq!(stream.poll(), "RDS s1");
+}
+
+#[test]
+fn a_sotw_root_is_always_the_complete_set() {
+    let mut stream = Stream::new(Variant::Sotw, &two());
+    let sent = stream.ask(Type::Cluster, &[]);
+    stream.ack(&sent[0]);
+    stream.change(2, |_| {});
+    let sent = stream.respond();
+    assert_eq!(show(&sent), "CDS s0 s1 s2");
+    stream.ack(&sent[0]);
+    stream.world.set(|all| drop(all.remove(&1)));
+    assert_eq!(stream.poll(), "CDS s0 s2");
+}
+
+#[test]
+fn a_sotw_client_by_name_is_sent_those_names() {
+    let mut stream = Stream::new(Variant::Sotw, &two());
+    assert_eq!(show(&stream.ask(Type::Listener, &["s1"])), "LDS s1");
+    assert_eq!(show(&stream.ask(Type::Route, &["s1"])), "RDS s1", "clusters come after routes for gRPC");
+    assert_eq!(show(&stream.ask(Type::Cluster, &["s1"])), "CDS s1");
+}
+
+#[test]
+fn equal_responses_are_called_alike_on_every_replica() {
+    let mut version =
+        |variant: Variant| Stream::new(variant, &two()).ask(Type::Cluster, &[])[0].version.clone();
+    assert_eq!(version(Variant::Delta), version(Variant::Delta));
+    assert_eq!(version(Variant::Delta), version(Variant::Sotw));
+}
+
+#[test]
+fn a_refused_cluster_is_named_and_kept_from_the_client() {
+    let mut stream = Stream::new(Variant::Delta, &two());
+    let sent = stream.ask(Type::Cluster, &[]);
+    let notices = stream.nack(&sent[0], "Error adding/updating cluster(s) s1: no such socket");
+    let version = stream.world.thing(Type::Cluster, &name(1)).expect("there").version();
+    let text = "Error adding/updating cluster(s) s1: no such socket".to_string();
+    let want = [
+        Notice::Nacked { ty: Type::Cluster, text: text.clone(), suspects: vec![(name(1), version)] },
+        Notice::Quarantined { ty: Type::Cluster, name: name(1), version, text: text.clone() },
+    ];
+    assert_eq!(notices, want);
+    assert_eq!(stream.poll(), "");
+    let progress = &stream.session.progress()[0];
+    assert_eq!((progress.held, progress.refused.len()), (1, 1));
+    assert_eq!((progress.refused[0].name.as_str(), &*progress.refused[0].text), ("s1", &*text));
+    stream.change(1, |service| service.cluster = 5);
+    assert_eq!(stream.poll(), "CDS s1", "it changed");
+    assert_eq!(stream.session.progress()[0].refused, []);
+}
+
+#[test]
+fn a_refusal_that_names_nothing_is_resolved_one_by_one() {
+    let mut stream = Stream::settled(&[(0, to(&[])), (1, to(&[])), (2, to(&[]))]);
+    for id in 0..3 {
+        stream.change(id, |service| service.route = Some(8));
+    }
+    let sent = stream.respond();
+    assert_eq!(show(&sent), "RDS s0 s1 s2");
+    let notices = stream.nack(&sent[0], "no");
+    assert!(matches!(&notices[..], [Notice::Nacked { suspects, .. }] if suspects.len() == 3), "{notices:?}");
+    let sent = stream.respond();
+    assert_eq!(show(&sent), "RDS s0");
+    stream.ack(&sent[0]);
+    let sent = stream.respond();
+    assert_eq!(show(&sent), "RDS s1");
+    let notices = stream.nack(&sent[0], "no");
+    assert!(matches!(&notices[1], Notice::Quarantined { name, .. } if name.as_str() == "s1"), "{notices:?}");
+    let sent = stream.respond();
+    assert_eq!(show(&sent), "RDS s2");
+    stream.ack(&sent[0]);
+    assert_eq!(stream.poll(), "");
+    stream.change(0, |service| service.route = Some(9));
+    assert_eq!(stream.poll(), "RDS s0", "only what changed");
+}
+
+#[test]
+fn a_cluster_stays_while_a_refused_route_keeps_the_old_one_in_use() {
+    let mut stream = Stream::settled(&[(0, to(&[1])), (1, to(&[]))]);
+    stream.world.set(|all| {
+        all.remove(&1);
+        all.insert(0, to(&[]));
+    });
+    let sent = stream.respond();
+    assert_eq!(show(&sent), "LDS -s1; RDS s0");
+    stream.ack(&sent[0]);
+    stream.nack(&sent[1], "no");
+    stream.now = 60_000;
+    assert_eq!(stream.poll(), "");
+    assert_eq!(stream.session.deadline(), None, "nothing that time could change");
+    stream.change(0, |service| service.route = Some(4));
+    let sent = stream.respond();
+    assert_eq!(show(&sent), "RDS s0");
+    stream.ack(&sent[0]);
+    assert_eq!(stream.poll(), "CDS -s1");
+}
+
+#[test]
+fn endpoints_that_were_refused_do_not_leave_their_changed_cluster_waiting() {
+    let mut stream = Stream::settled(&[(0, to(&[]))]);
+    stream.change(0, |service| service.endpoints = 1);
+    let sent = stream.respond();
+    stream.nack(&sent[0], "no");
+    assert_eq!(stream.poll(), "");
+    stream.change(0, |service| service.cluster = 1);
+    let sent = stream.respond();
+    assert_eq!(show(&sent), "CDS s0; EDS s0");
+    assert_eq!(Thing::read(&sent[1].resources[0]).data, 0, "what it held before");
+}
+
+#[test]
+fn the_text_of_a_refusal_is_cut() {
+    let mut stream = Stream::new(Variant::Delta, &[(0, to(&[]))]);
+    let sent = stream.ask(Type::Cluster, &[]);
+    let notices = stream.nack(&sent[0], &"é".repeat(100_000));
+    assert!(matches!(&notices[0], Notice::Nacked { text, .. } if text.len() == 1024), "{notices:?}");
+}
+
+#[test]
+fn a_client_that_asks_for_too_much_is_refused() {
+    let limits = Limits { names_per_request: 3, names: 4, name_bytes: 8, ..Limits::default() };
+    let mut session: Session<Shared> = Session::new(Variant::Delta, limits);
+    let mut check = |names: &[&str], want: Result<(), &str>| {
+        let got = session.receive(Request { subscribe: list(names), ..Request::new(Type::Route) });
+        assert_eq!(got.map(drop).map_err(|e| e.to_string()), want.map_err(str::to_string));
+    };
+    check(&["a", "b", "c"], Ok(()));
+    check(&["a", "b", "c", "d"], Err("a request names 4 resources, want at most 3"));
+    check(&["nine byte"], Err("a resource name has 9 bytes, want at most 8"));
+    check(&["d", "e"], Err("a client names 5 resources, want at most 4"));
+}
+
+#[test]
+fn names_of_a_wildcard_that_come_and_go_leave_nothing() {
+    let limits = Limits { names: 1, ..Limits::default() };
+    let mut session: Session<Shared> = Session::new(Variant::Delta, limits);
+    session.receive(Request::new(Type::Listener)).expect("nothing named");
+    for id in 0..1000 {
+        let subscribe = list(&[&format!("no{id}")]);
+        let unsubscribe = subscribe.clone();
+        session.receive(Request { subscribe, ..Request::new(Type::Listener) }).expect("one name");
+        session.poll(0, &World::default());
+        session.receive(Request { unsubscribe, ..Request::new(Type::Listener) }).expect("no name");
+    }
+}
+
+#[test]
+fn progress_says_when_a_client_holds_everything() {
+    let mut stream = Stream::settled(&two());
+    let settled = |stream: &Stream| {
+        stream.session.progress().iter().map(|progress| progress.settled).collect::<Vec<_>>()
+    };
+    assert_eq!(settled(&stream), [Some(1); 4]);
+    stream.change(0, |service| service.route = Some(3));
+    let sent = stream.respond();
+    assert_eq!(settled(&stream), [Some(2), Some(2), Some(2), Some(1)]);
+    stream.ack(&sent[0]);
+    stream.poll();
+    assert_eq!(settled(&stream), [Some(2); 4]);
+}
+
+#[test]
+fn a_whole_mesh_reaches_a_client_in_one_response_of_each_type() {
+    let services: Vec<(u8, Service)> = (0..200).map(|id| (id, to(&[id]))).collect();
+    for variant in [Variant::Delta, Variant::Sotw] {
+        let mut link = Link::new(variant, World::of(&services));
+        link.settle();
+        link.check();
+        assert_eq!((link.notices.len(), link.waits), (4, 0), "{variant:?}");
+    }
 }
