@@ -1,1 +1,31 @@
-//! heddle-kube
+//! The only owner of a Kubernetes client: watches, writes of status, secrets and leases, reviews.
+//!
+//! [`watch`] follows every kind and sends lowered objects to one bounded queue. Nothing here is typed: an object
+//! that no type could hold is lowered to a `Fact::Invalid` of its own and stalls nobody. [`Watches`] says how
+//! each kind is doing. [`StatusWriter`] writes what became of the objects.
+
+mod absence;
+mod client;
+mod election;
+mod follow;
+mod keys;
+mod list;
+mod object;
+mod relist;
+mod retry;
+mod secret;
+mod status;
+mod watches;
+
+pub use client::client;
+pub use election::{Election, elect};
+pub use follow::watch;
+pub use keys::{Keys, keys};
+pub use kube::Client;
+pub use list::list;
+pub use secret::{Created, Data as SecretData, Secrets};
+pub use status::StatusWriter;
+pub use watches::{Phase, WatchState, Watches};
+
+/// Who writes, in `managedFields` and in audit logs.
+const MANAGER: &str = "heddle";

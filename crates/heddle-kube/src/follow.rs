@@ -1,0 +1,172 @@
+//! Following every kind.
+
+use crate::relist::Relist;
+use crate::retry::Retry;
+use crate::watches::Watches;
+use crate::{absence, object};
+use futures::StreamExt as _;
+use heddle_model::{Event, Kind};
+use kube::Client;
+use kube::api::DynamicObject;
+use kube::runtime::watcher::{self, InitialListStrategy, watcher};
+use std::pin::pin;
+use std::time::Duration;
+use tokio::sync::mpsc::Sender;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+/// How long a list that is streamed may be silent before it is read by pages instead.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long a stream that failed must run without another error to count as running: longer than connecting
+/// may take. It says nothing when it resumes.
+const CALM: Duration = Duration::from_secs(8);
+
+/// Follows every kind until `queue` is closed: first the complete list of each, then its changes, then its
+/// list anew whenever changes may have been missed. An optional kind that the cluster does not have is an empty
+/// list, and is looked for again.
+///
+/// Never ends on an error: it is in `watches`, and tried again with growing waits.
+pub async fn watch(client: Client, queue: Sender<Event>, watches: Watches) {
+    let mut kinds = JoinSet::new();
+    for kind in Kind::ALL {
+        let follower =
+            Follower { kind, client: client.clone(), queue: queue.clone(), watches: watches.clone() };
+        kinds.spawn(follower.run());
+    }
+    kinds.join_all().await;
+}
+
+struct Follower {
+    kind: Kind,
+    client: Client,
+    queue: Sender<Event>,
+    watches: Watches,
+}
+
+/// Why a stream of events was left.
+enum Left {
+    /// Nobody reads the queue any more.
+    Closed,
+    /// List anew.
+    Again,
+    /// List anew, by pages.
+    ByPages,
+}
+
+impl Follower {
+    async fn run(self) {
+        let mut relist = Relist::new(self.kind);
+        let mut retry = Retry::new();
+        let mut strategy = InitialListStrategy::StreamingList;
+        loop {
+            match self.stream(strategy.clone(), &mut relist, &mut retry).await {
+                Left::Closed => return,
+                Left::Again => {}
+                Left::ByPages => strategy = InitialListStrategy::ListWatch,
+            }
+            relist.broke();
+        }
+    }
+
+    /// One stream, which reads lists in one way. It resumes and lists anew by itself after most errors.
+    async fn stream(&self, strategy: InitialListStrategy, relist: &mut Relist, retry: &mut Retry) -> Left {
+        let streams = strategy == InitialListStrategy::StreamingList;
+        let config = watcher::Config { initial_list_strategy: strategy, ..Default::default() };
+        let mut stream = pin!(watcher(object::all(self.client.clone(), self.kind), config));
+        let mut failing = false;
+        loop {
+            let patience = match (streams && relist.listing(), failing) {
+                (true, _) => PATIENCE,
+                (false, true) => CALM,
+                (false, false) => Duration::MAX,
+            };
+            let next = tokio::select! {
+                next = timeout(patience, stream.next()) => next,
+                () = self.queue.closed() => return Left::Closed,
+            };
+            match next {
+                Err(_) if relist.listing() && streams => return Left::ByPages,
+                Err(_) => {
+                    self.resumed(relist);
+                    failing = false;
+                }
+                Ok(None) => return Left::Again,
+                Ok(Some(Ok(event))) => {
+                    failing = failing && relist.listing();
+                    if let Some(left) = self.event(event, relist, retry).await {
+                        return left;
+                    }
+                }
+                Ok(Some(Err(error))) if streams && absence::streams_no_lists(&error) => return Left::ByPages,
+                Ok(Some(Err(error))) => {
+                    failing = true;
+                    self.error(&error, retry).await;
+                }
+            }
+        }
+    }
+
+    fn resumed(&self, relist: &Relist) {
+        if !relist.listing() && self.watches.lists(self.kind) > 0 {
+            self.watches.resumed(self.kind);
+            tracing::info!(kind = %self.kind, "watch works again");
+        }
+    }
+
+    async fn event(
+        &self,
+        event: watcher::Event<DynamicObject>,
+        relist: &mut Relist,
+        retry: &mut Retry,
+    ) -> Option<Left> {
+        let Some(event) = relist.take(event) else {
+            if relist.listing() && relist.objects() == 0 {
+                self.watches.listing(self.kind);
+            }
+            return None;
+        };
+        if relist.takes_away(&event) && self.vanishing(retry).await {
+            return Some(Left::Again);
+        }
+        retry.reset();
+        relist.told(&event);
+        match event {
+            Event::Replace(..) => self.watches.listed(self.kind, relist.objects()),
+            Event::Set(_) | Event::Delete(_) => self.watches.changed(self.kind, relist.objects()),
+        }
+        self.queue.send(event).await.is_err().then_some(Left::Closed)
+    }
+
+    /// Whether objects go because their whole kind goes. Waits a little if so.
+    async fn vanishing(&self, retry: &mut Retry) -> bool {
+        let problem = match absence::going(self.client.clone(), self.kind).await {
+            Ok(None) => return false,
+            Ok(Some(problem)) => problem,
+            Err(error) => error.to_string(),
+        };
+        self.failed(&problem);
+        sleep(retry.next()).await;
+        true
+    }
+
+    async fn error(&self, error: &watcher::Error, retry: &mut Retry) {
+        let first = self.watches.lists(self.kind) == 0;
+        if absence::is_absent(error) && absence::optional(self.kind) && first {
+            self.watches.absent(self.kind);
+            tracing::info!(kind = %self.kind, "optional kind is absent");
+            let _closed = self.queue.send(Event::Replace(self.kind, Vec::new())).await;
+        } else if absence::is_absent(error) && self.watches.is_absent(self.kind) {
+            tracing::trace!(kind = %self.kind, "optional kind is still absent");
+        } else {
+            self.failed(&error.to_string());
+        }
+        sleep(retry.next()).await;
+    }
+
+    fn failed(&self, problem: &str) {
+        if self.watches.failed(self.kind, problem) {
+            tracing::warn!(kind = %self.kind, problem, "watch fails");
+        }
+    }
+}
