@@ -10,11 +10,13 @@
 //! | `xds.yaml` | golden: the resources of the client that `requests.yaml` names |
 
 mod request;
+mod resources;
 mod scenario;
 mod summary;
 mod text;
 
 pub use request::{Ask, BadAsk, Requests, Sent};
+pub use resources::{resources, xds_text};
 pub use scenario::{Scenario, all, resolved};
 pub use summary::Summary;
 pub use text::{status_text, verdicts_text};

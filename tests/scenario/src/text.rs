@@ -49,7 +49,7 @@ fn drop_times(value: &mut Value) {
 }
 
 /// A value as YAML.
-pub fn yaml(value: &Value) -> String {
+pub(crate) fn yaml(value: &Value) -> String {
     let text = serde_saphyr::to_string(value).expect("JSON is YAML");
     if text.ends_with('\n') { text } else { text + "\n" }
 }

@@ -1,7 +1,8 @@
 //! Every scenario comes out as accepted, and every request as its author wrote.
 
 use heddle_decide::decide;
-use heddle_scenario_tests::{Scenario, Summary, all, status_text, verdicts_text};
+use heddle_scenario_tests::{Scenario, Summary, all, status_text, verdicts_text, xds_text};
+use heddle_xds::{Capture, Client};
 use std::collections::{BTreeMap, BTreeSet};
 
 #[test]
@@ -18,8 +19,14 @@ fn golden(scenario: &Scenario, bless: bool) -> Result<(), String> {
         ("model.txt", heddle_testkit::dump(&snapshot)),
         ("verdicts.txt", verdicts_text(scenario, &snapshot)),
         ("status.yaml", status_text(&index)),
+        ("xds.yaml", xds_text(&client(scenario), &snapshot)),
     ]);
     heddle_testkit::golden::check(&scenario.dir, &["in.yaml", "requests.yaml"], &rendered, bless)
+}
+
+fn client(scenario: &Scenario) -> Client {
+    let workload = scenario.requests.client.parse().unwrap_or_else(|error| panic!("{}: {error}", scenario.name));
+    Client { workload, capture: Capture::Captured }
 }
 
 #[test]
