@@ -10,6 +10,7 @@
 mod any;
 mod duration;
 mod generated;
+pub mod json;
 pub mod raw;
 
 pub use any::{NotThat, pack, unpack};
