@@ -3,7 +3,7 @@
 use crate::member::Edge;
 use crate::mtls::PortRef;
 use crate::policy::{Resolved, Scope};
-use crate::tables::{Tables, mesh_source, selects};
+use crate::tables::{Tables, selects};
 use heddle_model::access::{Access, Action, Policy, Posture};
 use heddle_model::fact::{AccessPolicy, Covers, Workload};
 use heddle_model::http::HttpMatch;
@@ -146,7 +146,5 @@ fn posture(tables: &Tables, namespace: &Name) -> (Posture, Option<SourceRef>) {
     {
         return (posture, Some(source.clone()));
     }
-    let source = mesh_source();
-    let said = tables.row(&source).map(|_| source);
-    (tables.mesh().posture, said)
+    tables.mesh_posture()
 }

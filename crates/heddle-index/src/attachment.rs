@@ -109,7 +109,7 @@ fn parent_ports(
 fn accepted<M>(route: &Route<M>, diagnostics: &[Diagnostic]) -> Condition {
     if !route.rules.is_empty() && route.rules.iter().all(|rule| rule.broken) {
         let message =
-            format!("no rule can be honoured, all requests get 500: {}", broken_rules(route, diagnostics));
+            format!("no rule can be honoured, all requests get 500: {}", broken_parts(route, diagnostics));
         return Condition::new("Accepted", false, "UnsupportedValue", message);
     }
     Condition::new("Accepted", true, "Accepted", String::new())
@@ -125,32 +125,35 @@ fn shared_conditions<M>(route: &Route<M>, diagnostics: &[Diagnostic], faults: &[
             Condition::new("ResolvedRefs", false, reason, join(messages))
         }
     });
-    let broken = route.rules.iter().filter(|rule| rule.broken).count();
-    if broken > 0 && broken < route.rules.len() {
-        let message = format!("Dropped Rule: {}", broken_rules(route, diagnostics));
+    let all = route.rules.iter().all(|rule| rule.broken);
+    let broken = broken_parts(route, diagnostics);
+    if !all && !broken.is_empty() {
+        let message = format!("Dropped Rule: {broken}");
         conditions.push(Condition::new("PartiallyInvalid", true, "UnsupportedValue", message));
     }
     conditions
 }
 
-/// Which rules answer 500, and why as far as lowering said so.
-fn broken_rules<M>(route: &Route<M>, diagnostics: &[Diagnostic]) -> String {
-    let broken = route.rules.iter().enumerate().filter(|(_, rule)| rule.broken);
-    join(broken.map(|(index, _)| {
+/// Which rules and backends answer 500, and why as far as lowering said so.
+fn broken_parts<M>(route: &Route<M>, diagnostics: &[Diagnostic]) -> String {
+    let mut fields = Vec::new();
+    for (index, rule) in route.rules.iter().enumerate() {
         let field = format!("spec.rules[{index}]");
-        let inside = |diagnostic: &&Diagnostic| {
-            diagnostic
-                .field
-                .strip_prefix(&field)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-        };
-        let why: Vec<_> =
-            diagnostics.iter().filter(inside).map(|d| format!("{}: {}", d.field, d.message)).collect();
-        if why.is_empty() {
-            format!("{field} answers 500")
-        } else {
-            format!("{field} answers 500 ({})", why.join(", "))
+        if rule.broken {
+            fields.push(field);
+            continue;
         }
+        let backends = rule.backends.iter().enumerate().filter(|(_, backend)| backend.broken);
+        fields.extend(backends.map(|(place, _)| format!("{field}.backendRefs[{place}]")));
+    }
+    join(fields.into_iter().map(|field| {
+        let inside = |diagnostic: &&Diagnostic| {
+            let rest = diagnostic.field.strip_prefix(&field);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        let why = diagnostics.iter().filter(inside).map(|d| format!("{}: {}", d.field, d.message));
+        let why = why.collect::<Vec<_>>().join(", ");
+        if why.is_empty() { format!("{field} answers 500") } else { format!("{field} answers 500 ({why})") }
     }))
 }
 

@@ -31,7 +31,6 @@ pub(crate) struct Dirty {
 impl Dirty {
     /// Notes what an object touches, in the form it had and in the form it has.
     pub(crate) fn mark(&mut self, tables: &Tables, source: &SourceRef, forms: [Option<&Fact>; 2]) {
-        self.reports.insert(source.clone());
         match source.kind {
             Kind::Namespace => self.workloads.extend(tables.workloads(&source.name).map(|(key, _)| key)),
             Kind::Node => {

@@ -8,7 +8,7 @@ use crate::multimap::Multimap;
 use crate::pool::Pool;
 use crate::tables::{Row, Tables};
 use crate::work::Work;
-use crate::{policy, workload};
+use crate::{policy, report, workload};
 use heddle_model::snapshot::RouteKey;
 use heddle_model::{Event, Fact, Kind, Lowered, Meta, Name, ServiceKey, Snapshot, SourceRef, WorkloadKey};
 use std::collections::{BTreeMap, BTreeSet};
@@ -119,8 +119,12 @@ impl Index {
             }
             return;
         }
-        self.dirty.diagnostics.insert(source.clone());
-        self.dirty.reports.insert(source.clone());
+        if !same_text {
+            self.dirty.diagnostics.insert(source.clone());
+        }
+        if report::is_told(source.kind) {
+            self.dirty.reports.insert(source.clone());
+        }
         let old = self.tables.set(source, row);
         if !same_fact {
             self.mark(source, old.as_ref().map(|row| &row.fact));

@@ -15,6 +15,16 @@ pub(crate) fn join(messages: impl Iterator<Item = String>) -> String {
     messages.collect::<Vec<_>>().join("; ")
 }
 
+/// Whether a kind has a report that is made here. A route's comes with its attachment.
+pub(crate) fn is_told(kind: Kind) -> bool {
+    match kind {
+        Kind::Mesh | Kind::InboundPolicy | Kind::AccessPolicy | Kind::ExternalWorkload => true,
+        Kind::Namespace | Kind::Node | Kind::Pod | Kind::Service | Kind::EndpointSlice | Kind::HttpRoute => {
+            false
+        }
+    }
+}
+
 /// What reports are told from.
 pub(crate) struct View<'a> {
     pub(crate) tables: &'a Tables,

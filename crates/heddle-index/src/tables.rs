@@ -1,14 +1,12 @@
 //! The latest form of every object, and what finds objects by what they say.
 
+mod link;
+mod lookup;
+
 use crate::address::Claim;
 use crate::multimap::{Multimap, Side};
-use crate::parent;
-use heddle_model::access::{Action, Mode, Posture};
-use heddle_model::fact::{
-    AccessPolicy, Covers, Egress, InboundPolicy, Labels, Mesh, Mtls, Namespace, Node, Route, Service,
-    ServiceForm, Slice, Target, Workload,
-};
-use heddle_model::http::HttpMatch;
+use heddle_model::access::{Action, Mode};
+use heddle_model::fact::{AccessPolicy, Covers, InboundPolicy, Labels, Mtls, Service, ServiceForm, Workload};
 use heddle_model::{
     Diagnostic, Fact, Kind, Lowered, Meta, Name, ServiceKey, SourceRef, WorkloadKey, WorkloadKind,
 };
@@ -161,147 +159,6 @@ impl Tables {
             })
         })
     }
-
-    pub(crate) fn workload(&self, key: &WorkloadKey) -> Option<&Workload> {
-        match &self.rows.get(&key.source())?.fact {
-            Fact::Workload(workload) => Some(workload),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn service(&self, key: &ServiceKey) -> Option<&Service> {
-        match &self.rows.get(&key.source())?.fact {
-            Fact::Service(service) => Some(service),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn slice(&self, source: &SourceRef) -> Option<&Slice> {
-        match &self.rows.get(source)?.fact {
-            Fact::Slice(slice) => Some(slice),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn route(&self, source: &SourceRef) -> Option<&Route<HttpMatch>> {
-        match &self.rows.get(source)?.fact {
-            Fact::HttpRoute(route) => Some(route),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn node(&self, name: &Name) -> Option<&Node> {
-        match &self.rows.get(&SourceRef::new(Kind::Node, "", name.clone()))?.fact {
-            Fact::Node(node) => Some(node),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn namespace(&self, name: &Name) -> Option<(&SourceRef, &Namespace)> {
-        let (source, row) = self.rows.get_key_value(&SourceRef::new(Kind::Namespace, "", name.clone()))?;
-        match &row.fact {
-            Fact::Namespace(namespace) => Some((source, namespace)),
-            _ => None,
-        }
-    }
-
-    /// The settings in force.
-    ///
-    /// Of an unreadable Mesh only the narrowest is known: its ports admit nobody, nothing leaves the mesh.
-    pub(crate) fn mesh(&self) -> Mesh {
-        match self.rows.get(&mesh_source()).map(|row| &row.fact) {
-            Some(Fact::Mesh(mesh)) => mesh.clone(),
-            Some(Fact::Invalid(_)) => {
-                Mesh { posture: Posture::Deny, egress: Egress::Deny, ..Mesh::default() }
-            }
-            _ => Mesh::default(),
-        }
-    }
-
-    /// What an InboundPolicy says; an unreadable one makes its whole namespace Strict.
-    pub(crate) fn inbound_policy<'a>(&'a self, row: &'a Row) -> Option<&'a InboundPolicy> {
-        match &row.fact {
-            Fact::InboundPolicy(policy) => Some(policy),
-            Fact::Invalid(_) => Some(&self.unreadable_inbound),
-            _ => None,
-        }
-    }
-
-    /// What an AccessPolicy says; an unreadable one is an Allow without rules over its whole namespace.
-    pub(crate) fn access_policy<'a>(&'a self, row: &'a Row) -> Option<&'a AccessPolicy> {
-        match &row.fact {
-            Fact::AccessPolicy(policy) => Some(policy),
-            Fact::Invalid(_) => Some(&self.unreadable_access),
-            _ => None,
-        }
-    }
-
-    /// The Services of the workload's namespace whose selector selects these labels.
-    pub(crate) fn services_selecting(&self, namespace: &Name, labels: &Labels) -> Vec<ServiceKey> {
-        let mut found = Vec::new();
-        for (key, value) in labels {
-            for service in self.selecting.of(&(namespace.clone(), key.clone(), value.clone())) {
-                if self.service(service).is_some_and(|service| selects(&service.selector, labels)) {
-                    found.push(service.clone());
-                }
-            }
-        }
-        found
-    }
-
-    /// Puts what one fact says into the inverse indices, or takes it out.
-    fn link(&mut self, side: Side, source: &SourceRef, fact: &Fact) {
-        match fact {
-            Fact::Workload(workload) => self.link_workload(side, source, workload),
-            Fact::Service(service) => self.link_service(side, source, service),
-            Fact::Slice(slice) => {
-                if let Some(service) = &slice.service {
-                    self.slices.put(side, service.clone(), source.clone());
-                }
-            }
-            Fact::HttpRoute(route) => {
-                for service in parent::services(source, route) {
-                    self.routes.put(side, service, source.clone());
-                }
-            }
-            Fact::AccessPolicy(policy) => {
-                for target in policy_targets(source, policy) {
-                    self.policies.put(side, target, source.clone());
-                }
-            }
-            Fact::Namespace(_)
-            | Fact::Node(_)
-            | Fact::Mesh(_)
-            | Fact::InboundPolicy(_)
-            | Fact::Invalid(_) => {}
-        }
-    }
-
-    fn link_workload(&mut self, side: Side, source: &SourceRef, workload: &Workload) {
-        let Some(key) = workload_key(source) else { return };
-        if let Some(node) = &workload.node {
-            self.on_node.put(side, node.clone(), key.clone());
-        }
-        if key.kind == WorkloadKind::External {
-            for address in &workload.addresses {
-                self.externals_at.put(side, *address, key.clone());
-            }
-        }
-        for address in owned(workload) {
-            self.claims.put(side, *address, Claim::workload(key.clone()));
-        }
-    }
-
-    fn link_service(&mut self, side: Side, source: &SourceRef, service: &Service) {
-        let key = service_key(source);
-        for address in virtual_ips(service) {
-            self.claims.put(side, *address, Claim::Service(key.clone()));
-        }
-        if let Some((label, value)) = service.selector.iter().next() {
-            let pair = (source.namespace.clone(), label.clone(), value.clone());
-            self.selecting.put(side, pair, key);
-        }
-    }
 }
 
 /// The one Mesh that counts.
@@ -320,16 +177,4 @@ pub(crate) fn virtual_ips(service: &Service) -> &[IpAddr] {
         ServiceForm::Virtual(addresses) => addresses,
         ServiceForm::Headless | ServiceForm::External(_) => &[],
     }
-}
-
-/// The objects that a policy names as its targets.
-fn policy_targets(source: &SourceRef, policy: &AccessPolicy) -> Vec<SourceRef> {
-    let Covers::Targets(targets) = &policy.covers else { return Vec::new() };
-    let object =
-        |kind, name: &Name| SourceRef { kind, namespace: source.namespace.clone(), name: name.clone() };
-    let of = |target: &Target| match target {
-        Target::Service { name, port: _ } => object(Kind::Service, name),
-        Target::HttpRoute { name } => object(Kind::HttpRoute, name),
-    };
-    targets.iter().map(of).collect()
 }

@@ -15,8 +15,11 @@ use std::net::IpAddr;
 pub(crate) fn lowered() -> impl Strategy<Value = Lowered> {
     let source = select(Kind::ALL.to_vec()).prop_flat_map(source);
     source.prop_flat_map(|source| {
-        let fact = prop_oneof![9 => fact(source.kind), 1 => invalid()];
-        (Just(source), fact, any::<bool>(), 0..3i64).prop_map(|(source, fact, flawed, generation)| {
+        let fact = prop_oneof![19 => fact(source.kind), 1 => invalid()];
+        (Just(source), fact, any::<bool>(), 0..3i64).prop_map(|(source, mut fact, flawed, generation)| {
+            if let Fact::Slice(Slice { service: Some(service), .. }) = &mut fact {
+                service.namespace = source.namespace.clone();
+            }
             let flaw = |object| Diagnostic {
                 object,
                 field: "spec.x".into(),
@@ -50,7 +53,7 @@ fn namespace() -> impl Strategy<Value = Name> + Clone {
 }
 
 fn object() -> impl Strategy<Value = Name> + Clone {
-    name(&["x", "y", "z"])
+    name(&["x", "y"])
 }
 
 fn node() -> impl Strategy<Value = Name> + Clone {
@@ -134,11 +137,11 @@ fn workload_port() -> impl Strategy<Value = WorkloadPort> {
 
 fn service() -> impl Strategy<Value = Service> {
     let form = prop_oneof![
-        4 => vec(service_ip(), 0..3).prop_map(ServiceForm::Virtual),
+        8 => vec(service_ip(), 0..3).prop_map(ServiceForm::Virtual),
         1 => Just(ServiceForm::Headless),
         1 => Just(ServiceForm::External("example.com".into())),
     ];
-    (form, vec(service_port(), 0..3), labels(), any::<bool>()).prop_map(
+    (form, vec(service_port(), 1..3), labels(), any::<bool>()).prop_map(
         |(form, mut ports, selector, publish_not_ready)| {
             ports.sort_by_key(|port| port.number);
             ports.dedup_by_key(|port| port.number);
@@ -159,7 +162,7 @@ fn key() -> impl Strategy<Value = ServiceKey> + Clone {
 }
 
 fn slice() -> impl Strategy<Value = Slice> {
-    (option::of(key()), vec((name(&["p", "q"]), number()), 0..3), vec(endpoint(), 0..4))
+    (option::weighted(0.9, key()), vec((name(&["p", "q"]), number()), 1..3), vec(endpoint(), 0..4))
         .prop_map(|(service, ports, endpoints)| Slice { service, ports, endpoints })
 }
 
@@ -192,7 +195,7 @@ fn matcher() -> impl Strategy<Value = HttpMatch> {
 
 fn parent() -> impl Strategy<Value = ParentRef> {
     let group = select(vec![Some(""), Some(""), Some("core"), None]);
-    let port = (option::of(name(&["p"])), option::of(number()));
+    let port = (option::weighted(0.2, name(&["p"])), option::weighted(0.3, number()));
     (group, option::of(namespace()), object(), port).prop_map(|(group, namespace, name, (section, port))| {
         ParentRef {
             group: group.map(String::from),
@@ -231,7 +234,7 @@ fn route() -> impl Strategy<Value = Route<HttpMatch>> {
         retry: None,
         broken,
     });
-    (vec(parent(), 0..3), vec(rule, 0..3), option::of(0..3i64)).prop_map(|(parents, rules, created)| Route {
+    (vec(parent(), 1..3), vec(rule, 1..3), option::of(0..3i64)).prop_map(|(parents, rules, created)| Route {
         parents,
         rules,
         created,

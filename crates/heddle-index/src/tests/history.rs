@@ -96,7 +96,7 @@ fn rebuilt(left: &BTreeMap<SourceRef, Lowered>, reverse: bool) -> Index {
 
 proptest! {
     #[test]
-    fn any_history_resolves_to_what_is_left(steps in vec(step(), 1..60)) {
+    fn any_history_resolves_to_what_is_left(steps in vec(step(), 1..120)) {
         let mut played = Played::default();
         for step in steps {
             played.play(step);

@@ -259,6 +259,17 @@ fn a_rule_that_cannot_be_honoured_answers_500_and_the_others_stay() {
 }
 
 #[test]
+fn a_backend_that_cannot_be_honoured_answers_500_for_its_share() {
+    let refs = vec![backend("web", 80, 9), backend("web", 80, 1)];
+    let (backends, told) = backends(refs, |rule| rule.backends[1].broken = true);
+    assert_eq!(backends, ["9 shop/web:80", "1 UnsupportedValue"]);
+    assert_eq!(
+        told[1],
+        "PartiallyInvalid=true UnsupportedValue: Dropped Rule: spec.rules[0].backendRefs[1] answers 500"
+    );
+}
+
+#[test]
 fn a_route_without_a_good_rule_is_not_accepted_and_answers_500() {
     let mut broken = rule(vec![prefix("/")], vec![backend("web", 80, 1)]);
     broken.broken = true;

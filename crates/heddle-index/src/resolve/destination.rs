@@ -1,0 +1,101 @@
+//! The stages of what clients dial: attached routes, Services, the targets of policies, route tables.
+
+use super::{Changed, publish};
+use crate::multimap::Side;
+use crate::{Index, attachment, policy, routes, service};
+use heddle_model::ServiceKey;
+use heddle_model::http::HttpMatch;
+use heddle_model::route::RouteTable;
+use heddle_model::snapshot::{Key, RouteKey};
+use std::mem::take;
+use std::sync::Arc;
+
+impl Index {
+    pub(super) fn resolve_attachments(&mut self, changed: &mut Changed) {
+        for source in take(&mut self.dirty.attachments) {
+            self.work.attachments += 1;
+            let new = attachment::resolve(&self.tables, &source);
+            let old = match &new {
+                Some(new) => self.derived.attachments.insert(source.clone(), new.clone()),
+                None => self.derived.attachments.remove(&source),
+            };
+            if old == new {
+                continue;
+            }
+            self.work.reports += 1;
+            let report = new.as_ref().map(|new| Arc::new(new.report.clone()));
+            if publish(&mut self.snapshot.reports, &source, report) {
+                changed.insert(Key::Report(source.clone()));
+            }
+            self.dirty.policies.extend(self.tables.policies.of(&source).iter().cloned());
+            for (side, form) in [(Side::Goes, old), (Side::Comes, new)] {
+                for port in form.into_iter().flat_map(|form| form.ports) {
+                    let table = attachment::table(&source, &port);
+                    self.derived.attached.put(side, table.clone(), source.clone());
+                    self.dirty.routes.insert(table);
+                    self.dirty.services.insert(port.service);
+                }
+            }
+        }
+    }
+
+    pub(super) fn resolve_services(&mut self, changed: &mut Changed) {
+        for key in take(&mut self.dirty.services) {
+            self.work.services += 1;
+            self.dirty.diagnostics.insert(key.source());
+            let (owners, attached) = (&self.snapshot.addresses, &self.derived.attached);
+            let new = service::resolve(&self.tables, owners, attached, &key).map(Arc::new);
+            let old = self.snapshot.services.get(&key).cloned();
+            if !publish(&mut self.snapshot.services, &key, new.clone()) {
+                continue;
+            }
+            changed.insert(Key::Service(key.clone()));
+            if old.map(|old| old.ports.clone()) != new.map(|new| new.ports.clone()) {
+                self.mark_behind(&key);
+            }
+        }
+    }
+
+    /// Marks the workloads behind a Service: what it says of their ports changed.
+    fn mark_behind(&mut self, key: &ServiceKey) {
+        let Some(members) = self.derived.members.get(key) else { return };
+        let all = members.ports.values().flatten();
+        self.dirty.workloads.extend(all.filter_map(|member| member.workload.clone()));
+    }
+
+    pub(super) fn resolve_policies(&mut self) {
+        for source in take(&mut self.dirty.policies) {
+            self.work.policies += 1;
+            let new = policy::resolve(&self.tables, &self.derived.attachments, &source);
+            let old = match &new {
+                Some(new) => self.derived.policies.insert(source.clone(), new.clone()),
+                None => self.derived.policies.remove(&source),
+            };
+            if old == new {
+                continue;
+            }
+            self.dirty.reports.insert(source);
+            for port in [old, new].into_iter().flatten().flat_map(|policy| policy.scopes.into_keys()) {
+                let Some(members) = self.derived.members.get(&port.service) else { continue };
+                let all = members.ports.get(&port.port).into_iter().flatten();
+                self.dirty.workloads.extend(all.filter_map(|member| member.workload.clone()));
+            }
+        }
+    }
+
+    pub(super) fn resolve_routes(&mut self, changed: &mut Changed) {
+        for key in take(&mut self.dirty.routes) {
+            self.work.routes += 1;
+            let table = self.route_table(&key);
+            if publish(&mut self.snapshot.routes, &key, table) {
+                changed.insert(Key::Routes(key));
+            }
+        }
+    }
+
+    fn route_table(&self, key: &RouteKey) -> Option<Arc<RouteTable<HttpMatch>>> {
+        let sources = self.derived.attached.of(key).iter();
+        let attached = sources.filter_map(|source| Some((source, self.derived.attachments.get(source)?)));
+        routes::resolve(attached).map(Arc::new)
+    }
+}

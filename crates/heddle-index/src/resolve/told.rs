@@ -1,0 +1,55 @@
+//! The stages of what authors are told: reports and diagnostics.
+
+use super::{Changed, publish};
+use crate::tables::service_key;
+use crate::{Index, report, service};
+use heddle_model::report::Report;
+use heddle_model::snapshot::Key;
+use heddle_model::{Diagnostic, Kind, SourceRef};
+use std::mem::take;
+use std::sync::Arc;
+
+impl Index {
+    pub(super) fn resolve_reports(&mut self, changed: &mut Changed) {
+        for source in take(&mut self.dirty.reports) {
+            let new = self.report(&source);
+            if publish(&mut self.snapshot.reports, &source, new.map(Arc::new)) {
+                changed.insert(Key::Report(source));
+            }
+        }
+    }
+
+    fn report(&mut self, source: &SourceRef) -> Option<Report> {
+        let view = report::View {
+            tables: &self.tables,
+            owners: &self.snapshot.addresses,
+            policies: &self.derived.policies,
+            findings: &self.derived.findings,
+        };
+        let report = view.resolve(source);
+        self.work.reports += u64::from(report.is_some());
+        report
+    }
+
+    pub(super) fn resolve_diagnostics(&mut self, changed: &mut Changed) {
+        for source in take(&mut self.dirty.diagnostics) {
+            let all = self.diagnostics(&source);
+            let all = (!all.is_empty()).then(|| all.into());
+            if publish(&mut self.snapshot.diagnostics, &source, all) {
+                changed.insert(Key::Diagnostics(source));
+            }
+        }
+    }
+
+    /// What lowering said of an object, and then what resolving found.
+    fn diagnostics(&self, source: &SourceRef) -> Vec<Diagnostic> {
+        let lowered = self.tables.row(source).map_or(&[][..], |row| &row.diagnostics);
+        let found = self.derived.findings.diagnostics(source);
+        let mut all: Vec<_> = lowered.iter().chain(found).cloned().collect();
+        if source.kind == Kind::Service {
+            let key = service_key(source);
+            all.extend(service::diagnostics(&self.tables, &self.snapshot.addresses, &key));
+        }
+        all
+    }
+}

@@ -1,0 +1,76 @@
+//! What finds objects by what they say: each fact puts itself into the inverse indices, and takes itself out.
+
+use super::{Tables, owned, service_key, virtual_ips, workload_key};
+use crate::address::Claim;
+use crate::multimap::Side;
+use crate::parent;
+use heddle_model::fact::{AccessPolicy, Covers, Service, Target, Workload};
+use heddle_model::{Fact, Kind, Name, SourceRef, WorkloadKind};
+
+impl Tables {
+    /// Puts what one fact says into the inverse indices, or takes it out.
+    pub(super) fn link(&mut self, side: Side, source: &SourceRef, fact: &Fact) {
+        match fact {
+            Fact::Workload(workload) => self.link_workload(side, source, workload),
+            Fact::Service(service) => self.link_service(side, source, service),
+            Fact::Slice(slice) => {
+                if let Some(service) = &slice.service {
+                    self.slices.put(side, service.clone(), source.clone());
+                }
+            }
+            Fact::HttpRoute(route) => {
+                for service in parent::services(source, route) {
+                    self.routes.put(side, service, source.clone());
+                }
+            }
+            Fact::AccessPolicy(policy) => {
+                for target in policy_targets(source, policy) {
+                    self.policies.put(side, target, source.clone());
+                }
+            }
+            Fact::Namespace(_)
+            | Fact::Node(_)
+            | Fact::Mesh(_)
+            | Fact::InboundPolicy(_)
+            | Fact::Invalid(_) => {}
+        }
+    }
+
+    fn link_workload(&mut self, side: Side, source: &SourceRef, workload: &Workload) {
+        let Some(key) = workload_key(source) else { return };
+        if let Some(node) = &workload.node {
+            self.on_node.put(side, node.clone(), key.clone());
+        }
+        if key.kind == WorkloadKind::External {
+            for address in &workload.addresses {
+                self.externals_at.put(side, *address, key.clone());
+            }
+        }
+        for address in owned(workload) {
+            self.claims.put(side, *address, Claim::workload(key.clone()));
+        }
+    }
+
+    fn link_service(&mut self, side: Side, source: &SourceRef, service: &Service) {
+        let key = service_key(source);
+        for address in virtual_ips(service) {
+            self.claims.put(side, *address, Claim::Service(key.clone()));
+        }
+        if let Some((label, value)) = service.selector.iter().next() {
+            let pair = (source.namespace.clone(), label.clone(), value.clone());
+            self.selecting.put(side, pair, key);
+        }
+    }
+}
+
+/// The objects that a policy names as its targets.
+fn policy_targets(source: &SourceRef, policy: &AccessPolicy) -> Vec<SourceRef> {
+    let Covers::Targets(targets) = &policy.covers else { return Vec::new() };
+    let object =
+        |kind, name: &Name| SourceRef { kind, namespace: source.namespace.clone(), name: name.clone() };
+    let of = |target: &Target| match target {
+        Target::Service { name, port: _ } => object(Kind::Service, name),
+        Target::HttpRoute { name } => object(Kind::HttpRoute, name),
+    };
+    targets.iter().map(of).collect()
+}

@@ -1,0 +1,108 @@
+//! One object, by its key and in its type. An object that cannot be read is absent, or what its kind means then.
+
+use super::{Row, Tables, mesh_source, selects};
+use heddle_model::access::Posture;
+use heddle_model::fact::{
+    AccessPolicy, Egress, InboundPolicy, Labels, Mesh, Namespace, Node, Route, Service, Slice, Workload,
+};
+use heddle_model::http::HttpMatch;
+use heddle_model::{Fact, Kind, Name, ServiceKey, SourceRef, WorkloadKey};
+
+impl Tables {
+    pub(crate) fn workload(&self, key: &WorkloadKey) -> Option<&Workload> {
+        match &self.rows.get(&key.source())?.fact {
+            Fact::Workload(workload) => Some(workload),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn service(&self, key: &ServiceKey) -> Option<&Service> {
+        match &self.rows.get(&key.source())?.fact {
+            Fact::Service(service) => Some(service),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn slice(&self, source: &SourceRef) -> Option<&Slice> {
+        match &self.rows.get(source)?.fact {
+            Fact::Slice(slice) => Some(slice),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn route(&self, source: &SourceRef) -> Option<&Route<HttpMatch>> {
+        match &self.rows.get(source)?.fact {
+            Fact::HttpRoute(route) => Some(route),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn node(&self, name: &Name) -> Option<&Node> {
+        match &self.rows.get(&SourceRef::new(Kind::Node, "", name.clone()))?.fact {
+            Fact::Node(node) => Some(node),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn namespace(&self, name: &Name) -> Option<(&SourceRef, &Namespace)> {
+        let (source, row) = self.rows.get_key_value(&SourceRef::new(Kind::Namespace, "", name.clone()))?;
+        match &row.fact {
+            Fact::Namespace(namespace) => Some((source, namespace)),
+            _ => None,
+        }
+    }
+
+    /// The settings in force.
+    ///
+    /// Of an unreadable Mesh only the narrowest is known: its ports admit nobody, nothing leaves the mesh.
+    pub(crate) fn mesh(&self) -> Mesh {
+        match self.rows.get(&mesh_source()).map(|row| &row.fact) {
+            Some(Fact::Mesh(mesh)) => mesh.clone(),
+            Some(Fact::Invalid(_)) => {
+                Mesh { posture: Posture::Deny, egress: Egress::Deny, ..Mesh::default() }
+            }
+            _ => Mesh::default(),
+        }
+    }
+
+    /// The Mesh's posture, and the Mesh if there is one.
+    pub(crate) fn mesh_posture(&self) -> (Posture, Option<SourceRef>) {
+        let source = mesh_source();
+        match self.rows.get(&source).map(|row| &row.fact) {
+            Some(Fact::Mesh(mesh)) => (mesh.posture, Some(source)),
+            Some(_) => (Posture::Deny, Some(source)),
+            None => (Posture::Allow, None),
+        }
+    }
+
+    /// What an InboundPolicy says; an unreadable one makes its whole namespace Strict.
+    pub(crate) fn inbound_policy<'a>(&'a self, row: &'a Row) -> Option<&'a InboundPolicy> {
+        match &row.fact {
+            Fact::InboundPolicy(policy) => Some(policy),
+            Fact::Invalid(_) => Some(&self.unreadable_inbound),
+            _ => None,
+        }
+    }
+
+    /// What an AccessPolicy says; an unreadable one is an Allow without rules over its whole namespace.
+    pub(crate) fn access_policy<'a>(&'a self, row: &'a Row) -> Option<&'a AccessPolicy> {
+        match &row.fact {
+            Fact::AccessPolicy(policy) => Some(policy),
+            Fact::Invalid(_) => Some(&self.unreadable_access),
+            _ => None,
+        }
+    }
+
+    /// The Services of the workload's namespace whose selector selects these labels.
+    pub(crate) fn services_selecting(&self, namespace: &Name, labels: &Labels) -> Vec<ServiceKey> {
+        let mut found = Vec::new();
+        for (key, value) in labels {
+            for service in self.selecting.of(&(namespace.clone(), key.clone(), value.clone())) {
+                if self.service(service).is_some_and(|service| selects(&service.selector, labels)) {
+                    found.push(service.clone());
+                }
+            }
+        }
+        found
+    }
+}
