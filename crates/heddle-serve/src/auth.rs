@@ -37,18 +37,18 @@ pub trait Authenticate: Send + Sync + 'static {
     fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, Refusal>>;
 }
 
-/// The bearer token of a call.
+/// The bearer token of a call, if it has one.
 ///
 /// # Errors
-/// Says whether there is none or it is no bearer token.
-pub(crate) fn bearer(metadata: &MetadataMap) -> Result<&str, Refusal> {
-    let value = metadata.get("authorization").ok_or(Refusal::Anonymous)?;
+/// If what it has is no bearer token.
+pub(crate) fn bearer(metadata: &MetadataMap) -> Result<Option<&str>, Refusal> {
+    let Some(value) = metadata.get("authorization") else { return Ok(None) };
     let text = value.to_str().map_err(|_| Refusal::NotBearer)?;
     let (scheme, token) = text.split_once(' ').ok_or(Refusal::NotBearer)?;
     if !scheme.eq_ignore_ascii_case("bearer") || token.trim().is_empty() {
         return Err(Refusal::NotBearer);
     }
-    Ok(token.trim())
+    Ok(Some(token.trim()))
 }
 
 /// Who opens a stream: the owner of the connection's certificate, else the bearer of the token.
@@ -60,7 +60,7 @@ pub(crate) async fn caller(
 ) -> Result<Caller, Refusal> {
     match &peer.leaf {
         Some(leaf) => by_leaf(leaf, now),
-        None => tokens.authenticate(bearer(metadata)?).await,
+        None => tokens.authenticate(bearer(metadata)?.ok_or(Refusal::Anonymous)?).await,
     }
 }
 
@@ -82,7 +82,7 @@ mod tests {
     use std::time::Duration;
 
     #[track_caller]
-    fn check(value: Option<&str>, want: Result<&str, Refusal>) {
+    fn check(value: Option<&str>, want: Result<Option<&str>, Refusal>) {
         let mut metadata = MetadataMap::new();
         if let Some(value) = value {
             metadata.insert("authorization", value.parse().unwrap());
@@ -92,12 +92,12 @@ mod tests {
 
     #[test]
     fn a_token_comes_as_a_bearer_token() {
-        check(Some("Bearer abc"), Ok("abc"));
-        check(Some("bearer  abc "), Ok("abc"));
+        check(Some("Bearer abc"), Ok(Some("abc")));
+        check(Some("bearer  abc "), Ok(Some("abc")));
         check(Some("Basic abc"), Err(Refusal::NotBearer));
         check(Some("Bearer"), Err(Refusal::NotBearer));
         check(Some("Bearer "), Err(Refusal::NotBearer));
-        check(None, Err(Refusal::Anonymous));
+        check(None, Ok(None));
     }
 
     #[test]

@@ -58,7 +58,8 @@ impl<P: Published> Certificates<P> {
     async fn issue(&self, request: Request<IstioCertificateRequest>) -> Result<Vec<String>, Refusal> {
         let _permit = self.signing.try_acquire().map_err(|_| Refusal::Busy)?;
         // Always by token: a certificate renews nothing, or a stolen key would live for ever.
-        let caller = self.tokens.authenticate(auth::bearer(request.metadata())?).await?;
+        let token = auth::bearer(request.metadata())?.ok_or(Refusal::NoToken)?;
+        let caller = self.tokens.authenticate(token).await?;
         let IstioCertificateRequest { csr, validity_duration, metadata } = request.into_inner();
         if metadata.is_some_and(|metadata| metadata.fields.contains_key(IMPERSONATED)) {
             return Err(Refusal::Impersonation);

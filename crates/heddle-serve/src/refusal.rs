@@ -10,6 +10,9 @@ pub enum Refusal {
     /// Neither a certificate nor a token came.
     #[error("the caller has no client certificate and sent no bearer token")]
     Anonymous,
+    /// A certificate does not do here.
+    #[error("a certificate is given to the bearer of a token only, and none came")]
+    NoToken,
     /// The `authorization` metadata is something else.
     #[error("the authorization metadata is not \"Bearer <token>\"")]
     NotBearer,
@@ -70,8 +73,8 @@ pub enum Refusal {
     #[error("{0}")]
     Names(#[from] heddle_session::Refusal),
     /// Nothing came.
-    #[error("no message came within {0} seconds")]
-    Silent(u64),
+    #[error("no message came within {0:?}")]
+    Silent(std::time::Duration),
     /// Someone asks for a certificate of somebody else.
     #[error("an impersonated identity was asked for, which is not allowed")]
     Impersonation,
@@ -110,9 +113,12 @@ impl Refusal {
     /// The gRPC code: UNAVAILABLE where trying again may help, as it is.
     pub fn code(&self) -> Code {
         match self {
-            Self::Anonymous | Self::NotBearer | Self::Token(_) | Self::Expired | Self::TrustDomain { .. } => {
-                Code::Unauthenticated
-            }
+            Self::Anonymous
+            | Self::NoToken
+            | Self::NotBearer
+            | Self::Token(_)
+            | Self::Expired
+            | Self::TrustDomain { .. } => Code::Unauthenticated,
             Self::NotNow(_) | Self::Unknown(_) | Self::Authority(_) | Self::Busy => Code::Unavailable,
             Self::NoNode | Self::Node(_) | Self::Capture(_) | Self::Request(_) => Code::InvalidArgument,
             Self::OtherWorkload { .. } | Self::OtherIdentity { .. } | Self::Impersonation => {

@@ -23,7 +23,7 @@ pub(super) async fn run<W: Wire, P: Published>(
     mut inbound: Streaming<W::In>,
     outbound: &mpsc::Sender<Result<W::Out, Status>>,
 ) -> Result<(), Status> {
-    let silent = |_| Refusal::Silent(shared.limits.first_message.as_secs());
+    let silent = |_| Refusal::Silent(shared.limits.first_message);
     let first = tokio::time::timeout(shared.limits.first_message, inbound.message()).await.map_err(silent)?;
     let Some(mut first) = first? else { return Ok(()) };
     let Hello { node, capture, agent } = Hello::read(W::node(&mut first))?;

@@ -1,0 +1,177 @@
+//! What one peer, or ten thousand, can take.
+
+use crate::client::{Delta, all, check, names, node_of};
+use crate::world::World;
+use heddle_proto::envoy::service::discovery::v3::DeltaDiscoveryRequest;
+use heddle_serve::limits::Limits;
+use heddle_session::Type;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpSocket, TcpStream};
+use tonic::Code;
+
+#[tokio::test]
+async fn a_workload_has_so_many_streams_and_no_more() {
+    let world = World::start().await;
+    let mut open = Vec::new();
+    for _ in 0..4 {
+        let mut stream = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+        stream.hear().await;
+        open.push(stream);
+    }
+    let mut fifth = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+    let text = "the workload external/shop/web-0 has 4 streams already";
+    check(&fifth.end().await, Code::ResourceExhausted, text);
+    let mut other = world.delta("web", "external/shop/web-1", all(Type::Cluster)).await;
+    assert_eq!(names(&other.hear().await), (vec!["a"], vec![]));
+    open.pop();
+    world.eventually(|world| (world.registry.len() == 4).then_some(())).await;
+    let mut again = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+    assert_eq!(names(&again.hear().await), (vec!["a"], vec![]));
+}
+
+#[tokio::test]
+async fn a_stream_that_says_nothing_ends() {
+    let first_message = Duration::from_millis(100);
+    let world = World::with(Limits { first_message, ..Limits::default() }).await;
+    let channel = world.channel(Some(world.credential("web"))).await;
+    let mut client =
+        heddle_proto::envoy::service::discovery::v3::aggregated_discovery_service_client::AggregatedDiscoveryServiceClient::new(channel);
+    let silent = tokio_stream::pending::<DeltaDiscoveryRequest>();
+    let mut stream = client.delta_aggregated_resources(silent).await.unwrap().into_inner();
+    let status = stream.message().await.expect_err("ended");
+    check(&status, Code::DeadlineExceeded, "no message came within 100ms");
+}
+
+#[tokio::test]
+async fn a_client_that_never_reads_costs_one_pending_state() {
+    let world = World::start().await;
+    world.mesh.set(Type::Cluster, "large", &vec![7; 1 << 20]);
+    let mut slow = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+    let mut quick = world.delta("web", "external/shop/web-1", all(Type::Cluster)).await;
+    let first = quick.hear().await;
+    quick.ack(&first).await;
+    for round in 0..50_u8 {
+        world.mesh.set(Type::Cluster, "large", &vec![round; 1 << 20]);
+        let response = quick.hear().await;
+        assert_eq!(names(&response), (vec!["large"], vec![]));
+        quick.ack(&response).await;
+    }
+    // The newest, and at most one that is on its way out.
+    world.eventually(|world| (world.mesh.held() <= 2).then_some(())).await;
+    let quick = 51.0;
+    let slow_pushed = world.metric("heddle_push_total{plane=\"envoy\",type=\"CDS\"}") - quick;
+    assert!((1.0..=3.0).contains(&slow_pushed), "{slow_pushed} responses were made for who does not read");
+    // It was not cut off, and comes to the newest state once it reads.
+    let mut heard = 0;
+    loop {
+        let response = slow.hear().await;
+        slow.ack(&response).await;
+        heard += 1;
+        if response.resources.last().unwrap().resource.as_ref().unwrap().value[0] == 49 {
+            break;
+        }
+    }
+    assert!(heard <= 4, "it heard {heard} states");
+}
+
+/// Raises the number of open files as far as it may be.
+fn raise_open_files() -> u64 {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let most = maximum.unwrap_or(1 << 20);
+    if current != maximum {
+        setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum }).unwrap();
+    }
+    most
+}
+
+/// Connects from an address of its own, and says nothing.
+async fn idle(from: u8, to: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 7, from)), 0)).unwrap();
+    socket.connect(to).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_idle_connections_hold_no_more_than_their_bound() {
+    let room = raise_open_files();
+    let (many, bound) = if room >= 15_000 { (10_000, 3_000) } else { (room / 4, room / 8) };
+    let limits = Limits {
+        connections: usize::try_from(bound).unwrap(),
+        handshake: Duration::from_secs(4),
+        ..Limits::default()
+    };
+    let world = World::with(limits).await;
+    let mut open = Vec::new();
+    for i in 0..many {
+        open.push(idle(1 + u8::try_from(i % 10).unwrap(), world.address).await);
+        if i % 500 == 0 {
+            let now = world.metrics_connections();
+            assert!(now <= bound as f64, "{now} connections after {i}");
+        }
+    }
+    // Handshakes that take too long make room while the others still come.
+    let refused = "heddle_connections_refused_total{reason=\"connections\"}";
+    world.eventually(|world| (world.metric(refused) >= (many - 2 * bound) as f64).then_some(())).await;
+    // They have had their time; whoever has something to say is served again.
+    world.eventually(|world| (world.metrics_connections() == 0.0).then_some(())).await;
+    let mut stream = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+    assert_eq!(names(&stream.hear().await), (vec!["a"], vec![]));
+}
+
+#[tokio::test]
+async fn one_address_cannot_take_the_connections_of_all() {
+    let world = World::with(Limits { connections_per_address: 8, ..Limits::default() }).await;
+    let mut open = Vec::new();
+    for _ in 0..8 {
+        open.push(idle(1, world.address).await);
+    }
+    world.eventually(|world| (world.metrics_connections() == 8.0).then_some(())).await;
+    let mut ninth = idle(1, world.address).await;
+    assert_eq!(ninth.read(&mut [0; 1]).await.unwrap_or(0), 0);
+    let mut stream = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+    assert_eq!(names(&stream.hear().await), (vec!["a"], vec![]));
+}
+
+#[tokio::test]
+async fn one_identity_cannot_take_the_connections_of_all() {
+    let world = World::with(Limits { connections_per_identity: 2, ..Limits::default() }).await;
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        let mut stream = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+        stream.hear().await;
+        open.push(stream);
+    }
+    let credential = world.credential("web");
+    let mut third = crate::client::dial(world.address, &world.authority, Some(&credential)).await.unwrap();
+    assert_eq!(third.read(&mut [0; 1]).await.unwrap_or(0), 0);
+    let mut other = world.delta("cart", "external/shop/cart-0", all(Type::Cluster)).await;
+    assert_eq!(names(&other.hear().await), (vec!["a"], vec![]));
+    assert_eq!(world.metric("heddle_connections_refused_total{reason=\"identity\"}"), 1.0);
+}
+
+#[tokio::test]
+async fn a_connection_without_a_stream_is_closed_and_one_with_a_stream_is_not() {
+    let idle = Duration::from_millis(300);
+    let world = World::with(Limits { idle, ..Limits::default() }).await;
+    let credential = world.credential("web");
+    let mut unused = crate::client::dial(world.address, &world.authority, Some(&credential)).await.unwrap();
+    let channel = world.channel(Some(world.credential("cart"))).await;
+    let first = DeltaDiscoveryRequest { node: Some(node_of("external/shop/cart-0")), ..all(Type::Cluster) };
+    let mut used = Delta::open(channel, None, first).await.unwrap();
+    let first = used.hear().await;
+    used.ack(&first).await;
+    let mut bytes = Vec::new();
+    let closed = tokio::time::timeout(Duration::from_secs(5), unused.read_to_end(&mut bytes)).await;
+    assert!(closed.is_ok(), "still open");
+    world.mesh.set(Type::Cluster, "b", b"later");
+    assert_eq!(names(&used.hear().await), (vec!["b"], vec![]));
+}
+
+impl World {
+    fn metrics_connections(&self) -> f64 {
+        self.metric("heddle_connections")
+    }
+}

@@ -1,0 +1,13 @@
+//! The servers over real sockets on loopback, with certificates and tokens of a real authority.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod bad_input;
+mod bounds;
+mod certificates;
+mod client;
+mod endings;
+mod mesh;
+mod stream;
+mod tls;
+mod world;
