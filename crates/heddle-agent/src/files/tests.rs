@@ -9,7 +9,7 @@ fn issued(lifetime: Duration) -> (PrivateKey, Answer) {
     let now = SystemTime::now();
     let root = authority::root(now, &mut |serial| serial.fill(1));
     let signing = authority::intermediate(&root, now, &mut |serial| serial.fill(2)).expect("signing");
-    let authority = Authority::load(&root.certificate, signing, now).ok().expect("authority");
+    let authority = Authority::load(&root.certificate, signing, now).expect("authority");
     let key = PrivateKey::generate();
     let template = Template { names: vec![San::Dns("web".into())], lifetime };
     let leaf = authority.sign(&template, &key.public(), now, &mut |serial| serial.fill(3)).expect("leaf");

@@ -75,7 +75,7 @@ impl Mesh {
         let random: Random<'_> = &mut serials();
         let root = authority::root(now, random);
         let signing = authority::intermediate(&root, now, random).expect("intermediate");
-        let authority = Authority::load(&root.certificate, signing, now).ok().expect("authority");
+        let authority = Authority::load(&root.certificate, signing, now).expect("authority");
         let seen = watch::Sender::new(Seen::default());
         Arc::new(Self { authority, tokens: TokenKey::generate(), lifetime, seen })
     }

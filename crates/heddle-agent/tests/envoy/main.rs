@@ -49,7 +49,8 @@ fn bootstrap(port: u16) -> String {
         )
     };
     format!(
-        r#"static_resources:
+        r#"node: {{id: external/shop/web, cluster: heddle}}
+static_resources:
   listeners:
   - name: in
     address: {{socket_address: {{address: 127.0.0.1, port_value: {port}}}}}
@@ -58,6 +59,7 @@ fn bootstrap(port: u16) -> String {
         name: tls
         typed_config:
           "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
+          require_client_certificate: false
           common_tls_context:
             tls_certificate_sds_secret_configs: [{identity}]
             validation_context_sds_secret_config: {roots}
