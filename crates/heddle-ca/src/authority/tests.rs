@@ -59,6 +59,30 @@ fn a_chain_ends_before_the_root_and_a_leaf_with_its_template() {
     assert!(!authority.bundle().roots().contains(&leaf.chain()[1]));
 }
 
+/// A request for somebody else's identity gets a leaf of the caller's own, and for nothing else.
+#[test]
+fn a_leaf_says_what_the_token_said_whatever_the_request_asked_for() {
+    let (authority, key) = (authority(), KeyPair::generate().expect("key"));
+    let mut greedy = CertificateParams::new(["vault.bank.example".to_string()]).expect("name");
+    greedy.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    greedy.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    let request = greedy.serialize_request(&key).expect("request");
+    let key = crate::csr::parse(request.der()).expect("a good key");
+    let leaf = authority.sign(&web(), &key, now(), &mut |bytes| bytes.fill(3)).expect("leaf");
+    let chain = leaf.chain();
+    let read = parse(0, &chain[0]).expect("DER");
+    let names = &read.subject_alternative_name().expect("one").expect("there").value.general_names;
+    let names: Vec<_> = names.iter().map(|name| name.to_string()).collect();
+    assert_eq!(
+        names,
+        [
+            "DNSName(web.shop.serviceaccount.identity.heddle.cluster.local)",
+            "URI(spiffe://cluster.local/ns/shop/sa/web)"
+        ]
+    );
+    assert!(!read.is_ca() && read.subject().as_raw() == [0x30, 0]);
+}
+
 #[test]
 fn a_leaf_never_outlives_its_issuer() {
     let authority = authority();

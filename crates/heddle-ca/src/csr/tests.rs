@@ -121,3 +121,21 @@ fn no_cut_off_request_is_taken() {
         assert_eq!(parse(&whole[..length]), Err(BadRequest::Der), "first {length} bytes");
     }
 }
+
+/// What is outside the signature may be changed; what comes out of it may not.
+#[test]
+fn no_changed_bit_makes_another_key_of_a_request() {
+    let key = PrivateKey::generate();
+    let whole = pem::parse(key.request_pem()).expect("PEM").into_contents();
+    let mut refused = 0;
+    for bit in 0..whole.len() * 8 {
+        let mut changed = whole.clone();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        match parse(&changed) {
+            Ok(taken) => assert_eq!(taken, key.public(), "bit {bit}"),
+            Err(_) => refused += 1,
+        }
+    }
+    // All of the key and of the signature, at least.
+    assert!(refused > (65 + 64) * 8, "{refused}");
+}

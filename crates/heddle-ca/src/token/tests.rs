@@ -258,6 +258,18 @@ fn no_cut_off_token_is_taken() {
 }
 
 #[test]
+fn no_token_with_a_changed_character_is_taken() {
+    let key = TokenKey::generate();
+    let token = issue(&key, &external_grant(), &rules(), now()).into_bytes();
+    for byte in 0..token.len() {
+        let mut changed = token.clone();
+        changed[byte] ^= 1 << (byte % 7);
+        let changed = String::from_utf8(changed).expect("still ASCII");
+        assert!(check(&changed, &key.keys(), &rules(), now()).is_err(), "byte {byte}");
+    }
+}
+
+#[test]
 fn claims_that_contradict_each_other_are_refused() {
     let text = |what| format!("token has no claims of a ServiceAccount: {what}");
     claimed(
