@@ -28,9 +28,12 @@ mod regex;
 mod route;
 mod service;
 mod slice;
+#[cfg(test)]
+mod tests;
 mod workload;
 
 pub use api::{Api, api_of, kind_of};
+pub use place::INVALID;
 
 use heddle_model::fact::Invalid;
 use heddle_model::{Fact, Kind, Lowered};

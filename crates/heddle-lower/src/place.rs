@@ -20,8 +20,9 @@ pub(crate) struct Wrong {
     pub(crate) message: String,
 }
 
-/// A value that does not have the form that its field wants.
-pub(crate) const INVALID: &str = "Invalid";
+/// The reason of diagnostics of values that do not have the form that their field wants: an API server that
+/// checks the same would have refused the object.
+pub const INVALID: &str = "Invalid";
 
 /// A value of the Gateway API that this implementation does not support.
 pub(crate) const UNSUPPORTED: &str = "UnsupportedValue";

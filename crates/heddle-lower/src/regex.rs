@@ -34,3 +34,50 @@ pub(crate) fn check(text: &str) -> Result<(), String> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_proxies_take_is_taken() {
+        for text in [
+            "a",
+            "/v[0-9]+/.*",
+            "(?i)abc",
+            r"\d{1,3}\.",
+            "^/x$",
+            "(?P<n>a|b)",
+            "[^/]+",
+            r"a\/b",
+            "[[:alpha:]]",
+            "(?:a|b)+?",
+        ] {
+            assert_eq!(check(text), Ok(()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_proxy_might_refuse_is_refused_here_with_the_reason() {
+        for (text, want) in [
+            ("", "it has 0 bytes, want 1 to 1024"),
+            ("(a", "unclosed group"),
+            ("a**", "a repetition cannot be repeated without a group"),
+            ("^*", "an assertion cannot be repeated"),
+            ("(?=a)", "look-around, including look-ahead and look-behind, is not supported"),
+            (r"(a)\1", "backreferences are not supported"),
+            ("a{,3}", "a repetition needs a least number"),
+            ("a{101}", "it makes a program of about 209 steps, at most 100 are allowed"),
+            ("[a&&b]", "operators within a class are not supported"),
+            ("[a[b]]", "a class within a class is not supported"),
+            (r"\p{Greek}", "Unicode classes are not supported"),
+            ("é", "only ASCII characters are supported, since proxies compare bytes"),
+            ("(?x) a", "only the flags i and s are supported"),
+            ("(?<n>a)", "a named group is written (?P<name>…)"),
+            (r"\<a", "only ^, $, \\A, \\z, \\b and \\B are supported as assertions"),
+        ] {
+            assert_eq!(check(text), Err(want.to_string()), "{text}");
+        }
+        assert_eq!(check(&"a".repeat(2000)), Err("it has 2000 bytes, want 1 to 1024".into()));
+    }
+}

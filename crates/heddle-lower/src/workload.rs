@@ -23,9 +23,10 @@ pub(crate) fn plane(root: &Place<'_>, notes: &mut Notes) -> Option<DataPlane> {
     notes.take(written.one_of(&planes), "it has no proxy").flatten()
 }
 
-/// The identity of `account` in the object's namespace.
+/// The identity of `account` in the object's namespace. Kubernetes takes names that make no identity.
 pub(crate) fn identity(place: &Place<'_>, account: &str, notes: &mut Notes) -> Option<Identity> {
-    let identity = Identity::new(notes.namespace(), account).map_err(|bad| place.wrong(bad.to_string()));
+    let identity =
+        Identity::new(notes.namespace(), account).map_err(|bad| place.unsupported(bad.to_string()));
     notes.take(identity, "the workload has no identity")
 }
 

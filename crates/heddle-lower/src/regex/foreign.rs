@@ -67,6 +67,9 @@ impl Visitor for Foreign {
 }
 
 fn check_literal(literal: &Literal) -> Result<(), String> {
+    if !literal.c.is_ascii() {
+        return Err("only ASCII characters are supported, since proxies compare bytes".into());
+    }
     match &literal.kind {
         LiteralKind::Verbatim | LiteralKind::Meta | LiteralKind::Superfluous => Ok(()),
         LiteralKind::HexFixed(ast::HexLiteralKind::X) | LiteralKind::HexBrace(ast::HexLiteralKind::X) => {
@@ -75,7 +78,7 @@ fn check_literal(literal: &Literal) -> Result<(), String> {
         LiteralKind::Special(SpecialLiteralKind::Space) => Err("an escaped space is not supported".into()),
         LiteralKind::Special(_) => Ok(()),
         LiteralKind::Octal | LiteralKind::HexFixed(_) | LiteralKind::HexBrace(_) => {
-            Err("a character is written by number as \\x7F or \\x{10FFFF}".into())
+            Err("a character is written by number as \\x7F or \\x{7F}".into())
         }
     }
 }

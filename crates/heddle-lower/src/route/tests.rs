@@ -1,1 +1,297 @@
+use crate::tests::{check_faults, say};
+use heddle_model::fact::{Route, RouteRule};
+use heddle_model::http::HttpMatch;
+use heddle_model::{Fact, Kind};
+use serde_json::{Value, json};
+use std::time::Duration;
 
+fn route(spec: Value) -> (Route<HttpMatch>, Vec<String>) {
+    match say(Kind::HttpRoute, json!({"spec": spec})) {
+        (Fact::HttpRoute(route), faults) => (route, faults),
+        (other, _) => panic!("{other:?}"),
+    }
+}
+
+fn rule(rule: Value) -> (RouteRule<HttpMatch>, Vec<String>) {
+    let (mut route, faults) = route(json!({"rules": [rule]}));
+    (route.rules.remove(0), faults)
+}
+
+/// The matches of a rule in short: `PATH METHOD headers query`.
+#[track_caller]
+fn check_matches(matches: Value, want: &[&str], broken: &[&str]) {
+    let (rule, faults) = rule(json!({"matches": matches}));
+    let text = |found: &HttpMatch| {
+        let HttpMatch { path, method, headers, query } = found;
+        let mut parts = Vec::from_iter(path.iter().map(|path| format!("{path:?}")));
+        parts.extend(method.iter().map(ToString::to_string));
+        parts.extend(headers.iter().map(|key| format!("{}:{:?}", key.name, key.value)));
+        parts.extend(query.iter().map(|key| format!("?{}:{:?}", key.name, key.value)));
+        parts.join(" ")
+    };
+    assert_eq!(rule.matches.iter().map(text).collect::<Vec<_>>(), want, "{matches}");
+    assert_eq!(faults, broken, "{matches}");
+    assert_eq!(rule.broken, !broken.is_empty(), "{matches}");
+}
+
+#[test]
+fn a_rule_matches_what_the_gateway_api_says() {
+    check_matches(json!(null), &[""], &[]);
+    check_matches(json!([]), &[""], &[]);
+    check_matches(json!([{}, {"method": "GET"}]), &["", "GET"], &[]);
+    let path = |kind: &str, value: &str| json!([{"path": {"type": kind, "value": value}}]);
+    check_matches(json!([{"path": {"value": "/"}}]), &[""], &[]);
+    check_matches(json!([{"path": {"type": "PathPrefix"}}]), &[""], &[]);
+    check_matches(path("PathPrefix", "/v2/"), &["Prefix(\"/v2\")"], &[]);
+    check_matches(path("Exact", "/v2/"), &["Exact(\"/v2/\")"], &[]);
+    check_matches(path("Exact", "/"), &["Exact(\"/\")"], &[]);
+    check_matches(path("RegularExpression", "/v[0-9]+/.*"), &["Regex(\"/v[0-9]+/.*\")"], &[]);
+    check_matches(
+        json!([{
+            "headers": [{"name": "X-A", "value": "1"}, {"name": "x-a", "value": "2"}, {"name": "b", "type": "RegularExpression", "value": "c.*"}],
+            "queryParams": [{"name": "Q", "value": "1"}, {"name": "q", "value": "2"}, {"name": "Q", "value": "3"}],
+        }]),
+        &["x-a:Exact(\"1\") b:Regex(\"c.*\") ?Q:Exact(\"1\") ?q:Exact(\"2\")"],
+        &[],
+    );
+}
+
+#[test]
+fn a_match_that_cannot_be_honoured_breaks_its_rule_and_keeps_the_rest() {
+    let broken = "requests of this rule are answered 500";
+    let at = |rest: &str| format!("spec.rules[0].matches[0].{rest}; {broken}");
+    for (matched, rest, fault) in [
+        (
+            json!({"path": {"type": "Glob", "value": "/a"}, "method": "GET"}),
+            "GET",
+            at(r#"path.type UnsupportedValue: "Glob" is none of Exact, PathPrefix, RegularExpression"#),
+        ),
+        (
+            json!({"path": {"value": "a"}}),
+            "",
+            at(r#"path.value Invalid: "a" is not a path from / without query"#),
+        ),
+        (
+            json!({"path": {"type": "RegularExpression", "value": "/(?=a)"}}),
+            "",
+            at(
+                r#"path.value UnsupportedValue: "/(?=a)" is not a regular expression that proxies take: look-around, including look-ahead and look-behind, is not supported"#,
+            ),
+        ),
+        (json!({"method": "get"}), "", at(r#"method UnsupportedValue: "get" is not a method in upper case"#)),
+        (
+            json!({"headers": [{"name": "a b", "value": "x"}, {"name": "c", "value": "d"}]}),
+            "c:Exact(\"d\")",
+            at(r#"headers[0].name Invalid: "a b" is not the name of a header"#),
+        ),
+        (
+            json!({"headers": [{"name": "a", "value": "x\n"}]}),
+            "",
+            at(r#"headers[0].value Invalid: "x\n" has a control character"#),
+        ),
+        (
+            json!({"queryParams": [{"name": "a", "type": "Glob", "value": "x"}]}),
+            "",
+            at(r#"queryParams[0].type UnsupportedValue: "Glob" is none of Exact, RegularExpression"#),
+        ),
+        (
+            json!({"port": 80}),
+            "",
+            at("matches[0] Invalid").replace(
+                ".matches[0] Invalid",
+                " Invalid: port is not a field, only path, method, headers, queryParams are",
+            ),
+        ),
+    ] {
+        check_matches(json!([matched]), &[rest], &[&fault]);
+    }
+    check_matches(json!(5), &[""], &[&format!("spec.rules[0].matches Invalid: 5 is not a list; {broken}")]);
+}
+
+#[test]
+fn filters_change_headers() {
+    let change = json!({
+        "set": [{"name": "X-A", "value": "1"}, {"name": "x-a", "value": "2"}], "add": [{"name": "b", "value": ""}],
+        "remove": ["X-C", "a"],
+    });
+    let (rule, faults) = rule(json!({
+        "filters": [
+            {"type": "RequestHeaderModifier", "requestHeaderModifier": change},
+            {"type": "ResponseHeaderModifier", "responseHeaderModifier": {"remove": ["server"]}},
+        ],
+        "backendRefs": [{"name": "a", "port": 80, "filters": [{"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["d"]}}]}],
+    }));
+    assert_eq!(faults, [""; 0]);
+    let request = &rule.request_headers;
+    assert_eq!(request.set, [("x-a".into(), "1".into())]);
+    assert_eq!(request.add, [("b".into(), "".into())]);
+    assert_eq!(request.remove, ["a".into(), "x-c".into()]);
+    assert_eq!(rule.response_headers.remove, ["server".into()]);
+    assert_eq!(rule.backends[0].request_headers.remove, ["d".into()]);
+    assert!(!rule.broken);
+}
+
+#[test]
+fn a_filter_that_cannot_be_honoured_is_never_skipped() {
+    let broken = "requests of this rule are answered 500";
+    let modifier = json!({"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["a"]}});
+    let host = json!({"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "Host", "value": "a"}]}});
+    for (filters, fault) in [
+        (
+            json!([{"type": "URLRewrite", "urlRewrite": {}}]),
+            r#"[0].type UnsupportedValue: filter "URLRewrite" is not supported"#,
+        ),
+        (
+            json!([{"type": "ExtensionRef"}]),
+            r#"[0].type UnsupportedValue: filter "ExtensionRef" is not supported"#,
+        ),
+        (json!([{"type": "RequestHeaderModifier"}]), "[0].requestHeaderModifier Invalid: is required"),
+        (
+            json!([modifier, modifier]),
+            r#"[1].type IncompatibleFilters: filter "RequestHeaderModifier" is there twice"#,
+        ),
+        (
+            json!([host]),
+            "[0].requestHeaderModifier.set[0].name UnsupportedValue: header host cannot be changed",
+        ),
+    ] {
+        let (found, faults) = rule(json!({"filters": filters}));
+        assert_eq!(faults, [format!("spec.rules[0].filters{fault}; {broken}")]);
+        assert!(found.broken);
+        let (found, faults) = rule(json!({"backendRefs": [{"name": "a", "port": 1, "filters": filters}]}));
+        assert_eq!(
+            faults,
+            [format!(
+                "spec.rules[0].backendRefs[0].filters{fault}; its share of the requests is answered 500"
+            )]
+        );
+        assert!(!found.broken && found.backends[0].broken);
+    }
+}
+
+#[test]
+fn backends_are_services_with_ports() {
+    let (rule, _) = rule(json!({"backendRefs": [
+        {"name": "a", "port": 80},
+        {"group": "", "kind": "Service", "name": "b", "namespace": "other", "port": 81, "weight": 0},
+        {"kind": "Gateway", "name": "c"},
+        {"name": "d"},
+        {"port": 80},
+        {"name": "e", "port": 80, "weight": -1},
+    ]}));
+    let text = |target: &Result<(heddle_model::ServiceKey, u16), (&'static str, String)>| match target {
+        Ok((service, port)) => format!("{service}:{port}"),
+        Err((reason, message)) => format!("{reason}: {message}"),
+    };
+    let got: Vec<_> = rule.backends.iter().map(|to| (text(&to.target), to.weight, to.broken)).collect();
+    assert_eq!(
+        got,
+        [
+            ("shop/a:80".into(), 1, false),
+            ("other/b:81".into(), 0, false),
+            (r#"InvalidKind: backend of kind "Gateway" of group "" is not a Service"#.into(), 1, false),
+            ("BackendNotFound: backend d has no port".into(), 1, false),
+            ("Invalid: is required".into(), 1, false),
+            ("shop/e:80".into(), 1, true),
+        ]
+    );
+    assert!(!rule.broken);
+}
+
+#[test]
+fn timeouts_and_retries_are_read() {
+    let (found, faults) = rule(json!({
+        "timeouts": {"request": "1m", "backendRequest": "10s"},
+        "retry": {"codes": [503, 500, 503], "attempts": 0, "backoff": "100ms"},
+    }));
+    assert_eq!(faults, [""; 0]);
+    assert_eq!(found.request_timeout, Some(Duration::from_secs(60)));
+    assert_eq!(found.backend_timeout, Some(Duration::from_secs(10)));
+    let retry = found.retry.expect("there is one");
+    assert_eq!(
+        (retry.attempts, retry.codes, retry.backoff),
+        (0, vec![503, 500], Some(Duration::from_millis(100)))
+    );
+    let (found, _) = rule(json!({"timeouts": {"request": "0s", "backendRequest": "10s"}, "retry": {}}));
+    assert_eq!((found.request_timeout, found.broken), (Some(Duration::ZERO), false));
+    assert_eq!(found.retry.expect("there is one").attempts, 1);
+}
+
+#[test]
+fn a_timeout_or_retry_that_cannot_be_honoured_breaks_its_rule() {
+    for (part, fault) in [
+        (
+            json!({"timeouts": {"request": "1s", "backendRequest": "2s"}}),
+            "timeouts Invalid: backendRequest is longer than request",
+        ),
+        (
+            json!({"timeouts": {"request": "1.5s"}}),
+            r#"timeouts.request Invalid: "1.5s" is not a duration, want one to four of 1h, 1m, 1s, 1ms in a row"#,
+        ),
+        (json!({"retry": {"codes": [200]}}), "retry.codes[0] Invalid: 200 is not an integer from 400 to 599"),
+        (
+            json!({"retry": {"attempts": -1}}),
+            "retry.attempts Invalid: -1 is not an integer from 0 to 2147483647",
+        ),
+    ] {
+        let (found, faults) = rule(part);
+        assert_eq!(faults, [format!("spec.rules[0].{fault}; requests of this rule are answered 500")]);
+        assert!(found.broken);
+    }
+}
+
+#[test]
+fn parents_are_kept_as_they_were_written() {
+    let (route, faults) = route(json!({"parentRefs": [
+        {"group": "", "kind": "Service", "name": "web", "port": 80, "sectionName": "http", "namespace": "a"},
+        {"name": "gateway"}, {"kind": "Service"}, {"name": "x", "port": 0},
+    ], "hostnames": ["a.example"]}));
+    let [service, gateway] = &route.parents[..] else { panic!("{:?}", route.parents) };
+    assert_eq!(
+        (service.group.as_deref(), service.kind.as_deref(), service.port),
+        (Some(""), Some("Service"), Some(80))
+    );
+    assert_eq!(
+        (gateway.group.as_deref(), gateway.kind.as_deref(), gateway.name.as_str()),
+        (None, None, "gateway")
+    );
+    assert_eq!(
+        faults,
+        [
+            "spec.hostnames UnsupportedValue: a mesh route matches by the destination that was dialled; hostnames are ignored",
+            "spec.parentRefs[2].name Invalid: is required; it is not attached there",
+            "spec.parentRefs[3].port Invalid: 0 is not an integer from 1 to 65535; it is not attached there",
+        ]
+    );
+}
+
+#[test]
+fn a_route_without_rules_has_the_default_one() {
+    let (found, _) = route(json!({}));
+    assert_eq!((found.rules.len(), found.rules[0].backends.len(), found.rules[0].broken), (1, 0, false));
+    let (found, faults) = route(json!({"rules": [5, {"sessionPersistence": {}}]}));
+    assert_eq!((found.rules[0].broken, found.rules[1].broken), (true, false));
+    assert_eq!(
+        faults,
+        [
+            "spec.rules[0] Invalid: 5 is not an object; requests of this rule are answered 500",
+            "spec.rules[1].sessionPersistence UnsupportedValue: session persistence is not supported; it is ignored",
+        ]
+    );
+    check_faults(
+        Kind::HttpRoute,
+        json!({"spec": {"rules": 5}}),
+        &["spec.rules Invalid: 5 is not a list; the object is not used"],
+    );
+}
+
+#[test]
+fn a_route_is_as_old_as_it_says() {
+    for (written, created) in
+        [(json!("1970-01-01T00:01:00Z"), Some(60)), (json!(null), None), (json!("then"), None)]
+    {
+        let (fact, _) = say(Kind::HttpRoute, json!({"metadata": {"creationTimestamp": written}, "spec": {}}));
+        let Fact::HttpRoute(route) = fact else { panic!() };
+        assert_eq!(route.created, created);
+    }
+}

@@ -1,0 +1,61 @@
+//! One object of a file, checked and lowered.
+
+use crate::fault::DirError;
+use crate::ignored::is_ignored;
+use crate::node::Node;
+use crate::strict::Strict;
+use heddle_lower::{api_of, kind_of, lower};
+use heddle_model::{Kind, Lowered};
+
+/// Reads one object. `None` for a kind that says nothing to a mesh.
+///
+/// # Errors
+/// Everything about the object that an API server would refuse, or that Heddle could only give a narrower
+/// meaning than what was written.
+pub(crate) fn read(file: &str, node: &Node, strict: &Strict) -> Result<Option<Lowered>, Vec<DirError>> {
+    let fault = |field: &str, message: String| DirError {
+        file: file.into(),
+        line: node.line_of(field),
+        field: field.into(),
+        message,
+    };
+    let value = node.value();
+    let text = |field: &str| value[field].as_str().filter(|text| !text.is_empty());
+    let (Some(api_version), Some(kind)) = (text("apiVersion"), text("kind")) else {
+        return Err(vec![fault("", "has no apiVersion and kind".into())]);
+    };
+    let Some(kind) = kind_of(api_version, kind) else {
+        if is_ignored(api_version, kind) {
+            return Ok(None);
+        }
+        return Err(vec![fault("kind", unknown(api_version, kind))]);
+    };
+    let problems = strict.check(kind, &value);
+    if !problems.is_empty() {
+        return Err(problems.into_iter().map(|problem| fault(&problem.field, problem.message)).collect());
+    }
+    let mut lowered = lower(kind, &value);
+    let faults: Vec<DirError> = lowered
+        .diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.reason == heddle_lower::INVALID)
+        .map(|diagnostic| fault(&diagnostic.field, without_remedy(&diagnostic.message)))
+        .collect();
+    lowered.meta.origin = Some(format!("{file}:{}", node.line));
+    if faults.is_empty() { Ok(Some(lowered)) } else { Err(faults) }
+}
+
+/// A diagnostic says what holds instead after its last semicolon; here nothing does.
+fn without_remedy(message: &str) -> String {
+    message.rsplit_once("; ").map_or(message, |(fault, _)| fault).into()
+}
+
+fn unknown(api_version: &str, kind: &str) -> String {
+    let known = Kind::ALL.into_iter().find(|known| known.as_str() == kind);
+    match known {
+        Some(known) => {
+            format!("{api_version} {kind} is not read, want {}", api_of(known).api_version())
+        }
+        None => format!("{api_version} {kind} is not a kind that Heddle reads"),
+    }
+}

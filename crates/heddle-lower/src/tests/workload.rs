@@ -1,0 +1,154 @@
+use super::*;
+use heddle_model::access::Posture;
+use heddle_model::fact::{DataPlane, Workload};
+
+fn workload(kind: Kind, rest: Value) -> (Workload, Vec<String>) {
+    match say(kind, rest) {
+        (Fact::Workload(workload), faults) => (workload, faults),
+        (other, _) => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_pod_is_a_workload() {
+    let (pod, faults) = workload(
+        Kind::Pod,
+        json!({
+            "metadata": {
+                "labels": {"app": "web", "heddle.dev/plane": "envoy"},
+                "annotations": {"heddle.dev/skip-inbound-ports": "22, 9090"},
+            },
+            "spec": {
+                "serviceAccountName": "web", "nodeName": "n1",
+                "containers": [
+                    {"ports": [{"name": "http", "containerPort": 8080}, {"containerPort": 1}, {"name": "dns", "containerPort": 53, "protocol": "UDP"}]},
+                    {"ports": [{"name": "http", "containerPort": 9}]},
+                ],
+                "initContainers": [
+                    {"restartPolicy": "Always", "ports": [{"name": "side", "containerPort": 7}]},
+                    {"ports": [{"name": "init", "containerPort": 6}]},
+                ],
+            },
+            "status": {"phase": "Running", "podIP": "10.0.0.1", "podIPs": [{"ip": "10.0.0.1"}, {"ip": "fd00::1"}]},
+        }),
+    );
+    assert_eq!(faults, [""; 0]);
+    assert_eq!(pod.identity.map(|id| id.to_string()).as_deref(), Some("shop/web"));
+    assert_eq!(pod.plane, Some(DataPlane::Envoy));
+    assert_eq!(pod.addresses, ["10.0.0.1", "fd00::1"].map(|ip| ip.parse::<std::net::IpAddr>().expect("ip")));
+    let ports: Vec<_> =
+        pod.ports.iter().map(|port| (port.name.as_deref().unwrap_or(""), port.port)).collect();
+    assert_eq!(ports, [("http", 8080), ("side", 7)]);
+    assert_eq!(pod.skip_inbound_ports.into_iter().collect::<Vec<_>>(), [22, 9090]);
+    assert_eq!((pod.node.as_deref(), pod.host_network, pod.ended), (Some("n1"), false, false));
+}
+
+#[test]
+fn a_pod_serves_until_its_containers_have_ended() {
+    let running = json!({"phase": "Running", "podIP": "10.0.0.1"});
+    for (metadata, status, ended) in [
+        (json!({}), running.clone(), false),
+        (json!({}), json!({"phase": "Pending"}), false),
+        (json!({"deletionTimestamp": "2026-01-01T00:00:00Z"}), running, false),
+        (json!({"deletionTimestamp": "2026-01-01T00:00:00Z"}), json!({"phase": "Pending"}), true),
+        (json!({}), json!({"phase": "Succeeded", "podIP": "10.0.0.1"}), true),
+        (json!({}), json!({"phase": "Failed", "podIP": "10.0.0.1"}), true),
+    ] {
+        let (pod, _) = workload(Kind::Pod, json!({"metadata": metadata, "spec": {}, "status": status}));
+        assert_eq!(pod.ended, ended, "{metadata} {status}");
+        assert_eq!(pod.identity.map(|id| id.to_string()).as_deref(), Some("shop/default"));
+    }
+}
+
+#[test]
+fn a_part_of_a_pod_that_cannot_be_read_is_absent() {
+    check_faults(
+        Kind::Pod,
+        json!({
+            "metadata": {
+                "labels": {"a": 1, "heddle.dev/plane": "nginx"},
+                "annotations": {"heddle.dev/skip-inbound-ports": "22,ssh,0"},
+            },
+            "spec": {
+                "serviceAccountName": "web.v1", "nodeName": 5,
+                "containers": [{"ports": [{"name": "http", "containerPort": 70000}]}, {"ports": 5}],
+            },
+            "status": {"podIPs": [{"ip": "10.0.0.999"}]},
+        }),
+        &[
+            r#"status.podIPs[0].ip Invalid: "10.0.0.999" is not an IP address; the address is not used"#,
+            "metadata.labels Invalid: the value 1 of a is not a string; it has no labels",
+            "spec UnsupportedValue: service account \"web.v1\" is not a DNS label (RFC 1123: at most 63 of a-z, 0-9 and '-', alphanumeric at both ends); the workload has no identity",
+            r#"metadata.labels[heddle.dev/plane] Invalid: "nginx" is none of envoy, none; it has no proxy"#,
+            "spec.nodeName Invalid: 5 is not a string; it is taken as absent",
+            "spec.containers[0].ports[0].containerPort Invalid: 70000 is not an integer from 1 to 65535; the port is not known",
+            "spec.containers[1].ports Invalid: 5 is not a list; its ports are not known",
+            r#"metadata.annotations[heddle.dev/skip-inbound-ports] Invalid: "ssh" is not a port; it is not skipped"#,
+            r#"metadata.annotations[heddle.dev/skip-inbound-ports] Invalid: "0" is not a port; it is not skipped"#,
+        ],
+    );
+}
+
+#[test]
+fn an_external_workload_is_a_workload() {
+    let (external, faults) = workload(
+        Kind::ExternalWorkload,
+        json!({
+            "metadata": {"labels": {"app": "web"}},
+            "spec": {
+                "addresses": ["127.0.1.1", "::1", "127.0.1.1"], "serviceAccount": "web", "zone": "a",
+                "ports": [{"name": "http", "port": 80, "targetPort": 8080, "protocol": "GRPC"}, {"port": 81}],
+            },
+        }),
+    );
+    assert_eq!(faults, [""; 0]);
+    assert_eq!(external.addresses.len(), 2);
+    assert_eq!(external.zone.as_deref(), Some("a"));
+    let ports: Vec<_> = external.ports.iter().map(|port| (port.port, port.app_port, port.protocol)).collect();
+    assert_eq!(ports, [(80, 8080, Some(heddle_model::fact::Protocol::Grpc)), (81, 81, None)]);
+}
+
+#[test]
+fn a_part_of_an_external_workload_that_cannot_be_read_is_absent() {
+    check_faults(
+        Kind::ExternalWorkload,
+        json!({"spec": {"addresses": ["web"], "ports": [{"port": 80}, {"port": 80}, {"port": 0}, {"port": 1, "protocol": "UDP"}]}}),
+        &[
+            "spec.serviceAccount Invalid: is required; the workload has no identity",
+            r#"spec.addresses[0] Invalid: "web" is not an IP address; the address is not used"#,
+            "spec.ports[1] Invalid: port 80 is there twice; the port is not used",
+            "spec.ports[2].port Invalid: 0 is not an integer from 1 to 65535; the port is not used",
+            r#"spec.ports[3].protocol Invalid: "UDP" is none of HTTP, HTTP2, GRPC, TCP, Opaque, Detect; the port is not used"#,
+        ],
+    );
+}
+
+#[test]
+fn a_node_says_where_it_stands() {
+    let labels = json!({"topology.kubernetes.io/region": "r", "topology.kubernetes.io/zone": "z"});
+    let (Fact::Node(node), faults) = say(Kind::Node, json!({"metadata": {"labels": labels}})) else {
+        panic!()
+    };
+    assert_eq!((node.region.as_deref(), node.zone.as_deref(), faults.len()), (Some("r"), Some("z"), 0));
+}
+
+#[test]
+fn a_posture_that_cannot_be_read_is_deny() {
+    for (written, posture) in [
+        (json!(null), None),
+        (json!("Allow"), Some(Posture::Allow)),
+        (json!("Authenticated"), Some(Posture::Authenticated)),
+        (json!("deny"), Some(Posture::Deny)),
+    ] {
+        let annotations = json!({"heddle.dev/default-posture": written});
+        let (fact, _) = say(Kind::Namespace, json!({"metadata": {"annotations": annotations}}));
+        assert_eq!(fact, Fact::Namespace(heddle_model::fact::Namespace { posture }), "{written}");
+    }
+    check_faults(
+        Kind::Namespace,
+        json!({"metadata": {"annotations": {"heddle.dev/default-posture": "deny"}}}),
+        &[
+            r#"metadata.annotations[heddle.dev/default-posture] Invalid: "deny" is none of Allow, Authenticated, Deny; the namespace has posture Deny"#,
+        ],
+    );
+}
