@@ -1,0 +1,93 @@
+//! The command line. One module per command; each has its arguments and a `run`.
+
+mod address;
+mod agent;
+mod bootstrap;
+mod completion;
+mod controller;
+mod duration;
+mod explain;
+mod proxies;
+mod render;
+mod token;
+mod version;
+
+use crate::demo;
+use anyhow::Result;
+use clap::Subcommand;
+use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
+
+/// Where the controller serves proxies, unless said otherwise.
+const CONTROLLER: &str = "heddle.heddle-system.svc:15012";
+/// The name in the controller's certificate, unless said otherwise.
+const SERVER_NAME: &str = "heddle.heddle-system.svc";
+/// Where the controller serves its admin pages, unless said otherwise.
+const ADMIN: &str = "127.0.0.1:15014";
+
+/// A service-mesh control plane for Kubernetes.
+///
+/// Watches Services and Pods, computes routing and identity, issues workload certificates from its own
+/// authority, and streams configuration to unmodified proxies.
+#[derive(clap::Parser)]
+#[command(name = "heddle", version, max_term_width = 100, propagate_version = true)]
+pub struct Heddle {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Controller(Box<controller::Args>),
+    Agent(Box<agent::Args>),
+    Explain(Box<explain::Args>),
+    Render(render::Args),
+    Proxies(proxies::Args),
+    Bootstrap(Box<bootstrap::Args>),
+    Token(token::Args),
+    Demo(demo::Args),
+    #[command(hide = true)]
+    DemoApp(demo::app::Args),
+    Version(version::Args),
+    Completion(completion::Args),
+}
+
+/// Runs one command. Exits with 0, with 1 and a sentence on standard error, or with the child's status.
+pub fn run(heddle: Heddle) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime starts");
+    let done = runtime.block_on(dispatch(heddle.command));
+    // Blocking reads of a watcher must not keep an ended command alive.
+    runtime.shutdown_background();
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("heddle: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn dispatch(command: Command) -> Result<ExitCode> {
+    let done = |()| ExitCode::SUCCESS;
+    match command {
+        Command::Controller(args) => controller::run(*args).await.map(done),
+        Command::Agent(args) => agent::run(*args).await,
+        Command::Explain(args) => explain::run(*args).await,
+        Command::Render(args) => render::run(args).await.map(done),
+        Command::Proxies(args) => proxies::run(args).await.map(done),
+        Command::Bootstrap(args) => bootstrap::run(*args).map(done),
+        Command::Token(args) => token::run(args).map(done),
+        Command::Demo(args) => demo::run(args).await.map(done),
+        Command::DemoApp(args) => demo::app::run(args).await.map(done),
+        Command::Version(args) => version::run(&args).map(done),
+        Command::Completion(args) => completion::run(&args).map(done),
+    }
+}
+
+/// Writes to standard output. A reader that has gone (`heddle render … | head`) is no error.
+fn print(text: &str) -> Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}

@@ -1,0 +1,86 @@
+//! `heddle agent`: certificates for one workload, and its proxy beside them.
+
+use super::address::HostPort;
+use anyhow::Result;
+use heddle_agent::Config;
+use heddle_model::WorkloadKey;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Keep a workload's certificates fresh, and run its proxy beside them.
+///
+/// Makes a key that never leaves the machine, gets a certificate for it from the controller, writes both for
+/// Envoy's file-based SDS below --dir, and starts the command in that folder once they are there. Passes
+/// signals on, drains on SIGTERM, and exits as the command does.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  \
+    heddle agent --workload pod/shop/web-0 --dir /var/run/heddle -- envoy -c bootstrap.json")]
+pub(crate) struct Args {
+    /// The workload: pod/NAMESPACE/NAME or external/NAMESPACE/NAME
+    #[arg(long, env = "HEDDLE_WORKLOAD")]
+    workload: WorkloadKey,
+    /// Where the controller serves agents: HOST:PORT
+    #[arg(long, env = "HEDDLE_CONTROLLER", default_value = super::CONTROLLER)]
+    controller: HostPort,
+    /// The name in the controller's certificate
+    #[arg(long, env = "HEDDLE_SERVER_NAME", default_value = super::SERVER_NAME)]
+    server_name: String,
+    /// PEM file with the roots that verify the controller
+    #[arg(long, env = "HEDDLE_ROOTS", value_name = "FILE", default_value = "/var/run/heddle/roots/roots.pem")]
+    roots: PathBuf,
+    /// File with the token that proves who we are; read again each time
+    #[arg(long, env = "HEDDLE_TOKEN", value_name = "FILE", default_value = "/var/run/secrets/tokens/heddle")]
+    token: PathBuf,
+    /// Where certs/ and sds/ are written; the command's working directory
+    #[arg(long, env = "HEDDLE_DIR", value_name = "FOLDER", default_value = "/var/run/heddle/agent")]
+    dir: PathBuf,
+    /// Where /live, /ready and /metrics are served
+    #[arg(long, env = "HEDDLE_AGENT_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:15020")]
+    listen: SocketAddr,
+    /// Envoy's admin address, which is told when a drain begins
+    #[arg(long, value_name = "ADDRESS")]
+    envoy_admin: Option<SocketAddr>,
+    /// How long the command goes on serving after SIGTERM
+    #[arg(long, value_name = "DURATION", value_parser = super::duration::parse)]
+    drain: Option<Duration>,
+    /// How long the command may take to end before it is killed
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = super::duration::parse)]
+    grace: Duration,
+    /// What is logged
+    #[arg(long, env = "HEDDLE_LOG", default_value = "info")]
+    log: String,
+    /// How log lines look
+    #[arg(long, env = "HEDDLE_LOG_FORMAT", value_enum, default_value_t)]
+    log_format: crate::log::Format,
+    /// The command, as `-- envoy -c bootstrap.json`
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+/// Runs until the command ends, or until SIGTERM where there is none.
+pub(crate) async fn run(args: Args) -> Result<ExitCode> {
+    crate::log::start(&args.log, args.log_format)?;
+    let config = Config {
+        folder: args.dir,
+        controller: args.controller.to_string(),
+        server_name: args.server_name,
+        trust_anchors: args.roots,
+        token: args.token,
+        seed: seed(&args.workload),
+        probe: Some(args.listen),
+        envoy_admin: args.envoy_admin,
+        drain: args.drain.unwrap_or_default(),
+        grace: args.grace,
+    };
+    Ok(ExitCode::from(heddle_agent::run(config, args.command).await?))
+}
+
+/// Spreads renewals over workloads, the same at every start.
+fn seed(workload: &WorkloadKey) -> u32 {
+    let hash = blake3::hash(workload.to_string().as_bytes());
+    let [a, b, c, d, ..] = *hash.as_bytes();
+    u32::from_be_bytes([a, b, c, d])
+}

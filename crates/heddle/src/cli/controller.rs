@@ -1,0 +1,59 @@
+//! `heddle controller`: watch, resolve, serve.
+
+use crate::controller::{Config, serve};
+use crate::source::Source;
+use anyhow::{Result, ensure};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Run the controller: watch objects, issue certificates, configure proxies.
+///
+/// With --source dir:FOLDER it needs no Kubernetes: objects are manifests in a folder, and the authority and
+/// the key for tokens live in the state folder.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The objects: "kubernetes" or "dir:FOLDER"
+    #[arg(long, env = "HEDDLE_SOURCE", default_value = "kubernetes")]
+    source: Source,
+    /// Where the authority and the token key live; made at the first start
+    #[arg(long, env = "HEDDLE_STATE", value_name = "FOLDER", default_value = "state")]
+    state: PathBuf,
+    /// A folder with an authority made elsewhere: tls.crt and tls.key sign, ca.crt is trusted
+    #[arg(long, env = "HEDDLE_AUTHORITY", value_name = "FOLDER")]
+    authority: Option<PathBuf>,
+    /// Where proxies and agents are served, over TLS
+    #[arg(long, env = "HEDDLE_LISTEN", value_name = "ADDRESS", default_value = "[::]:15012")]
+    listen: SocketAddr,
+    /// Where the admin pages are served: /live, /ready, /metrics, and /debug to loopback
+    #[arg(long, env = "HEDDLE_ADMIN", value_name = "ADDRESS", default_value = "127.0.0.1:15014")]
+    admin: SocketAddr,
+    /// The namespace that the controller runs in: part of the names in its certificate
+    #[arg(long, env = "HEDDLE_NAMESPACE", default_value = "heddle-system")]
+    namespace: String,
+    /// The cluster's DNS domain: part of the names in its certificate
+    #[arg(long, env = "HEDDLE_CLUSTER_DOMAIN", default_value = "cluster.local")]
+    cluster_domain: String,
+    /// How long workload certificates live; agents renew at two thirds of it
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = super::duration::parse)]
+    certificate_lifetime: Duration,
+    /// How long streams may take to end on SIGTERM
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = super::duration::parse)]
+    drain: Duration,
+    /// What is logged, as "info" or "info,heddle_serve=debug"; changes at run time with PUT /debug/log?filter=
+    #[arg(long, env = "HEDDLE_LOG", default_value = "info")]
+    log: String,
+    /// How log lines look
+    #[arg(long, env = "HEDDLE_LOG_FORMAT", value_enum, default_value_t)]
+    log_format: crate::log::Format,
+}
+
+/// Runs until SIGTERM or SIGINT.
+pub(crate) async fn run(args: Args) -> Result<()> {
+    let Args { source, state, authority, listen, admin, namespace, cluster_domain, certificate_lifetime, drain, log, log_format } =
+        args;
+    ensure!(certificate_lifetime >= Duration::from_secs(5), "--certificate-lifetime must be at least 5s");
+    ensure!(certificate_lifetime <= Duration::from_secs(30 * 24 * 3600), "--certificate-lifetime must be at most 720h");
+    let log = crate::log::start(&log, log_format)?;
+    serve(Config { source, state, authority, listen, admin, namespace, cluster_domain, certificate_lifetime, drain }, log).await
+}

@@ -1,0 +1,127 @@
+//! A verdict as stable JSON: structs of its own words, not the engine's.
+
+use heddle_decide::Verdict;
+use heddle_decide::verdict::{
+    Admission, Candidate, Carried, Destination, Dial, Forward, Ground, Outcome, RouteChoice, ShareTarget, Step, Topic,
+};
+use serde_json::{Value, json};
+
+/// The verdict of one request.
+pub(crate) fn verdict(verdict: &Verdict) -> Value {
+    let Verdict { caller, destination, outcome, steps } = verdict;
+    json!({
+        "apiVersion": "cli.heddle.dev/v1",
+        "kind": "Verdict",
+        "client": {
+            "workload": caller.workload.as_ref().map(ToString::to_string),
+            "identity": caller.identity.as_ref().map(ToString::to_string),
+            "proxied": caller.proxied,
+        },
+        "destination": destination_of(destination),
+        "outcome": outcome_of(outcome),
+        "steps": steps.iter().map(step).collect::<Vec<_>>(),
+    })
+}
+
+fn destination_of(destination: &Destination) -> Value {
+    match destination {
+        Destination::Service(port) => json!({"kind": "Service", "name": port.to_string()}),
+        Destination::Headless(port) => json!({"kind": "HeadlessEndpoint", "name": port.to_string()}),
+        Destination::Workload(key) => json!({"kind": "Workload", "name": key.to_string()}),
+        Destination::NoSuchPort(port) => json!({"kind": "NoSuchPort", "name": port.to_string()}),
+        Destination::Unknown => json!({"kind": "Unknown"}),
+        Destination::Outside => json!({"kind": "Outside"}),
+    }
+}
+
+fn outcome_of(outcome: &Outcome) -> Value {
+    match outcome {
+        Outcome::PassedThrough => json!({"kind": "PassedThrough"}),
+        Outcome::Refused { why } => json!({"kind": "Refused", "why": why}),
+        Outcome::Answered { status, why, route } => {
+            json!({"kind": "Answered", "status": status, "why": why, "route": route.as_ref().map(route_of)})
+        }
+        Outcome::Forwarded(forward) => forward_of(forward),
+    }
+}
+
+fn forward_of(forward: &Forward) -> Value {
+    let Forward { carried, route, shares } = forward;
+    let shares = shares.iter().map(|share| {
+        let to = match &share.to {
+            ShareTarget::Broken { reason } => json!({"status": 500, "reason": reason}),
+            ShareTarget::Endpoints { service, candidates, request_headers: _, response_headers: _ } => json!({
+                "service": service.as_ref().map(ToString::to_string),
+                "endpoints": candidates.iter().map(candidate).collect::<Vec<_>>(),
+            }),
+        };
+        json!({"weight": share.weight, "of": share.of, "to": to})
+    });
+    json!({
+        "kind": "Forwarded",
+        "as": match carried { Carried::Http => "HTTP", Carried::Bytes => "TCP" },
+        "route": route.as_ref().map(route_of),
+        "shares": shares.collect::<Vec<_>>(),
+    })
+}
+
+fn route_of(route: &RouteChoice) -> Value {
+    json!({"object": route.source.to_string(), "rule": route.rule})
+}
+
+fn candidate(candidate: &Candidate) -> Value {
+    let (admitted, ground) = match &candidate.admission {
+        Admission::Allowed(ground) => ("Allowed", ground_of(ground)),
+        Admission::Denied(ground) => ("Denied", ground_of(ground)),
+        Admission::Unenforced { why } => ("Unenforced", json!({"why": why})),
+        Admission::Refused { why } => ("Refused", json!({"why": why})),
+    };
+    let transport = match &candidate.transport {
+        Dial::Plain => json!({"mtls": false}),
+        Dial::Mesh(identity) => json!({"mtls": true, "serverIdentity": identity.to_string()}),
+        Dial::Refused => json!({"refused": true}),
+    };
+    json!({
+        "address": candidate.address,
+        "port": candidate.port,
+        "workload": candidate.workload.as_ref().map(ToString::to_string),
+        "transport": transport,
+        "access": admitted,
+        "ground": ground,
+        "audit": candidate.audit.iter().map(|hit| hit.policy.to_string()).collect::<Vec<_>>(),
+        "steps": candidate.steps.iter().map(step).collect::<Vec<_>>(),
+    })
+}
+
+fn ground_of(ground: &Ground) -> Value {
+    match ground {
+        Ground::Rule { policy, rule, action } => {
+            json!({"policy": policy.to_string(), "rule": rule, "action": format!("{action:?}")})
+        }
+        Ground::NoRuleMatches { policies } => {
+            json!({"noRuleMatches": policies.iter().map(ToString::to_string).collect::<Vec<_>>()})
+        }
+        Ground::Posture { posture, source } => {
+            json!({"posture": format!("{posture:?}"), "object": source.as_ref().map(ToString::to_string)})
+        }
+    }
+}
+
+fn step(step: &Step) -> Value {
+    let topic = match step.topic {
+        Topic::Client => "client",
+        Topic::Destination => "destination",
+        Topic::Protocol => "protocol",
+        Topic::Route => "route",
+        Topic::Backend => "backend",
+        Topic::Transport => "transport",
+        Topic::Access => "access",
+        Topic::Audit => "audit",
+    };
+    json!({
+        "topic": topic,
+        "text": step.text,
+        "object": step.source.as_ref().map(ToString::to_string),
+        "field": step.field,
+    })
+}

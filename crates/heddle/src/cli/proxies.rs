@@ -1,0 +1,153 @@
+//! `heddle proxies`: who is connected, and what each has.
+
+use super::address::HostPort;
+use crate::demo::Client;
+use anyhow::{Context, Result, ensure};
+use comfy_table::{Table, presets};
+use heddle_serve::registry::{ClientView, TypeView};
+use std::time::SystemTime;
+
+/// Show the connected proxies: what each has acknowledged or refused, and how old its certificate is.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The controller's admin address
+    #[arg(long, env = "HEDDLE_ADMIN", default_value = super::ADMIN)]
+    admin: HostPort,
+    /// Only proxies of this namespace
+    #[arg(short, long)]
+    namespace: Option<String>,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Output,
+}
+
+#[derive(Clone, Copy, Default, clap::ValueEnum)]
+enum Output {
+    #[default]
+    Table,
+    Json,
+}
+
+/// Prints them.
+pub(crate) async fn run(args: Args) -> Result<()> {
+    let url = format!("http://{}/debug/clients", args.admin);
+    let reply = Client::new().get(&url, &[]).await;
+    let reply = reply.with_context(|| format!("no controller's admin page at {}: name one with --admin", args.admin))?;
+    ensure!(reply.status == 200, "{url} answered {}: {}", reply.status, reply.text());
+    let mut clients: Vec<ClientView> =
+        serde_json::from_slice(&reply.body).with_context(|| format!("{url} is not a controller's page"))?;
+    clients.retain(|client| wanted(client, args.namespace.as_deref()));
+    clients.sort_by(|a, b| (&a.workload, a.id).cmp(&(&b.workload, b.id)));
+    match args.output {
+        Output::Json => {
+            let page = serde_json::json!({"apiVersion": "cli.heddle.dev/v1", "kind": "Proxies", "clients": clients});
+            super::print(&format!("{page:#}\n"))
+        }
+        Output::Table => super::print(&format!("{}\n", table(&clients, now()))),
+    }
+}
+
+fn wanted(client: &ClientView, namespace: Option<&str>) -> bool {
+    namespace.is_none_or(|wanted| client.workload.split('/').nth(1) == Some(wanted))
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+fn table(clients: &[ClientView], now: u64) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["WORKLOAD", "PROXY", "PROTOCOL", "SYNC", "CONNECTED", "CERT", "NOTE"]);
+    for client in clients {
+        table.add_row([
+            client.workload.clone(),
+            client.agent.clone(),
+            client.protocol.clone(),
+            sync(&client.types),
+            age(now.saturating_sub(client.since)),
+            certificate(client, now),
+            note(&client.types),
+        ]);
+    }
+    table
+}
+
+/// `ok`, or what is refused or still under way.
+fn sync(types: &[TypeView]) -> String {
+    let of = |is: fn(&TypeView) -> bool| {
+        let names: Vec<&str> = types.iter().filter(|ty| is(ty)).map(|ty| ty.r#type.as_str()).collect();
+        names.join(",")
+    };
+    let (refused, pending) = (of(|ty| !ty.refused.is_empty()), of(|ty| ty.pending > 0 || ty.unanswered > 0));
+    match (refused.is_empty(), pending.is_empty()) {
+        (false, _) => format!("rejected {refused}"),
+        (true, false) => format!("pending {pending}"),
+        (true, true) => "ok".into(),
+    }
+}
+
+fn certificate(client: &ClientView, now: u64) -> String {
+    let expires = client.certificate_expires.unwrap_or(client.credential_expires);
+    if expires <= now { "expired".into() } else { format!("{} left", age(expires - now)) }
+}
+
+/// The first thing that is refused: what the proxy said, and whose fault it may be.
+fn note(types: &[TypeView]) -> String {
+    let refused = types.iter().flat_map(|ty| &ty.refused).next();
+    refused.map_or("-".into(), |refused| {
+        let from = refused.objects.join(", ");
+        format!("{} ({from}): {}", refused.name, refused.text)
+    })
+}
+
+fn age(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..7200 => format!("{}m", seconds / 60),
+        7200..172_800 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heddle_serve::registry::RefusedView;
+
+    fn ty(name: &str, pending: usize, refused: &[&str]) -> TypeView {
+        let refused = refused.iter().map(|text| RefusedView {
+            name: "shop/cart:8080".into(),
+            version: "0".into(),
+            text: (*text).into(),
+            objects: vec!["HTTPRoute shop/cart".into()],
+        });
+        TypeView {
+            r#type: name.into(),
+            wildcard: false,
+            held: 1,
+            sent: Some(1),
+            settled: Some(1),
+            unanswered: 0,
+            pending,
+            refused: refused.collect(),
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_told_before_what_is_under_way() {
+        assert_eq!(sync(&[ty("CDS", 0, &[]), ty("RDS", 0, &[])]), "ok");
+        assert_eq!(sync(&[ty("CDS", 2, &[]), ty("RDS", 0, &[])]), "pending CDS");
+        let refused = [ty("CDS", 2, &[]), ty("RDS", 0, &["bad regex"])];
+        assert_eq!(sync(&refused), "rejected RDS");
+        assert_eq!(note(&refused), "shop/cart:8080 (HTTPRoute shop/cart): bad regex");
+    }
+
+    #[test]
+    fn ages_are_short() {
+        let ages = [(5, "5s"), (119, "119s"), (120, "2m"), (7200, "2h"), (200_000, "2d")];
+        for (seconds, want) in ages {
+            assert_eq!(age(seconds), want);
+        }
+    }
+}

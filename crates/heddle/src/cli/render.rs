@@ -1,0 +1,48 @@
+//! `heddle render`: everything that one proxy is told.
+
+use crate::source::Source;
+use crate::{resources, world};
+use anyhow::{Context, Result};
+use heddle_model::WorkloadKey;
+use heddle_xds::{Capture, Client};
+
+/// Print the whole configuration of one workload's proxy, as the controller would send it.
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  heddle render --source dir:examples/demo external/shop/web --only shop/cart:8080")]
+pub(crate) struct Args {
+    /// The workload: pod/NAMESPACE/NAME or external/NAMESPACE/NAME
+    workload: WorkloadKey,
+    /// The objects: "kubernetes" or "dir:FOLDER"
+    #[arg(long, env = "HEDDLE_SOURCE", default_value = "kubernetes")]
+    source: Source,
+    /// How traffic reaches the proxy: captured, bound, or bound:NETWORK
+    #[arg(long, default_value = "captured")]
+    capture: Capture,
+    /// Only resources of this name
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Output,
+}
+
+#[derive(Clone, Copy, Default, clap::ValueEnum)]
+enum Output {
+    #[default]
+    Yaml,
+    Json,
+}
+
+/// Prints it.
+pub(crate) async fn run(args: Args) -> Result<()> {
+    let world = world::load(&args.source).await?;
+    let found = world.snapshot.workloads.get(&args.workload);
+    let workload = found.with_context(|| format!("there is no workload {}", args.workload))?;
+    workload.identity.as_ref().with_context(|| format!("{} has no identity, so no configuration", args.workload))?;
+    let client = Client { workload: args.workload, capture: args.capture };
+    let page = resources::of(&client, &world.snapshot, args.only.as_deref())?;
+    match args.output {
+        Output::Json => super::print(&format!("{page:#}\n")),
+        Output::Yaml => super::print(&serde_saphyr::to_string(&page)?),
+    }
+}

@@ -1,0 +1,64 @@
+//! A cluster as the source: objects from its API server, the authority from its Secrets, tokens by its keys.
+
+mod authority;
+mod keys;
+
+pub(crate) use authority::authority;
+pub(crate) use keys::ClusterKeys;
+
+use crate::engine::Outcome;
+use anyhow::{Context, Result};
+use heddle_kube::{Client, Election, StatusWriter, Watches, elect};
+use heddle_model::Event;
+use std::time::SystemTime;
+use tokio::sync::{mpsc, watch};
+
+/// Outcomes that wait for the writer, which keeps only the newest of each object.
+const OUTCOMES: usize = 1024;
+
+/// Where the cluster is.
+pub(crate) async fn connect() -> Result<Client> {
+    let text = "no cluster: neither in-cluster credentials nor a kubeconfig can be used";
+    heddle_kube::client().await.context(text)
+}
+
+/// Lists everything once.
+pub(crate) async fn list() -> Result<Vec<Event>> {
+    Ok(heddle_kube::list(connect().await?).await?)
+}
+
+/// Follows every kind for ever.
+pub(crate) fn follow(client: Client, queue: mpsc::Sender<Event>) -> Watches {
+    let watches = Watches::new();
+    tokio::spawn(heddle_kube::watch(client, queue, watches.clone()));
+    watches
+}
+
+/// Writes what became of objects, while this replica leads.
+pub(crate) fn write_statuses(client: &Client, namespace: &str) -> mpsc::Sender<Outcome> {
+    let (outcomes, mut came) = mpsc::channel::<Outcome>(OUTCOMES);
+    let (lead, leads) = watch::channel(false);
+    let election = Election { namespace: namespace.into(), lease: "heddle".into(), replica: replica() };
+    tokio::spawn(elect(client.clone(), election, lead));
+    let writer = StatusWriter::new(client.clone(), heddle_status::CONTROLLER);
+    tokio::spawn(writer.clone().run(leads));
+    tokio::spawn(async move {
+        while let Some(Outcome { source, report, meta }) = came.recv().await {
+            if let Some(report) = report {
+                writer.want(source, (*report).clone(), meta, seconds(SystemTime::now()));
+            }
+        }
+    });
+    outcomes
+}
+
+/// The name of this replica: its Pod's, which Kubernetes sets as the host name.
+fn replica() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{name}_{}", std::process::id())
+}
+
+fn seconds(now: SystemTime) -> i64 {
+    let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,172 @@
+//! The controller: a source, the owner, the servers, and how they end.
+
+mod certificate;
+mod folder;
+mod health;
+mod live;
+mod pages;
+
+use crate::{cluster, engine};
+use crate::source::Source;
+use crate::state::{self, State};
+use anyhow::{Context, Result};
+use arc_swap::ArcSwapOption;
+use health::Health;
+use heddle_ca::authority::Pair;
+use heddle_ca::{Authority, PrivateKey};
+use heddle_serve::accept::Security;
+use heddle_serve::admin::{self, LogLevel};
+use heddle_serve::certificates::Lifetimes;
+use heddle_serve::clock::WallClock;
+use heddle_serve::drain::Drain;
+use heddle_serve::engine::{Engine, Owner};
+use heddle_serve::limits::Limits;
+use heddle_serve::metrics::Metrics;
+use heddle_serve::registry::Registry;
+use heddle_serve::server::Server;
+use heddle_serve::tokens::Tokens;
+use prometheus_client::registry::Registry as MetricRegistry;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The servers' end of the owner.
+type Mesh = Engine<engine::State>;
+
+/// What a controller is told.
+pub(crate) struct Config {
+    pub source: Source,
+    pub state: PathBuf,
+    pub authority: Option<PathBuf>,
+    pub listen: SocketAddr,
+    pub admin: SocketAddr,
+    pub namespace: String,
+    pub cluster_domain: String,
+    pub certificate_lifetime: Duration,
+    pub drain: Duration,
+}
+
+/// What a source gives the servers.
+struct Footing {
+    authority: Arc<Authority>,
+    tokens: Tokens,
+    owner: engine::Engine,
+    health: Health,
+}
+
+/// Serves until SIGTERM or SIGINT.
+pub(crate) async fn serve(config: Config, log: Arc<dyn LogLevel>) -> Result<()> {
+    let mut ends = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (owner, mesh) = heddle_serve::engine::engine();
+    let Footing { authority, tokens, owner, health } = match &config.source {
+        Source::Directory(path) => on_folder(path.clone(), &config, owner, mesh.clone())?,
+        Source::Kubernetes => on_cluster(&config, owner, mesh.clone()).await?,
+    };
+    let drain = Drain::new();
+    let mut registry = MetricRegistry::default();
+    let metrics = Metrics::new(&mut registry, env!("CARGO_PKG_VERSION"), option_env!("HEDDLE_COMMIT").unwrap_or("-"));
+    let limits = limits(config.certificate_lifetime);
+    let clients = Arc::new(Registry::new(limits.streams_per_workload, metrics.clone()));
+    let pages = pages::Parts { mesh: mesh.clone(), progress: owner.progress.clone(), health, log };
+    let pages = pages.pages(Arc::new(registry), clients.clone());
+    let listener = TcpListener::bind(config.admin).await;
+    let listener = listener.with_context(|| format!("cannot serve the admin pages at {}", config.admin))?;
+    tokio::spawn(admin::serve(listener, pages, drain.clone()));
+    let server = Server {
+        engine: mesh.clone(),
+        tokens: Arc::new(tokens),
+        signer: Arc::new(ArcSwapOption::from(Some(authority.clone()))),
+        lifetimes: Lifetimes { default: config.certificate_lifetime, most: config.certificate_lifetime },
+        registry: clients,
+        metrics,
+        limits,
+        clock: Arc::new(WallClock),
+        drain: drain.clone(),
+    };
+    let serving = tokio::spawn(serve_proxies(config.listen, names(&config), authority, mesh, server));
+    tokio::select! {
+        ended = serving => ended.context("serving ended")??,
+        _ = ends.0.recv() => {}
+        _ = ends.1.recv() => {}
+    }
+    tracing::info!(seconds = config.drain.as_secs(), "ending: streams are given time to move on");
+    if !drain.finish(config.drain).await {
+        tracing::warn!("some streams did not end in time");
+    }
+    Ok(())
+}
+
+fn on_folder(path: PathBuf, config: &Config, owner: Owner<engine::State>, mesh: Mesh) -> Result<Footing> {
+    let state = State::open(&config.state)?;
+    let authority = match &config.authority {
+        Some(folder) => mounted(folder)?,
+        None => state.authority(SystemTime::now())?,
+    };
+    let key = state.token_key()?;
+    let own = Box::new(live::OwnKeys(key.keys()));
+    let live = Arc::new(live::Workloads(mesh));
+    let tokens = Tokens::new(state::token_rules(), key.keys(), own, live, Arc::new(WallClock));
+    let owner = engine::start(owner, None);
+    let health = Health::Folder(folder::watch(path, owner.queue.clone()));
+    Ok(Footing { authority: Arc::new(authority), tokens, owner, health })
+}
+
+async fn on_cluster(config: &Config, owner: Owner<engine::State>, mesh: Mesh) -> Result<Footing> {
+    let client = cluster::connect().await?;
+    let authority = match &config.authority {
+        Some(folder) => mounted(folder)?,
+        None => cluster::authority(client.clone(), &config.namespace, SystemTime::now()).await?,
+    };
+    let source = cluster::ClusterKeys(client.clone());
+    let (rules, keys) = source.rules().await?;
+    let live = Arc::new(live::Workloads(mesh));
+    let tokens = Tokens::new(rules, keys, Box::new(source), live, Arc::new(WallClock));
+    let outcomes = cluster::write_statuses(&client, &config.namespace);
+    let owner = engine::start(owner, Some(outcomes));
+    let health = Health::Cluster(cluster::follow(client, owner.queue.clone()));
+    Ok(Footing { authority: Arc::new(authority), tokens, owner, health })
+}
+
+/// An authority in a folder as a `kubernetes.io/tls` Secret is mounted (cert-manager): tls.crt, tls.key, ca.crt.
+fn mounted(folder: &Path) -> Result<Authority> {
+    let read = |name: &str| {
+        let path = folder.join(name);
+        std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+    };
+    let key = PrivateKey::from_pem(&read("tls.key")?).with_context(|| format!("{} tls.key", folder.display()))?;
+    let signing = Pair { certificate: read("tls.crt")?, key };
+    let loaded = Authority::load(&read("ca.crt")?, signing, SystemTime::now());
+    loaded.with_context(|| format!("the authority in {} cannot be used", folder.display()))
+}
+
+/// Streams end early enough for a proxy to come back with its next certificate, which the agent has from two
+/// thirds of the lifetime on.
+fn limits(lifetime: Duration) -> Limits {
+    let limits = Limits::default();
+    Limits { expiry_margin: limits.expiry_margin.min(lifetime / 5), ..limits }
+}
+
+fn names(config: &Config) -> Vec<String> {
+    let Config { namespace, cluster_domain, .. } = config;
+    vec![format!("heddle.{namespace}.svc"), format!("heddle.{namespace}.svc.{cluster_domain}")]
+}
+
+/// Opens the port once the first state is there: its own certificate names the mesh's trust domain.
+async fn serve_proxies(
+    listen: SocketAddr,
+    names: Vec<String>,
+    authority: Arc<Authority>,
+    mesh: Mesh,
+    server: Server<engine::State>,
+) -> Result<()> {
+    let first = mesh.first().await.context("the owner has gone")?;
+    let certificate = certificate::Certificate::new(names, authority, &first.snapshot.mesh)?;
+    let tls = certificate.tls()?;
+    tokio::spawn(certificate.keep(tls.clone()));
+    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot serve proxies at {listen}"))?;
+    tracing::info!(address = %listen, "serving proxies and agents");
+    Ok(server.serve(listener, Security::Tls(tls)).await?)
+}

@@ -1,0 +1,44 @@
+//! How the source is doing.
+
+use super::folder::Troubles;
+use crate::engine::Progress;
+use heddle_kube::Watches;
+use serde_json::{Value, json};
+
+/// How the source is doing.
+pub(super) enum Health {
+    /// A folder, and what is wrong with it.
+    Folder(Troubles),
+    /// A cluster's watches.
+    Cluster(Watches),
+}
+
+impl Health {
+    /// What readiness waits for: the first complete list of every kind. Afterwards what was read is served
+    /// whatever becomes of the source.
+    pub(super) fn waiting(&self, progress: &Progress) -> Vec<String> {
+        if progress.waiting.is_empty() {
+            return Vec::new();
+        }
+        let reasons = match self {
+            Self::Folder(troubles) => troubles.borrow().clone(),
+            Self::Cluster(watches) => watches.missing(),
+        };
+        if !reasons.is_empty() {
+            return reasons;
+        }
+        progress.waiting.iter().map(|kind| format!("the first list of {kind}")).collect()
+    }
+
+    /// What is wrong now, in words; and each watch.
+    pub(super) fn page(&self) -> Value {
+        match self {
+            Self::Folder(troubles) => json!({"errors": *troubles.borrow()}),
+            Self::Cluster(watches) => {
+                let view = watches.view();
+                let watches_of = view.iter().map(|(kind, state)| json!({"kind": kind.as_str(), "state": format!("{state:?}")}));
+                json!({"alarms": watches.alarms(), "watches": watches_of.collect::<Vec<_>>()})
+            }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What the controller's admin pages show of it.
+
+use super::health::Health;
+use crate::engine::{Progress, State};
+use heddle_serve::admin::{LogLevel, Page, Pages};
+use heddle_serve::engine::Engine;
+use heddle_serve::registry::Registry;
+use prometheus_client::registry::Registry as Metrics;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Where the pages take what they show.
+pub(super) struct Parts {
+    pub mesh: Engine<State>,
+    pub progress: watch::Receiver<Progress>,
+    pub health: Health,
+    pub log: Arc<dyn LogLevel>,
+}
+
+impl Parts {
+    /// The pages.
+    pub(super) fn pages(self, metrics: Arc<Metrics>, clients: Arc<Registry>) -> Pages {
+        let Self { mesh, progress, health, log } = self;
+        let (ready, health) = (progress.clone(), Arc::new(health));
+        let source = health.clone();
+        let waiting = Arc::new(move || health.waiting(&ready.borrow()));
+        let snapshot: Page = Arc::new(move |query| snapshot_page(&mesh, query));
+        let watches: Page = Arc::new(move |_| Some(watches_page(&progress.borrow(), &source)));
+        let debug = BTreeMap::from([("snapshot", snapshot), ("watches", watches)]);
+        Pages { waiting, metrics, clients, debug, log: Some(log) }
+    }
+}
+
+fn snapshot_page(mesh: &Engine<State>, query: &BTreeMap<String, String>) -> Option<Value> {
+    let state = mesh.latest().ok()?;
+    let snapshot = &state.snapshot;
+    let Some(key) = query.get("key") else {
+        return Some(json!({
+            "workloads": snapshot.workloads.keys().map(ToString::to_string).collect::<Vec<_>>(),
+            "services": snapshot.services.keys().map(ToString::to_string).collect::<Vec<_>>(),
+            "diagnostics": snapshot.diagnostics.values().flat_map(|all| all.iter()).map(|one| json!({
+                "object": one.object.to_string(), "field": one.field, "reason": one.reason, "message": one.message,
+            })).collect::<Vec<_>>(),
+        }));
+    };
+    let workload = key.parse().ok().and_then(|key| snapshot.workloads.get(&key)).map(|found| format!("{found:#?}"));
+    let service = || {
+        let (namespace, name) = key.split_once('/')?;
+        let service = snapshot.services.get(&heddle_model::ServiceKey::new(namespace, name))?;
+        let endpoints = service.ports.iter().filter_map(|port| {
+            let port = heddle_model::ServicePortKey { service: service.key.clone(), port: port.number };
+            snapshot.endpoints.get(&port)
+        });
+        Some(format!("{service:#?}\n{:#?}", endpoints.collect::<Vec<_>>()))
+    };
+    workload.or_else(service).map(|text| json!({"key": key, "value": text.lines().collect::<Vec<_>>()}))
+}
+
+fn watches_page(progress: &Progress, source: &Health) -> Value {
+    let Progress { waiting, batches, objects, work: (index, catalog) } = progress;
+    json!({
+        "kinds": objects.iter().map(|(kind, count)| json!({
+            "kind": kind.as_str(), "objects": count, "listed": !waiting.contains(kind),
+        })).collect::<Vec<_>>(),
+        "source": source.page(),
+        "batches": batches,
+        "recomputed": format!("{index:?}"),
+        "projections": catalog.projections,
+        "encodings": catalog.encodings,
+    })
+}

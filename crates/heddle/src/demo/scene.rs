@@ -1,0 +1,53 @@
+//! What a scene asserts, printed as it happens and gathered for the table at the end.
+
+use anyhow::{Result, ensure};
+use std::time::Instant;
+
+/// The assertions of one scene.
+pub(crate) struct Scene {
+    title: &'static str,
+    start: Instant,
+    proven: Vec<String>,
+}
+
+/// What one scene proved.
+pub(crate) struct Outcome {
+    /// Its title.
+    pub title: &'static str,
+    /// How many assertions held.
+    pub asserted: usize,
+    /// What to remember of it.
+    pub result: String,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+}
+
+impl Scene {
+    /// Opens a scene.
+    pub(crate) fn open(number: usize, title: &'static str) -> Self {
+        println!("\n{number}. {title}");
+        Self { title, start: Instant::now(), proven: Vec::new() }
+    }
+
+    /// Says something that is not an assertion.
+    pub(crate) fn tell(&self, text: impl AsRef<str>) {
+        for line in text.as_ref().lines() {
+            println!("   {line}");
+        }
+    }
+
+    /// Asserts: prints what holds, or ends the demo.
+    pub(crate) fn assert(&mut self, holds: bool, what: impl Into<String>) -> Result<()> {
+        let what = what.into();
+        ensure!(holds, "scene \"{}\": does not hold: {what}", self.title);
+        println!("   ok  {what}");
+        self.proven.push(what);
+        Ok(())
+    }
+
+    /// Closes the scene.
+    pub(crate) fn close(self, result: impl Into<String>) -> Outcome {
+        let seconds = self.start.elapsed().as_secs_f64();
+        Outcome { title: self.title, asserted: self.proven.len(), result: result.into(), seconds }
+    }
+}

@@ -1,0 +1,159 @@
+//! The one owner: drains the queue, resolves once, projects once, publishes.
+
+mod state;
+mod uids;
+
+pub(crate) use state::State;
+
+use heddle_catalog::{Catalog, Xds};
+use heddle_index::Index;
+use heddle_model::report::Report;
+use heddle_model::snapshot::Key;
+use heddle_model::{Event, Kind, Meta, Snapshot, SourceRef};
+use heddle_serve::engine::{Membership, Owner};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+/// How many events may wait. A source that is faster waits too.
+const QUEUE: usize = 4096;
+/// How many events are taken in before the mesh is resolved.
+const BATCH: usize = 1024;
+
+/// Objects whose outcome changed, for whoever writes status.
+#[derive(Clone, Debug)]
+pub(crate) struct Outcome {
+    /// The object.
+    pub source: SourceRef,
+    /// What became of it; `None` says no more than that it is there.
+    pub report: Option<Arc<Report>>,
+    /// Its generation, and its status as last seen.
+    pub meta: Meta,
+}
+
+/// What the owner is doing, for `/ready` and `/debug`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Progress {
+    /// Kinds without a complete list yet.
+    pub waiting: BTreeSet<Kind>,
+    /// Batches resolved since the start.
+    pub batches: u64,
+    /// Objects known, by kind.
+    pub objects: Vec<(Kind, usize)>,
+    /// Outputs recomputed, resources projected and encoded since the start.
+    pub work: (heddle_index::Work, heddle_catalog::Counters),
+}
+
+/// The ends that others hold.
+pub(crate) struct Engine {
+    /// Where sources put what they see.
+    pub queue: mpsc::Sender<Event>,
+    /// What the owner is doing.
+    pub progress: watch::Receiver<Progress>,
+}
+
+/// Starts the owner. It ends when every source and every server has gone. Outcomes go to `outcomes` if
+/// somebody writes them.
+pub(crate) fn start(owner: Owner<State>, outcomes: Option<mpsc::Sender<Outcome>>) -> Engine {
+    let (queue, events) = mpsc::channel(QUEUE);
+    let (tell, progress) = watch::channel(Progress { waiting: Kind::ALL.into(), ..Progress::default() });
+    let index = Index::new();
+    let catalog = Catalog::new(index.snapshot());
+    let uids = uids::Uids::default();
+    tokio::spawn(Task { index, catalog, uids, owner, outcomes, tell, batches: 0 }.run(events));
+    Engine { queue, progress }
+}
+
+struct Task {
+    index: Index,
+    catalog: Catalog<Xds>,
+    uids: uids::Uids,
+    owner: Owner<State>,
+    outcomes: Option<mpsc::Sender<Outcome>>,
+    tell: watch::Sender<Progress>,
+    batches: u64,
+}
+
+impl Task {
+    async fn run(mut self, mut events: mpsc::Receiver<Event>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            tokio::select! {
+                count = events.recv_many(&mut batch, BATCH) => {
+                    if count == 0 {
+                        return;
+                    }
+                    let since = Instant::now();
+                    // Resolving a first list takes long enough to hold up a neighbour on this thread.
+                    let changed = tokio::task::block_in_place(|| self.take_in(&mut batch, since));
+                    self.tell_outcomes(&changed).await;
+                }
+                member = self.owner.members.recv() => match member {
+                    Some(member) => self.admit(member),
+                    None => return,
+                },
+            }
+        }
+    }
+
+    fn take_in(&mut self, batch: &mut Vec<Event>, since: Instant) -> BTreeSet<Key> {
+        let mut renewed = false;
+        for event in batch.drain(..) {
+            renewed |= self.uids.apply(&event);
+            self.index.apply(event);
+        }
+        let changed = self.index.resolve();
+        self.batches += 1;
+        let complete = self.index.complete();
+        if !changed.is_empty() || renewed || self.owner.published.borrow().is_none() {
+            let snapshot = self.index.snapshot();
+            self.catalog.publish(&changed, &snapshot);
+            if complete.is_ok() {
+                self.publish(snapshot, since);
+            }
+        }
+        self.tell_progress(complete.err().unwrap_or_default());
+        changed
+    }
+
+    fn publish(&self, snapshot: Snapshot, since: Instant) {
+        let state = State { snapshot, catalog: self.catalog.published(), uids: self.uids.clone(), since };
+        self.owner.published.send_replace(Some(Arc::new(state)));
+    }
+
+    fn tell_progress(&self, waiting: BTreeSet<Kind>) {
+        let objects = Kind::ALL.map(|kind| (kind, self.index.sources(kind).count()));
+        self.tell.send_replace(Progress {
+            waiting,
+            batches: self.batches,
+            objects: objects.into(),
+            work: (self.index.work(), self.catalog.counters()),
+        });
+    }
+
+    /// A client's own groups are projected when it joins; the others share what is there.
+    fn admit(&mut self, member: Membership) {
+        let _ = match member {
+            Membership::Joined(client) => self.catalog.join(client),
+            Membership::Left(client) => self.catalog.leave(&client),
+        };
+        let before = self.owner.published.borrow().clone();
+        if let Some(before) = before {
+            self.publish(before.snapshot.clone(), before.since);
+        }
+    }
+
+    /// Waits for the writer: the mesh is published already, and the queue behind is bounded.
+    async fn tell_outcomes(&self, changed: &BTreeSet<Key>) {
+        let Some(outcomes) = &self.outcomes else { return };
+        let snapshot = self.index.snapshot();
+        for key in changed {
+            let (Key::Report(source) | Key::Diagnostics(source)) = key else { continue };
+            let Some(meta) = self.index.meta(source).cloned() else { continue };
+            let report = snapshot.reports.get(source).cloned();
+            // A writer that has gone takes the process with it.
+            let _ = outcomes.send(Outcome { source: source.clone(), report, meta }).await;
+        }
+    }
+}

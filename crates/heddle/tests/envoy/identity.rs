@@ -1,0 +1,32 @@
+//! A server is only who its certificate says.
+
+use crate::shop::{Shop, actor, manifest};
+use anyhow::Result;
+use heddle::demo::{Actor, Client};
+use std::time::Duration;
+
+const BASE: u8 = 3;
+const SERVER: Actor = actor("server", 1);
+const OTHER: Actor = actor("other", 2);
+const CLIENT: Actor = actor("client", 3);
+
+#[tokio::test]
+async fn a_server_with_another_identity_than_expected_is_not_spoken_to() -> Result<()> {
+    let mut shop = Shop::open(BASE, &[SERVER, OTHER, CLIENT], &[]).await?;
+    let url = shop.stage.url(CLIENT.place, SERVER.place, "/");
+    assert_eq!(Client::new().get(&url, &[]).await?.seen()?.workload, "server");
+    // The objects now claim that `server` lies where the proxy of `other` answers.
+    shop.stage.write("other.yaml", "")?;
+    let moved = manifest(BASE, &SERVER).replace("\"127.0.3.1\"", "\"127.0.3.2\"");
+    shop.stage.write("server.yaml", &moved)?;
+    let refused = || {
+        let url = url.clone();
+        async move { Client::new().get(&url, &[]).await.is_ok_and(|reply| reply.status == 503) }
+    };
+    shop.stage.until("the wrong server is refused", Duration::from_secs(10), refused).await?;
+    let stats = shop.stage.envoy_url(CLIENT.place, "/stats?filter=fail_verify_san");
+    let stats = Client::new().get(&stats, &[]).await?.text();
+    let failed = stats.lines().any(|line| line.contains("shop/server") && !line.ends_with(": 0"));
+    assert!(failed, "the handshake failed by the server's name: {stats}");
+    shop.close().await
+}
