@@ -19,15 +19,11 @@ use serde::{Deserialize, Serialize};
     status = "Status",
     derive = "PartialEq",
     doc = "A process outside the cluster.",
-    printcolumn(name = "Address", type_ = "string", json_path = ".spec.addresses[0]"),
-    printcolumn(name = "Account", type_ = "string", json_path = ".spec.serviceAccount"),
-    printcolumn(name = "Zone", type_ = "string", json_path = ".spec.zone", priority = 1),
-    printcolumn(
-        name = "Accepted",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Accepted\")].status"
-    ),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    printcolumn = r#"{"name":"Address","type":"string","jsonPath":".spec.addresses[0]"}"#,
+    printcolumn = r#"{"name":"Account","type":"string","jsonPath":".spec.serviceAccount"}"#,
+    printcolumn = r#"{"name":"Zone","type":"string","jsonPath":".spec.zone","priority":1}"#,
+    printcolumn = r#"{"name":"Accepted","type":"string","jsonPath":".status.conditions[?(@.type==\"Accepted\")].status"}"#,
+    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
 pub struct ExternalWorkloadSpec {

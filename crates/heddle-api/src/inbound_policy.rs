@@ -19,14 +19,10 @@ use serde::{Deserialize, Serialize};
     status = "Status",
     derive = "PartialEq",
     doc = "What ports of workloads speak and whether they demand mTLS.",
-    printcolumn(name = "mTLS", type_ = "string", json_path = ".spec.mtls"),
-    printcolumn(name = "Protocol", type_ = "string", json_path = ".spec.protocol"),
-    printcolumn(
-        name = "Accepted",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Accepted\")].status"
-    ),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    printcolumn = r#"{"name":"mTLS","type":"string","jsonPath":".spec.mtls"}"#,
+    printcolumn = r#"{"name":"Protocol","type":"string","jsonPath":".spec.protocol"}"#,
+    printcolumn = r#"{"name":"Accepted","type":"string","jsonPath":".status.conditions[?(@.type==\"Accepted\")].status"}"#,
+    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
 #[x_kube(validation = Rule::new(rule::SAYS_SOMETHING).message("protocol or mtls must be set"))]
 #[serde(rename_all = "camelCase")]

@@ -18,11 +18,11 @@ use serde::{Deserialize, Serialize};
     derive = "PartialEq",
     doc = "The settings of the whole mesh. There is one, named `default`.",
     validation = Rule::new(rule::NAMED_DEFAULT).message("the only Mesh is named \"default\""),
-    printcolumn(name = "Trust domain", type_ = "string", json_path = ".spec.trustDomain"),
-    printcolumn(name = "Posture", type_ = "string", json_path = ".spec.defaultPosture"),
-    printcolumn(name = "Egress", type_ = "string", json_path = ".spec.egress", priority = 1),
-    printcolumn(name = "Accepted", type_ = "string", json_path = ".status.conditions[?(@.type==\"Accepted\")].status"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    printcolumn = r#"{"name":"Trust domain","type":"string","jsonPath":".spec.trustDomain"}"#,
+    printcolumn = r#"{"name":"Posture","type":"string","jsonPath":".spec.defaultPosture"}"#,
+    printcolumn = r#"{"name":"Egress","type":"string","jsonPath":".spec.egress","priority":1}"#,
+    printcolumn = r#"{"name":"Accepted","type":"string","jsonPath":".status.conditions[?(@.type==\"Accepted\")].status"}"#,
+    printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
 pub struct MeshSpec {
