@@ -18,11 +18,11 @@ mod entry;
 mod frame;
 mod log;
 mod published;
-// mod xds;
+mod xds;
 
 pub use catalog::{Catalog, Counters};
 pub use client_view::ClientView;
 pub use dialect::{Dialect, Projection};
 pub use entry::Entry;
 pub use published::Published;
-// pub use xds::Xds;
+pub use xds::Xds;
