@@ -186,3 +186,22 @@ impl Refused {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn check(address: &str, want: Result<(), &str>) {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let metrics = Metrics::new(&mut prometheus_client::registry::Registry::default(), "", "");
+        let got = Acceptor::new(listener, Security::Plain, Limits::default(), metrics).map(drop);
+        let got = got.map_err(|error| error.to_string().split_inclusive(':').next().unwrap().to_string());
+        assert_eq!(got, want.map_err(String::from));
+    }
+
+    #[tokio::test]
+    async fn plain_text_does_not_leave_the_machine() {
+        check("127.0.0.1:0", Ok(())).await;
+        check("0.0.0.0:0", Err("plain text is served on loopback only, not on 0.0.0.0:")).await;
+    }
+}

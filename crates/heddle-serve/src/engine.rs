@@ -41,6 +41,7 @@ pub enum Membership {
 pub struct Engine<P> {
     published: watch::Receiver<Option<Arc<P>>>,
     members: mpsc::UnboundedSender<Membership>,
+    admitted: watch::Receiver<()>,
 }
 
 /// The owner's end of the servers.
@@ -50,6 +51,7 @@ pub struct Owner<P> {
     pub published: watch::Sender<Option<Arc<P>>>,
     /// Who joins and leaves: bounded by the bound on streams.
     pub members: mpsc::UnboundedReceiver<Membership>,
+    admitted: watch::Sender<()>,
 }
 
 /// A client's membership; it leaves when this is dropped.
@@ -62,12 +64,29 @@ pub(crate) struct Member {
 pub fn engine<P>() -> (Owner<P>, Engine<P>) {
     let (publish, published) = watch::channel(None);
     let (join, members) = mpsc::unbounded_channel();
-    (Owner { published: publish, members }, Engine { published, members: join })
+    let (admit, admitted) = watch::channel(());
+    (Owner { published: publish, members, admitted: admit }, Engine { published, members: join, admitted })
 }
 
 impl<P> Clone for Engine<P> {
     fn clone(&self) -> Self {
-        Self { published: self.published.clone(), members: self.members.clone() }
+        Self {
+            published: self.published.clone(),
+            members: self.members.clone(),
+            admitted: self.admitted.clone(),
+        }
+    }
+}
+
+impl<P> Owner<P> {
+    /// Publishes a state that is new only for clients that joined or left: only those that wait to be admitted
+    /// are woken, so that thousands that come at once do not wake each other thousands of times.
+    pub fn admit(&self, state: Arc<P>) {
+        self.published.send_if_modified(|now| {
+            *now = Some(state);
+            false
+        });
+        self.admitted.send_replace(());
     }
 }
 
@@ -91,6 +110,11 @@ impl<P: Published> Engine<P> {
     /// Told of every state from now on.
     pub(crate) fn subscribe(&self) -> watch::Receiver<Option<Arc<P>>> {
         self.published.clone()
+    }
+
+    /// Told when clients were admitted from now on.
+    pub(crate) fn admissions(&self) -> watch::Receiver<()> {
+        self.admitted.clone()
     }
 
     /// Tells the owner of a client until the answer is dropped.

@@ -63,6 +63,22 @@ struct Outcome {
     result: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Use {
+    r#use: &'static str,
+}
+
+/// What a certificate of the controller is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CertificateUse {
+    /// The first root to expire.
+    Root,
+    /// The one that signs leaves.
+    Issuer,
+    /// The one that is served with.
+    Serving,
+}
+
 /// The metrics of this crate.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -77,6 +93,7 @@ pub struct Metrics {
     convergence: Family<Plane, Histogram>,
     issued: Family<Outcome, Counter>,
     issue_seconds: Histogram,
+    expiry: Family<Use, Gauge>,
 }
 
 impl Metrics {
@@ -103,6 +120,7 @@ impl Metrics {
             convergence: Family::new_with_constructor(|| Histogram::new(SECONDS)),
             issued: Family::default(),
             issue_seconds: Histogram::new(SECONDS),
+            expiry: Family::default(),
         }
     }
 
@@ -125,6 +143,8 @@ impl Metrics {
         r.register("heddle_certificates_issued", help, self.issued.clone());
         let help = "How long it took to answer a request for a certificate";
         r.register_with_unit("heddle_issue_duration", help, Unit::Seconds, self.issue_seconds.clone());
+        let help = "When a certificate of the controller expires, in seconds since 1970";
+        r.register_with_unit("heddle_certificate_expiry_timestamp", help, Unit::Seconds, self.expiry.clone());
     }
 
     fn start_at_zero(&self) {
@@ -147,6 +167,18 @@ impl Metrics {
             drop(self.issued.get_or_create(&Outcome { result }));
         }
         drop(self.convergence.get_or_create(&Plane { plane: PLANE }));
+    }
+
+    /// A certificate of the controller's own is in force until `expires`.
+    pub fn certificate_expires(&self, certificate: CertificateUse, expires: std::time::SystemTime) {
+        let r#use = match certificate {
+            CertificateUse::Root => "root",
+            CertificateUse::Issuer => "issuer",
+            CertificateUse::Serving => "serving",
+        };
+        let since = expires.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let seconds = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+        self.expiry.get_or_create(&Use { r#use }).set(seconds);
     }
 
     pub(crate) fn client_came(&self, protocol: &'static str) {
@@ -225,7 +257,9 @@ mod tests {
     #[test]
     fn every_counter_is_there_at_zero_with_help() {
         let mut registry = Registry::default();
-        let _metrics = Metrics::new(&mut registry, "0.1.0", "abc");
+        let metrics = Metrics::new(&mut registry, "0.1.0", "abc");
+        let expires = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(7);
+        metrics.certificate_expires(CertificateUse::Serving, expires);
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).expect("text");
         for line in [
@@ -237,6 +271,7 @@ mod tests {
             "heddle_convergence_seconds_count{plane=\"envoy\"} 0",
             "heddle_connections_refused_total{reason=\"address\"} 0",
             "heddle_streams_refused_total{code=\"permission_denied\"} 0",
+            "heddle_certificate_expiry_timestamp_seconds{use=\"serving\"} 7",
             "heddle_build_info{version=\"0.1.0\",commit=\"abc\"} 1",
         ] {
             assert!(text.contains(&format!("{line}\n")), "{line} is not in\n{text}");

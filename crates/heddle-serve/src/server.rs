@@ -24,6 +24,8 @@ const CERTIFICATE_REQUEST_BYTES: usize = 64 * 1024;
 const READY: usize = 64;
 /// HTTP/2 header bytes of one request: a token is most of them.
 const HEADER_BYTES: u32 = 32 * 1024;
+/// Bytes that a stream may send ahead of being read; a connection may send four times that.
+const WINDOW: u32 = 64 * 1024;
 
 /// Everything that is served from, and by what rules.
 pub struct Server<P> {
@@ -109,6 +111,8 @@ impl<P: Published> Server<P> {
 fn transport(limits: &Limits) -> tonic::transport::Server {
     tonic::transport::Server::builder()
         .timeout(limits.call)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(4 * WINDOW)
         .max_concurrent_streams(limits.streams_per_connection)
         .http2_keepalive_interval(Some(limits.keepalive))
         .http2_keepalive_timeout(Some(limits.keepalive_timeout))

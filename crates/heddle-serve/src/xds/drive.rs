@@ -10,7 +10,6 @@ use crate::drain::share;
 use crate::engine::{Client, Published};
 use crate::refusal::{Ended, Refusal};
 use heddle_session::{Notice, Session};
-use prost::Message;
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -145,7 +144,6 @@ impl<'a, W: Wire, P: Published> Drive<'a, W, P> {
             self.tally.pushed(&response, sizes.sum(), since);
             self.outbox.push_back(W::response(response));
         }
-        debug_assert!(self.outbox.iter().all(|response| response.encoded_len() > 0));
         if self.tally.is_refusing() {
             self.count_refusals();
         }

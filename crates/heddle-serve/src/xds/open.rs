@@ -31,8 +31,9 @@ pub(super) async fn run<W: Wire, P: Published>(
     let admission = shared.registry.admit(&workload)?;
     let client = Client { workload, capture };
     let mut published = shared.engine.subscribe();
+    let admissions = shared.engine.admissions();
     let _member = shared.engine.join(client.clone());
-    let state = projected(shared, &client, &caller, &mut published).await?;
+    let state = projected(shared, &client, &caller, &mut published, admissions).await?;
     let session = Arc::new(Mutex::new(Session::<P::Resource>::new(W::VARIANT, shared.limits.session)));
     let entry = registry::Client {
         workload: client.workload.clone(),
@@ -59,6 +60,7 @@ async fn projected<P: Published>(
     client: &Client,
     caller: &Caller,
     published: &mut watch::Receiver<Option<Arc<P>>>,
+    mut admissions: watch::Receiver<()>,
 ) -> Result<Arc<P>, Status> {
     let late = || {
         Refusal::NotNow(format!("the configuration of {} is still being made, try again", client.workload))
@@ -74,7 +76,11 @@ async fn projected<P: Published>(
                     return Ok(state);
                 }
             }
-            published.changed().await.map_err(|_| late())?;
+            let told = tokio::select! {
+                told = published.changed() => told,
+                told = admissions.changed() => told,
+            };
+            told.map_err(|_| late())?;
         }
     };
     tokio::time::timeout(shared.limits.first_message, wait).await.map_err(|_| late())?

@@ -122,6 +122,8 @@ impl Wire for Sotw {
 
 /// The nonce of answers for types that are not served; a session's nonces are numbers.
 const NOTHING: &str = "none";
+/// Names of such a type that are answered one by one.
+const NAMES: usize = 1_000;
 
 /// A type that is not served is answered empty, once per request that is not itself an answer: a client that
 /// waits for the type does not wait for ever. Its name is sent back, so it must be short.
@@ -129,6 +131,7 @@ fn unserved(type_url: String, nonce: &str, names: Vec<String>) -> Incoming {
     if !nonce.is_empty() || type_url.is_empty() || type_url.len() > 256 {
         return Incoming::Ignored;
     }
+    let names = names.into_iter().take(NAMES).collect();
     Incoming::Unserved(Unserved { type_url, names })
 }
 

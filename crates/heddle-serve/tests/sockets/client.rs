@@ -93,7 +93,7 @@ pub(crate) type Sotw = Stream<DiscoveryRequest, DiscoveryResponse>;
 
 fn request<T>(first: T, token: Option<&str>) -> (mpsc::Sender<T>, Request<ReceiverStream<T>>) {
     let (say, said) = mpsc::channel(16);
-    say.try_send(first).ok().expect("room for the first");
+    say.try_send(first).map_err(drop).expect("room for the first");
     let mut request = Request::new(ReceiverStream::new(said));
     if let Some(token) = token {
         let value = format!("Bearer {token}").parse().unwrap();
@@ -139,7 +139,7 @@ impl Sotw {
 
 impl<In, Out> Stream<In, Out> {
     pub(crate) async fn say(&self, message: In) {
-        self.say.send(message).await.ok().expect("the stream is open");
+        self.say.send(message).await.map_err(drop).expect("the stream is open");
     }
 
     /// The next response.

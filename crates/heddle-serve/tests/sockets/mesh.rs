@@ -128,7 +128,7 @@ impl Published for Mesh {
 pub(crate) struct Publisher(Arc<Mutex<State>>);
 
 struct State {
-    publish: tokio::sync::watch::Sender<Option<Arc<Mesh>>>,
+    owner: Owner<Mesh>,
     sequence: u64,
     snapshot: Snapshot,
     items: BTreeMap<(Type, Name), Item>,
@@ -139,9 +139,12 @@ struct State {
 impl Publisher {
     /// Publishes a mesh of these workloads, and again for whoever joins or leaves.
     pub(crate) fn start(owner: Owner<Mesh>, workloads: &[(&str, &str)]) -> Self {
-        let Owner { published, mut members } = owner;
+        let mut owner = owner;
+        let (never, closed) = tokio::sync::mpsc::unbounded_channel();
+        drop(never);
+        let mut members = std::mem::replace(&mut owner.members, closed);
         let state = State {
-            publish: published,
+            owner,
             sequence: 0,
             snapshot: Snapshot::default(),
             items: BTreeMap::new(),
@@ -169,7 +172,8 @@ impl Publisher {
                 state.clients.remove(at);
             }
         }
-        state.send();
+        let next = state.next();
+        state.owner.admit(next);
     }
 
     /// Runs a workload under an account.
@@ -223,6 +227,11 @@ impl Publisher {
 
 impl State {
     fn send(&mut self) {
+        let next = self.next();
+        self.owner.published.send_replace(Some(next));
+    }
+
+    fn next(&mut self) -> Arc<Mesh> {
         let state = Arc::new(Mesh {
             sequence: self.sequence,
             snapshot: self.snapshot.clone(),
@@ -230,6 +239,6 @@ impl State {
             clients: self.clients.clone(),
         });
         self.states.push(Arc::downgrade(&state));
-        self.publish.send_replace(Some(state));
+        state
     }
 }
