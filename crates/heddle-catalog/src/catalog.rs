@@ -177,7 +177,7 @@ fn place<D: Dialect>(
     let entry = match shelf.get(key) {
         Some(held) if held.version() == version => {
             if *held.sources() != projection.sources || *held.needs() != *projection.needs {
-                let entry = Arc::new(held.from_sources(projection));
+                let entry = Arc::new(held.with_sources(projection));
                 shelf.insert(key.clone(), entry);
             }
             return false;

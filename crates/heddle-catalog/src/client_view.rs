@@ -6,6 +6,9 @@ use heddle_model::{Name, SourceRef};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// A resource of a dialect.
+type Shared<D> = Arc<Entry<<D as Dialect>::Key>>;
+
 /// What one client gets of a published state: the union of its groups, where a later group overrides.
 pub struct ClientView<D: Dialect> {
     pub(crate) published: Arc<Published<D>>,
@@ -38,7 +41,7 @@ impl<D: Dialect> ClientView<D> {
     }
 
     /// Calls `each` for every resource of a type, ordered by name.
-    pub fn for_each(&self, ty: D::Type, each: &mut dyn FnMut(&Arc<Entry<D::Key>>)) {
+    pub fn for_each(&self, ty: D::Type, each: &mut dyn FnMut(&Shared<D>)) {
         let from = D::key(ty, Name::from(""));
         let shelves = self.membership.groups.iter().filter_map(|group| self.published.shelves.get(group));
         let mut heads: Vec<_> = shelves

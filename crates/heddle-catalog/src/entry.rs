@@ -25,7 +25,7 @@ impl<K> Entry<K> {
     }
 
     /// The same bytes, made from other objects.
-    pub(crate) fn from_sources(&self, projection: Projection<K>) -> Self
+    pub(crate) fn with_sources(&self, projection: Projection<K>) -> Self
     where
         K: Clone,
     {
