@@ -4,7 +4,7 @@
 mod tests;
 
 use crate::fault::DirError;
-use crate::folder::{Lists, read};
+use crate::folder::{Folder, Lists};
 use heddle_model::Event;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::path::{Path, PathBuf};
@@ -52,10 +52,16 @@ pub async fn watch(
     let changed = Arc::new(Notify::new());
     let mut watcher = watcher(&dir, changed.clone())?;
     let mut served = None;
+    let mut folder = Folder::new();
     loop {
         let armed = watcher.watch(&dir, RecursiveMode::NonRecursive).is_ok();
         let path = dir.clone();
-        let lists = tokio::task::spawn_blocking(move || read(&path)).await.expect("reading does not panic");
+        let reading = tokio::task::spawn_blocking(move || {
+            let lists = folder.read(&path);
+            (folder, lists)
+        });
+        let lists;
+        (folder, lists) = reading.await.expect("reading does not panic");
         let lists = note(lists, &dir, &state);
         if let Some(lists) = lists
             && !send(&queue, &mut served, lists).await

@@ -204,3 +204,20 @@ fn a_folder_that_is_not_there_says_so() {
     let faults = read(&path).expect_err("absent");
     assert_eq!(faults[0].to_string(), format!("{}: No such file or directory (os error 2)", path.display()));
 }
+
+#[test]
+fn a_folder_read_again_is_as_if_it_were_read_anew() {
+    let cart = WEB.replace("web", "cart");
+    let mut folder = Folder::new();
+    for texts in [
+        &[("a.yaml", WEB)][..],
+        &[("a.yaml", WEB), ("b.yaml", &cart)],
+        &[("a.yaml", &cart), ("b.yaml", WEB)],
+        &[("a.yaml", "a: ["), ("b.yaml", WEB)],
+        &[("b.yaml", WEB), ("c.yaml", WEB)],
+        &[("c.yaml", WEB)],
+        &[],
+    ] {
+        assert_eq!(folder.update(files(texts)), parse(&files(texts)), "{texts:?}");
+    }
+}
