@@ -142,7 +142,8 @@ impl Bootstrap {
     fn tls(&self) -> Value {
         json!({
             "alpn_protocols": ["h2"],
-            "tls_params": {"tls_minimum_protocol_version": "TLSv1_3"},
+            // As a client Envoy stops at TLS 1.2 unless told otherwise.
+            "tls_params": {"tls_minimum_protocol_version": "TLSv1_3", "tls_maximum_protocol_version": "TLSv1_3"},
             "tls_certificate_sds_secret_configs": [secret("identity")],
             "combined_validation_context": {
                 "default_validation_context": {

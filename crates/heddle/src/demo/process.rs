@@ -1,4 +1,4 @@
-//! A process of the demo: its output in a file, ended when dropped.
+//! A process of the demo: its output in a file, asked to end when dropped.
 
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
@@ -25,7 +25,6 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)
             .stderr(out)
-            .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("cannot start {name}"))?;
         Ok(Self { name: name.into(), log: log.into(), child })
@@ -52,14 +51,20 @@ impl Process {
 
     /// Asks it to end, and ends it after five seconds.
     pub(crate) async fn terminate(mut self) -> Result<()> {
-        let Some(id) = self.child.id() else { return Ok(()) };
-        let pid = rustix::process::Pid::from_raw(i32::try_from(id)?).context("no process id")?;
-        // It may have ended by itself meanwhile; then there is nothing to ask.
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        self.ask_to_end();
         if tokio::time::timeout(Duration::from_secs(5), self.child.wait()).await.is_err() {
             self.kill().await?;
         }
         Ok(())
+    }
+
+    /// Not killed: an agent must be able to end its Envoy.
+    fn ask_to_end(&self) {
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok());
+        if let Some(pid) = id.and_then(rustix::process::Pid::from_raw) {
+            // It may have ended by itself meanwhile; then there is nobody to ask.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
     }
 
     /// How much memory it holds, in KiB.
@@ -67,5 +72,11 @@ impl Process {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()?)).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
         line.trim().strip_suffix(" kB")?.trim().parse().ok()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.ask_to_end();
     }
 }
