@@ -6,12 +6,11 @@ use crate::report::ParentRef;
 use crate::route::Retry;
 use crate::{Identity, Name, ServiceKey};
 use ipnet::IpNet;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// Labels of an object.
-pub type Labels = BTreeMap<Name, Name>;
+pub use crate::labels::Labels;
 
 /// What one object says.
 #[derive(Clone, Debug, PartialEq, Eq)]

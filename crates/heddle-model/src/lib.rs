@@ -9,6 +9,7 @@ pub mod event;
 pub mod fact;
 pub mod http;
 pub mod identity;
+pub mod labels;
 pub mod map;
 pub mod name;
 pub mod report;

@@ -96,7 +96,7 @@ impl Tables {
     /// The Services of the workload's namespace whose selector selects these labels.
     pub(crate) fn services_selecting(&self, namespace: &Name, labels: &Labels) -> Vec<ServiceKey> {
         let mut found = Vec::new();
-        for (key, value) in labels {
+        for (key, value) in labels.iter() {
             for service in self.selecting.of(&(namespace.clone(), key.clone(), value.clone())) {
                 if self.service(service).is_some_and(|service| selects(&service.selector, labels)) {
                     found.push(service.clone());

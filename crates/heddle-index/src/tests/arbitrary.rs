@@ -79,9 +79,9 @@ fn protocol() -> impl Strategy<Value = Protocol> + Clone {
 fn labels() -> impl Strategy<Value = Labels> + Clone {
     prop_oneof![
         Just(Labels::new()),
-        Just([("app".into(), "x".into())].into()),
-        Just([("app".into(), "y".into())].into()),
-        Just([("app".into(), "x".into()), ("tier".into(), "t".into())].into()),
+        Just([("app".into(), "x".into())].into_iter().collect()),
+        Just([("app".into(), "y".into())].into_iter().collect()),
+        Just([("app".into(), "x".into()), ("tier".into(), "t".into())].into_iter().collect()),
     ]
 }
 

@@ -119,7 +119,7 @@ fn an_equal_write_costs_nothing() {
 fn a_label_of_a_pod_that_nothing_selects_costs_that_pod() {
     let labelled = || {
         let mut workload = workload("s12", "10.0.12.1");
-        workload.labels.insert("build".into(), "7".into());
+        workload.labels = labels("app=s12,build=7");
         set("Pod ns1/s12-1", Fact::Workload(workload))
     };
     check(labelled, Work { workloads: 1, access: 2, ..NONE }, 0);
