@@ -50,8 +50,9 @@ impl From<NotUtf8> for BadFolder {
 pub(crate) struct Folder {
     certs: PathBuf,
     sds: PathBuf,
-    identity: String,
-    roots: String,
+    /// Each SDS file in two spellings.
+    identity: [String; 2],
+    roots: [String; 2],
 }
 
 impl Folder {
@@ -63,7 +64,9 @@ impl Folder {
         for folder in [&certs, &sds] {
             fs::create_dir_all(folder).map_err(BadFolder::io("make", folder))?;
         }
-        let (identity, roots) = (sds::identity(&certs)?, sds::roots(&certs)?);
+        let [plain, other] = sds::spellings(&certs);
+        let identity = [sds::identity(&certs, &plain)?, sds::identity(&certs, &other)?];
+        let roots = [sds::roots(&certs, &plain)?, sds::roots(&certs, &other)?];
         Ok(Self { certs, sds, identity, roots })
     }
 
@@ -94,11 +97,12 @@ impl Folder {
         Ok(())
     }
 
-    /// Writes the SDS files and renames them into place, even where they are the same: an Envoy that started
-    /// before there were certificates looks again only when it sees that rename.
+    /// Writes the SDS files, each in the spelling that is not there, and renames them into place: so an
+    /// Envoy that read them before there were certificates reads them again.
     pub(crate) fn announce(&self) -> Result<(), BadFolder> {
-        for (name, text) in [("roots.yaml", &self.roots), ("identity.yaml", &self.identity)] {
-            atomic::replace(&self.sds, name, text)?;
+        for (name, [text, other]) in [("roots.yaml", &self.roots), ("identity.yaml", &self.identity)] {
+            let there = fs::read_to_string(self.sds.join(name)).unwrap_or_default();
+            atomic::replace(&self.sds, name, if there == *text { other } else { text })?;
         }
         Ok(())
     }

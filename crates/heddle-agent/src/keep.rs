@@ -7,6 +7,7 @@ use crate::health::{Failure, Health, delays};
 use crate::progress::Progress;
 use crate::{BadFolder, Config};
 use heddle_ca::{Answer, PrivateKey, renew_at};
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
@@ -16,7 +17,7 @@ use tokio::sync::watch;
 const BREATH: Duration = Duration::from_millis(500);
 
 /// Gets a certificate, writes it, waits for two thirds of its life, and begins again.
-pub(crate) async fn keep(config: Config, folder: Folder, progress: watch::Sender<Progress>) {
+pub(crate) async fn keep(config: Config, folder: Folder, progress: watch::Sender<Progress>) -> Infallible {
     let folder = Arc::new(folder);
     let mut keeper = Keeper { config, folder, progress, health: Health::default(), announced: false };
     keeper.take_over().await;

@@ -70,8 +70,12 @@ pub async fn run(config: Config, command: Vec<OsString>) -> Result<u8, Error> {
     let (progress, watched) = watch::channel(progress::Progress::default());
     let probe = probe::Probe::bind(config.probe).await?;
     let serving = tokio::spawn(probe.serve(watched.clone()));
-    let keeping = tokio::spawn(keep::keep(config.clone(), folder, progress.clone()));
-    let code = child::run(&config, command, signals, progress, watched).await;
+    let mut keeping = tokio::spawn(keep::keep(config.clone(), folder, progress.clone()));
+    let code = tokio::select! {
+        code = child::run(&config, command, signals, progress, watched) => code,
+        // A child without anybody who renews its certificate must not go on as if all were well.
+        Err(ended) = &mut keeping => std::panic::resume_unwind(ended.into_panic()),
+    };
     keeping.abort();
     serving.abort();
     Ok(code?)

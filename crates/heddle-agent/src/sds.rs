@@ -1,19 +1,19 @@
 //! The two files that tell Envoy where the certificates lie.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A file name that Envoy cannot be told.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not UTF-8: Envoy cannot be told of it")]
-pub(crate) struct NotUtf8(std::path::PathBuf);
+pub(crate) struct NotUtf8(PathBuf);
 
 /// `identity.yaml` for certificates in this folder, an absolute path: the secret named `identity`.
 ///
 /// The file never changes while certificates do: `watched_directory` makes Envoy read them again whenever
-/// something is renamed in the folder.
-pub(crate) fn identity(certs: &Path) -> Result<String, NotUtf8> {
+/// something is renamed in the folder. It is spelled `watched`, see [`spellings`].
+pub(crate) fn identity(certs: &Path, watched: &Path) -> Result<String, NotUtf8> {
     let (folder, chain, key) =
-        (quoted(certs)?, quoted(&certs.join("tls.crt"))?, quoted(&certs.join("tls.key"))?);
+        (quoted(watched)?, quoted(&certs.join("tls.crt"))?, quoted(&certs.join("tls.key"))?);
     Ok(format!(
         r#"resources:
 - "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret
@@ -27,8 +27,8 @@ pub(crate) fn identity(certs: &Path) -> Result<String, NotUtf8> {
 }
 
 /// `roots.yaml`, likewise: the secret named `roots`.
-pub(crate) fn roots(certs: &Path) -> Result<String, NotUtf8> {
-    let (folder, bundle) = (quoted(certs)?, quoted(&certs.join("ca.crt"))?);
+pub(crate) fn roots(certs: &Path, watched: &Path) -> Result<String, NotUtf8> {
+    let (folder, bundle) = (quoted(watched)?, quoted(&certs.join("ca.crt"))?);
     Ok(format!(
         r#"resources:
 - "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret
@@ -38,6 +38,15 @@ pub(crate) fn roots(certs: &Path) -> Result<String, NotUtf8> {
     watched_directory: {{path: {folder}}}
 "#
     ))
+}
+
+/// Two spellings of one folder.
+///
+/// An Envoy that could not load a secret does not try the same text again, however often the file is renamed
+/// (tried on 1.40): it compares the secret with what it read last, good or bad. Another spelling is another
+/// secret.
+pub(crate) fn spellings(certs: &Path) -> [PathBuf; 2] {
+    [certs.to_path_buf(), certs.join(".")]
 }
 
 /// A JSON string, which is a YAML string too, whatever characters the path has.
@@ -53,7 +62,7 @@ mod tests {
     #[test]
     fn sds_files_name_absolute_paths_and_the_folder_to_watch() {
         let certs = Path::new("/run/he\"ddle/certs");
-        let identity = identity(certs).expect("UTF-8");
+        let identity = identity(certs, certs).expect("UTF-8");
         assert!(identity.contains("  name: identity\n"), "{identity}");
         assert!(
             identity.contains(r#"    private_key: {filename: "/run/he\"ddle/certs/tls.key"}"#),
@@ -63,7 +72,7 @@ mod tests {
             identity.contains(r#"    certificate_chain: {filename: "/run/he\"ddle/certs/tls.crt"}"#),
             "{identity}"
         );
-        let roots = roots(certs).expect("UTF-8");
+        let roots = roots(certs, certs).expect("UTF-8");
         assert!(roots.contains("  name: roots\n"), "{roots}");
         for text in [&identity, &roots] {
             assert!(text.contains(r#"watched_directory: {path: "/run/he\"ddle/certs"}"#), "{text}");
@@ -74,7 +83,7 @@ mod tests {
     fn a_folder_that_is_not_utf8_is_refused() {
         use std::os::unix::ffi::OsStrExt;
         let certs = Path::new(std::ffi::OsStr::from_bytes(b"/run/\xff"));
-        let text = identity(certs).expect_err("refused").to_string();
+        let text = identity(certs, certs).expect_err("refused").to_string();
         assert_eq!(text, r#""/run/\xFF" is not UTF-8: Envoy cannot be told of it"#);
     }
 }
