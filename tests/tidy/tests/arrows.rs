@@ -51,7 +51,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that exist to test or to generate: they may depend on anything, and nothing above depends on them.
-const TOOLS: &[&str] = &["heddle-testkit", "heddle-tidy", "xtask"];
+const TOOLS: &[&str] = &["heddle-bench", "heddle-testkit", "heddle-tidy", "xtask"];
 
 /// Dependencies that would break a pure crate, and the crates of layers that own them.
 const IMPURE: &[&str] =
