@@ -73,7 +73,8 @@ mod tests {
             (r"\p{Greek}", "Unicode classes are not supported"),
             ("é", "only ASCII characters are supported, since proxies compare bytes"),
             ("(?x) a", "only the flags i and s are supported"),
-            ("(?<n>a)", "a named group is written (?P<name>…)"),
+            ("(?<n>a)", "a named group is written (?P<name>…), its name of letters, digits and _"),
+            ("(?P<a.b>a)", "a named group is written (?P<name>…), its name of letters, digits and _"),
             (r"\<a", "only ^, $, \\A, \\z, \\b and \\B are supported as assertions"),
         ] {
             assert_eq!(check(text), Err(want.to_string()), "{text}");

@@ -38,8 +38,10 @@ impl Visitor for Foreign {
             },
             Ast::Group(group) => match &group.kind {
                 GroupKind::CaptureIndex(_) => Ok(()),
-                GroupKind::CaptureName { starts_with_p: true, .. } => Ok(()),
-                GroupKind::CaptureName { .. } => Err("a named group is written (?P<name>…)".into()),
+                GroupKind::CaptureName { starts_with_p: true, name } if is_word(&name.name) => Ok(()),
+                GroupKind::CaptureName { .. } => {
+                    Err("a named group is written (?P<name>…), its name of letters, digits and _".into())
+                }
                 GroupKind::NonCapturing(flags) => check_flags(flags),
             },
         }
@@ -81,6 +83,10 @@ fn check_literal(literal: &Literal) -> Result<(), String> {
             Err("a character is written by number as \\x7F or \\x{7F}".into())
         }
     }
+}
+
+fn is_word(name: &str) -> bool {
+    name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 fn check_flags(flags: &Flags) -> Result<(), String> {
