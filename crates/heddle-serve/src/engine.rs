@@ -54,6 +54,21 @@ pub struct Owner<P> {
     admitted: watch::Sender<()>,
 }
 
+/// What the owner tells one stream.
+pub(crate) struct News<P> {
+    published: watch::Receiver<Option<Arc<P>>>,
+    admitted: watch::Receiver<()>,
+}
+
+/// What a stream waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Awaited {
+    /// A change of the mesh.
+    Change,
+    /// The same, or to be admitted: the last state held nothing for its client.
+    Admission,
+}
+
 /// A client's membership; it leaves when this is dropped.
 pub(crate) struct Member {
     client: Client,
@@ -108,13 +123,8 @@ impl<P: Published> Engine<P> {
     }
 
     /// Told of every state from now on.
-    pub(crate) fn subscribe(&self) -> watch::Receiver<Option<Arc<P>>> {
-        self.published.clone()
-    }
-
-    /// Told when clients were admitted from now on.
-    pub(crate) fn admissions(&self) -> watch::Receiver<()> {
-        self.admitted.clone()
+    pub(crate) fn news(&self) -> News<P> {
+        News { published: self.published.clone(), admitted: self.admitted.clone() }
     }
 
     /// Tells the owner of a client until the answer is dropped.
@@ -122,6 +132,39 @@ impl<P: Published> Engine<P> {
         // An owner that is gone takes the process with it: nobody needs to be told.
         let _ = self.members.send(Membership::Joined(client.clone()));
         Member { client, members: self.members.clone() }
+    }
+}
+
+impl<P> News<P> {
+    /// The newest state.
+    pub(crate) fn latest(&mut self) -> Option<Arc<P>> {
+        self.admitted.mark_unchanged();
+        self.published.borrow_and_update().clone()
+    }
+
+    /// The next state that may be of interest; `None` if the owner has gone. May be cancelled.
+    pub(crate) async fn next(&mut self, awaited: Awaited) -> Option<Arc<P>> {
+        loop {
+            let told = tokio::select! {
+                told = self.published.changed() => told,
+                told = self.admitted.changed(), if awaited == Awaited::Admission => told,
+            };
+            told.ok()?;
+            if let Some(state) = self.latest() {
+                return Some(state);
+            }
+        }
+    }
+
+    /// Looks at the newest state without taking note of it.
+    pub(crate) fn peek(&self) -> Option<Arc<P>> {
+        self.published.borrow().clone()
+    }
+}
+
+impl<P> Clone for News<P> {
+    fn clone(&self) -> Self {
+        Self { published: self.published.clone(), admitted: self.admitted.clone() }
     }
 }
 

@@ -21,6 +21,10 @@ pub struct Limits {
     pub streams_per_connection: u32,
     /// Streams of one workload. One more is answered RESOURCE_EXHAUSTED.
     pub streams_per_workload: usize,
+    /// Whether proxies may ask for listeners bound in networks of their own (`bound:<network>`). Each network is a
+    /// projection of all listeners, made when its first client comes: for a few processes on one machine, not
+    /// for whoever runs in a cluster.
+    pub own_networks: bool,
     /// How long a stream may stay silent before its first message, and how long it may take to send it.
     pub first_message: Duration,
     /// Bytes of one request. A larger one ends its stream with OUT_OF_RANGE.
@@ -53,6 +57,7 @@ impl Default for Limits {
             call: Duration::from_secs(15),
             streams_per_connection: 64,
             streams_per_workload: 4,
+            own_networks: true,
             first_message: Duration::from_secs(10),
             request_bytes: 4 << 20,
             session: heddle_session::Limits::default(),

@@ -61,6 +61,9 @@ pub enum Refusal {
     /// `node.metadata` asks for something that there is not.
     #[error("node metadata \"heddle.capture\": {0}")]
     Capture(#[from] heddle_xds::BadCapture),
+    /// It asks for what is not offered here.
+    #[error("node metadata \"heddle.capture\": networks of a proxy's own (\"{0}\") are not served here")]
+    OwnNetwork(heddle_xds::Capture),
     /// The workload has all streams that it may have.
     #[error("the workload {workload} has {most} streams already")]
     Streams {
@@ -120,7 +123,9 @@ impl Refusal {
             | Self::Expired
             | Self::TrustDomain { .. } => Code::Unauthenticated,
             Self::NotNow(_) | Self::Unknown(_) | Self::Authority(_) | Self::Busy => Code::Unavailable,
-            Self::NoNode | Self::Node(_) | Self::Capture(_) | Self::Request(_) => Code::InvalidArgument,
+            Self::NoNode | Self::Node(_) | Self::Capture(_) | Self::OwnNetwork(_) | Self::Request(_) => {
+                Code::InvalidArgument
+            }
             Self::OtherWorkload { .. } | Self::OtherIdentity { .. } | Self::Impersonation => {
                 Code::PermissionDenied
             }

@@ -7,14 +7,14 @@ use super::wire::{Incoming, Wire};
 use crate::auth::Caller;
 use crate::bind::ended;
 use crate::drain::share;
-use crate::engine::{Client, Published};
+use crate::engine::{Awaited, Client, News, Published};
 use crate::refusal::{Ended, Refusal};
 use heddle_session::{Notice, Session};
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tonic::{Status, Streaming};
 use tracing::{Instrument, Span};
@@ -36,6 +36,7 @@ pub(super) struct Drive<'a, W: Wire, P: Published> {
     first: Option<u64>,
     tally: Tally,
     outbox: VecDeque<W::Out>,
+    awaited: Awaited,
 }
 
 impl<'a, W: Wire, P: Published> Drive<'a, W, P> {
@@ -48,20 +49,21 @@ impl<'a, W: Wire, P: Published> Drive<'a, W, P> {
     ) -> Self {
         let tally = Tally::new(shared.metrics.clone());
         let (start, outbox) = (Instant::now(), VecDeque::new());
-        Self { shared, client, caller, state, session, start, first: None, tally, outbox }
+        let awaited = Awaited::Change;
+        Self { shared, client, caller, state, session, start, first: None, tally, outbox, awaited }
     }
 
     pub(super) async fn run(
         mut self,
         first: W::In,
         inbound: Streaming<W::In>,
-        published: watch::Receiver<Option<Arc<P>>>,
+        news: News<P>,
         outbound: &mpsc::Sender<Result<W::Out, Status>>,
         span: Span,
     ) -> Result<(), Status> {
         let work = async {
             self.take(first)?;
-            self.turn(inbound, published, outbound).await
+            self.turn(inbound, news, outbound).await
         };
         work.instrument(span).await
     }
@@ -69,7 +71,7 @@ impl<'a, W: Wire, P: Published> Drive<'a, W, P> {
     async fn turn(
         &mut self,
         mut inbound: Streaming<W::In>,
-        mut published: watch::Receiver<Option<Arc<P>>>,
+        mut news: News<P>,
         outbound: &mpsc::Sender<Result<W::Out, Status>>,
     ) -> Result<(), Status> {
         let seed = RandomState::new().hash_one(self.start) as u32;
@@ -92,11 +94,7 @@ impl<'a, W: Wire, P: Published> Drive<'a, W, P> {
                         permit.send(Ok(response));
                     }
                 }
-                changed = published.changed() => {
-                    changed.map_err(|_| Ended::Draining)?;
-                    let state = published.borrow_and_update().clone();
-                    self.renew(state)?;
-                }
+                state = news.next(self.awaited) => self.renew(state.ok_or(Ended::Draining)?)?,
                 message = inbound.message(), if self.outbox.len() < OUTBOX => match message {
                     Ok(Some(message)) => self.take(message)?,
                     Ok(None) => return Ok(()),
@@ -123,8 +121,7 @@ impl<'a, W: Wire, P: Published> Drive<'a, W, P> {
     }
 
     /// What was published. The state before it is let go: a client that does not read holds none.
-    fn renew(&mut self, state: Option<Arc<P>>) -> Result<(), Ended> {
-        let Some(state) = state else { return Ok(()) };
+    fn renew(&mut self, state: Arc<P>) -> Result<(), Ended> {
         if let Some(ended) = ended(&self.client.workload, &self.caller, state.snapshot()) {
             return Err(ended);
         }
@@ -133,7 +130,12 @@ impl<'a, W: Wire, P: Published> Drive<'a, W, P> {
     }
 
     fn poll(&mut self) {
-        let Some(view) = self.state.view(&self.client) else { return };
+        let Some(view) = self.state.view(&self.client) else {
+            // An older stream of this client left before this one was counted in.
+            self.awaited = Awaited::Admission;
+            return;
+        };
+        self.awaited = Awaited::Change;
         let now = self.now();
         let responses = self.session().poll(now, &view);
         let sequence = heddle_session::View::sequence(&view);

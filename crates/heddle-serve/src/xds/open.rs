@@ -6,13 +6,14 @@ use super::hello::Hello;
 use super::wire::Wire;
 use crate::auth::Caller;
 use crate::bind::{bind, ended};
-use crate::engine::{Client, Published};
+use crate::engine::{Awaited, Client, News, Published};
 use crate::peer::Peer;
 use crate::refusal::Refusal;
 use crate::registry::{self, Standing, Standpoint};
 use heddle_session::Session;
+use heddle_xds::Capture;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tonic::{Status, Streaming};
 
 /// One stream, to its end. `Ok` where the client ended it.
@@ -27,13 +28,15 @@ pub(super) async fn run<W: Wire, P: Published>(
     let first = tokio::time::timeout(shared.limits.first_message, inbound.message()).await.map_err(silent)?;
     let Some(mut first) = first? else { return Ok(()) };
     let Hello { node, capture, agent } = Hello::read(W::node(&mut first))?;
+    if matches!(capture, Capture::Bound(Some(_))) && !shared.limits.own_networks {
+        return Err(Refusal::OwnNetwork(capture).into());
+    }
     let workload = bind(&node, &caller, shared.engine.latest()?.snapshot())?;
     let admission = shared.registry.admit(&workload)?;
     let client = Client { workload, capture };
-    let mut published = shared.engine.subscribe();
-    let admissions = shared.engine.admissions();
+    let mut news = shared.engine.news();
     let _member = shared.engine.join(client.clone());
-    let state = projected(shared, &client, &caller, &mut published, admissions).await?;
+    let state = projected(shared, &client, &caller, &mut news).await?;
     let session = Arc::new(Mutex::new(Session::<P::Resource>::new(W::VARIANT, shared.limits.session)));
     let entry = registry::Client {
         workload: client.workload.clone(),
@@ -45,13 +48,13 @@ pub(super) async fn run<W: Wire, P: Published>(
         proof: caller.proof.clone(),
         since: shared.clock.now(),
         expires: caller.expires,
-        standing: standing(session.clone(), client.clone(), published.clone()),
+        standing: standing(session.clone(), client.clone(), news.clone()),
     };
     let entry = shared.registry.enter(admission, entry);
     let span = tracing::info_span!("stream", workload = %client.workload, id = entry.id());
     span.in_scope(|| tracing::info!(peer = %peer.address, variant = ?W::VARIANT, "proxy connected"));
     let drive = Drive::<W, P>::new(shared, client, caller, state, session);
-    drive.run(first, inbound, published, outbound, span).await
+    drive.run(first, inbound, news, outbound, span).await
 }
 
 /// The first state that holds what is this client's own.
@@ -59,15 +62,14 @@ async fn projected<P: Published>(
     shared: &Shared<P>,
     client: &Client,
     caller: &Caller,
-    published: &mut watch::Receiver<Option<Arc<P>>>,
-    mut admissions: watch::Receiver<()>,
+    news: &mut News<P>,
 ) -> Result<Arc<P>, Status> {
     let late = || {
         Refusal::NotNow(format!("the configuration of {} is still being made, try again", client.workload))
     };
     let wait = async {
+        let mut state = news.latest();
         loop {
-            let state = published.borrow_and_update().clone();
             if let Some(state) = state {
                 if let Some(ended) = ended(&client.workload, caller, state.snapshot()) {
                     return Err(ended.into());
@@ -76,11 +78,7 @@ async fn projected<P: Published>(
                     return Ok(state);
                 }
             }
-            let told = tokio::select! {
-                told = published.changed() => told,
-                told = admissions.changed() => told,
-            };
-            told.map_err(|_| late())?;
+            state = Some(news.next(Awaited::Admission).await.ok_or_else(late)?);
         }
     };
     tokio::time::timeout(shared.limits.first_message, wait).await.map_err(|_| late())?
@@ -90,11 +88,11 @@ async fn projected<P: Published>(
 fn standing<P: Published>(
     session: Arc<Mutex<Session<P::Resource>>>,
     client: Client,
-    published: watch::Receiver<Option<Arc<P>>>,
+    news: News<P>,
 ) -> Standing {
     Arc::new(move || {
         let progress = session.lock().unwrap_or_else(PoisonError::into_inner).progress();
-        let state = published.borrow().clone();
+        let state = news.peek();
         let objects = |ty, name: &_| state.as_ref().map(|state| state.objects(&client, ty, name));
         let standpoint = |progress: heddle_session::Progress| Standpoint {
             objects: progress

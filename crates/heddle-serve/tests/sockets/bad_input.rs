@@ -7,6 +7,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use heddle_ca::token::{self, Liveness, TokenKey};
 use heddle_proto::envoy::service::discovery::v3::DeltaDiscoveryRequest;
 use heddle_proto::google::protobuf::{Struct, Value, value::Kind};
+use heddle_serve::limits::Limits;
 use heddle_session::Type;
 use std::time::{Duration, SystemTime};
 use tonic::{Code, Status};
@@ -53,6 +54,24 @@ async fn a_first_message_says_who_it_is() {
     let first = DeltaDiscoveryRequest { node: Some(node), ..all(Type::Cluster) };
     let mut stream = Delta::open(channel, None, first).await.unwrap();
     let text = "node metadata \"heddle.capture\": \"both\" is no capture mode, want \"captured\", \"bound\" or \"bound:<network>\" (bound:127.11.0.0/16)";
+    check(&stream.end().await, Code::InvalidArgument, text);
+}
+
+#[tokio::test]
+async fn a_network_of_its_own_is_for_where_that_is_offered() {
+    let mut node = node_of("external/shop/web-0");
+    let value = Value { kind: Some(Kind::StringValue("bound:127.11.0.0/16".into())) };
+    node.metadata = Some(Struct { fields: [("heddle.capture".to_string(), value)].into() });
+    let first = DeltaDiscoveryRequest { node: Some(node), ..all(Type::Cluster) };
+    let world = World::start().await;
+    let channel = world.channel(Some(world.credential("web"))).await;
+    let mut stream = Delta::open(channel, None, first.clone()).await.unwrap();
+    stream.hear().await;
+    assert_eq!(world.only_client().await.groups, ["Mesh", "bound:127.11.0.0/16"]);
+    let world = World::with(Limits { own_networks: false, ..Limits::default() }).await;
+    let channel = world.channel(Some(world.credential("web"))).await;
+    let mut stream = Delta::open(channel, None, first).await.unwrap();
+    let text = "node metadata \"heddle.capture\": networks of a proxy's own (\"bound:127.11.0.0/16\") are not served here";
     check(&stream.end().await, Code::InvalidArgument, text);
 }
 

@@ -214,6 +214,19 @@ impl Publisher {
         state.send();
     }
 
+    /// Forgets that anybody joined. Returns who had.
+    pub(crate) fn forget(&self) -> Vec<Client> {
+        let mut state = self.0.lock().unwrap();
+        let clients = std::mem::take(&mut state.clients);
+        state.send();
+        clients
+    }
+
+    /// Takes these in again.
+    pub(crate) fn remember(&self, clients: Vec<Client>) {
+        clients.into_iter().for_each(|client| self.admit(Membership::Joined(client)));
+    }
+
     /// Published states that somebody still holds.
     pub(crate) fn held(&self) -> usize {
         self.0.lock().unwrap().states.iter().filter(|state| state.strong_count() > 0).count()

@@ -148,3 +148,16 @@ async fn a_token_opens_a_stream_of_its_own_workload() {
     let mut stream = Delta::open(world.channel(None).await, Some(&token), first).await.unwrap();
     assert_eq!(names(&stream.hear().await), (vec!["a"], vec![]));
 }
+
+#[tokio::test]
+async fn what_changed_before_a_client_was_counted_in_is_not_lost() {
+    let world = World::start().await;
+    let mut stream = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+    let first = stream.hear().await;
+    stream.ack(&first).await;
+    let clients = world.mesh.forget();
+    world.mesh.set(Type::Cluster, "b", b"meanwhile");
+    stream.quiet().await;
+    world.mesh.remember(clients);
+    assert_eq!(names(&stream.hear().await), (vec!["b"], vec![]));
+}
