@@ -9,6 +9,7 @@
 //! | `status.yaml` | golden: the status of every object that has one |
 //! | `xds.yaml` | golden: the resources of the client that `requests.yaml` names |
 
+mod brief;
 mod request;
 mod resources;
 mod scenario;
@@ -16,7 +17,7 @@ mod summary;
 mod text;
 
 pub use request::{Ask, BadAsk, Requests, Sent};
-pub use resources::{resources, xds_text};
+pub use resources::{Detail, resources, xds_text};
 pub use scenario::{Scenario, all, resolved};
 pub use summary::Summary;
 pub use text::{status_text, verdicts_text};

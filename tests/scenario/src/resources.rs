@@ -1,5 +1,6 @@
 //! The resources of one client.
 
+use crate::brief::brief;
 use heddle_model::Snapshot;
 use heddle_proto::json::Printer;
 use heddle_xds::{Client, Resource, ResourceKey, Type};
@@ -19,8 +20,17 @@ pub fn resources(client: &Client, snapshot: &Snapshot) -> BTreeMap<ResourceKey, 
     named.collect()
 }
 
+/// How much of each resource is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// All.
+    Full,
+    /// What is alike in all of them in a word.
+    Brief,
+}
+
 /// The resources of a client as YAML, by type and name.
-pub fn xds_text(client: &Client, snapshot: &Snapshot) -> String {
+pub fn xds_text(client: &Client, snapshot: &Snapshot, detail: Detail) -> String {
     let printer = Printer::new();
     let mut text = String::new();
     for (key, resource) in resources(client, snapshot) {
@@ -30,7 +40,12 @@ pub fn xds_text(client: &Client, snapshot: &Snapshot) -> String {
             Type::Listener => "listener",
             Type::Route => "routes",
         };
-        let body = printer.print(&resource.body).unwrap_or_else(|error| panic!("{kind} {}: {error}", key.name));
+        let body =
+            printer.print(&resource.body).unwrap_or_else(|error| panic!("{kind} {}: {error}", key.name));
+        let body = match detail {
+            Detail::Full => body,
+            Detail::Brief => brief(body),
+        };
         text += &format!("# {kind} {}\n---\n{}", key.name, crate::text::yaml(&body));
     }
     text

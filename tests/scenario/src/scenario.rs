@@ -41,7 +41,8 @@ impl Scenario {
             fs::read_to_string(dir.join(file)).unwrap_or_else(|error| panic!("{name}/{file}: {error}"))
         };
         let input = text("in.yaml");
-        let why = input.lines().next().and_then(|line| line.strip_prefix("# ")).unwrap_or_default().to_string();
+        let why =
+            input.lines().next().and_then(|line| line.strip_prefix("# ")).unwrap_or_default().to_string();
         let objects = heddle_testkit::read(&input).unwrap_or_else(|error| panic!("{name}/in.yaml: {error}"));
         let requests = serde_saphyr::from_str(&text("requests.yaml"))
             .unwrap_or_else(|error| panic!("{name}/requests.yaml: {error}"));

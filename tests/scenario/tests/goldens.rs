@@ -1,7 +1,7 @@
 //! Every scenario comes out as accepted, and every request as its author wrote.
 
 use heddle_decide::decide;
-use heddle_scenario_tests::{Scenario, Summary, all, status_text, verdicts_text, xds_text};
+use heddle_scenario_tests::{Detail, Scenario, Summary, all, status_text, verdicts_text, xds_text};
 use heddle_xds::{Capture, Client};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,17 +15,20 @@ fn every_scenario_comes_out_as_accepted() {
 fn golden(scenario: &Scenario, bless: bool) -> Result<(), String> {
     let index = scenario.index();
     let snapshot = index.snapshot();
+    // One shows everything; the others show their stories.
+    let detail = if scenario.name == "plain-service" { Detail::Full } else { Detail::Brief };
     let rendered = BTreeMap::from([
         ("model.txt", heddle_testkit::dump(&snapshot)),
         ("verdicts.txt", verdicts_text(scenario, &snapshot)),
         ("status.yaml", status_text(&index)),
-        ("xds.yaml", xds_text(&client(scenario), &snapshot)),
+        ("xds.yaml", xds_text(&client(scenario), &snapshot, detail)),
     ]);
     heddle_testkit::golden::check(&scenario.dir, &["in.yaml", "requests.yaml"], &rendered, bless)
 }
 
 fn client(scenario: &Scenario) -> Client {
-    let workload = scenario.requests.client.parse().unwrap_or_else(|error| panic!("{}: {error}", scenario.name));
+    let workload =
+        scenario.requests.client.parse().unwrap_or_else(|error| panic!("{}: {error}", scenario.name));
     Client { workload, capture: Capture::Captured }
 }
 

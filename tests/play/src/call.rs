@@ -1,0 +1,110 @@
+//! The client's side of one request.
+
+use crate::echo;
+use crate::net::Namespace;
+use crate::seen::{Echo, Seen};
+use bytes::Bytes;
+use heddle_scenario_tests::{Ask, Sent};
+use http::Request;
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Dials from a namespace and sends one request, with more headers than it says.
+pub(crate) async fn call(from: &Namespace, ask: &Ask, to: SocketAddr, more: &[(&str, String)]) -> Seen {
+    let dial = || -> std::io::Result<TcpStream> {
+        let stream = TcpStream::connect_timeout(&to, PATIENCE)?;
+        stream.set_nonblocking(true)?;
+        Ok(stream)
+    };
+    let Ok(stream) = from.within(dial) else { return Seen::Closed };
+    let Ok(stream) = tokio::net::TcpStream::from_std(stream) else { return Seen::Closed };
+    let answer = async {
+        match ask.kind {
+            Sent::Http => http1(stream, request(ask, more, false)).await,
+            Sent::Http2 => http2(stream, request(ask, more, true)).await,
+            Sent::Tcp => bytes(stream, b"\x01hello\n").await,
+            Sent::Tls => bytes(stream, &client_hello()).await,
+        }
+    };
+    tokio::time::timeout(PATIENCE, answer).await.ok().flatten().unwrap_or(Seen::Closed)
+}
+
+fn request(ask: &Ask, more: &[(&str, String)], two: bool) -> Request<Empty<Bytes>> {
+    let authority = ask.host.clone().unwrap_or_else(|| "app.example".into());
+    let mut request = Request::builder().method(ask.method.as_str());
+    request = if two {
+        request.uri(format!("http://{authority}{}", ask.path)).version(http::Version::HTTP_2)
+    } else {
+        request.uri(ask.path.as_str()).header("host", authority)
+    };
+    for (name, value) in &ask.headers {
+        request = request.header(name.as_str(), value.as_str());
+    }
+    for (name, value) in more {
+        request = request.header(*name, value.as_str());
+    }
+    request.body(Empty::new()).expect("a scenario's request is one")
+}
+
+async fn http1(stream: tokio::net::TcpStream, request: Request<Empty<Bytes>>) -> Option<Seen> {
+    let (mut sender, connection) = conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
+    tokio::spawn(connection);
+    seen(sender.send_request(request).await.ok()?).await
+}
+
+async fn http2(stream: tokio::net::TcpStream, request: Request<Empty<Bytes>>) -> Option<Seen> {
+    let shake = conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
+    let (mut sender, connection) = shake.await.ok()?;
+    tokio::spawn(connection);
+    seen(sender.send_request(request).await.ok()?).await
+}
+
+async fn seen(response: http::Response<hyper::body::Incoming>) -> Option<Seen> {
+    let status = response.status();
+    let headers = echo::headers(response.headers());
+    let body = response.into_body().collect().await.ok()?.to_bytes();
+    if !status.is_success() {
+        return Some(Seen::Status(status.as_u16()));
+    }
+    let (who, request) = echo::read(&body)?;
+    let identity = request.get("x-forwarded-client-cert").map(|xfcc| uri(xfcc).to_string());
+    Some(Seen::Echo(Echo { who, identity, request, response: headers }))
+}
+
+/// `URI=…` of a forwarded certificate.
+fn uri(xfcc: &str) -> &str {
+    xfcc.split(';').find_map(|part| part.strip_prefix("URI=")).unwrap_or(xfcc)
+}
+
+async fn bytes(mut stream: tokio::net::TcpStream, say: &[u8]) -> Option<Seen> {
+    stream.write_all(say).await.ok()?;
+    let mut heard = Vec::new();
+    // A reset after the answer is no less an answer.
+    drop(stream.read_to_end(&mut heard).await);
+    let heard = String::from_utf8_lossy(&heard).into_owned();
+    let who = heard.strip_prefix("tcp ").or_else(|| heard.strip_prefix("tls "))?;
+    Some(Seen::Echo(Echo { who: who.trim().into(), ..Echo::default() }))
+}
+
+/// The first bytes of a TLS connection that is the application's own.
+fn client_hello() -> Vec<u8> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("the provider's own versions")
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    let name = "app.example".try_into().expect("a name");
+    let mut connection = rustls::ClientConnection::new(Arc::new(config), name).expect("a client");
+    let mut hello = Vec::new();
+    connection.write_tls(&mut hello).expect("a Vec takes everything");
+    hello
+}

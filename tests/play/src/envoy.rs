@@ -1,0 +1,81 @@
+//! A real Envoy in a namespace.
+
+use crate::config::ADMIN_PORT;
+use crate::net::{Namespace, PROXY_USER};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A running Envoy; it is killed with this value.
+pub(crate) struct Envoy {
+    child: Child,
+    log: PathBuf,
+}
+
+/// The binary: `HEDDLE_ENVOY`, or where the Makefile installs it.
+pub(crate) fn binary() -> Result<PathBuf, String> {
+    let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/envoy/bin/envoy");
+    let path = std::env::var_os("HEDDLE_ENVOY").map_or(installed, PathBuf::from);
+    path.canonicalize().map_err(|error| format!("{}: {error} (`make envoy` installs it)", path.display()))
+}
+
+impl Envoy {
+    /// Starts Envoy in a folder with `bootstrap.json`.
+    pub(crate) fn start(binary: &Path, namespace: &Namespace, folder: &Path) -> Result<Self, String> {
+        let log = folder.join("envoy.log");
+        let out = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
+        let mut command = Command::new(binary);
+        command
+            .args(["-c", "bootstrap.json", "--concurrency", "1", "--disable-hot-restart", "-l", "warning"])
+            .current_dir(folder)
+            .uid(PROXY_USER)
+            .gid(PROXY_USER)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(out);
+        let child =
+            namespace.within(|| command.spawn()).map_err(|error| format!("starting Envoy: {error}"))?;
+        Ok(Self { child, log })
+    }
+
+    /// Waits until everything is loaded.
+    pub(crate) fn wait(&mut self, namespace: &Namespace) -> Result<(), String> {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while Instant::now() < deadline {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(format!("Envoy ended with {status}: {}", self.tail()));
+            }
+            if namespace.within(ready) {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Err(format!("Envoy is not ready after 30 s: {}", self.tail()))
+    }
+
+    /// The end of its log.
+    pub(crate) fn tail(&self) -> String {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(12)..].join("\n")
+    }
+}
+
+impl Drop for Envoy {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn ready() -> bool {
+    let at = SocketAddr::from((Ipv4Addr::LOCALHOST, ADMIN_PORT));
+    let Ok(mut stream) = TcpStream::connect_timeout(&at, Duration::from_millis(500)) else { return false };
+    let asked = stream.write_all(b"GET /ready HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
+    let mut answer = String::new();
+    asked.and_then(|()| stream.read_to_string(&mut answer)).is_ok() && answer.contains("LIVE")
+}

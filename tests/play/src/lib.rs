@@ -1,0 +1,21 @@
+//! The scenarios' requests, played on real Envoys.
+//!
+//! Each workload that a scenario's requests touch gets a network namespace of its own, with its own address, an
+//! echoing application and, if it is meshed and captured, an Envoy that packet rules force all traffic through,
+//! as an injected Pod has. The Envoys are given the very resources that `heddle-xds` projects; they only come from
+//! files instead of a stream. What comes back is held against the verdict of `heddle-decide`.
+//!
+//! Needs root (network namespaces, packet rules) and the Envoy binary that `HEDDLE_ENVOY` names.
+
+mod call;
+mod certificates;
+mod config;
+mod echo;
+mod envoy;
+mod expect;
+mod net;
+mod play;
+mod seen;
+mod site;
+
+pub use play::{Played, play};

@@ -1,0 +1,129 @@
+//! Network namespaces: one for each workload, and one with the bridge between them.
+
+use std::fs::File;
+use std::io::Write;
+use std::net::IpAddr;
+use std::os::fd::AsFd;
+use std::process::{Command, Stdio};
+
+/// The user that proxies run as, whose traffic packet rules leave alone.
+pub(crate) const PROXY_USER: u32 = 1337;
+
+/// A network namespace; it goes with this value.
+pub(crate) struct Namespace {
+    name: String,
+}
+
+/// How traffic of a namespace is captured.
+pub(crate) struct Captured<'a> {
+    /// Inbound ports that are left alone.
+    pub(crate) skips: &'a [u16],
+}
+
+impl Namespace {
+    /// An empty namespace with its loopback.
+    pub(crate) fn new(name: &str) -> Result<Self, String> {
+        ip(&format!("netns add {name}\n"))?;
+        let namespace = Self { name: name.into() };
+        ip(&format!("-n {name} link set lo up\n"))?;
+        Ok(namespace)
+    }
+
+    /// Makes it the switch that others are plugged into.
+    pub(crate) fn become_switch(&self) -> Result<(), String> {
+        let name = &self.name;
+        ip(&format!("-n {name} link add br0 type bridge mcast_snooping 0\n-n {name} link set br0 up\n"))
+    }
+
+    /// Plugs it into a switch, with these addresses; everything else is on the same wire.
+    pub(crate) fn plug(&self, switch: &Namespace, plug: usize, addresses: &[IpAddr]) -> Result<(), String> {
+        let (name, switch) = (&self.name, &switch.name);
+        let mut lines = format!("link add p{plug} netns {switch} type veth peer name eth0 netns {name}\n");
+        lines += &format!("-n {switch} link set p{plug} master br0 up\n");
+        for address in addresses {
+            let (bits, nodad) = if address.is_ipv4() { (32, "") } else { (128, " nodad") };
+            lines += &format!("-n {name} addr add {address}/{bits} dev eth0{nodad}\n");
+        }
+        lines += &format!("-n {name} link set eth0 up\n-n {name} route add default dev eth0\n");
+        if addresses.iter().any(IpAddr::is_ipv6) {
+            // The source of connections to the application.
+            lines += &format!(
+                "-n {name} addr add ::6/128 dev lo nodad\n-6 -n {name} route add default dev eth0\n"
+            );
+        }
+        ip(&lines)
+    }
+
+    /// Sends all traffic through the proxy, as an injector's rules do.
+    pub(crate) fn capture(&self, captured: &Captured) -> Result<(), String> {
+        let skips = captured.skips.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let skip = if skips.is_empty() { String::new() } else { format!("tcp dport {{ {skips} }} return") };
+        let rules = format!(
+            "table inet capture {{
+               chain out {{ type nat hook output priority -100;
+                 oifname lo meta skuid {PROXY_USER} ip daddr != 127.0.0.0/8 ip saddr != 127.0.0.6 meta l4proto tcp redirect to :15006
+                 meta skuid {PROXY_USER} return
+                 ip daddr 127.0.0.0/8 return
+                 ip6 daddr ::1 return
+                 meta l4proto tcp redirect to :15001
+               }}
+               chain in {{ type nat hook prerouting priority -100;
+                 iifname lo return
+                 {skip}
+                 meta l4proto tcp redirect to :15006
+               }}
+             }}"
+        );
+        self.pipe("nft", &["-f", "-"], &rules)
+    }
+
+    /// Runs `body` on a thread within the namespace. Sockets opened and processes started there stay in it.
+    pub(crate) fn within<T: Send>(&self, body: impl FnOnce() -> T + Send) -> T {
+        let path = format!("/run/netns/{}", self.name);
+        std::thread::scope(|scope| {
+            let thread = scope.spawn(move || {
+                let file = File::open(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+                let kind = rustix::thread::LinkNameSpaceType::Network;
+                rustix::thread::move_into_link_name_space(file.as_fd(), Some(kind))
+                    .unwrap_or_else(|error| panic!("entering {path}: {error}"));
+                body()
+            });
+            thread.join().expect("the body does not panic")
+        })
+    }
+
+    fn pipe(&self, program: &str, args: &[&str], input: &str) -> Result<(), String> {
+        self.within(|| pipe(program, args, input))
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        drop(ip(&format!("netns del {}\n", self.name)));
+    }
+}
+
+/// Runs lines of `ip` arguments. (`ip -batch` takes no `-n` within a line.)
+fn ip(lines: &str) -> Result<(), String> {
+    for line in lines.lines() {
+        let args: Vec<&str> = line.split_whitespace().collect();
+        pipe("ip", &args, "")?;
+    }
+    Ok(())
+}
+
+fn pipe(program: &str, args: &[&str], input: &str) -> Result<(), String> {
+    let started = Command::new(program)
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn();
+    let failed = |error: &dyn std::fmt::Display| format!("{program} {}: {error}", args.join(" "));
+    let mut child = started.map_err(|error| failed(&error))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(input.as_bytes()).map_err(|error| failed(&error))?;
+    }
+    let out = child.wait_with_output().map_err(|error| failed(&error))?;
+    if out.status.success() { Ok(()) } else { Err(failed(&String::from_utf8_lossy(&out.stderr).trim())) }
+}

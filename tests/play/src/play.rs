@@ -1,0 +1,199 @@
+//! One scenario, played.
+
+use crate::call::call;
+use crate::expect::{Want, is_http, of_candidate, wants, wrong_headers};
+use crate::net::Namespace;
+use crate::seen::Seen;
+use crate::site::{Ground, Site, candidates};
+use crate::{certificates, echo, envoy};
+use heddle_decide::verdict::{Carried, Outcome};
+use heddle_decide::{Request, Verdict, decide};
+use heddle_scenario_tests::{Ask, Scenario};
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// How often a request is sent at most until everything that may be seen was seen.
+const TRIES: usize = 400;
+/// How many scenarios are played side by side.
+const SIDE_BY_SIDE: usize = 3;
+
+/// What was played.
+pub struct Played {
+    /// Requests that were held against their verdicts.
+    pub requests: usize,
+    /// What was otherwise than the verdict says.
+    pub wrong: Vec<String>,
+}
+
+/// Plays every request of every scenario on real Envoys.
+///
+/// # Errors
+/// Where nothing can be played at all: no Envoy, no root.
+pub fn play(scenarios: &[Scenario]) -> Result<Played, String> {
+    let envoy = envoy::binary()?;
+    let authority = certificates::authority()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(6).enable_all().build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    let ground = Ground { authority: &authority, envoy: &envoy, runtime: runtime.handle() };
+    let (next, requests, wrong) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..SIDE_BY_SIDE {
+            scope.spawn(|| {
+                while let Some((index, scenario)) = {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    scenarios.get(index).map(|scenario| (index, scenario))
+                } {
+                    let found = one(&ground, index, scenario);
+                    requests.fetch_add(scenario.requests.requests.len(), Ordering::Relaxed);
+                    wrong.lock().expect("no thread panics with it").extend(found);
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().expect("no thread panics with it");
+    Ok(Played { requests: requests.into_inner(), wrong })
+}
+
+fn one(ground: &Ground, index: usize, scenario: &Scenario) -> Vec<String> {
+    let snapshot = scenario.snapshot();
+    let asks = &scenario.requests.requests;
+    let decided: Result<Vec<(Request, Verdict)>, String> = asks
+        .iter()
+        .map(|ask| {
+            let request = ask.request(&snapshot).map_err(|bad| bad.0)?;
+            let verdict = decide(&snapshot, &request);
+            Ok((request, verdict))
+        })
+        .collect();
+    let name = format!("hp{}x{index}", std::process::id());
+    let said = |text: String| format!("{}: {text}", scenario.name);
+    let built = decided.and_then(|decided| {
+        let site = Site::build(ground, &name, &snapshot, &decided)?;
+        Ok((decided, site))
+    });
+    let (decided, site) = match built {
+        Ok(built) => built,
+        Err(error) => return vec![said(error)],
+    };
+    let mut wrong = Vec::new();
+    for (ask, (request, verdict)) in asks.iter().zip(&decided) {
+        let trust_domain = snapshot.mesh.trust_domain.as_str();
+        let turn = Turn { site: &site, ask, request, verdict, trust_domain };
+        wrong.extend(
+            ground
+                .runtime
+                .block_on(turn.play())
+                .into_iter()
+                .map(|text| said(format!("{}: {text}", ask.name))),
+        );
+    }
+    if !wrong.is_empty() {
+        wrong.push(said(format!("\n{}", site.logs())));
+    }
+    wrong
+}
+
+/// One request.
+struct Turn<'a> {
+    site: &'a Site,
+    ask: &'a Ask,
+    request: &'a Request,
+    verdict: &'a Verdict,
+    trust_domain: &'a str,
+}
+
+impl Turn<'_> {
+    async fn play(&self) -> Vec<String> {
+        let Some(from) = self.site.of(&self.request.client) else {
+            return vec!["there is no such client".into()];
+        };
+        if !self.verdict.caller.proxied && matches!(self.verdict.outcome, Outcome::Forwarded(_)) {
+            return self.each_endpoint(from).await;
+        }
+        let to = SocketAddr::new(self.request.address, self.request.port);
+        let owner = self.site.at(self.request.address);
+        let wants = wants(self.verdict, self.ask, self.trust_domain, owner);
+        let mut wrong = self.until_all_seen(from, to, &wants).await;
+        wrong.extend(self.limits(from, to).await);
+        wrong
+    }
+
+    /// Without a proxy, which endpoint it is is up to kube-proxy, which is not played: each is dialled.
+    async fn each_endpoint(&self, from: &Namespace) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for candidate in candidates(self.verdict) {
+            let to = SocketAddr::new(candidate.address, candidate.port);
+            let want = of_candidate(self.verdict, Carried::Bytes, candidate, self.ask, self.trust_domain);
+            wrong.extend(self.until_all_seen(from, to, &[want]).await);
+        }
+        wrong
+    }
+
+    /// Sends the request until each of `wants` was seen, and nothing else ever.
+    async fn until_all_seen(&self, from: &Namespace, to: SocketAddr, wants: &[Want]) -> Vec<String> {
+        let mut left: Vec<&Want> = wants.iter().collect();
+        let least = if wants.len() > 1 { 20 } else { 2 };
+        for tried in 0..TRIES {
+            if left.is_empty() && tried >= least {
+                return Vec::new();
+            }
+            let seen = call(from, self.ask, to, &[]).await;
+            if !wants.iter().any(|want| want.is(&seen)) {
+                return vec![format!("saw {seen:?}, want one of {wants:?}")];
+            }
+            if let Seen::Echo(echo) = &seen {
+                let headers = wrong_headers(self.verdict, echo);
+                if !headers.is_empty() {
+                    return headers;
+                }
+            }
+            left.retain(|want| !want.is(&seen));
+        }
+        vec![format!("never saw {left:?} in {TRIES} tries")]
+    }
+
+    /// Time limits and retries, where the rule has some and the application answers.
+    async fn limits(&self, from: &Namespace, to: SocketAddr) -> Vec<String> {
+        let Outcome::Forwarded(forward) = &self.verdict.outcome else { return vec![] };
+        let Some(route) = &forward.route else { return vec![] };
+        let mut wrong = Vec::new();
+        let given = [route.request_timeout, route.backend_timeout].into_iter().flatten();
+        let limit = given.filter(|limit| !limit.is_zero()).min();
+        if let Some(limit) = limit.filter(|limit| *limit <= Duration::from_secs(2) && is_http(self.ask)) {
+            let delay = (limit.as_millis() + 1500).to_string();
+            let seen = call(from, self.ask, to, &[(echo::DELAY, delay)]).await;
+            if seen != Seen::Status(504) {
+                wrong.push(format!("an answer past the limit of {limit:?}: saw {seen:?}, want 504"));
+            }
+        }
+        let retried = route.retry.as_ref().filter(|retry| retry.codes.contains(&503) && retry.attempts > 0);
+        let fails = retried.map_or(0, |retry| retry.attempts);
+        if fails > 0 {
+            let seen = call(from, self.ask, to, &[(echo::FAIL, fails.to_string())]).await;
+            if !matches!(seen, Seen::Echo(_)) {
+                wrong.push(format!("{fails} failures with as many retries: saw {seen:?}, want an answer"));
+            }
+        }
+        if route.retry.as_ref().is_some_and(|retry| retry.attempts == 0) {
+            let seen = call(from, self.ask, to, &[(echo::FAIL, "1".into())]).await;
+            if seen != Seen::Status(503) {
+                wrong.push(format!("a failure without retries: saw {seen:?}, want 503"));
+            }
+        }
+        wrong
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_not_an_answer_of_the_application() {
+        let want = Want::Echo { who: crate::expect::OUTSIDE.into(), identity: None };
+        assert!(!want.is(&Seen::Status(200)));
+        assert!(!want.is(&Seen::Closed));
+    }
+}

@@ -1,0 +1,27 @@
+//! What a client saw.
+
+use std::collections::BTreeMap;
+
+/// What a client saw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// An application answered.
+    Echo(Echo),
+    /// A proxy answered.
+    Status(u16),
+    /// No application answered, and no proxy with a status.
+    Closed,
+}
+
+/// What an application saw.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Echo {
+    /// The application.
+    pub(crate) who: String,
+    /// The caller, as the server's proxy told it.
+    pub(crate) identity: Option<String>,
+    /// Headers of the request.
+    pub(crate) request: BTreeMap<String, String>,
+    /// Headers of the response.
+    pub(crate) response: BTreeMap<String, String>,
+}

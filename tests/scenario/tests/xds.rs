@@ -1,0 +1,117 @@
+//! What holds of every client's resources in every scenario.
+
+use heddle_model::{Event, Kind, Lowered, Name, Snapshot, WorkloadKey};
+use heddle_proto::json::Printer;
+use heddle_scenario_tests::{Scenario, all, resolved, resources};
+use heddle_xds::{Capture, Client, Resource, ResourceKey};
+use std::collections::{BTreeMap, BTreeSet};
+
+fn clients(snapshot: &Snapshot) -> impl Iterator<Item = Client> {
+    let captures = || [Capture::Captured, Capture::Bound(None)];
+    let workloads = snapshot.workloads.keys().cloned().collect::<Vec<WorkloadKey>>().into_iter();
+    workloads
+        .flat_map(move |workload| captures().map(|capture| Client { workload: workload.clone(), capture }))
+}
+
+#[test]
+fn every_reference_resolves() {
+    let printer = Printer::new();
+    for scenario in all() {
+        let snapshot = scenario.snapshot();
+        for client in clients(&snapshot) {
+            let found = resources(&client, &snapshot);
+            for (key, resource) in &found {
+                for need in &resource.needs {
+                    assert!(
+                        found.contains_key(need),
+                        "{}: {client:?}: {key:?} needs {need:?}",
+                        scenario.name
+                    );
+                }
+                let named = references(&printer, &scenario, resource);
+                for cluster in named.difference(&clusters(&found)) {
+                    assert_eq!(cluster, "heddle/broken", "{}: {client:?}: {key:?}", scenario.name);
+                }
+            }
+        }
+    }
+}
+
+fn clusters(found: &BTreeMap<ResourceKey, Resource>) -> BTreeSet<String> {
+    let clusters = found.keys().filter(|key| key.ty == heddle_xds::Type::Cluster);
+    clusters.map(|key| key.name.to_string()).collect()
+}
+
+/// The clusters that a message names anywhere, whatever its projection says of its needs.
+fn references(printer: &Printer, scenario: &Scenario, resource: &Resource) -> BTreeSet<String> {
+    let body = printer.print(&resource.body).unwrap_or_else(|error| panic!("{}: {error}", scenario.name));
+    let mut named = BTreeSet::new();
+    walk(&body, &mut named);
+    named
+}
+
+fn walk(value: &serde_json::Value, named: &mut BTreeSet<String>) {
+    match value {
+        serde_json::Value::Array(items) => items.iter().for_each(|item| walk(item, named)),
+        serde_json::Value::Object(fields) => {
+            named.extend(fields.get("cluster").and_then(|name| name.as_str()).map(String::from));
+            let weighted = fields.get("weighted_clusters").and_then(|all| all["clusters"].as_array());
+            let names = weighted.into_iter().flatten().filter_map(|one| one["name"].as_str());
+            named.extend(names.map(String::from));
+            fields.values().for_each(|value| walk(value, named));
+        }
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_) => {}
+    }
+}
+
+/// What one namespace writes changes, for proxies of other namespaces, only resources named for its own
+/// Services and workloads.
+#[test]
+fn another_namespace_changes_only_what_is_named_for_it() {
+    for scenario in all() {
+        let before = scenario.snapshot();
+        let namespaces: BTreeSet<Name> =
+            scenario.objects.lowered.iter().map(|one| one.source.namespace.clone()).collect();
+        for namespace in namespaces.iter().filter(|namespace| !namespace.is_empty()) {
+            let after = resolved(without(&scenario, namespace)).snapshot();
+            for client in clients(&before).filter(|client| client.workload.namespace != *namespace) {
+                let (old, new) = (resources(&client, &before), resources(&client, &after));
+                for key in old.keys().chain(new.keys()).filter(|key| old.get(*key) != new.get(*key)) {
+                    assert!(
+                        is_named_for(key, namespace) || is_contested(&scenario, key),
+                        "{}: {namespace} changes {key:?} of {client:?}",
+                        scenario.name
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// The same objects, but nothing that lives in this namespace.
+fn without(scenario: &Scenario, namespace: &Name) -> Vec<Event> {
+    let others = |kind: Kind| -> Vec<Lowered> {
+        scenario.objects.of(kind).into_iter().filter(|one| one.source.namespace != *namespace).collect()
+    };
+    Kind::ALL.into_iter().map(|kind| Event::Replace(kind, others(kind))).collect()
+}
+
+fn is_named_for(key: &ResourceKey, namespace: &str) -> bool {
+    let name = key.name.strip_prefix("direct:").unwrap_or(&key.name);
+    let name = name.strip_prefix("pod/").or_else(|| name.strip_prefix("external/")).unwrap_or(name);
+    name.strip_prefix(namespace).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// Where the Mesh does not name its networks, the listener of everything else lists the addresses that it must
+/// not pass on in plain text: it alone follows every namespace. And a route may name another namespace's Service as
+/// its backend, which is the route's own choice.
+fn is_contested(scenario: &Scenario, key: &ResourceKey) -> bool {
+    let mesh = scenario.snapshot().mesh;
+    (key.ty == heddle_xds::Type::Listener && &*key.name == "outbound" && mesh.networks.is_empty())
+        || key.ty == heddle_xds::Type::Route
+        || scenario.name == "external-workload-foreign"
+        || scenario.name == "foreign-slice"
+}
