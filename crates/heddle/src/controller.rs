@@ -68,7 +68,7 @@ pub(crate) async fn serve(config: Config, log: Arc<dyn LogLevel>) -> Result<()> 
     let drain = Drain::new();
     let mut registry = MetricRegistry::default();
     let metrics = Metrics::new(&mut registry, env!("CARGO_PKG_VERSION"), option_env!("HEDDLE_COMMIT").unwrap_or("-"));
-    let limits = limits(config.certificate_lifetime);
+    let limits = limits(&config);
     let clients = Arc::new(Registry::new(limits.streams_per_workload, metrics.clone()));
     let pages = pages::Parts { mesh: mesh.clone(), progress: owner.progress.clone(), health, log };
     let pages = pages.pages(Arc::new(registry), clients.clone());
@@ -144,9 +144,10 @@ fn mounted(folder: &Path) -> Result<Authority> {
 
 /// Streams end early enough for a proxy to come back with its next certificate, which the agent has from two
 /// thirds of the lifetime on.
-fn limits(lifetime: Duration) -> Limits {
+fn limits(config: &Config) -> Limits {
     let limits = Limits::default();
-    Limits { expiry_margin: limits.expiry_margin.min(lifetime / 5), ..limits }
+    let expiry_margin = limits.expiry_margin.min(config.certificate_lifetime / 5);
+    Limits { expiry_margin, ..limits }
 }
 
 fn names(config: &Config) -> Vec<String> {
