@@ -5,16 +5,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// All files of one folder that one generator owns.
+/// The files of one folder that one generator writes.
 pub struct Generated {
     folder: PathBuf,
+    /// Whether other files of the folder are let alone.
+    shared: bool,
     files: BTreeMap<String, Vec<u8>>,
 }
 
 impl Generated {
-    /// No files yet, in a folder of the workspace.
+    /// No files yet, in a folder of the workspace that has no others.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into(), files: BTreeMap::new() }
+        Self { folder: folder.into(), shared: false, files: BTreeMap::new() }
+    }
+
+    /// No files yet, beside others that are written by hand.
+    pub fn among(folder: impl Into<PathBuf>) -> Self {
+        Self { shared: true, ..Self::new(folder) }
     }
 
     /// Adds a file of the folder.
@@ -48,10 +55,12 @@ impl Generated {
     fn stale(&self, workspace: &Path) -> Result<BTreeSet<String>> {
         let mut found = BTreeMap::new();
         let folder = workspace.join(&self.folder);
-        if folder.is_dir() {
-            for entry in fs::read_dir(&folder)? {
-                let entry = entry?;
-                found.insert(entry.file_name().to_string_lossy().into_owned(), fs::read(entry.path())?);
+        let entries = if folder.is_dir() { fs::read_dir(&folder)?.collect() } else { Vec::new() };
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if !self.shared || self.files.contains_key(&name) {
+                found.insert(name, fs::read(entry.path())?);
             }
         }
         let names: BTreeSet<&String> = found.keys().chain(self.files.keys()).collect();

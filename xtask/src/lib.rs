@@ -1,5 +1,8 @@
 //! Tasks of this repository: what is generated and checked in, and the binaries of the tests.
 
+pub mod binaries;
+pub mod crds;
+pub mod docs;
 pub mod gateway;
 pub mod generated;
 pub mod proto;
@@ -30,5 +33,12 @@ mod tests {
     fn the_checked_in_gateway_api_types_are_what_the_crds_say() {
         let workspace = workspace().unwrap();
         gateway::generate(&workspace).unwrap().check(&workspace).unwrap();
+    }
+    #[test]
+    fn the_checked_in_definitions_and_their_reference_are_what_the_types_say() {
+        let workspace = workspace().unwrap();
+        for generated in [crds::manifests(), crds::chart(), docs::generate()] {
+            generated.unwrap().check(&workspace).unwrap();
+        }
     }
 }

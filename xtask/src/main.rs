@@ -3,28 +3,35 @@
 use anyhow::{Result, bail};
 use std::path::Path;
 use xtask::generated::Generated;
+use xtask::{binaries, crds, docs, gateway, proto};
 
-const USAGE: &str = "usage: xtask generate [proto | gateway]
-       xtask fetch gateway     (the Gateway API's CRDs, from the Go module)";
+const USAGE: &str = "usage: xtask generate [proto | gateway | crds | docs]
+       xtask fetch gateway     the Gateway API's CRDs, from the Go module
+       xtask binaries          the API server and etcd of the tests";
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let workspace = xtask::workspace()?;
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["generate"] => ["proto", "gateway"].iter().try_for_each(|what| generate(&workspace, what)),
+        ["generate"] => {
+            ["proto", "gateway", "crds", "docs"].iter().try_for_each(|what| generate(&workspace, what))
+        }
         ["generate", what] => generate(&workspace, what),
-        ["fetch", "gateway"] => write(&workspace, "gateway", &xtask::gateway::fetch()?),
+        ["fetch", "gateway"] => write(&workspace, "gateway", &gateway::fetch()?),
+        ["binaries"] => binaries::build(&workspace),
         _ => bail!(USAGE),
     }
 }
 
 fn generate(workspace: &Path, what: &str) -> Result<()> {
-    let generated = match what {
-        "proto" => xtask::proto::generate(workspace)?,
-        "gateway" => xtask::gateway::generate(workspace)?,
+    let all = match what {
+        "proto" => vec![proto::generate(workspace)?],
+        "gateway" => vec![gateway::generate(workspace)?],
+        "crds" => vec![crds::manifests()?, crds::chart()?],
+        "docs" => vec![docs::generate()?],
         _ => bail!(USAGE),
     };
-    write(workspace, what, &generated)
+    all.iter().try_for_each(|generated| write(workspace, what, generated))
 }
 
 fn write(workspace: &Path, what: &str, generated: &Generated) -> Result<()> {
