@@ -1,0 +1,171 @@
+//! What the API server refuses by Heddle's definitions.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
+
+#[path = "admission/mutate.rs"]
+mod mutate;
+
+use heddle_cluster_tests::{Cluster, apply_crds, create, dynamic, namespace};
+use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
+use kube::{Api, Client};
+use serde_json::{Value, json};
+
+/// One object of each kind that sets every field.
+fn examples() -> Vec<(&'static str, &'static str, Value)> {
+    let rule = json!({
+        "from": [{
+            "identities": ["spiffe://td/ns/a/sa/b", "*"],
+            "serviceAccounts": [{"namespace": "a", "name": "b"}],
+            "namespaces": ["a"],
+            "networks": [{"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}],
+        }],
+        "requests": [{
+            "methods": ["GET"],
+            "paths": [{"type": "Exact", "value": "/a"}],
+            "headers": [{"name": "a", "type": "Prefix", "value": "b"}],
+        }],
+    });
+    let port = json!({"name": "http", "port": 8080, "targetPort": 80, "protocol": "HTTP"});
+    let selector = json!({"matchLabels": {"app": "a"}});
+    vec![
+        (
+            "AccessPolicy",
+            "accesspolicies",
+            json!({
+                "selector": selector, "ports": [80], "action": "Allow", "mode": "Audit", "rules": [rule],
+            }),
+        ),
+        (
+            "AccessPolicy",
+            "accesspolicies",
+            json!({
+                "targetRefs": [{"group": "", "kind": "Service", "name": "a", "sectionName": "http"}],
+            }),
+        ),
+        (
+            "InboundPolicy",
+            "inboundpolicies",
+            json!({
+                "selector": selector, "ports": [80], "protocol": "HTTP", "mtls": "Strict",
+            }),
+        ),
+        (
+            "ExternalWorkload",
+            "externalworkloads",
+            json!({
+                "addresses": ["127.0.0.1"], "serviceAccount": "a", "zone": "z", "ports": [port],
+            }),
+        ),
+        (
+            "Mesh",
+            "meshes",
+            json!({
+                "trustDomain": "td", "identitySuffix": "heddle.td", "networks": ["10.0.0.0/8"],
+                "defaultPosture": "Deny", "egress": "Deny", "accessLog": "All", "connectTimeout": "1s",
+            }),
+        ),
+    ]
+}
+
+fn objects(client: &Client, kind: &str, plural: &str) -> Api<DynamicObject> {
+    dynamic(client, "heddle.dev/v1alpha1", kind, plural, if kind == "Mesh" { "" } else { "shop" })
+}
+
+fn object(kind: &str, name: &str, spec: &Value) -> Value {
+    json!({"apiVersion": "heddle.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec})
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_field_out_of_range_is_refused_by_its_name() {
+    let cluster = Cluster::start().await;
+    let client = cluster.client();
+    apply_crds(&client).await;
+    namespace(&client, "shop").await;
+    let (mut tried, mut wrong) = (0, Vec::new());
+    for (kind, plural, spec) in examples() {
+        let api = objects(&client, kind, plural);
+        create(&api, object(kind, "default", &spec)).await.unwrap_or_else(|error| panic!("{kind}: {error}"));
+        api.delete("default", &DeleteParams::default()).await.unwrap();
+        for (path, broken) in mutate::mutations(kind, &spec) {
+            tried += 1;
+            match create(&api, object(kind, "default", &broken)).await {
+                Err(error) if error.contains(&path) => {}
+                Err(error) => wrong.push(format!("{kind} {path}: does not name the field: {error}")),
+                Ok(object) => {
+                    wrong.push(format!("{kind} {path}: taken: {}", object.data["spec"]));
+                    api.delete("default", &DeleteParams::default()).await.unwrap();
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {tried}:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(tried > 120, "only {tried} ways to break an object were found");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_that_contradict_each_other_are_refused_with_the_reason() {
+    let cluster = Cluster::start().await;
+    let client = cluster.client();
+    apply_crds(&client).await;
+    namespace(&client, "shop").await;
+    let access = |spec| ("AccessPolicy", "accesspolicies", "a", spec);
+    let peer = |peer: Value| access(json!({"rules": [{"from": [peer]}]}));
+    let request = |request: Value| access(json!({"rules": [{"requests": [request]}]}));
+    let target = |target: Value| access(json!({"targetRefs": [target]}));
+    let mesh = |name, spec| ("Mesh", "meshes", name, spec);
+    let group = "group and kind must be \"\" and Service, or gateway.networking.k8s.io and HTTPRoute";
+    let header = "value must be set for Exact and Prefix, and only for them";
+    let cases = [
+        (
+            access(json!({"targetRefs": [{"kind": "Service", "name": "a"}], "ports": [80]})),
+            "targetRefs excludes selector and ports",
+        ),
+        (
+            access(json!({"targetRefs": [{"kind": "Service", "name": "a"}], "selector": {}})),
+            "targetRefs excludes selector and ports",
+        ),
+        (access(json!({"action": "Deny"})), "a Deny needs at least one rule"),
+        (target(json!({"group": "apps", "kind": "Service", "name": "a"})), group),
+        (target(json!({"kind": "HTTPRoute", "name": "a"})), group),
+        (
+            target(
+                json!({"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": "a", "sectionName": "b"}),
+            ),
+            "sectionName names a port of a Service",
+        ),
+        (peer(json!({})), "one of identities, serviceAccounts, namespaces and networks must be set"),
+        (request(json!({})), "one of methods, paths and headers must be set"),
+        (request(json!({"headers": [{"name": "a"}]})), header),
+        (request(json!({"headers": [{"name": "a", "type": "Present", "value": "b"}]})), header),
+        (("InboundPolicy", "inboundpolicies", "a", json!({"ports": [80]})), "protocol or mtls must be set"),
+        (
+            (
+                "ExternalWorkload",
+                "externalworkloads",
+                "a",
+                json!({"addresses": ["web"], "serviceAccount": "a"}),
+            ),
+            "must be an IPv4 or IPv6 address",
+        ),
+        (mesh("other", json!({"trustDomain": "td"})), "the only Mesh is named \"default\""),
+        (
+            mesh("default", json!({"trustDomain": "td", "connectTimeout": "0s"})),
+            "must be above 0s and at most 1m",
+        ),
+        (
+            mesh("default", json!({"trustDomain": "td", "connectTimeout": "2m"})),
+            "must be above 0s and at most 1m",
+        ),
+    ];
+    for ((kind, plural, name, spec), want) in cases {
+        let answer = create(&objects(&client, kind, plural), object(kind, name, &spec)).await;
+        let error = answer.map(|_| format!("{spec} was taken")).unwrap_or_else(|error| error);
+        assert!(error.contains(want), "{kind} {spec}: {error}, want {want}");
+    }
+
+    let meshes = objects(&client, "Mesh", "meshes");
+    create(&meshes, object("Mesh", "default", &json!({"trustDomain": "td"}))).await.unwrap();
+    let patch = Patch::Merge(json!({"spec": {"trustDomain": "other"}}));
+    let error = meshes.patch("default", &PatchParams::default(), &patch).await.unwrap_err();
+    assert!(error.to_string().contains("trustDomain cannot be changed"), "{error}");
+}

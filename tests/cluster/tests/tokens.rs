@@ -1,0 +1,115 @@
+//! Bound tokens of a real API server, and what Heddle keeps in it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
+
+use heddle_ca::token::{Keys, Rules, check};
+use heddle_cluster_tests::{Cluster, ISSUER, create, dynamic, eventually, namespace};
+use heddle_kube::{Created, Election, Secrets, elect, keys};
+use k8s_openapi::api::authentication::v1::{BoundObjectReference, TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::api::{ObjectMeta, PostParams};
+use kube::{Api, Client};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, SystemTime};
+use tokio::sync::watch;
+
+/// A token of ServiceAccount shop/web for an audience, bound to the Pod that is named.
+async fn token(client: &Client, audience: &str, pod: Option<(&str, &str)>) -> String {
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), "shop");
+    let bound = pod.map(|(name, uid)| BoundObjectReference {
+        api_version: Some("v1".to_owned()),
+        kind: Some("Pod".to_owned()),
+        name: Some(name.to_owned()),
+        uid: Some(uid.to_owned()),
+    });
+    let request = TokenRequest {
+        spec: TokenRequestSpec {
+            audiences: vec![audience.to_owned()],
+            bound_object_ref: bound,
+            expiration_seconds: Some(600),
+        },
+        ..Default::default()
+    };
+    let answer = accounts.create_token_request("web", &PostParams::default(), &request).await.unwrap();
+    answer.status.unwrap().token
+}
+
+fn rules() -> Rules {
+    Rules { issuer: ISSUER.to_owned(), audiences: BTreeSet::from(["heddle".to_owned()]) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_the_api_server_issued_is_verified_by_its_own_keys() {
+    let cluster = Cluster::start().await;
+    let client = cluster.client();
+    namespace(&client, "shop").await;
+    let account = ServiceAccount {
+        metadata: ObjectMeta { name: Some("web".to_owned()), ..Default::default() },
+        ..Default::default()
+    };
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), "shop");
+    accounts.create(&PostParams::default(), &account).await.unwrap();
+    let pods = dynamic(&client, "v1", "Pod", "pods", "shop");
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web-0"},
+        "spec": {"serviceAccountName": "web", "containers": [{"name": "web", "image": "none"}]},
+    });
+    let uid = create(&pods, pod).await.unwrap().metadata.uid.unwrap();
+
+    let found = keys(&client).await.unwrap();
+    assert_eq!(found.issuer, ISSUER);
+    let key_set = Keys::from_jwks(found.jwks.to_string().as_bytes()).unwrap();
+    let now = SystemTime::now();
+    let caller =
+        check(&token(&client, "heddle", Some(("web-0", &uid))).await, &key_set, &rules(), now).unwrap();
+    assert_eq!(caller.identity.spiffe("td"), "spiffe://td/ns/shop/sa/web");
+    assert_eq!(caller.workload.map(|workload| workload.to_string()).as_deref(), Some("pod/shop/web-0"));
+    assert_eq!(caller.uid.as_deref(), Some(uid.as_str()));
+
+    let unbound = check(&token(&client, "heddle", None).await, &key_set, &rules(), now).unwrap();
+    assert_eq!(unbound.workload, None);
+    let foreign = check(&token(&client, "vault", Some(("web-0", &uid))).await, &key_set, &rules(), now);
+    assert_eq!(
+        foreign.map_err(|error| error.to_string()).unwrap_err(),
+        "token is for audience [\"vault\"], want one of {\"heddle\"}"
+    );
+    let late = check(
+        &token(&client, "heddle", Some(("web-0", &uid))).await,
+        &key_set,
+        &rules(),
+        now + Duration::from_secs(7200),
+    );
+    assert!(late.map_err(|error| error.to_string()).unwrap_err().starts_with("token expired "));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_is_created_once_and_one_replica_leads() {
+    let cluster = Cluster::start().await;
+    let client = cluster.client();
+    namespace(&client, "heddle").await;
+    let secrets = Secrets::new(client.clone(), "heddle");
+    let data = |text: &str| BTreeMap::from([("root.key".to_owned(), text.as_bytes().to_vec())]);
+    assert_eq!(secrets.get("root").await.unwrap(), None);
+    assert!(secrets.create("root", data("first")).await.unwrap() == Created::Now);
+    assert!(secrets.create("root", data("second")).await.unwrap() == Created::Before(data("first")));
+    assert_eq!(secrets.get("root").await.unwrap(), Some(data("first")));
+
+    let run = |replica: &str| {
+        let (leads, seen) = watch::channel(false);
+        let election = Election {
+            namespace: "heddle".to_owned(),
+            lease: "heddle".to_owned(),
+            replica: replica.to_owned(),
+        };
+        (tokio::spawn(elect(client.clone(), election, leads)), seen)
+    };
+    let (first, one) = run("one");
+    eventually("the first leads", || async { *one.borrow() }).await;
+    let (second, two) = run("two");
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert!(*one.borrow() && !*two.borrow(), "never two");
+    first.abort();
+    eventually("the second takes over", || async { *two.borrow() }).await;
+    second.abort();
+}
