@@ -3,6 +3,7 @@
 //! Fields have the names of OpenTelemetry's semantic conventions where it has one, else `heddle.…`.
 
 use crate::http::Direction;
+use crate::xds::access_log_filter::FilterSpecifier;
 use crate::{rbac, xds};
 use heddle_model::fact::{AccessLog, Mesh};
 use std::collections::BTreeMap;
@@ -37,13 +38,17 @@ const REQUEST: &[(&str, &str)] = &[
     ("heddle.details", "%RESPONSE_CODE_DETAILS%"),
 ];
 
+/// Fields of a connection whose bytes are not looked at.
+const BYTES: &[(&str, &str)] = &[("heddle.details", "%CONNECTION_TERMINATION_DETAILS%")];
+
 /// The log of requests.
 pub(crate) fn requests(mesh: &Mesh, direction: Direction) -> Vec<xds::AccessLog> {
     let policies = match direction {
         Direction::Inbound => audits("envoy.filters.http.rbac"),
         Direction::Outbound => Vec::new(),
     };
-    log(mesh, direction, REQUEST, policies)
+    let own = REQUEST.iter().map(own).chain(policies).collect();
+    log(mesh, direction, own, failed_requests())
 }
 
 /// The log of connections whose bytes are not looked at.
@@ -52,7 +57,8 @@ pub(crate) fn connections(mesh: &Mesh, direction: Direction) -> Vec<xds::AccessL
         Direction::Inbound => audits("envoy.filters.network.rbac"),
         Direction::Outbound => Vec::new(),
     };
-    log(mesh, direction, &[("heddle.details", "%CONNECTION_TERMINATION_DETAILS%")], policies)
+    let own = BYTES.iter().map(own).chain(policies).collect();
+    log(mesh, direction, own, failed_connections())
 }
 
 /// What policies in Audit would have done, and which rule.
@@ -69,15 +75,19 @@ fn audits(filter: &str) -> Vec<(String, String)> {
         .collect()
 }
 
+fn own((name, format): &(&str, &str)) -> (String, String) {
+    ((*name).to_string(), (*format).to_string())
+}
+
 fn log(
     mesh: &Mesh,
     direction: Direction,
-    own: &[(&str, &str)],
-    policies: Vec<(String, String)>,
+    own_fields: Vec<(String, String)>,
+    failures: xds::AccessLogFilter,
 ) -> Vec<xds::AccessLog> {
     let filter = match mesh.access_log {
         AccessLog::Off => return Vec::new(),
-        AccessLog::Errors => Some(failures()),
+        AccessLog::Errors => Some(failures),
         AccessLog::All => None,
     };
     let word = match direction {
@@ -85,8 +95,8 @@ fn log(
         Direction::Outbound => "outbound",
     };
     let mut fields = BTreeMap::from([("heddle.direction".to_string(), text(word))]);
-    fields.extend(ALWAYS.iter().chain(own).map(|(name, format)| ((*name).to_string(), text(format))));
-    fields.extend(policies.into_iter().map(|(name, format)| (name, text(&format))));
+    let all = ALWAYS.iter().map(own).chain(own_fields);
+    fields.extend(all.map(|(name, format)| (name, text(&format))));
     vec![xds::AccessLog {
         name: "stdout".into(),
         filter,
@@ -110,18 +120,28 @@ fn text(value: &str) -> xds::Value {
     xds::Value { kind: Some(xds::value::Kind::StringValue(value.into())) }
 }
 
-/// Status 500 and above, or refused by policy.
-fn failures() -> xds::AccessLogFilter {
-    use xds::access_log_filter::FilterSpecifier;
-    let is = |specifier| xds::AccessLogFilter { filter_specifier: Some(specifier) };
-    let status = xds::StatusCodeFilter {
-        comparison: Some(xds::ComparisonFilter {
-            op: xds::comparison_filter::Op::Ge.into(),
-            value: Some(xds::RuntimeUInt32 {
-                default_value: 500,
-                runtime_key: "heddle.access_log.least_status".into(),
-            }),
-        }),
-    };
-    is(FilterSpecifier::StatusCodeFilter(status))
+/// Status 500 and above, or 403, which is what a policy answers (and an application may).
+fn failed_requests() -> xds::AccessLogFilter {
+    use xds::comparison_filter::Op;
+    any_of(vec![status(Op::Ge, 500), status(Op::Eq, 403)])
+}
+
+/// Connections that Envoy has something to say of. One that a policy refused is not told apart.
+fn failed_connections() -> xds::AccessLogFilter {
+    is(FilterSpecifier::ResponseFlagFilter(xds::ResponseFlagFilter::default()))
+}
+
+fn status(op: xds::comparison_filter::Op, code: u32) -> xds::AccessLogFilter {
+    let value =
+        xds::RuntimeUInt32 { default_value: code, runtime_key: format!("heddle.access_log.status_{code}") };
+    let comparison = xds::ComparisonFilter { op: op.into(), value: Some(value) };
+    is(FilterSpecifier::StatusCodeFilter(xds::StatusCodeFilter { comparison: Some(comparison) }))
+}
+
+fn any_of(filters: Vec<xds::AccessLogFilter>) -> xds::AccessLogFilter {
+    is(FilterSpecifier::OrFilter(xds::OrFilter { filters }))
+}
+
+fn is(specifier: FilterSpecifier) -> xds::AccessLogFilter {
+    xds::AccessLogFilter { filter_specifier: Some(specifier) }
 }

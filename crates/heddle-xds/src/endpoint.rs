@@ -167,3 +167,6 @@ fn endpoint(item: &Endpoint) -> xds::LbEndpoint {
         ..xds::LbEndpoint::default()
     }
 }
+
+#[cfg(test)]
+mod tests;

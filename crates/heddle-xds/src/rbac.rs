@@ -179,3 +179,6 @@ fn rule_name(source: &SourceRef, index: usize) -> String {
 fn policy(permission: xds::Permission, principal: xds::Principal) -> xds::Policy {
     xds::Policy { permissions: vec![permission], principals: vec![principal], ..xds::Policy::default() }
 }
+
+#[cfg(test)]
+mod tests;

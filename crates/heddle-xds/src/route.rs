@@ -78,3 +78,6 @@ fn backends(entries: &[RouteEntry<HttpMatch>]) -> Vec<ResourceKey> {
     let names: BTreeSet<_> = all.map(|port| Subject::Service(port.clone()).name()).collect();
     names.into_iter().map(|name| ResourceKey { ty: Type::Cluster, name }).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,8 @@
 //! Envoy's messages under one short path, told apart where the API uses one name twice.
 
 pub(crate) use heddle_proto::envoy::config::accesslog::v3::{
-    AccessLog, AccessLogFilter, ComparisonFilter, StatusCodeFilter, access_log, access_log_filter,
-    comparison_filter,
+    AccessLog, AccessLogFilter, ComparisonFilter, OrFilter, ResponseFlagFilter, StatusCodeFilter, access_log,
+    access_log_filter, comparison_filter,
 };
 pub(crate) use heddle_proto::envoy::config::cluster::v3::{
     CircuitBreakers, Cluster, circuit_breakers, cluster,
