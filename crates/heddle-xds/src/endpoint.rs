@@ -30,22 +30,23 @@ pub(crate) fn of_port(
     endpoints: &Endpoints,
     seen: Seen,
 ) -> Option<Resource> {
-    let usable = usable(endpoints);
+    let all = usable(endpoints.items.iter());
     let tiers = match (locality, seen) {
         (Locality::Any, Seen::Anywhere) | (Locality::PreferZone | Locality::PreferNode, Seen::Anywhere) => {
-            vec![usable]
+            vec![all]
         }
         (Locality::Any, Seen::FromZone(_) | Seen::FromNode(_))
         | (Locality::PreferZone, Seen::FromNode(_))
         | (Locality::OnlyNode, Seen::FromZone(_)) => return None,
         (Locality::PreferZone | Locality::PreferNode, Seen::FromZone(zone)) => {
-            nearest(usable, &[&|item| item.zone.as_ref() == Some(zone)])?
+            nearest(all, &[&|item| item.zone.as_ref() == Some(zone)])?
         }
-        (Locality::PreferNode, Seen::FromNode(node)) => nearest_of_node(usable, node)?,
+        (Locality::PreferNode, Seen::FromNode(node)) => nearest_of_node(all, node)?,
         // A client without a Node has no endpoint on it.
         (Locality::OnlyNode, Seen::Anywhere) => Vec::new(),
         (Locality::OnlyNode, Seen::FromNode(node)) => {
-            vec![usable.into_iter().filter(|item| item.node.as_ref() == Some(node)).collect()]
+            // As for kube-proxy, what drains on the Node is used though others are ready elsewhere.
+            vec![usable(endpoints.items.iter().filter(|item| item.node.as_ref() == Some(node)))]
         }
     };
     let assignment = assignment(&port.to_string(), &tiers);
@@ -88,8 +89,8 @@ pub(crate) fn identity_is(label: &str) -> xds::Struct {
 }
 
 /// Those that are ready; those that drain only where nobody is ready.
-fn usable(endpoints: &Endpoints) -> Vec<&Endpoint> {
-    let with = |health| endpoints.items.iter().filter(move |item| item.health == health).collect::<Vec<_>>();
+fn usable<'a>(items: impl Iterator<Item = &'a Endpoint> + Clone) -> Vec<&'a Endpoint> {
+    let with = |health| items.clone().filter(move |item| item.health == health).collect::<Vec<_>>();
     let ready = with(Health::Ready);
     if ready.is_empty() { with(Health::Draining) } else { ready }
 }
