@@ -3,6 +3,7 @@
 use heddle_lower::api_of;
 use heddle_model::Kind;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::core::Status;
 use kube::runtime::watcher;
 use kube::{Api, Client};
 
@@ -33,19 +34,45 @@ fn custom(kind: Kind) -> bool {
 }
 
 /// The status that the API server answered with, if it was one.
-fn code(error: &watcher::Error) -> Option<u16> {
+fn status(error: &watcher::Error) -> Option<&Status> {
     match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))
         | watcher::Error::WatchFailed(kube::Error::Api(status))
-        | watcher::Error::WatchError(status) => Some(status.code),
+        | watcher::Error::WatchError(status) => Some(status),
         _ => None,
     }
+}
+
+fn code(error: &watcher::Error) -> Option<u16> {
+    status(error).map(|status| status.code)
+}
+
+/// An error in one line: the API server's own words where it said anything, else every cause.
+pub(crate) fn explain(error: &watcher::Error) -> String {
+    if let Some(status) = status(error) {
+        return format!("{} ({})", status.message.trim(), status.code);
+    }
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = error.source();
+    }
+    text
 }
 
 /// The API server knows no such kind.
 pub(crate) fn is_absent(error: &watcher::Error) -> bool {
     code(error) == Some(404)
+}
+
+/// The API server has forgotten what came after the last event: not a fault, but the list must be read anew.
+pub(crate) fn is_stale(error: &watcher::Error) -> bool {
+    code(error) == Some(410)
 }
 
 /// The API server does not stream lists (before Kubernetes 1.32, or switched off).
@@ -75,5 +102,37 @@ pub(crate) async fn going(client: Client, kind: Kind) -> Result<Option<String>, 
         }
         Err(kube::Error::Api(status)) if status.is_forbidden() => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(code: u16, message: &str) -> watcher::Error {
+        let status = Status { code, message: message.to_owned(), ..Default::default() };
+        watcher::Error::WatchStartFailed(kube::Error::Api(Box::new(status)))
+    }
+
+    #[test]
+    fn an_error_is_told_in_the_api_servers_words() {
+        let check = |error: &watcher::Error, want: &str| assert_eq!(explain(error), want);
+        check(&refused(404, "404 page not found\n"), "404 page not found (404)");
+        let forbidden = r#"meshes.heddle.dev is forbidden: User "a" cannot list"#;
+        check(&refused(403, forbidden), r#"meshes.heddle.dev is forbidden: User "a" cannot list (403)"#);
+        let lost = std::io::Error::other("connection reset");
+        check(
+            &watcher::Error::WatchFailed(kube::Error::ReadEvents(lost)),
+            "watch stream failed: Error reading events stream: connection reset",
+        );
+    }
+
+    #[test]
+    fn only_routes_may_be_absent() {
+        let optional: Vec<Kind> = Kind::ALL.into_iter().filter(|kind| optional(*kind)).collect();
+        assert_eq!(optional, [Kind::HttpRoute]);
+        assert!(is_absent(&refused(404, "")) && !is_absent(&refused(403, "")));
+        assert!(is_stale(&refused(410, "")) && !is_stale(&refused(500, "")));
+        assert!(streams_no_lists(&refused(422, "")) && !streams_no_lists(&refused(404, "")));
     }
 }

@@ -151,15 +151,20 @@ impl Follower {
     }
 
     async fn error(&self, error: &watcher::Error, retry: &mut Retry) {
-        let first = self.watches.lists(self.kind) == 0;
-        if absence::is_absent(error) && absence::optional(self.kind) && first {
+        let optional = absence::optional(self.kind) && !self.watches.found(self.kind);
+        if absence::is_stale(error) {
+            tracing::debug!(kind = %self.kind, "watch is too old to go on; listing anew");
+            return;
+        }
+        if optional && absence::is_absent(error) {
+            let first = self.watches.lists(self.kind) == 0;
             self.watches.absent(self.kind);
-            tracing::info!(kind = %self.kind, "optional kind is absent");
-            let _closed = self.queue.send(Event::Replace(self.kind, Vec::new())).await;
-        } else if absence::is_absent(error) && self.watches.is_absent(self.kind) {
-            tracing::trace!(kind = %self.kind, "optional kind is still absent");
+            if first {
+                tracing::info!(kind = %self.kind, "optional kind is absent");
+                let _closed = self.queue.send(Event::Replace(self.kind, Vec::new())).await;
+            }
         } else {
-            self.failed(&error.to_string());
+            self.failed(&absence::explain(error));
         }
         sleep(retry.next()).await;
     }

@@ -34,6 +34,8 @@ pub struct WatchState {
     pub objects: usize,
     /// How many complete lists it read, an absent kind's empty one included.
     pub lists: u64,
+    /// Whether the cluster ever had this kind.
+    pub found: bool,
 }
 
 /// All watches. Clones share one state.
@@ -56,6 +58,7 @@ impl Watches {
             error: None,
             objects: 0,
             lists: 0,
+            found: false,
         };
         Self(Arc::new(Mutex::new(Kind::ALL.into_iter().map(|kind| (kind, new.clone())).collect())))
     }
@@ -95,8 +98,8 @@ impl Watches {
         self.lock().get(&kind).map_or(0, |state| state.lists)
     }
 
-    pub(crate) fn is_absent(&self, kind: Kind) -> bool {
-        self.lock().get(&kind).is_some_and(|state| state.phase == Phase::Absent)
+    pub(crate) fn found(&self, kind: Kind) -> bool {
+        self.lock().get(&kind).is_some_and(|state| state.found)
     }
 
     pub(crate) fn listing(&self, kind: Kind) {
@@ -107,6 +110,7 @@ impl Watches {
         self.set(kind, |state| {
             state.heard(objects);
             state.lists += 1;
+            state.found = true;
         });
     }
 
@@ -208,6 +212,17 @@ mod tests {
         assert_eq!(watches.view()[&Kind::AccessPolicy].objects, 1);
         watches.changed(Kind::AccessPolicy, 2);
         assert_eq!(watches.alarms(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_absent_kind_is_absent_again_after_an_outage() {
+        let watches = Watches::new();
+        watches.absent(Kind::HttpRoute);
+        watches.failed(Kind::HttpRoute, "connection refused");
+        assert!(!watches.found(Kind::HttpRoute));
+        watches.absent(Kind::HttpRoute);
+        assert_eq!(watches.alarms(), Vec::<String>::new());
+        assert_eq!(watches.lists(Kind::HttpRoute), 1);
     }
 
     #[test]
