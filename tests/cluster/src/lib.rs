@@ -20,11 +20,15 @@ use kube::{Client, Config};
 use process::Process;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use tokio::time::sleep;
 
 /// The issuer of the cluster's ServiceAccount tokens.
 pub const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
+
+/// How long the API server may take to start: three seconds on an idle machine.
+const READY: Duration = Duration::from_secs(90);
 
 /// An API server and its store. Both end with this value, and with the process whatever happens.
 pub struct Cluster {
@@ -88,15 +92,19 @@ impl Cluster {
     pub async fn start_apiserver(&mut self) {
         self.apiserver =
             Some(Process::start(&program("kube-apiserver-v1.37.2"), &self.apiserver_args(), self.path()));
-        let client = self.client();
-        within(Duration::from_secs(180), "the API server is ready", || {
-            let client = client.clone();
-            async move {
-                let request = http::Request::get("/readyz").body(Vec::new()).expect("a request");
-                client.request_text(request).await.is_ok_and(|text| text == "ok")
+        let (client, start) = (self.client(), Instant::now());
+        loop {
+            let request = http::Request::get("/readyz").body(Vec::new()).expect("a request");
+            let problem = match client.request_text(request).await {
+                Ok(_) => return,
+                Err(error) => format!("{error:?}"),
+            };
+            if start.elapsed() > READY {
+                let log = std::fs::read_to_string(self.path().join("kube-apiserver-v1.37.2.log"));
+                panic!("the API server is not ready after {READY:?}: {problem}\n{}", log.unwrap_or_default());
             }
-        })
-        .await;
+            sleep(Duration::from_millis(200)).await;
+        }
     }
 
     /// Throws away the history of the store: watches that stand before now must list anew.
@@ -141,7 +149,7 @@ impl Cluster {
             format!("--client-ca-file={}", file("ca.crt")),
             format!("--service-account-issuer={ISSUER}"),
             format!("--service-account-signing-key-file={}", file("accounts.key")),
-            format!("--service-account-key-file={}", file("accounts.key")),
+            format!("--service-account-key-file={}", file("accounts.pub")),
             "--service-cluster-ip-range=198.19.0.0/16".to_owned(),
             "--authorization-mode=RBAC".to_owned(),
             "--disable-admission-plugins=ServiceAccount".to_owned(),

@@ -7,7 +7,7 @@ use rcgen::{
 use std::fs;
 use std::path::Path;
 
-/// Writes `ca.crt`, `apiserver.{crt,key}`, `admin.{crt,key}` and `accounts.key` (for ServiceAccount tokens).
+/// Writes `ca.crt`, `apiserver.{crt,key}`, `admin.{crt,key}` and `accounts.{key,pub}` (for ServiceAccount tokens).
 pub(crate) fn write(folder: &Path) {
     let mut params = CertificateParams::new(Vec::new()).expect("no names");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -23,7 +23,9 @@ pub(crate) fn write(folder: &Path) {
     admin.distinguished_name.push(DnType::OrganizationName, "system:masters");
     admin.distinguished_name.push(DnType::CommonName, "admin");
     issue(folder, "admin", admin, ExtendedKeyUsagePurpose::ClientAuth, &root);
-    save(folder, "accounts.key", key().serialize_pem());
+    let accounts = key();
+    save(folder, "accounts.key", accounts.serialize_pem());
+    save(folder, "accounts.pub", accounts.public_key_pem());
 }
 
 /// The authority's certificate in DER.
