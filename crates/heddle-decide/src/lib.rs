@@ -110,7 +110,9 @@ fn outcome(view: &View, destination: &Destination, request: &Request, steps: &mu
         Destination::NoSuchPort(port) => {
             Outcome::Refused { why: format!("Service {} has no port {}", port.service, port.port) }
         }
-        Destination::Unknown | Destination::Outside if view.caller.proxied => past_the_mesh(view, request, steps),
+        Destination::Unknown | Destination::Outside if view.caller.proxied => {
+            past_the_mesh(view, request, steps)
+        }
         Destination::Unknown | Destination::Outside => Outcome::PassedThrough,
     }
 }
@@ -148,7 +150,9 @@ fn to_workload(view: &View, key: &WorkloadKey, request: &Request, steps: &mut Ve
         let text = format!("nobody declares port {} of {key}: its proxy is not asked for", request.port);
         steps.push(Step::new(Topic::Protocol, Some(key.source()), "", text));
         if workload.undeclared.mtls == Mtls::Strict {
-            return Outcome::Refused { why: format!("port {} is Strict, and nobody declares it", request.port) };
+            return Outcome::Refused {
+                why: format!("port {} is Strict, and nobody declares it", request.port),
+            };
         }
         match past_the_mesh(view, request, steps) {
             Outcome::PassedThrough => transport = Transport::Plain,
@@ -175,9 +179,9 @@ fn by_address() -> Step {
 fn past_the_mesh(view: &View, request: &Request, steps: &mut Vec<Step>) -> Outcome {
     let address = request.address;
     match view.snapshot.mesh.networks.iter().find(|network| network.contains(&address)) {
-        Some(network) => {
-            Outcome::Refused { why: format!("{address} port {} is of the mesh ({network}), and unknown", request.port) }
-        }
+        Some(network) => Outcome::Refused {
+            why: format!("{address} port {} is of the mesh ({network}), and unknown", request.port),
+        },
         None => to_outside(view, steps),
     }
 }

@@ -155,7 +155,9 @@ fn endpoints_of(
     let locality = service.map_or(Locality::Any, |service| service.locality);
     let endpoints = view.snapshot.endpoints.get(port);
     let eligible = endpoints.map(|all| endpoint::eligible(all, locality, &view.place)).unwrap_or_default();
-    let candidates =
-        eligible.into_iter().map(|endpoint| server::reach(view, endpoint.into(), server::Sent { carried, call })).collect();
+    let candidates = eligible
+        .into_iter()
+        .map(|endpoint| server::reach(view, endpoint.into(), server::Sent { carried, call }))
+        .collect();
     ShareTarget::Endpoints { service: Some(port.clone()), request_headers, response_headers, candidates }
 }

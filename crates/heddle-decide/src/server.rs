@@ -152,7 +152,9 @@ fn arrive(
         return if meshed { nobody() } else { Fate::unenforced(why) };
     }
     if workload.identity.is_none() {
-        return Fate::refused("the workload has no identity: its proxy has no configuration and lets nothing in");
+        return Fate::refused(
+            "the workload has no identity: its proxy has no configuration and lets nothing in",
+        );
     }
     let port = port_of(workload, target.port);
     steps.push(mode_step(&port, meshed));

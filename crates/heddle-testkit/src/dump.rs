@@ -93,7 +93,8 @@ fn workload_lines(text: &mut Text, workload: &Workload) {
     } = workload;
     let identity = identity.as_ref().map_or_else(|| "nobody".into(), ToString::to_string);
     let plane = plane.map_or_else(|| "no proxy".into(), |plane| format!("{plane:?}").to_lowercase());
-    let place = field("node", node.as_ref()) + &field("region", region.as_ref()) + &field("zone", zone.as_ref());
+    let place =
+        field("node", node.as_ref()) + &field("region", region.as_ref()) + &field("zone", zone.as_ref());
     let skips = (!skip_inbound_ports.is_empty()).then(|| list(skip_inbound_ports).replace(' ', ","));
     let skips = field("skips", skips);
     let host = if *host_network { " host-network" } else { "" };
@@ -153,7 +154,8 @@ fn endpoint_line(text: &mut Text, endpoint: &Endpoint) {
         Health::Ready => "",
         Health::Draining => " draining",
     };
-    let place = field("node", node.as_ref()) + &field("region", region.as_ref()) + &field("zone", zone.as_ref());
+    let place =
+        field("node", node.as_ref()) + &field("region", region.as_ref()) + &field("zone", zone.as_ref());
     text.line(2, format_args!("{at} {workload}, {transport}{health}{place}"));
 }
 

@@ -30,7 +30,8 @@ pub fn check(
             continue;
         }
         let shown = format!("{}/{name}", dir.file_name().unwrap_or_default().display());
-        wrong.push(format!("{shown}\n{}(BLESS=1 accepts; review the difference like code)", diff(&want, got)));
+        wrong
+            .push(format!("{shown}\n{}(BLESS=1 accepts; review the difference like code)", diff(&want, got)));
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }

@@ -18,7 +18,8 @@ impl Shuffler {
     pub fn any_order(&mut self, objects: &Objects) -> Vec<Event> {
         let mut sets: Vec<Event> = objects.lowered.iter().cloned().map(set).collect();
         self.random.shuffle(&mut sets);
-        let mut history: Vec<Event> = Kind::ALL.into_iter().map(|kind| Event::Replace(kind, vec![])).collect();
+        let mut history: Vec<Event> =
+            Kind::ALL.into_iter().map(|kind| Event::Replace(kind, vec![])).collect();
         self.random.shuffle(&mut history);
         history.extend(sets);
         history

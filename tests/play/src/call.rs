@@ -87,8 +87,14 @@ fn uri(xfcc: &str) -> &str {
 async fn bytes(mut stream: tokio::net::TcpStream, say: &[u8]) -> Option<Seen> {
     stream.write_all(say).await.ok()?;
     let mut heard = Vec::new();
-    // A reset after the answer is no less an answer.
-    drop(stream.read_to_end(&mut heard).await);
+    // Up to the end of a line. What does not begin as our application's answer (a proxy's part of a handshake,
+    // an HTTP error) is none, and a reset after the answer is no less an answer.
+    while !heard.contains(&b'\n') && heard.first().is_none_or(|first| *first == b't') {
+        match stream.read_buf(&mut heard).await {
+            Ok(1..) => {}
+            Ok(0) | Err(_) => break,
+        }
+    }
     let heard = String::from_utf8_lossy(&heard).into_owned();
     let who = heard.strip_prefix("tcp ").or_else(|| heard.strip_prefix("tls "))?;
     Some(Seen::Echo(Echo { who: who.trim().into(), ..Echo::default() }))

@@ -1,13 +1,14 @@
 //! A real Envoy in a namespace.
 
 use crate::config::ADMIN_PORT;
-use crate::net::{Namespace, PROXY_USER};
+use crate::net::{Namespace, PROXY_USERS};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// A running Envoy; it is killed with this value.
@@ -28,12 +29,15 @@ impl Envoy {
     pub(crate) fn start(binary: &Path, namespace: &Namespace, folder: &Path) -> Result<Self, String> {
         let log = folder.join("envoy.log");
         let out = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let count = STARTED.fetch_add(1, Ordering::Relaxed);
+        let user = PROXY_USERS.start + (std::process::id() + count) % (PROXY_USERS.end - PROXY_USERS.start);
         let mut command = Command::new(binary);
         command
             .args(["-c", "bootstrap.json", "--concurrency", "1", "--disable-hot-restart", "-l", "warning"])
             .current_dir(folder)
-            .uid(PROXY_USER)
-            .gid(PROXY_USER)
+            .uid(user)
+            .gid(user)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(out);

@@ -6,8 +6,9 @@ use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
 
-/// The user that proxies run as, whose traffic packet rules leave alone.
-pub(crate) const PROXY_USER: u32 = 1337;
+/// The users that proxies run as, whose traffic packet rules leave alone. Each proxy is a user of its own: the
+/// kernel counts file watches (`fs.inotify.max_user_instances`, 128 by default) by user, on all of the machine.
+pub(crate) const PROXY_USERS: std::ops::Range<u32> = 20_000..21_000;
 
 /// A network namespace; it goes with this value.
 pub(crate) struct Namespace {
@@ -58,11 +59,12 @@ impl Namespace {
     pub(crate) fn capture(&self, captured: &Captured) -> Result<(), String> {
         let skips = captured.skips.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let skip = if skips.is_empty() { String::new() } else { format!("tcp dport {{ {skips} }} return") };
+        let (first, last) = (PROXY_USERS.start, PROXY_USERS.end - 1);
         let rules = format!(
             "table inet capture {{
                chain out {{ type nat hook output priority -100;
-                 oifname lo meta skuid {PROXY_USER} ip daddr != 127.0.0.0/8 ip saddr != 127.0.0.6 meta l4proto tcp redirect to :15006
-                 meta skuid {PROXY_USER} return
+                 oifname lo meta skuid {first}-{last} ip daddr != 127.0.0.0/8 ip saddr != 127.0.0.6 meta l4proto tcp redirect to :15006
+                 meta skuid {first}-{last} return
                  ip daddr 127.0.0.0/8 return
                  ip6 daddr ::1 return
                  meta l4proto tcp redirect to :15001

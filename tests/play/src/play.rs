@@ -12,7 +12,7 @@ use heddle_scenario_tests::{Ask, Scenario};
 use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How often a request is sent at most until everything that may be seen was seen.
 const TRIES: usize = 400;
@@ -25,6 +25,8 @@ pub struct Played {
     pub requests: usize,
     /// What was otherwise than the verdict says.
     pub wrong: Vec<String>,
+    /// How long each scenario took, the longest first.
+    pub times: Vec<(Duration, String)>,
 }
 
 /// Plays every request of every scenario on real Envoys.
@@ -37,7 +39,8 @@ pub fn play(scenarios: &[Scenario]) -> Result<Played, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(6).enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
     let ground = Ground { authority: &authority, envoy: &envoy, runtime: runtime.handle() };
-    let (next, requests, wrong) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::new(Vec::new()));
+    let (next, requests) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let (wrong, times) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..SIDE_BY_SIDE {
             scope.spawn(|| {
@@ -45,7 +48,10 @@ pub fn play(scenarios: &[Scenario]) -> Result<Played, String> {
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     scenarios.get(index).map(|scenario| (index, scenario))
                 } {
+                    let began = Instant::now();
                     let found = one(&ground, index, scenario);
+                    let took = (began.elapsed(), scenario.name.clone());
+                    times.lock().expect("no thread panics with it").push(took);
                     requests.fetch_add(scenario.requests.requests.len(), Ordering::Relaxed);
                     wrong.lock().expect("no thread panics with it").extend(found);
                 }
@@ -53,7 +59,9 @@ pub fn play(scenarios: &[Scenario]) -> Result<Played, String> {
         }
     });
     let wrong = wrong.into_inner().expect("no thread panics with it");
-    Ok(Played { requests: requests.into_inner(), wrong })
+    let mut times = times.into_inner().expect("no thread panics with it");
+    times.sort_by(|a, b| b.cmp(a));
+    Ok(Played { requests: requests.into_inner(), wrong, times })
 }
 
 fn one(ground: &Ground, index: usize, scenario: &Scenario) -> Vec<String> {

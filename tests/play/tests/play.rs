@@ -7,6 +7,7 @@ fn real_envoys_do_what_the_verdicts_say() {
     let mut scenarios = heddle_scenario_tests::all();
     scenarios.retain(|scenario| only.as_ref().is_none_or(|only| *only == scenario.name));
     let played = heddle_play_tests::play(&scenarios).unwrap_or_else(|error| panic!("{error}"));
+    println!("the slowest: {:?}", played.times.iter().take(12).collect::<Vec<_>>());
     assert!(played.wrong.is_empty(), "{}", played.wrong.join("\n"));
     assert!(only.is_some() || played.requests >= 150, "{} requests", played.requests);
 }
