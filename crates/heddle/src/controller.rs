@@ -21,7 +21,7 @@ use heddle_serve::clock::WallClock;
 use heddle_serve::drain::Drain;
 use heddle_serve::engine::{Engine, Owner};
 use heddle_serve::limits::Limits;
-use heddle_serve::metrics::Metrics;
+use heddle_serve::metrics::{CertificateUse, Metrics};
 use heddle_serve::registry::Registry;
 use heddle_serve::server::Server;
 use heddle_serve::tokens::Tokens;
@@ -47,6 +47,7 @@ pub(crate) struct Config {
     pub cluster_domain: String,
     pub certificate_lifetime: Duration,
     pub drain: Duration,
+    pub own_networks: bool,
 }
 
 /// What a source gives the servers.
@@ -68,6 +69,7 @@ pub(crate) async fn serve(config: Config, log: Arc<dyn LogLevel>) -> Result<()> 
     let drain = Drain::new();
     let mut registry = MetricRegistry::default();
     let metrics = Metrics::new(&mut registry, env!("CARGO_PKG_VERSION"), option_env!("HEDDLE_COMMIT").unwrap_or("-"));
+    metrics.certificate_expires(CertificateUse::Issuer, authority.validity().not_after);
     let limits = limits(&config);
     let clients = Arc::new(Registry::new(limits.streams_per_workload, metrics.clone()));
     let pages = pages::Parts { mesh: mesh.clone(), progress: owner.progress.clone(), health, log };
@@ -147,7 +149,9 @@ fn mounted(folder: &Path) -> Result<Authority> {
 fn limits(config: &Config) -> Limits {
     let limits = Limits::default();
     let expiry_margin = limits.expiry_margin.min(config.certificate_lifetime / 5);
-    Limits { expiry_margin, ..limits }
+    // Each such network is a projection of all listeners, for whoever asks: not for the workloads of a cluster.
+    let own_networks = config.own_networks || matches!(config.source, Source::Directory(_));
+    Limits { expiry_margin, own_networks, ..limits }
 }
 
 fn names(config: &Config) -> Vec<String> {
@@ -164,7 +168,7 @@ async fn serve_proxies(
     server: Server<engine::State>,
 ) -> Result<()> {
     let first = mesh.first().await.context("the owner has gone")?;
-    let certificate = certificate::Certificate::new(names, authority, &first.snapshot.mesh)?;
+    let certificate = certificate::Certificate::new(names, authority, &first.snapshot.mesh, server.metrics.clone())?;
     let tls = certificate.tls()?;
     tokio::spawn(certificate.keep(tls.clone()));
     let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot serve proxies at {listen}"))?;

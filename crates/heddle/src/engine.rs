@@ -118,8 +118,11 @@ impl Task {
     }
 
     fn publish(&self, snapshot: Snapshot, since: Instant) {
-        let state = State { snapshot, catalog: self.catalog.published(), uids: self.uids.clone(), since };
-        self.owner.published.send_replace(Some(Arc::new(state)));
+        self.owner.published.send_replace(Some(self.state(snapshot, since)));
+    }
+
+    fn state(&self, snapshot: Snapshot, since: Instant) -> Arc<State> {
+        Arc::new(State { snapshot, catalog: self.catalog.published(), uids: self.uids.clone(), since })
     }
 
     fn tell_progress(&self, waiting: BTreeSet<Kind>) {
@@ -132,16 +135,24 @@ impl Task {
         });
     }
 
-    /// A client's own groups are projected when it joins; the others share what is there.
-    fn admit(&mut self, member: Membership) {
+    /// A client's own groups are projected when it joins; the others share what is there. Takes in everyone who
+    /// waits: a storm of reconnecting proxies is one state.
+    fn admit(&mut self, first: Membership) {
+        self.seat(first);
+        while let Ok(member) = self.owner.members.try_recv() {
+            self.seat(member);
+        }
+        let before = self.owner.published.borrow().clone();
+        if let Some(before) = before {
+            self.owner.admit(self.state(before.snapshot.clone(), before.since));
+        }
+    }
+
+    fn seat(&mut self, member: Membership) {
         let _ = match member {
             Membership::Joined(client) => self.catalog.join(client),
             Membership::Left(client) => self.catalog.leave(&client),
         };
-        let before = self.owner.published.borrow().clone();
-        if let Some(before) = before {
-            self.publish(before.snapshot.clone(), before.since);
-        }
     }
 
     /// Waits for the writer: the mesh is published already, and the queue behind is bounded.

@@ -135,7 +135,7 @@ async fn a_pod_of_a_real_cluster_is_configured_and_its_objects_are_told_what_bec
     let token = pod(&client).await;
     let (folder, kubeconfig) = (tempfile::tempdir().unwrap(), cluster.kubeconfig());
     let _app = Running::heddle(&["demo-app", "--listen", "127.0.22.2:8080", "--name", "api"], &kubeconfig);
-    let controller = ["controller", "--source", "kubernetes", "--listen", CONTROLLER, "--admin", ADMIN];
+    let controller = ["controller", "--source", "kubernetes", "--listen", CONTROLLER, "--admin", ADMIN, "--own-networks"];
     let _controller = Running::heddle(&controller, &kubeconfig);
     let ready = format!("http://{ADMIN}/ready");
     eventually("the controller is ready", || async { status(&ready).await == Some(200) }).await;

@@ -40,6 +40,9 @@ pub(crate) struct Args {
     /// How long streams may take to end on SIGTERM
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = super::duration::parse)]
     drain: Duration,
+    /// Let proxies bind virtual IPs in networks of their own (bound:NETWORK); always so with a folder
+    #[arg(long)]
+    own_networks: bool,
     /// What is logged, as "info" or "info,heddle_serve=debug"; changes at run time with PUT /debug/log?filter=
     #[arg(long, env = "HEDDLE_LOG", default_value = "info")]
     log: String,
@@ -50,10 +53,10 @@ pub(crate) struct Args {
 
 /// Runs until SIGTERM or SIGINT.
 pub(crate) async fn run(args: Args) -> Result<()> {
-    let Args { source, state, authority, listen, admin, namespace, cluster_domain, certificate_lifetime, drain, log, log_format } =
+    let Args { source, state, authority, listen, admin, namespace, cluster_domain, certificate_lifetime, drain, own_networks, log, log_format } =
         args;
     ensure!(certificate_lifetime >= Duration::from_secs(5), "--certificate-lifetime must be at least 5s");
     ensure!(certificate_lifetime <= Duration::from_secs(30 * 24 * 3600), "--certificate-lifetime must be at most 720h");
     let log = crate::log::start(&log, log_format)?;
-    serve(Config { source, state, authority, listen, admin, namespace, cluster_domain, certificate_lifetime, drain }, log).await
+    serve(Config { source, state, authority, listen, admin, namespace, cluster_domain, certificate_lifetime, drain, own_networks }, log).await
 }

@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use heddle_ca::{Authority, PrivateKey, Template, renew_at};
 use heddle_model::Identity;
 use heddle_model::fact::Mesh;
+use heddle_serve::metrics::{CertificateUse, Metrics};
 use heddle_serve::tls::{Material, Tls};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -17,16 +18,17 @@ const PAUSE: Duration = Duration::from_secs(60);
 pub(super) struct Certificate {
     authority: Arc<Authority>,
     template: Template,
+    metrics: Metrics,
     renew: Mutex<SystemTime>,
 }
 
 impl Certificate {
     /// A certificate of these names, and of the controller's own identity in this mesh.
-    pub(super) fn new(names: Vec<String>, authority: Arc<Authority>, mesh: &Mesh) -> Result<Self> {
+    pub(super) fn new(names: Vec<String>, authority: Arc<Authority>, mesh: &Mesh, metrics: Metrics) -> Result<Self> {
         let identity = Identity::new("heddle-system", "heddle")?;
         let own = Template::workload(&identity, &mesh.trust_domain, &mesh.identity_suffix, LIFETIME);
         let template = Template::controller(names, own);
-        Ok(Self { authority, template, renew: Mutex::new(SystemTime::UNIX_EPOCH) })
+        Ok(Self { authority, template, metrics, renew: Mutex::new(SystemTime::UNIX_EPOCH) })
     }
 
     /// TLS with a first certificate.
@@ -39,6 +41,7 @@ impl Certificate {
         let leaf = self.authority.sign(&self.template, &key.public(), now, &mut random);
         let leaf = leaf.context("cannot sign the controller's own certificate")?;
         *self.renew.lock().unwrap_or_else(PoisonError::into_inner) = renew_at(now, leaf.validity().not_after, 0);
+        self.metrics.certificate_expires(CertificateUse::Serving, leaf.validity().not_after);
         let anchors = self.authority.bundle().roots().to_vec();
         Ok(Material { chain: leaf.chain(), key: key.secret_der().into(), anchors })
     }
