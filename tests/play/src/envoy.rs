@@ -77,9 +77,22 @@ impl Drop for Envoy {
 }
 
 fn ready() -> bool {
+    admin("/ready").is_some_and(|answer| answer.contains("LIVE"))
+}
+
+/// How many TLS handshakes the proxy of this namespace finished as a client; `None` where there is no proxy.
+pub(crate) fn handshakes(namespace: &Namespace) -> Option<u64> {
+    let stats = namespace.within(|| admin("/stats?filter=ssl.handshake$"))?;
+    let counts = stats.lines().filter(|line| line.starts_with("cluster."));
+    Some(counts.filter_map(|line| line.rsplit_once(": ")?.1.parse::<u64>().ok()).sum())
+}
+
+fn admin(path: &str) -> Option<String> {
     let at = SocketAddr::from((Ipv4Addr::LOCALHOST, ADMIN_PORT));
-    let Ok(mut stream) = TcpStream::connect_timeout(&at, Duration::from_millis(500)) else { return false };
-    let asked = stream.write_all(b"GET /ready HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
+    let mut stream = TcpStream::connect_timeout(&at, Duration::from_millis(500)).ok()?;
+    let ask = format!("GET {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
     let mut answer = String::new();
-    asked.and_then(|()| stream.read_to_string(&mut answer)).is_ok() && answer.contains("LIVE")
+    stream.write_all(ask.as_bytes()).ok()?;
+    stream.read_to_string(&mut answer).ok()?;
+    Some(answer)
 }

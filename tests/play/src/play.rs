@@ -6,7 +6,7 @@ use crate::net::Namespace;
 use crate::seen::Seen;
 use crate::site::{Ground, Site, candidates};
 use crate::{certificates, echo, envoy};
-use heddle_decide::verdict::{Carried, Outcome};
+use heddle_decide::verdict::{Carried, Dial, Outcome};
 use heddle_decide::{Request, Verdict, decide};
 use heddle_scenario_tests::{Ask, Scenario};
 use std::net::SocketAddr;
@@ -124,8 +124,30 @@ impl Turn<'_> {
         let owner = self.site.at(self.request.address);
         let wants = wants(self.verdict, self.ask, self.trust_domain, owner);
         let mut wrong = self.until_all_seen(from, to, &wants).await;
+        wrong.extend(self.secrecy(from, to).await);
         wrong.extend(self.limits(from, to).await);
         wrong
+    }
+
+    /// Whether bytes went by mesh TLS or in plain text, which no application can tell: the client's proxy counts
+    /// its handshakes, one for each connection that carries bytes.
+    async fn secrecy(&self, from: &Namespace, to: SocketAddr) -> Vec<String> {
+        let Outcome::Forwarded(forward) = &self.verdict.outcome else { return vec![] };
+        let mut dials =
+            candidates(self.verdict).map(|candidate| matches!(candidate.transport, Dial::Mesh(_)));
+        let (Carried::Bytes, Some(first)) = (forward.carried, dials.next()) else { return vec![] };
+        if dials.any(|other| other != first) {
+            return vec![];
+        }
+        let before = envoy::handshakes(from);
+        let Seen::Echo(_) = call(from, self.ask, to, &[]).await else { return vec![] };
+        let after = envoy::handshakes(from);
+        let ciphered = after > before;
+        let counted = before.is_some() && after.is_some();
+        if counted && ciphered == first {
+            return vec![];
+        }
+        vec![format!("handshakes before {before:?}, after {after:?}, want mesh TLS: {first}")]
     }
 
     /// Without a proxy, which endpoint it is is up to kube-proxy, which is not played: each is dialled.
