@@ -50,9 +50,10 @@ impl Mirror {
         self.seen.lock().expect("no panic").objects.get(source).cloned()
     }
 
-    /// How many objects of a kind there are.
-    pub fn count(&self, kind: Kind) -> usize {
-        self.seen.lock().expect("no panic").objects.keys().filter(|source| source.kind == kind).count()
+    /// How many objects of a kind there are in a namespace.
+    pub fn count(&self, kind: Kind, namespace: &str) -> usize {
+        let seen = self.seen.lock().expect("no panic");
+        seen.objects.keys().filter(|source| source.kind == kind && &*source.namespace == namespace).count()
     }
 
     /// How many complete lists of a kind came.

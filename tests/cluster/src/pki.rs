@@ -14,7 +14,7 @@ pub(crate) fn write(folder: &Path) {
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
     params.distinguished_name.push(DnType::CommonName, "cluster tests");
     let root = CertifiedIssuer::self_signed(params, key()).expect("a root");
-    save(folder, "ca.crt", &root.pem());
+    save(folder, "ca.crt", root.pem());
     save(folder, "ca.der", root.der());
 
     let server = CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()]).expect("names");

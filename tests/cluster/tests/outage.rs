@@ -28,7 +28,7 @@ async fn an_outage_and_a_compaction_lose_nothing() {
     }
     let mirror = Mirror::start(client.clone());
     within(Duration::from_secs(120), "2,000 services are known", || async {
-        mirror.ready() && mirror.count(Kind::Service) == 2000
+        mirror.ready() && mirror.count(Kind::Service, "shop") == 2000
     })
     .await;
     assert_eq!(mirror.lists(Kind::Service), 1, "one list, not one per page");
@@ -36,7 +36,7 @@ async fn an_outage_and_a_compaction_lose_nothing() {
     cluster.kill_apiserver();
     eventually("every watch notices", || async { mirror.watches.alarms().len() >= 9 }).await;
     sleep(OUTAGE).await;
-    assert_eq!(mirror.count(Kind::Service), 2000, "what was known stays");
+    assert_eq!(mirror.count(Kind::Service, "shop"), 2000, "what was known stays");
     assert!(mirror.ready());
 
     cluster.start_apiserver().await;
@@ -49,7 +49,7 @@ async fn an_outage_and_a_compaction_lose_nothing() {
         .unwrap();
     cluster.compact().await;
     within(Duration::from_secs(120), "what was deleted is gone", || async {
-        mirror.count(Kind::Service) == 1998
+        mirror.count(Kind::Service, "shop") == 1998
     })
     .await;
     within(Duration::from_secs(120), "no watch fails any more", || async {

@@ -135,8 +135,10 @@ async fn a_kind_that_vanishes_keeps_its_objects_in_force_until_it_is_back() {
     namespace(&client, "shop").await;
     create(&policies(&client), policy("closed", json!({"action": "Allow"}))).await.unwrap();
     let mirror = Mirror::start(client.clone());
-    eventually("all kinds are listed", || async { mirror.ready() && mirror.count(Kind::AccessPolicy) == 1 })
-        .await;
+    eventually("all kinds are listed", || async {
+        mirror.ready() && mirror.count(Kind::AccessPolicy, "shop") == 1
+    })
+    .await;
 
     delete_crd(&client, "accesspolicies.heddle.dev").await;
     eventually("it alarms", || async {
