@@ -58,7 +58,10 @@ fn main() -> Result<()> {
 }
 
 fn measure_flips(clients: usize, flips: u32) -> Result<()> {
-    println!("{:>9} {:>9} {:>12} {:>12} {:>8} {:>10}", "services", "pods", "first list", "a flip", "ratio", "resident");
+    println!(
+        "{:>9} {:>9} {:>12} {:>12} {:>8} {:>10}",
+        "services", "pods", "first list", "a flip", "ratio", "resident"
+    );
     let mut base = None;
     for services in [100, 1000, 10_000] {
         let mesh = Mesh { services, workloads: 10 };

@@ -92,7 +92,6 @@ fn common(peer: xds::StringMatcher) -> xds::CommonTlsContext {
             ..xds::CertificateValidationContext::default()
         }),
         validation_context_sds_secret_config: Some(secret("roots")),
-        ..CombinedCertificateValidationContext::default()
     };
     xds::CommonTlsContext {
         tls_params: Some(xds::TlsParameters {

@@ -101,10 +101,7 @@ pub(crate) fn prefix(text: &str) -> StringMatcher {
 
 /// A whole-text RE2 expression that a user wrote.
 pub(crate) fn regex(text: &str) -> StringMatcher {
-    matcher(string_matcher::MatchPattern::SafeRegex(RegexMatcher {
-        regex: text.into(),
-        ..Default::default()
-    }))
+    matcher(string_matcher::MatchPattern::SafeRegex(RegexMatcher { regex: text.into() }))
 }
 
 fn matcher(pattern: string_matcher::MatchPattern) -> StringMatcher {

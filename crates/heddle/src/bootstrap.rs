@@ -227,7 +227,9 @@ mod tests {
 
     #[test]
     fn a_controller_named_by_host_is_resolved_and_by_address_is_not() {
-        for (host, want) in [("heddle.heddle-system.svc", "STRICT_DNS"), ("127.0.0.1", "STATIC"), ("::1", "STATIC")] {
+        for (host, want) in
+            [("heddle.heddle-system.svc", "STRICT_DNS"), ("127.0.0.1", "STATIC"), ("::1", "STATIC")]
+        {
             assert_eq!(bootstrap(host).json()["static_resources"]["clusters"][0]["type"], want);
         }
     }
@@ -235,7 +237,9 @@ mod tests {
     #[test]
     fn secrets_are_named_by_relative_path_so_that_every_proxy_shares_them() {
         let text = bootstrap("127.0.0.1").json().to_string();
-        assert!(text.contains(r#""path":"sds/identity.yaml""#) && text.contains(r#""path":"sds/roots.yaml""#));
+        assert!(
+            text.contains(r#""path":"sds/identity.yaml""#) && text.contains(r#""path":"sds/roots.yaml""#)
+        );
     }
 
     #[test]

@@ -6,9 +6,9 @@ mod health;
 mod live;
 mod pages;
 
-use crate::{cluster, engine};
 use crate::source::Source;
 use crate::state::{self, State};
+use crate::{cluster, engine};
 use anyhow::{Context, Result};
 use arc_swap::ArcSwapOption;
 use health::Health;
@@ -68,7 +68,8 @@ pub(crate) async fn serve(config: Config, log: Arc<dyn LogLevel>) -> Result<()> 
     };
     let drain = Drain::new();
     let mut registry = MetricRegistry::default();
-    let metrics = Metrics::new(&mut registry, env!("CARGO_PKG_VERSION"), option_env!("HEDDLE_COMMIT").unwrap_or("-"));
+    let metrics =
+        Metrics::new(&mut registry, env!("CARGO_PKG_VERSION"), option_env!("HEDDLE_COMMIT").unwrap_or("-"));
     metrics.certificate_expires(CertificateUse::Issuer, authority.validity().not_after);
     let limits = limits(&config);
     let clients = Arc::new(Registry::new(limits.streams_per_workload, metrics.clone()));
@@ -138,7 +139,8 @@ fn mounted(folder: &Path) -> Result<Authority> {
         let path = folder.join(name);
         std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
     };
-    let key = PrivateKey::from_pem(&read("tls.key")?).with_context(|| format!("{} tls.key", folder.display()))?;
+    let key =
+        PrivateKey::from_pem(&read("tls.key")?).with_context(|| format!("{} tls.key", folder.display()))?;
     let signing = Pair { certificate: read("tls.crt")?, key };
     let loaded = Authority::load(&read("ca.crt")?, signing, SystemTime::now());
     loaded.with_context(|| format!("the authority in {} cannot be used", folder.display()))
@@ -168,10 +170,12 @@ async fn serve_proxies(
     server: Server<engine::State>,
 ) -> Result<()> {
     let first = mesh.first().await.context("the owner has gone")?;
-    let certificate = certificate::Certificate::new(names, authority, &first.snapshot.mesh, server.metrics.clone())?;
+    let certificate =
+        certificate::Certificate::new(names, authority, &first.snapshot.mesh, server.metrics.clone())?;
     let tls = certificate.tls()?;
     tokio::spawn(certificate.keep(tls.clone()));
-    let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot serve proxies at {listen}"))?;
+    let listener =
+        TcpListener::bind(listen).await.with_context(|| format!("cannot serve proxies at {listen}"))?;
     tracing::info!(address = %listen, "serving proxies and agents");
     Ok(server.serve(listener, Security::Tls(tls)).await?)
 }

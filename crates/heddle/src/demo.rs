@@ -62,7 +62,8 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     };
     let memory = stage.controller_kib();
     println!("\n{}", table(&outcomes));
-    println!("{} assertions held in {:.0} s; the controller holds {:.1} MiB.",
+    println!(
+        "{} assertions held in {:.0} s; the controller holds {:.1} MiB.",
         outcomes.iter().map(|outcome| outcome.asserted).sum::<usize>(),
         start.elapsed().as_secs_f64(),
         memory as f64 / 1024.0,
@@ -117,7 +118,10 @@ fn invite(args: &Args, stage: &Stage) {
     println!("   as intruder:  curl {}", stage.url(INTRUDER.place, PAYMENTS_IP, "/pay"));
     println!("   edit:         {}", manifests.display());
     println!("   who is here:  heddle proxies --admin 127.0.1.100:15014");
-    println!("   why:          heddle explain --source dir:{} --from shop/web --to shop/cart:8080", manifests.display());
+    println!(
+        "   why:          heddle explain --source dir:{} --from shop/web --to shop/cart:8080",
+        manifests.display()
+    );
     for Actor { name, place, .. } in CAST {
         println!("   {name:<13} Envoy's admin {}", stage.envoy_url(place, "/"));
     }

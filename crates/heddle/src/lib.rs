@@ -1,10 +1,10 @@
 //! The binary's parts: the command line, the owner of all state, adapters between edges, the demo.
 
 mod bootstrap;
-mod cluster;
 pub mod cli;
-pub mod demo;
+mod cluster;
 mod controller;
+pub mod demo;
 mod engine;
 mod log;
 mod resources;

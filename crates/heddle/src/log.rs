@@ -23,11 +23,13 @@ struct Filter(reload::Handle<EnvFilter, Registry>);
 
 /// Begins to log to standard error.
 pub(crate) fn start(filter: &str, format: Format) -> Result<Arc<dyn LogLevel>> {
-    let parsed = EnvFilter::try_new(filter).with_context(|| format!("--log {filter:?} is no filter"))?;
+    let parsed = parse(filter).with_context(|| format!("--log {filter:?} is no filter"))?;
     let (layer, handle) = reload::Layer::new(parsed);
     let registry = tracing_subscriber::registry().with(layer);
     match format {
-        Format::Json => registry.with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr)).try_init(),
+        Format::Json => {
+            registry.with(fmt::layer().json().flatten_event(true).with_writer(std::io::stderr)).try_init()
+        }
         Format::Plain => {
             let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
             registry.with(fmt::layer().with_ansi(colour).with_writer(std::io::stderr)).try_init()
@@ -37,13 +39,18 @@ pub(crate) fn start(filter: &str, format: Format) -> Result<Arc<dyn LogLevel>> {
     Ok(Arc::new(Filter(handle)))
 }
 
+/// The Kubernetes client tells every failed try; our watches tell each change of state once.
+fn parse(filter: &str) -> Result<EnvFilter, tracing_subscriber::filter::ParseError> {
+    EnvFilter::try_new(format!("kube_client::client::builder=off,{filter}"))
+}
+
 impl LogLevel for Filter {
     fn get(&self) -> String {
         self.0.with_current(ToString::to_string).unwrap_or_default()
     }
 
     fn set(&self, filter: &str) -> Result<(), String> {
-        let parsed = EnvFilter::try_new(filter).map_err(|error| format!("{filter:?} is no filter: {error}"))?;
+        let parsed = parse(filter).map_err(|error| format!("{filter:?} is no filter: {error}"))?;
         self.0.reload(parsed).map_err(|error| error.to_string())
     }
 }

@@ -20,7 +20,9 @@ pub(crate) fn of(client: &Client, snapshot: &Snapshot, only: Option<&str>) -> Re
             }
         }
     }
-    let of = |ty: Type| -> Vec<&Value> { found.iter().filter(|(key, _)| key.ty == ty).map(|(_, body)| body).collect() };
+    let of = |ty: Type| -> Vec<&Value> {
+        found.iter().filter(|(key, _)| key.ty == ty).map(|(_, body)| body).collect()
+    };
     Ok(json!({
         "clusters": of(Type::Cluster),
         "endpoints": of(Type::Endpoint),

@@ -28,7 +28,9 @@ impl State {
     pub(crate) fn open(folder: &Path) -> Result<Self> {
         let mut builder = std::fs::DirBuilder::new();
         std::os::unix::fs::DirBuilderExt::mode(builder.recursive(true), 0o700);
-        builder.create(folder).with_context(|| format!("cannot make the state folder {}", folder.display()))?;
+        builder
+            .create(folder)
+            .with_context(|| format!("cannot make the state folder {}", folder.display()))?;
         Ok(Self(folder.to_path_buf()))
     }
 

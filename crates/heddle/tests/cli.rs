@@ -23,7 +23,17 @@ const DEMO: &str = "dir:examples/demo";
 
 #[test]
 fn explain_names_what_decides() {
-    let ask = ["explain", "--source", DEMO, "--from", "shop/web", "--to", "shop/cart:8080", "--header", "x-canary=yes"];
+    let ask = [
+        "explain",
+        "--source",
+        DEMO,
+        "--from",
+        "shop/web",
+        "--to",
+        "shop/cart:8080",
+        "--header",
+        "x-canary=yes",
+    ];
     let out = heddle(&ask);
     assert_eq!(out.status.code(), Some(0), "{}", String::from_utf8_lossy(&out.stderr));
     let text = told(&out);
@@ -44,11 +54,18 @@ fn a_request_that_cannot_succeed_is_a_finding() {
 
 #[test]
 fn questions_that_cannot_be_asked_say_why() {
-    let ask = |from: &'static str, to: &'static str| ["explain", "--source", DEMO, "--from", from, "--to", to];
-    fails(&ask("shop/nobody", "shop/cart:8080"), "--from \"shop/nobody\": no Pod and no ExternalWorkload of this name");
+    let ask =
+        |from: &'static str, to: &'static str| ["explain", "--source", DEMO, "--from", from, "--to", to];
+    fails(
+        &ask("shop/nobody", "shop/cart:8080"),
+        "--from \"shop/nobody\": no Pod and no ExternalWorkload of this name",
+    );
     fails(&ask("shop/web", "shop/cart"), "--to \"shop/cart\" is not NAMESPACE/SERVICE:PORT or ADDRESS:PORT");
     fails(&ask("shop/web", "shop/none:80"), "--to \"shop/none:80\": no such Service");
-    fails(&["explain", "--source", "file:x", "--from", "a", "--to", "b"], "want \"kubernetes\" or \"dir:FOLDER\"");
+    fails(
+        &["explain", "--source", "file:x", "--from", "a", "--to", "b"],
+        "want \"kubernetes\" or \"dir:FOLDER\"",
+    );
 }
 
 #[test]
@@ -73,7 +90,10 @@ fn a_token_is_made_for_external_workloads_only() {
     let state = state.to_str().expect("text");
     let out = heddle(&["token", "create", "--state", state, "--workload", "external/shop/web"]);
     assert_eq!(told(&out).trim().split('.').count(), 3, "a compact JWS");
-    fails(&["token", "create", "--state", state, "--workload", "pod/shop/web"], "a Pod's token is made by Kubernetes");
+    fails(
+        &["token", "create", "--state", state, "--workload", "pod/shop/web"],
+        "a Pod's token is made by Kubernetes",
+    );
     fails(
         &["token", "create", "--state", state, "--workload", "external/shop/web", "--service-account", "a.b"],
         "service account \"a.b\" is not a DNS label",
@@ -83,7 +103,18 @@ fn a_token_is_made_for_external_workloads_only() {
 #[test]
 fn every_command_has_help_and_a_completion() {
     let help = told(&heddle(&["--help"]));
-    let commands = ["controller", "agent", "demo", "render", "explain", "proxies", "bootstrap", "token", "version", "completion"];
+    let commands = [
+        "controller",
+        "agent",
+        "demo",
+        "render",
+        "explain",
+        "proxies",
+        "bootstrap",
+        "token",
+        "version",
+        "completion",
+    ];
     for command in commands {
         assert!(help.contains(command), "--help does not name {command}");
         assert!(heddle(&[command, "--help"]).status.success(), "{command} --help");

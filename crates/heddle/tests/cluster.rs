@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 use heddle::demo::Client as Http;
-use heddle_cluster_tests::{Cluster, GATEWAY_CRD, apply_crd, apply_crds, crd, create, dynamic, eventually, namespace};
+use heddle_cluster_tests::{
+    Cluster, GATEWAY_CRD, apply_crd, apply_crds, crd, create, dynamic, eventually, namespace,
+};
 use k8s_openapi::api::authentication::v1::{BoundObjectReference, TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams};
@@ -24,7 +26,8 @@ struct Running(Child);
 
 impl Running {
     fn heddle(args: &[&str], kubeconfig: &Path) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_heddle")).args(args).env("KUBECONFIG", kubeconfig).spawn();
+        let child =
+            Command::new(env!("CARGO_BIN_EXE_heddle")).args(args).env("KUBECONFIG", kubeconfig).spawn();
         Self(child.expect("it starts"))
     }
 }
@@ -73,14 +76,18 @@ async fn objects(client: &Client) {
 async fn pod(client: &Client) -> String {
     let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), "shop");
     let metadata = ObjectMeta { name: Some("web".into()), ..Default::default() };
-    accounts.create(&PostParams::default(), &ServiceAccount { metadata, ..Default::default() }).await.unwrap();
+    accounts
+        .create(&PostParams::default(), &ServiceAccount { metadata, ..Default::default() })
+        .await
+        .unwrap();
     let pods = dynamic(client, "v1", "Pod", "pods", "shop");
     let web = json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web-0", "labels": {"heddle.dev/plane": "envoy"}},
         "spec": {"serviceAccountName": "web", "containers": [{"name": "web", "image": "none"}]},
     });
     let uid = create(&pods, web).await.unwrap().metadata.uid.unwrap();
-    let status = json!({"status": {"phase": "Running", "podIP": "198.18.0.5", "podIPs": [{"ip": "198.18.0.5"}]}});
+    let status =
+        json!({"status": {"phase": "Running", "podIP": "198.18.0.5", "podIPs": [{"ip": "198.18.0.5"}]}});
     pods.patch_status("web-0", &PatchParams::default(), &Patch::Merge(&status)).await.unwrap();
     let bound = BoundObjectReference {
         api_version: Some("v1".into()),
@@ -100,18 +107,47 @@ async fn pod(client: &Client) -> String {
 
 fn start_proxy(folder: &Path, kubeconfig: &Path) -> Running {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let envoy = std::env::var_os("HEDDLE_ENVOY").map_or_else(|| root.join(".cache/envoy/bin/envoy"), PathBuf::from);
+    let envoy =
+        std::env::var_os("HEDDLE_ENVOY").map_or_else(|| root.join(".cache/envoy/bin/envoy"), PathBuf::from);
     let file = |name: &str| folder.join(name).display().to_string();
     let bootstrap = [
-        "bootstrap", "--workload", "pod/shop/web-0", "--controller", CONTROLLER, "--capture", "bound:127.222.0.0/16", "--admin",
-        ENVOY_ADMIN, "--output", &file("bootstrap.json"),
+        "bootstrap",
+        "--workload",
+        "pod/shop/web-0",
+        "--controller",
+        CONTROLLER,
+        "--capture",
+        "bound:127.222.0.0/16",
+        "--admin",
+        ENVOY_ADMIN,
+        "--output",
+        &file("bootstrap.json"),
     ];
     assert!(Command::new(env!("CARGO_BIN_EXE_heddle")).args(bootstrap).status().unwrap().success());
     let envoy = envoy.canonicalize().expect("Envoy is there: run `make envoy`").display().to_string();
     let agent = [
-        "agent", "--workload", "pod/shop/web-0", "--controller", CONTROLLER, "--roots", &file("roots.pem"), "--token",
-        &file("token"), "--dir", &file("agent"), "--listen", "127.0.22.1:15020", "--", &envoy, "-c",
-        &file("bootstrap.json"), "--concurrency", "1", "--disable-hot-restart", "--log-level", "warning",
+        "agent",
+        "--workload",
+        "pod/shop/web-0",
+        "--controller",
+        CONTROLLER,
+        "--roots",
+        &file("roots.pem"),
+        "--token",
+        &file("token"),
+        "--dir",
+        &file("agent"),
+        "--listen",
+        "127.0.22.1:15020",
+        "--",
+        &envoy,
+        "-c",
+        &file("bootstrap.json"),
+        "--concurrency",
+        "1",
+        "--disable-hot-restart",
+        "--log-level",
+        "warning",
     ];
     Running::heddle(&agent, kubeconfig)
 }
@@ -121,7 +157,8 @@ async fn status(url: &str) -> Option<u16> {
 }
 
 fn condition(object: &Value, kind: &str) -> Option<(String, i64)> {
-    let conditions = object.pointer("/status/conditions").or(object.pointer("/status/parents/0/conditions"))?;
+    let conditions =
+        object.pointer("/status/conditions").or(object.pointer("/status/parents/0/conditions"))?;
     let found = conditions.as_array()?.iter().find(|condition| condition["type"] == kind)?;
     Some((found["status"].as_str()?.into(), found["observedGeneration"].as_i64()?))
 }
@@ -135,13 +172,17 @@ async fn a_pod_of_a_real_cluster_is_configured_and_its_objects_are_told_what_bec
     let token = pod(&client).await;
     let (folder, kubeconfig) = (tempfile::tempdir().unwrap(), cluster.kubeconfig());
     let _app = Running::heddle(&["demo-app", "--listen", "127.0.22.2:8080", "--name", "api"], &kubeconfig);
-    let controller = ["controller", "--source", "kubernetes", "--listen", CONTROLLER, "--admin", ADMIN, "--own-networks"];
+    let controller =
+        ["controller", "--source", "kubernetes", "--listen", CONTROLLER, "--admin", ADMIN, "--own-networks"];
     let _controller = Running::heddle(&controller, &kubeconfig);
     let ready = format!("http://{ADMIN}/ready");
     eventually("the controller is ready", || async { status(&ready).await == Some(200) }).await;
 
     // The authority lives in Secrets; the anchors go to the agent by hand here.
-    let secret = dynamic(&client, "v1", "Secret", "secrets", "heddle-system").get("heddle-intermediate").await.unwrap();
+    let secret = dynamic(&client, "v1", "Secret", "secrets", "heddle-system")
+        .get("heddle-intermediate")
+        .await
+        .unwrap();
     let roots = secret.data["data"]["ca.crt"].as_str().unwrap();
     std::fs::write(folder.path().join("roots.pem"), decoded(roots)).unwrap();
     std::fs::write(folder.path().join("token"), token).unwrap();
@@ -191,7 +232,8 @@ async fn outage(cluster: &mut Cluster) {
     cluster.start_apiserver().await;
     let external = heddle(&cluster.client(), "ExternalWorkload", "externalworkloads", "shop");
     external.delete("api", &DeleteParams::default()).await.unwrap();
-    eventually("without endpoints the Service answers 503", || async { status(API).await == Some(503) }).await;
+    eventually("without endpoints the Service answers 503", || async { status(API).await == Some(503) })
+        .await;
 }
 
 /// The Pod goes, and with it its stream.

@@ -16,7 +16,15 @@ fn the_demo_holds() {
     let (told, errors) = (String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
     println!("{told}");
     assert!(out.status.success(), "{errors}");
-    for scene in ["mTLS between all", "A canary", "A header match", "A retry", "An AccessPolicy", "rotate", "restarted"] {
+    for scene in [
+        "mTLS between all",
+        "A canary",
+        "A header match",
+        "A retry",
+        "An AccessPolicy",
+        "rotate",
+        "restarted",
+    ] {
         assert!(told.contains(scene), "no scene {scene:?}");
     }
 }

@@ -73,8 +73,8 @@ fn play(variant: Variant, history: &[Op]) -> Link {
             Op::Delete(id) => link.world.set(|all| drop(all.remove(&id))),
             Op::Forget => link.world.floor = u64::MAX,
             Op::Poll => link.poll(),
-            Op::ToServer => drop(link.to_server()),
-            Op::ToClient => drop(link.to_client()),
+            Op::ToServer => drop(link.deliver_request()),
+            Op::ToClient => drop(link.deliver_response()),
             Op::Reconnect => link.reconnect(),
         }
     }

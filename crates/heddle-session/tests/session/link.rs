@@ -59,7 +59,7 @@ impl Link {
     }
 
     /// One request arrives. Returns whether there was one.
-    pub(crate) fn to_server(&mut self) -> bool {
+    pub(crate) fn deliver_request(&mut self) -> bool {
         let Some(request) = self.envoy.out.pop_front() else { return false };
         for notice in self.session.receive(request).expect("within the limits") {
             if let Notice::Quarantined { ty, name, version, .. } = &notice {
@@ -72,7 +72,7 @@ impl Link {
     }
 
     /// One response arrives. Returns whether there was one.
-    pub(crate) fn to_client(&mut self) -> bool {
+    pub(crate) fn deliver_response(&mut self) -> bool {
         let Some(response) = self.wire.pop_front() else { return false };
         self.envoy.receive(response);
         true
@@ -91,7 +91,7 @@ impl Link {
     pub(crate) fn settle(&mut self) {
         self.poll();
         for _ in 0..10_000 {
-            if self.to_client() || self.to_server() {
+            if self.deliver_response() || self.deliver_request() {
                 continue;
             }
             let Some(deadline) = self.session.deadline() else { return };

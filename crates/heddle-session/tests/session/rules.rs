@@ -397,8 +397,7 @@ fn a_sotw_client_by_name_is_sent_those_names() {
 
 #[test]
 fn equal_responses_are_called_alike_on_every_replica() {
-    let mut version =
-        |variant: Variant| Stream::new(variant, &two()).ask(Type::Cluster, &[])[0].version.clone();
+    let version = |variant: Variant| Stream::new(variant, &two()).ask(Type::Cluster, &[])[0].version.clone();
     assert_eq!(version(Variant::Delta), version(Variant::Delta));
     assert_eq!(version(Variant::Delta), version(Variant::Sotw));
 }

@@ -74,9 +74,7 @@ fn path(of: &PathMatch) -> PathSpecifier {
         PathMatch::Exact(path) => PathSpecifier::Path(path.to_string()),
         PathMatch::Prefix(path) if path.is_empty() => PathSpecifier::Prefix("/".into()),
         PathMatch::Prefix(path) => PathSpecifier::PathSeparatedPrefix(path.to_string()),
-        PathMatch::Regex(regex) => {
-            PathSpecifier::SafeRegex(xds::RegexMatcher { regex: regex.to_string(), ..Default::default() })
-        }
+        PathMatch::Regex(regex) => PathSpecifier::SafeRegex(xds::RegexMatcher { regex: regex.to_string() }),
     }
 }
 

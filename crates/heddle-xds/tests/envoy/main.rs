@@ -3,6 +3,12 @@
 //! `HEDDLE_ENVOY` names the binary; without it `.cache/envoy/bin/envoy` of the workspace is taken, which
 //! `make envoy` puts there.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "real processes are read from and waited for"
+)]
+
 mod binary;
 mod certificates;
 mod contract;

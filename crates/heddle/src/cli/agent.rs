@@ -29,7 +29,12 @@ pub(crate) struct Args {
     #[arg(long, env = "HEDDLE_SERVER_NAME", default_value = super::SERVER_NAME)]
     server_name: String,
     /// PEM file with the roots that verify the controller
-    #[arg(long, env = "HEDDLE_ROOTS", value_name = "FILE", default_value = "/var/run/heddle/roots/roots.pem")]
+    #[arg(
+        long,
+        env = "HEDDLE_ROOTS",
+        value_name = "FILE",
+        default_value = "/var/run/heddle/roots/roots.pem"
+    )]
     roots: PathBuf,
     /// File with the token that proves who we are; read again each time
     #[arg(long, env = "HEDDLE_TOKEN", value_name = "FILE", default_value = "/var/run/secrets/tokens/heddle")]

@@ -43,7 +43,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<()> {
     let Args { workload, controller, server_name, capture, admin, stats, variant, output } = args;
     let controller = (controller.host, controller.port);
-    let bootstrap = Bootstrap { workload, controller, server_name, capture: capture.to_string(), admin, stats, variant };
+    let bootstrap =
+        Bootstrap { workload, controller, server_name, capture: capture.to_string(), admin, stats, variant };
     let text = format!("{:#}\n", bootstrap.json());
     match output {
         Some(path) => std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display())),

@@ -53,10 +53,40 @@ pub(crate) struct Args {
 
 /// Runs until SIGTERM or SIGINT.
 pub(crate) async fn run(args: Args) -> Result<()> {
-    let Args { source, state, authority, listen, admin, namespace, cluster_domain, certificate_lifetime, drain, own_networks, log, log_format } =
-        args;
+    let Args {
+        source,
+        state,
+        authority,
+        listen,
+        admin,
+        namespace,
+        cluster_domain,
+        certificate_lifetime,
+        drain,
+        own_networks,
+        log,
+        log_format,
+    } = args;
     ensure!(certificate_lifetime >= Duration::from_secs(5), "--certificate-lifetime must be at least 5s");
-    ensure!(certificate_lifetime <= Duration::from_secs(30 * 24 * 3600), "--certificate-lifetime must be at most 720h");
+    ensure!(
+        certificate_lifetime <= Duration::from_secs(30 * 24 * 3600),
+        "--certificate-lifetime must be at most 720h"
+    );
     let log = crate::log::start(&log, log_format)?;
-    serve(Config { source, state, authority, listen, admin, namespace, cluster_domain, certificate_lifetime, drain, own_networks }, log).await
+    serve(
+        Config {
+            source,
+            state,
+            authority,
+            listen,
+            admin,
+            namespace,
+            cluster_domain,
+            certificate_lifetime,
+            drain,
+            own_networks,
+        },
+        log,
+    )
+    .await
 }

@@ -55,10 +55,12 @@ fn can_succeed(verdict: &Verdict) -> bool {
         Outcome::Refused { .. } | Outcome::Answered { .. } => false,
         Outcome::Forwarded(forward) => forward.shares.iter().any(|share| match &share.to {
             ShareTarget::Broken { .. } => false,
-            ShareTarget::Endpoints { candidates, .. } => candidates.iter().any(|candidate| match candidate.admission {
-                Admission::Allowed(_) | Admission::Unenforced { .. } => true,
-                Admission::Denied(_) | Admission::Refused { .. } => false,
-            }),
+            ShareTarget::Endpoints { candidates, .. } => {
+                candidates.iter().any(|candidate| match candidate.admission {
+                    Admission::Allowed(_) | Admission::Unenforced { .. } => true,
+                    Admission::Denied(_) | Admission::Refused { .. } => false,
+                })
+            }
         }),
     }
 }

@@ -32,7 +32,8 @@ enum Output {
 pub(crate) async fn run(args: Args) -> Result<()> {
     let url = format!("http://{}/debug/clients", args.admin);
     let reply = Client::new().get(&url, &[]).await;
-    let reply = reply.with_context(|| format!("no controller's admin page at {}: name one with --admin", args.admin))?;
+    let reply = reply
+        .with_context(|| format!("no controller's admin page at {}: name one with --admin", args.admin))?;
     ensure!(reply.status == 200, "{url} answered {}: {}", reply.status, reply.text());
     let mut clients: Vec<ClientView> =
         serde_json::from_slice(&reply.body).with_context(|| format!("{url} is not a controller's page"))?;
@@ -40,7 +41,8 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     clients.sort_by(|a, b| (&a.workload, a.id).cmp(&(&b.workload, b.id)));
     match args.output {
         Output::Json => {
-            let page = serde_json::json!({"apiVersion": "cli.heddle.dev/v1", "kind": "Proxies", "clients": clients});
+            let page =
+                serde_json::json!({"apiVersion": "cli.heddle.dev/v1", "kind": "Proxies", "clients": clients});
             super::print(&format!("{page:#}\n"))
         }
         Output::Table => super::print(&format!("{}\n", table(&clients, now()))),

@@ -8,7 +8,9 @@ use heddle_xds::{Capture, Client};
 
 /// Print the whole configuration of one workload's proxy, as the controller would send it.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  heddle render --source dir:examples/demo external/shop/web --only shop/cart:8080")]
+#[command(
+    after_help = "Example:\n  heddle render --source dir:examples/demo external/shop/web --only shop/cart:8080"
+)]
 pub(crate) struct Args {
     /// The workload: pod/NAMESPACE/NAME or external/NAMESPACE/NAME
     workload: WorkloadKey,
@@ -38,7 +40,10 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     let world = world::load(&args.source).await?;
     let found = world.snapshot.workloads.get(&args.workload);
     let workload = found.with_context(|| format!("there is no workload {}", args.workload))?;
-    workload.identity.as_ref().with_context(|| format!("{} has no identity, so no configuration", args.workload))?;
+    workload
+        .identity
+        .as_ref()
+        .with_context(|| format!("{} has no identity, so no configuration", args.workload))?;
     let client = Client { workload: args.workload, capture: args.capture };
     let page = resources::of(&client, &world.snapshot, args.only.as_deref())?;
     match args.output {

@@ -24,7 +24,12 @@ pub(super) struct Certificate {
 
 impl Certificate {
     /// A certificate of these names, and of the controller's own identity in this mesh.
-    pub(super) fn new(names: Vec<String>, authority: Arc<Authority>, mesh: &Mesh, metrics: Metrics) -> Result<Self> {
+    pub(super) fn new(
+        names: Vec<String>,
+        authority: Arc<Authority>,
+        mesh: &Mesh,
+        metrics: Metrics,
+    ) -> Result<Self> {
         let identity = Identity::new("heddle-system", "heddle")?;
         let own = Template::workload(&identity, &mesh.trust_domain, &mesh.identity_suffix, LIFETIME);
         let template = Template::controller(names, own);
@@ -40,7 +45,8 @@ impl Certificate {
         let (key, now) = (PrivateKey::generate(), SystemTime::now());
         let leaf = self.authority.sign(&self.template, &key.public(), now, &mut random);
         let leaf = leaf.context("cannot sign the controller's own certificate")?;
-        *self.renew.lock().unwrap_or_else(PoisonError::into_inner) = renew_at(now, leaf.validity().not_after, 0);
+        *self.renew.lock().unwrap_or_else(PoisonError::into_inner) =
+            renew_at(now, leaf.validity().not_after, 0);
         self.metrics.certificate_expires(CertificateUse::Serving, leaf.validity().not_after);
         let anchors = self.authority.bundle().roots().to_vec();
         Ok(Material { chain: leaf.chain(), key: key.secret_der().into(), anchors })
@@ -53,7 +59,10 @@ impl Certificate {
             tokio::time::sleep(at.duration_since(SystemTime::now()).unwrap_or(PAUSE)).await;
             let renewed = self.issue().and_then(|material| Ok(tls.replace(material)?));
             if let Err(error) = renewed {
-                tracing::error!(error = format!("{error:#}"), "cannot renew the controller's own certificate");
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "cannot renew the controller's own certificate"
+                );
             }
         }
     }

@@ -13,7 +13,8 @@ pub(super) fn watch(folder: PathBuf, queue: mpsc::Sender<Event>) -> Troubles {
     let (say, mut said) = watch::channel(heddle_dir::State::default());
     tokio::spawn(async move {
         while said.changed().await.is_ok() {
-            let texts: Vec<String> = said.borrow_and_update().errors.iter().map(ToString::to_string).collect();
+            let texts: Vec<String> =
+                said.borrow_and_update().errors.iter().map(ToString::to_string).collect();
             tell.send_replace(texts);
         }
     });

@@ -36,7 +36,9 @@ impl Health {
             Self::Folder(troubles) => json!({"errors": *troubles.borrow()}),
             Self::Cluster(watches) => {
                 let view = watches.view();
-                let watches_of = view.iter().map(|(kind, state)| json!({"kind": kind.as_str(), "state": format!("{state:?}")}));
+                let watches_of = view
+                    .iter()
+                    .map(|(kind, state)| json!({"kind": kind.as_str(), "state": format!("{state:?}")}));
                 json!({"alarms": watches.alarms(), "watches": watches_of.collect::<Vec<_>>()})
             }
         }

@@ -45,7 +45,8 @@ fn snapshot_page(mesh: &Engine<State>, query: &BTreeMap<String, String>) -> Opti
             })).collect::<Vec<_>>(),
         }));
     };
-    let workload = key.parse().ok().and_then(|key| snapshot.workloads.get(&key)).map(|found| format!("{found:#?}"));
+    let workload =
+        key.parse().ok().and_then(|key| snapshot.workloads.get(&key)).map(|found| format!("{found:#?}"));
     let service = || {
         let (namespace, name) = key.split_once('/')?;
         let service = snapshot.services.get(&heddle_model::ServiceKey::new(namespace, name))?;

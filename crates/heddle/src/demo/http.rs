@@ -24,6 +24,12 @@ pub struct Reply {
     pub body: Bytes,
 }
 
+impl Default for Client {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Client {
     /// A client with a pool of its own.
     pub fn new() -> Self {
@@ -46,7 +52,8 @@ impl Client {
             let response = self.0.request(request).await.with_context(|| format!("{method} {url}"))?;
             let status = response.status().as_u16();
             let body = Limited::new(response.into_body(), MOST).collect().await;
-            let body = body.map_err(|error| anyhow::anyhow!("{method} {url}: reading the answer: {error}"))?;
+            let body =
+                body.map_err(|error| anyhow::anyhow!("{method} {url}: reading the answer: {error}"))?;
             Ok(Reply { status, body: body.to_bytes() })
         };
         tokio::time::timeout(Duration::from_secs(10), exchange)

@@ -39,7 +39,10 @@ pub(crate) async fn canary(stage: &mut Stage) -> Result<Outcome> {
     let before = load.stop().await;
     let load = Load::start(&stage.url(WEB.place, CART, "/"), RATE);
     let text = stage.read("canary.yaml")?;
-    stage.write("canary.yaml", &text.replace("weight: 90", "weight: 50").replace("weight: 10", "weight: 50"))?;
+    stage.write(
+        "canary.yaml",
+        &text.replace("weight: 90", "weight: 50").replace("weight: 10", "weight: 50"),
+    )?;
     tokio::time::sleep(Duration::from_secs(5)).await;
     let after = load.stop().await;
     for (tally, want) in [(&before, 10.0), (&after, 50.0)] {
@@ -48,7 +51,10 @@ pub(crate) async fn canary(stage: &mut Stage) -> Result<Outcome> {
         scene.assert((got - want).abs() < 6.0, text)?;
     }
     let failures = before.failures() + after.failures();
-    scene.assert(failures == 0, format!("no request failed of {}{}", before.sent + after.sent, why(&[&before, &after])))?;
+    scene.assert(
+        failures == 0,
+        format!("no request failed of {}{}", before.sent + after.sent, why(&[&before, &after])),
+    )?;
     Ok(scene.close(format!("{} requests, 0 failed", before.sent + after.sent)))
 }
 
@@ -65,7 +71,11 @@ pub(crate) async fn header_match(stage: &mut Stage) -> Result<Outcome> {
         scene.assert(who == "cart-v2", format!("x-canary: yes is answered by {who}"))?;
     }
     let text = stage.read("canary.yaml")?;
-    let edited = text.replacen("backendRefs: [{name: cart-v2, port: 8080}]", "backendRefs: [{name: cart-v1, port: 8080}]", 1);
+    let edited = text.replacen(
+        "backendRefs: [{name: cart-v2, port: 8080}]",
+        "backendRefs: [{name: cart-v1, port: 8080}]",
+        1,
+    );
     scene.assert(text != edited, "the rule is edited to send them to cart-v1")?;
     let saved = stage.write("canary.yaml", &edited)?;
     let shown = async || {
@@ -74,8 +84,13 @@ pub(crate) async fn header_match(stage: &mut Stage) -> Result<Outcome> {
         }
         anyhow::Ok(saved.elapsed())
     };
-    let took = tokio::time::timeout(Duration::from_secs(5), shown()).await.context("the edit did not show in 5 s")??;
-    scene.assert(took < Duration::from_secs(5), format!("it shows {} ms after the file was saved", took.as_millis()))?;
+    let took = tokio::time::timeout(Duration::from_secs(5), shown())
+        .await
+        .context("the edit did not show in 5 s")??;
+    scene.assert(
+        took < Duration::from_secs(5),
+        format!("it shows {} ms after the file was saved", took.as_millis()),
+    )?;
     stage.write("canary.yaml", &text)?;
     Ok(scene.close(format!("file to Envoy's behaviour: {} ms", took.as_millis())))
 }
@@ -94,7 +109,10 @@ pub(crate) async fn retry_and_timeout(stage: &mut Stage) -> Result<Outcome> {
     let slow = client.get(&stage.url(WEB.place, CART, "/slow?ms=3000"), &[]).await?;
     let took = start.elapsed();
     let in_time = took > Duration::from_millis(400) && took < Duration::from_millis(1500);
-    scene.assert(slow.status == 504 && in_time, format!("a slow answer becomes 504 after {} ms", took.as_millis()))?;
+    scene.assert(
+        slow.status == 504 && in_time,
+        format!("a slow answer becomes 504 after {} ms", took.as_millis()),
+    )?;
     Ok(scene.close(format!("503 became 200; 3 s became 504 at {} ms", took.as_millis())))
 }
 
@@ -115,7 +133,10 @@ spec:
 pub(crate) async fn access(stage: &mut Stage) -> Result<Outcome> {
     let mut scene = Scene::open(5, "An AccessPolicy, in Audit and then enforced");
     let client = Client::new();
-    let (good, bad) = (stage.url(WEB.place, super::PAYMENTS_IP, "/pay"), stage.url(INTRUDER.place, super::PAYMENTS_IP, "/pay"));
+    let (good, bad) = (
+        stage.url(WEB.place, super::PAYMENTS_IP, "/pay"),
+        stage.url(INTRUDER.place, super::PAYMENTS_IP, "/pay"),
+    );
     let stats = stage.envoy_url(PAYMENTS.place, "/stats?filter=rbac.*shadow_denied");
     stage.write("access.yaml", &POLICY.replace("MODE", "Audit"))?;
     stage
@@ -128,7 +149,10 @@ pub(crate) async fn access(stage: &mut Stage) -> Result<Outcome> {
     let reply = client.get(&bad, &[]).await?;
     scene.assert(reply.status == 200, "in Audit the intruder is still served")?;
     let counted = shadow_denied(&stats).await;
-    scene.assert(counted > 0, format!("and payments' Envoy counted {counted} requests that would be denied"))?;
+    scene.assert(
+        counted > 0,
+        format!("and payments' Envoy counted {counted} requests that would be denied"),
+    )?;
     stage.write("access.yaml", &POLICY.replace("MODE", "Enforce"))?;
     stage
         .until("the intruder is denied", Duration::from_secs(10), || {
@@ -138,7 +162,9 @@ pub(crate) async fn access(stage: &mut Stage) -> Result<Outcome> {
         .await?;
     scene.assert(client.get(&bad, &[]).await?.status == 403, "enforced, the intruder gets 403")?;
     scene.assert(client.get(&good, &[]).await?.status == 200, "and web is served as before")?;
-    let told = stage.ask(&["explain", "--from", "shop/intruder", "--to", "shop/payments:8080", "--path", "/pay"]).await?;
+    let told = stage
+        .ask(&["explain", "--from", "shop/intruder", "--to", "shop/payments:8080", "--path", "/pay"])
+        .await?;
     scene.tell(format!("$ heddle explain --from shop/intruder --to shop/payments:8080 --path /pay\n{told}"));
     let names = told.contains("shop/payments-callers") && told.contains("DENIED");
     scene.assert(names, "heddle explain says DENIED and names AccessPolicy shop/payments-callers")?;
@@ -165,7 +191,8 @@ pub(crate) async fn rotation(stage: &mut Stage) -> Result<Outcome> {
         }
     }
     let tally = load.stop().await;
-    scene.assert(serials.len() > 2, format!("web's Envoy has had {} certificates meanwhile", serials.len()))?;
+    scene
+        .assert(serials.len() > 2, format!("web's Envoy has had {} certificates meanwhile", serials.len()))?;
     scene.assert(tally.failures() == 0, format!("no request failed of {}{}", tally.sent, why(&[&tally])))?;
     Ok(scene.close(format!("{} rotations, {} requests, 0 failed", serials.len() - 1, tally.sent)))
 }
@@ -194,20 +221,27 @@ pub(crate) async fn restart(stage: &mut Stage) -> Result<Outcome> {
     let tally = load.stop().await;
     let sent = metric(&metrics, "heddle_push_bytes_total").await?;
     scene.assert(tally.failures() == 0, format!("no request failed of {}{}", tally.sent, why(&[&tally])))?;
-    scene.assert(sent == 0, format!("{sent} bytes of resources were sent to the five proxies that came back"))?;
+    scene.assert(
+        sent == 0,
+        format!("{sent} bytes of resources were sent to the five proxies that came back"),
+    )?;
     Ok(scene.close(format!("away {:.1} s, 0 of {} failed, nothing re-sent", away.as_secs_f64(), tally.sent)))
 }
 
 /// The sum of one of the controller's metrics over its labels.
 async fn metric(url: &str, name: &str) -> Result<u64> {
     let page = Client::new().get(url, &[]).await?.text();
-    let values = page.lines().filter(|line| line.starts_with(name)).filter_map(|line| line.rsplit(' ').next());
+    let values =
+        page.lines().filter(|line| line.starts_with(name)).filter_map(|line| line.rsplit(' ').next());
     Ok(values.filter_map(|value| value.parse::<f64>().ok()).sum::<f64>() as u64)
 }
 
 /// What failed, for the text of an assertion.
 fn why(tallies: &[&Tally]) -> String {
-    let failed: Vec<String> =
-        tallies.iter().flat_map(|tally| &tally.failed).map(|(what, count)| format!("{count} x {what}")).collect();
+    let failed: Vec<String> = tallies
+        .iter()
+        .flat_map(|tally| &tally.failed)
+        .map(|(what, count)| format!("{count} x {what}"))
+        .collect();
     if failed.is_empty() { String::new() } else { format!(": {}", failed.join("; ")) }
 }

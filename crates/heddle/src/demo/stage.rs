@@ -50,7 +50,11 @@ impl Stage {
     /// If a program is missing, the folder is somebody else's, or the controller does not become ready.
     pub async fn set(mut setting: Setting) -> Result<Self> {
         let envoy = &setting.envoy;
-        ensure!(envoy.is_file(), "no Envoy at {}: run `make envoy`, or name one with --envoy", envoy.display());
+        ensure!(
+            envoy.is_file(),
+            "no Envoy at {}: run `make envoy`, or name one with --envoy",
+            envoy.display()
+        );
         prepare(&setting.source, &setting.folder)?;
         setting.folder = setting.folder.canonicalize()?;
         setting.envoy = setting.envoy.canonicalize()?;
@@ -78,7 +82,9 @@ impl Stage {
             self.start(actor, bootstrap).await?;
         }
         for Actor { name, place, .. } in cast {
-            for url in [format!("http://{}:15020/ready", self.address(*place)), self.envoy_url(*place, "/ready")] {
+            for url in
+                [format!("http://{}:15020/ready", self.address(*place)), self.envoy_url(*place, "/ready")]
+            {
                 self.until(&format!("{name} is ready"), Duration::from_secs(20), || ok(url.clone())).await?;
             }
         }
@@ -91,24 +97,64 @@ impl Stage {
         std::fs::create_dir_all(&folder)?;
         let workload = format!("external/shop/{name}");
         let (state, token) = (text(self.setting.folder.join("state")), text(folder.join("token")));
-        let token_args =
-            ["token", "create", "--state", &state, "--workload", &workload, "--service-account", account, "--output", &token];
+        let token_args = [
+            "token",
+            "create",
+            "--state",
+            &state,
+            "--workload",
+            &workload,
+            "--service-account",
+            account,
+            "--output",
+            &token,
+        ];
         self.run(&token_args).await?;
         let (bootstrap, controller) = (text(folder.join("bootstrap.json")), self.controller_address());
         let (capture, address) = (format!("bound:127.{}.0.0/16", self.bound(place)), self.address(place));
         let (admin, stats) = (format!("{address}:15000"), format!("{address}:15090"));
         let bootstrap_args = [
-            "bootstrap", "--workload", &workload, "--controller", &controller, "--capture", &capture, "--admin", &admin,
-            "--stats", &stats, "--output", &bootstrap,
+            "bootstrap",
+            "--workload",
+            &workload,
+            "--controller",
+            &controller,
+            "--capture",
+            &capture,
+            "--admin",
+            &admin,
+            "--stats",
+            &stats,
+            "--output",
+            &bootstrap,
         ];
         self.run(&[&bootstrap_args, more].concat()).await?;
         let app = ["demo-app", "--listen", &format!("{address}:9080"), "--name", name].map(String::from);
         self.spawn(&format!("{name}'s application"), &folder.join("app.log"), &app)?;
         let (roots, ready) = (text(self.setting.folder.join("state/roots.pem")), format!("{address}:15020"));
         let agent = [
-            "agent", "--workload", &workload, "--controller", &controller, "--roots", &roots, "--token", &token, "--dir",
-            &text(folder.clone()), "--listen", &ready, "--", &text(self.setting.envoy.clone()), "-c", &bootstrap,
-            "--concurrency", "1", "--disable-hot-restart", "--log-level", "warning",
+            "agent",
+            "--workload",
+            &workload,
+            "--controller",
+            &controller,
+            "--roots",
+            &roots,
+            "--token",
+            &token,
+            "--dir",
+            &text(folder.clone()),
+            "--listen",
+            &ready,
+            "--",
+            &text(self.setting.envoy.clone()),
+            "-c",
+            &bootstrap,
+            "--concurrency",
+            "1",
+            "--disable-hot-restart",
+            "--log-level",
+            "warning",
         ]
         .map(String::from);
         self.spawn(&format!("{name}'s agent"), &folder.join("agent.log"), &agent)
@@ -218,7 +264,10 @@ impl Stage {
                 process.check()?;
             }
             if start.elapsed() > within {
-                bail!("waited {within:?} in vain until {what} (logs are in {})", self.setting.folder.display());
+                bail!(
+                    "waited {within:?} in vain until {what} (logs are in {})",
+                    self.setting.folder.display()
+                );
             }
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
@@ -265,8 +314,17 @@ fn start_controller(setting: &Setting) -> Result<Process> {
     let host = format!("127.0.{}.100", setting.base);
     let (listen, admin) = (format!("{host}:15012"), format!("{host}:15014"));
     let args = [
-        "controller", "--source", &source, "--state", &state, "--listen", &listen, "--admin", &admin,
-        "--certificate-lifetime", &setting.lifetime,
+        "controller",
+        "--source",
+        &source,
+        "--state",
+        &state,
+        "--listen",
+        &listen,
+        "--admin",
+        &admin,
+        "--certificate-lifetime",
+        &setting.lifetime,
     ];
     let args: Vec<String> = args.map(String::from).into_iter().chain(setting.extra.clone()).collect();
     Process::start("the controller", &setting.program, &setting.folder.join("controller.log"), &args)

@@ -57,7 +57,8 @@ impl heddle_serve::engine::Published for State {
 
     fn objects(&self, client: &Client, ty: Type, name: &Name) -> Vec<String> {
         let view = self.catalog.view(client);
-        view.map(|view| view.sources(to_xds(ty), name).iter().map(ToString::to_string).collect()).unwrap_or_default()
+        view.map(|view| view.sources(to_xds(ty), name).iter().map(ToString::to_string).collect())
+            .unwrap_or_default()
     }
 }
 

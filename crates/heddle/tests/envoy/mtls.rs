@@ -118,7 +118,9 @@ mod anyone {
         }
 
         fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-            rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms.supported_schemes()
+            rustls::crypto::aws_lc_rs::default_provider()
+                .signature_verification_algorithms
+                .supported_schemes()
         }
     }
 }
@@ -126,7 +128,8 @@ mod anyone {
 #[tokio::test]
 async fn each_mode_admits_the_clients_that_it_says() -> Result<()> {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let policies = [policy("strict", "Strict"), policy("permissive", "Permissive"), policy("disabled", "Disabled")];
+    let policies =
+        [policy("strict", "Strict"), policy("permissive", "Permissive"), policy("disabled", "Disabled")];
     let policies = policies.join("---");
     let actors = [STRICT, PERMISSIVE, DISABLED, CLIENT];
     let shop = Shop::open(BASE, &actors, &[("policies.yaml", &policies)]).await?;
@@ -139,7 +142,11 @@ async fn each_mode_admits_the_clients_that_it_says() -> Result<()> {
 
 async fn check(stage: &Stage) -> Result<()> {
     let named = Got::From(Some("spiffe://test.mesh/ns/shop/sa/client".into()));
-    let modes = [(STRICT, &named, Got::Nothing, false), (PERMISSIVE, &named, Got::From(None), true), (DISABLED, &Got::From(None), Got::From(None), true)];
+    let modes = [
+        (STRICT, &named, Got::Nothing, false),
+        (PERMISSIVE, &named, Got::From(None), true),
+        (DISABLED, &Got::From(None), Got::From(None), true),
+    ];
     for (server, mesh, plain, foreign) in modes {
         let name = server.name;
         let got = http(&stage.url(CLIENT.place, server.place, "/")).await.with_context(|| name)?;
@@ -147,7 +154,11 @@ async fn check(stage: &Stage) -> Result<()> {
         let address = stage.address(server.place);
         let got = http(&format!("http://{address}:8080/")).await.with_context(|| name)?;
         assert_eq!(got, plain, "plain text to {name}");
-        assert_eq!(foreign_tls(&format!("{address}:8443")).await, foreign, "TLS of the application's own to {name}");
+        assert_eq!(
+            foreign_tls(&format!("{address}:8443")).await,
+            foreign,
+            "TLS of the application's own to {name}"
+        );
     }
     Ok(())
 }

@@ -41,9 +41,7 @@ async fn answers(url: &str) -> bool {
 async fn a_refused_listener_is_shown_and_isolated_and_healed() -> Result<()> {
     let mut shop = Shop::open(BASE, &[SERVER, CLIENT], &[]).await?;
     let stage = &mut shop.stage;
-    let at = |octet: u8, port: u16| {
-        stage.url(CLIENT.place, octet, "/").replace(":8080", &format!(":{port}"))
-    };
+    let at = |octet: u8, port: u16| stage.url(CLIENT.place, octet, "/").replace(":8080", &format!(":{port}"));
     let (taken, free) = (at(9, 8080), at(10, 8080));
     let place = taken.trim_start_matches("http://").trim_end_matches('/').to_string();
     let squatter = TcpListener::bind(&place)?;

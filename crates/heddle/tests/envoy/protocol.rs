@@ -47,7 +47,12 @@ async fn configuration(stage: &Stage) -> Result<Value> {
     let dump: Value = serde_json::from_slice(&Client::new().get(&url, &[]).await?.body)?;
     let mut parts = Vec::new();
     for config in dump["configs"].as_array().context("a config dump")? {
-        for part in ["dynamic_active_clusters", "dynamic_listeners", "dynamic_route_configs", "dynamic_endpoint_configs"] {
+        for part in [
+            "dynamic_active_clusters",
+            "dynamic_listeners",
+            "dynamic_route_configs",
+            "dynamic_endpoint_configs",
+        ] {
             parts.extend(config[part].as_array().into_iter().flatten().cloned());
         }
     }

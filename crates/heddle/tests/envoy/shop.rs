@@ -27,7 +27,8 @@ impl Shop {
             std::fs::write(manifests.join(file), text)?;
         }
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let envoy = std::env::var_os("HEDDLE_ENVOY").map_or_else(|| root.join(".cache/envoy/bin/envoy"), Into::into);
+        let envoy =
+            std::env::var_os("HEDDLE_ENVOY").map_or_else(|| root.join(".cache/envoy/bin/envoy"), Into::into);
         let setting = Setting {
             program: env!("CARGO_BIN_EXE_heddle").into(),
             envoy,

@@ -14,7 +14,8 @@ const CLIENT: Actor = actor("client", 4);
 
 #[tokio::test]
 async fn two_hundred_swaps_of_a_backend_lose_no_request() -> Result<()> {
-    let shop = Shop::open(BASE, &[FRONT, ONE, TWO, CLIENT], &[("route.yaml", &route("front", "one"))]).await?;
+    let shop =
+        Shop::open(BASE, &[FRONT, ONE, TWO, CLIENT], &[("route.yaml", &route("front", "one"))]).await?;
     let load = Load::start(&shop.stage.url(CLIENT.place, FRONT.place, "/"), 300);
     for swap in 0..200 {
         let to = if swap % 2 == 0 { "two" } else { "one" };

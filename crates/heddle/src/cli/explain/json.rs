@@ -2,7 +2,8 @@
 
 use heddle_decide::Verdict;
 use heddle_decide::verdict::{
-    Admission, Candidate, Carried, Destination, Dial, Forward, Ground, Outcome, RouteChoice, ShareTarget, Step, Topic,
+    Admission, Candidate, Carried, Destination, Dial, Forward, Ground, Outcome, RouteChoice, ShareTarget,
+    Step, Topic,
 };
 use serde_json::{Value, json};
 
@@ -50,10 +51,12 @@ fn forward_of(forward: &Forward) -> Value {
     let shares = shares.iter().map(|share| {
         let to = match &share.to {
             ShareTarget::Broken { reason } => json!({"status": 500, "reason": reason}),
-            ShareTarget::Endpoints { service, candidates, request_headers: _, response_headers: _ } => json!({
-                "service": service.as_ref().map(ToString::to_string),
-                "endpoints": candidates.iter().map(candidate).collect::<Vec<_>>(),
-            }),
+            ShareTarget::Endpoints { service, candidates, request_headers: _, response_headers: _ } => {
+                json!({
+                    "service": service.as_ref().map(ToString::to_string),
+                    "endpoints": candidates.iter().map(candidate).collect::<Vec<_>>(),
+                })
+            }
         };
         json!({"weight": share.weight, "of": share.of, "to": to})
     });

@@ -86,12 +86,17 @@ fn dialled(snapshot: &Snapshot, text: &str) -> Result<(IpAddr, u16)> {
     let service = snapshot.services.get(&key).with_context(|| format!("--to {text:?}: no such Service"))?;
     match &service.form {
         ServiceForm::Virtual(addresses) => {
-            let first = addresses.first().with_context(|| format!("--to {text:?}: the Service has no address"))?;
+            let first =
+                addresses.first().with_context(|| format!("--to {text:?}: the Service has no address"))?;
             Ok((*first, port))
         }
-        ServiceForm::Headless => bail!("--to {text:?}: the Service is headless; name an endpoint's ADDRESS:PORT"),
+        ServiceForm::Headless => {
+            bail!("--to {text:?}: the Service is headless; name an endpoint's ADDRESS:PORT")
+        }
         ServiceForm::External(host) => {
-            bail!("--to {text:?}: an ExternalName of {host} is no destination of the mesh; name an ADDRESS:PORT")
+            bail!(
+                "--to {text:?}: an ExternalName of {host} is no destination of the mesh; name an ADDRESS:PORT"
+            )
         }
     }
 }
