@@ -1,7 +1,7 @@
 //! `xtask generate proto`: the messages of `heddle-proto`.
 //!
 //! The `.proto` files come from the source of the registry package `envoy-types` and from
-//! `crates/heddle-proto/proto`. Only what the roots reach is kept (see [`prune`]).
+//! `crates/heddle-proto/proto`. Only what the roots reach is kept (see `prune`).
 
 mod prune;
 mod raw;
