@@ -56,5 +56,6 @@ async fn an_outage_and_a_compaction_lose_nothing() {
         mirror.watches.alarms().is_empty()
     })
     .await;
+    assert!(mirror.lists(Kind::Service) >= 2, "the history is gone: the list is read anew");
     assert!(mirror.fact(Kind::Service, "shop", "s7").is_none());
 }
