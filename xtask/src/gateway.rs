@@ -1,7 +1,7 @@
 //! `xtask fetch gateway` and `xtask generate gateway`: the Gateway API's schemas and types.
 //!
 //! The schemas come from the CRDs in the Go module `sigs.k8s.io/gateway-api`, its standard channel, and lie in
-//! `crates/heddle-api/gateway` without their descriptions: to generate types from, offline, and to install in
+//! `crates/heddle-api/gateway` without their descriptions and rules: to generate types from, offline, and to install in
 //! test clusters.
 
 mod names;
@@ -34,7 +34,7 @@ pub fn fetch() -> Result<Generated> {
         let name = format!("config/crd/standard/gateway.networking.k8s.io_{plural}.yaml");
         let text = fs::read_to_string(module.join(&name)).with_context(|| name.clone())?;
         let mut crd: Value = serde_saphyr::from_str(&text).with_context(|| name.clone())?;
-        schema::strip_descriptions(&mut crd);
+        schema::strip_words(&mut crd);
         generated.add(format!("{plural}.yaml"), serde_saphyr::to_string(&crd)?);
     }
     Ok(generated)

@@ -44,9 +44,7 @@ pub(crate) fn write_statuses(client: &Client, namespace: &str) -> mpsc::Sender<O
     tokio::spawn(writer.clone().run(leads));
     tokio::spawn(async move {
         while let Some(Outcome { source, report, meta }) = came.recv().await {
-            if let Some(report) = report {
-                writer.want(source, (*report).clone(), meta, seconds(SystemTime::now()));
-            }
+            writer.want(source, (*report).clone(), meta, seconds(SystemTime::now()));
         }
     });
     outcomes

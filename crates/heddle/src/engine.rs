@@ -21,13 +21,13 @@ const QUEUE: usize = 4096;
 /// How many events are taken in before the mesh is resolved.
 const BATCH: usize = 1024;
 
-/// Objects whose outcome changed, for whoever writes status.
+/// What became of an object, for whoever writes status.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     /// The object.
     pub source: SourceRef,
-    /// What became of it; `None` says no more than that it is there.
-    pub report: Option<Arc<Report>>,
+    /// What became of it.
+    pub report: Arc<Report>,
     /// Its generation, and its status as last seen.
     pub meta: Meta,
 }
@@ -86,8 +86,9 @@ impl Task {
                     }
                     let since = Instant::now();
                     // Resolving a first list takes long enough to hold up a neighbour on this thread.
+                    let written = written(&batch);
                     let changed = tokio::task::block_in_place(|| self.take_in(&mut batch, since));
-                    self.tell_outcomes(&changed).await;
+                    self.tell_outcomes(written, &changed).await;
                 }
                 member = self.owner.members.recv() => match member {
                     Some(member) => self.admit(member),
@@ -156,15 +157,33 @@ impl Task {
     }
 
     /// Waits for the writer: the mesh is published already, and the queue behind is bounded.
-    async fn tell_outcomes(&self, changed: &BTreeSet<Key>) {
+    ///
+    /// An object that was written is told again even if nothing became of it: its status names its generation.
+    async fn tell_outcomes(&self, written: BTreeSet<SourceRef>, changed: &BTreeSet<Key>) {
         let Some(outcomes) = &self.outcomes else { return };
         let snapshot = self.index.snapshot();
-        for key in changed {
-            let (Key::Report(source) | Key::Diagnostics(source)) = key else { continue };
-            let Some(meta) = self.index.meta(source).cloned() else { continue };
-            let report = snapshot.reports.get(source).cloned();
+        let reported = changed.iter().filter_map(|key| {
+            let Key::Report(source) = key else { return None };
+            Some(source.clone())
+        });
+        for source in reported.chain(written).collect::<BTreeSet<_>>() {
+            let Some(meta) = self.index.meta(&source).cloned() else { continue };
+            let Some(report) = snapshot.reports.get(&source).cloned() else { continue };
             // A writer that has gone takes the process with it.
-            let _ = outcomes.send(Outcome { source: source.clone(), report, meta }).await;
+            let _ = outcomes.send(Outcome { source, report, meta }).await;
         }
     }
+}
+
+/// The objects that a batch writes.
+fn written(batch: &[Event]) -> BTreeSet<SourceRef> {
+    let mut all = BTreeSet::new();
+    for event in batch {
+        match event {
+            Event::Set(object) => drop(all.insert(object.source.clone())),
+            Event::Replace(_, objects) => all.extend(objects.iter().map(|object| object.source.clone())),
+            Event::Delete(_) => {}
+        }
+    }
+    all
 }

@@ -195,6 +195,14 @@ async fn a_pod_of_a_real_cluster_is_configured_and_its_objects_are_told_what_bec
         condition(&policy, "Accepted") == Some(("True".into(), 1))
     })
     .await;
+    // A change of no consequence is still told: the status names the generation that it is about.
+    let touched = json!({"spec": {"mode": "Enforce", "rules": [{"from": [{"serviceAccounts": [{"name": "web", "namespace": "shop"}]}]}]}});
+    policies.patch("api", &PatchParams::default(), &Patch::Merge(&touched)).await.unwrap();
+    eventually("the policy's status is of its second generation", || async {
+        let policy = serde_json::to_value(policies.get("api").await.unwrap()).unwrap();
+        condition(&policy, "Accepted") == Some(("True".into(), 2))
+    })
+    .await;
     optional_kind(&client).await;
     outage(&mut cluster).await;
     gone(&cluster.client()).await;

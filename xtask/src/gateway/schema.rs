@@ -3,14 +3,16 @@
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-/// Removes every description. A property of that name is an object and stays.
-pub(super) fn strip_descriptions(value: &mut Value) {
+/// Removes every description and every rule: the shape is what is read here. A property called `description` is an
+/// object and stays.
+pub(super) fn strip_words(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            fields.retain(|key, value| key != "description" || !value.is_string());
-            fields.values_mut().for_each(strip_descriptions);
+            let words = |key: &str, value: &Value| key == "description" && value.is_string();
+            fields.retain(|key, value| !words(key, value) && key != "x-kubernetes-validations");
+            fields.values_mut().for_each(strip_words);
         }
-        Value::Array(items) => items.iter_mut().for_each(strip_descriptions),
+        Value::Array(items) => items.iter_mut().for_each(strip_words),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
