@@ -50,6 +50,9 @@ generate: ## Regenerate protobuf, Gateway API types, CRDs and reference docs
 bless: ## Accept the scenarios' output as their goldens (review the diff)
 	BLESS=1 cargo test -p heddle-scenario-tests
 
+bench: ## What one endpoint's flip costs in meshes of 100, 1,000 and 10,000 services
+	cargo run --release -p heddle-bench -- flips
+
 deny: ## Licences, bans and sources (needs cargo-deny)
 	cargo deny check licenses bans sources
 
