@@ -82,7 +82,7 @@ async fn set(args: &Args) -> Result<Stage> {
         source: args.source.clone(),
         folder: args.dir.clone(),
         base: 1,
-        lifetime: "20s".into(),
+        lifetime: "12s".into(),
         extra: Vec::new(),
     };
     let mut stage = Stage::set(setting).await?;

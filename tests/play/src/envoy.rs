@@ -17,11 +17,29 @@ pub(crate) struct Envoy {
     log: PathBuf,
 }
 
-/// The binary: `HEDDLE_ENVOY`, or where the Makefile installs it.
-pub(crate) fn binary() -> Result<PathBuf, String> {
-    let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/envoy/bin/envoy");
-    let path = std::env::var_os("HEDDLE_ENVOY").map_or(installed, PathBuf::from);
-    path.canonicalize().map_err(|error| format!("{}: {error} (`make envoy` installs it)", path.display()))
+/// A copy of the binary that `HEDDLE_ENVOY` names, or that the Makefile installs: where the proxies' users, who may
+/// not look into root's folders, can read it.
+pub(crate) struct Binary(PathBuf);
+
+impl Binary {
+    pub(crate) fn copied() -> Result<Self, String> {
+        let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/envoy/bin/envoy");
+        let path = std::env::var_os("HEDDLE_ENVOY").map_or(installed, PathBuf::from);
+        let copy = Self(std::env::temp_dir().join(format!("heddle-play-envoy-{}", std::process::id())));
+        let copied = std::fs::copy(&path, &copy.0);
+        copied.map_err(|error| format!("{}: {error} (`make envoy` installs it)", path.display()))?;
+        Ok(copy)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Binary {
+    fn drop(&mut self) {
+        drop(std::fs::remove_file(&self.0));
+    }
 }
 
 impl Envoy {

@@ -34,11 +34,11 @@ pub struct Played {
 /// # Errors
 /// Where nothing can be played at all: no Envoy, no root.
 pub fn play(scenarios: &[Scenario]) -> Result<Played, String> {
-    let envoy = envoy::binary()?;
+    let envoy = envoy::Binary::copied()?;
     let authority = certificates::authority()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(6).enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
-    let ground = Ground { authority: &authority, envoy: &envoy, runtime: runtime.handle() };
+    let ground = Ground { authority: &authority, envoy: envoy.path(), runtime: runtime.handle() };
     let (next, requests) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let (wrong, times) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {

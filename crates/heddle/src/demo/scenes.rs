@@ -176,14 +176,14 @@ async fn shadow_denied(url: &str) -> u64 {
     reply.text().lines().filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
 }
 
-/// Certificates of twenty seconds are renewed under load.
+/// Certificates of twelve seconds are renewed under load.
 pub(crate) async fn rotation(stage: &mut Stage) -> Result<Outcome> {
     let mut scene = Scene::open(6, "Certificates rotate under load");
     let certificates = stage.envoy_url(WEB.place, "/certs");
     let first = serial(&certificates).await?;
     let load = Load::start(&stage.url(WEB.place, CART, "/"), RATE);
     let mut serials = std::collections::BTreeSet::from([first]);
-    for _ in 0..80 {
+    for _ in 0..160 {
         tokio::time::sleep(Duration::from_millis(250)).await;
         serials.insert(serial(&certificates).await?);
         if serials.len() > 2 {
