@@ -1,7 +1,7 @@
 //! One client's stream.
 
 use crate::gate::{self, Gate, Verdict};
-use crate::subscription::{Plan, Reason, Step, Subscription};
+use crate::subscription::{Flight, Plan, Reason, Step, Subscription};
 use crate::{Limits, Notice, Progress, Refusal, Refused, Request, Resource, Response, Type, Variant, View};
 use bytes::Bytes;
 use heddle_model::Name;
@@ -126,19 +126,7 @@ impl<R: Resource> Session<R> {
         if !subscription.requested || blocked {
             return None;
         }
-        let plan = self.plan(ty, now, view);
-        let due = self.of(ty).is_due(&plan);
-        let subscription = self.of_mut(ty);
-        subscription.hold(&plan, now);
-        if !due && plan.steps.is_empty() {
-            return None;
-        }
-        self.nonce += u64::from(due);
-        let nonce = self.nonce;
-        let mut flight = self.of_mut(ty).commit(plan, nonce, view.sequence(), now);
-        if !due {
-            return None;
-        }
+        let mut flight = self.next_flight(ty, now, view)?;
         match ty {
             Type::Cluster => self.follow(&mut flight),
             Type::Endpoint => self.warm(&flight),
@@ -147,6 +135,25 @@ impl<R: Resource> Session<R> {
         let response = self.response(ty, &flight, view.sequence());
         self.of_mut(ty).launch(flight);
         Some(response)
+    }
+
+    /// The next response, if there is something to say. What needs no words is noted on the way: behind a name that
+    /// must go alone there may be others.
+    fn next_flight<V: View<Resource = R>>(&mut self, ty: Type, now: u64, view: &V) -> Option<Flight<R>> {
+        loop {
+            let plan = self.plan(ty, now, view);
+            let due = self.of(ty).is_due(&plan);
+            self.of_mut(ty).hold(&plan, now);
+            if !due && plan.steps.is_empty() {
+                return None;
+            }
+            self.nonce += u64::from(due);
+            let nonce = self.nonce;
+            let flight = self.of_mut(ty).commit(plan, nonce, view.sequence(), now);
+            if due {
+                return Some(flight);
+            }
+        }
     }
 
     fn plan<V: View<Resource = R>>(&self, ty: Type, now: u64, view: &V) -> Plan<R> {
@@ -158,7 +165,11 @@ impl<R: Resource> Session<R> {
         let mut plan = Plan { steps: Vec::new(), gated: Vec::new(), kept: Vec::new() };
         let mut removals = Vec::new();
         let mut held_back = false;
-        for (name, reason) in subscription.candidates() {
+        let goes = |name: &Name, reason| {
+            let verdict = gate.ask(ty, name, reason, &subscription.step(name, reason, view), view);
+            verdict == Verdict::Go || verdict == Verdict::Wait && subscription.is_overdue(name, now, patience)
+        };
+        for (name, reason) in subscription.candidates(goes) {
             let step = subscription.step(&name, reason, view);
             let go = match gate.ask(ty, &name, reason, &step, view) {
                 Verdict::Go => true,
@@ -190,7 +201,7 @@ impl<R: Resource> Session<R> {
     }
 
     /// Marks the endpoints of the clusters in `flight`: Envoy waits for them and does not ask.
-    fn follow(&mut self, flight: &mut crate::subscription::Flight<R>) {
+    fn follow(&mut self, flight: &mut Flight<R>) {
         let names = flight.items.iter().filter_map(|item| item.sent()).flat_map(gate::endpoints);
         flight.warming = names.collect();
         let endpoints = self.of_mut(Type::Endpoint);
@@ -202,7 +213,7 @@ impl<R: Resource> Session<R> {
     }
 
     /// Notes that clusters got the endpoints they wait for.
-    fn warm(&mut self, flight: &crate::subscription::Flight<R>) {
+    fn warm(&mut self, flight: &Flight<R>) {
         for clusters in &mut self.of_mut(Type::Cluster).flights {
             for item in &flight.items {
                 clusters.warming.remove(&item.name);
@@ -210,7 +221,7 @@ impl<R: Resource> Session<R> {
         }
     }
 
-    fn response(&self, ty: Type, flight: &crate::subscription::Flight<R>, sequence: u64) -> Response {
+    fn response(&self, ty: Type, flight: &Flight<R>, sequence: u64) -> Response {
         let sent = || flight.items.iter().filter_map(|item| item.sent().cloned());
         let (resources, removed): (Vec<R>, Vec<Name>) = match self.variant {
             Variant::Sotw if ty.is_root() => (self.of(ty).complete(), Vec::new()),

@@ -56,6 +56,10 @@ impl<R: Resource> Subscription<R> {
 
     fn refuse(&mut self, flight: Flight<R>, text: &str, text_bytes: usize) -> Vec<Notice> {
         let kept: Arc<str> = cut(text, text_bytes).into();
+        if self.is_about_others(&flight, text) {
+            self.accept(flight);
+            return vec![Notice::Nacked { ty: self.ty, text: kept.to_string(), suspects: Vec::new() }];
+        }
         let (sent, removed): (Vec<_>, Vec<_>) = flight.items.into_iter().partition(|item| item.new.is_some());
         removed.iter().for_each(|item| self.forget_gone(&item.name));
         let named = match (self.ty.is_root(), sent.len()) {
@@ -78,6 +82,16 @@ impl<R: Resource> Subscription<R> {
             }
         }
         notices
+    }
+
+    /// A complete set repeats what an earlier response brought. Was that refused in the meantime, it is refused
+    /// again, and what is new in this response was taken in: roots are accepted one by one.
+    fn is_about_others(&self, flight: &Flight<R>, text: &str) -> bool {
+        let text = cut(text, SEARCHED);
+        let named = |names: &mut dyn Iterator<Item = &Name>| !suspects(text, names).is_empty();
+        self.ty.is_root()
+            && named(&mut self.refused.keys())
+            && !named(&mut flight.items.iter().map(|item| &item.name))
     }
 
     /// The client may or may not have applied it: send it again, alone.

@@ -87,10 +87,11 @@ impl<R: Resource> Subscription<R> {
         }
     }
 
-    /// The names to consider for the next response: all that are dirty, or the first that must go alone.
-    pub(crate) fn candidates(&self) -> Vec<(Name, Reason)> {
+    /// The names to consider for the next response: of those that must go alone the first that may go at all, else
+    /// all that are dirty. One that must wait holds back no other: its cluster may wait for another's endpoints.
+    pub(crate) fn candidates(&self, goes: impl Fn(&Name, Reason) -> bool) -> Vec<(Name, Reason)> {
         let dirty = |name: &Name| self.dirty.get(name).map(|reason| (name.clone(), *reason));
-        match self.isolated.keys().find_map(dirty) {
+        match self.isolated.keys().filter_map(dirty).find(|(name, reason)| goes(name, *reason)) {
             Some(alone) => vec![alone],
             None => self.dirty.iter().map(|(name, reason)| (name.clone(), *reason)).collect(),
         }
