@@ -11,7 +11,7 @@ use heddle_model::report::Report;
 use heddle_model::snapshot::Key;
 use heddle_model::{Event, Kind, Meta, Snapshot, SourceRef};
 use heddle_serve::engine::{Membership, Owner};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -60,8 +60,8 @@ pub(crate) fn start(owner: Owner<State>, outcomes: Option<mpsc::Sender<Outcome>>
     let (tell, progress) = watch::channel(Progress { waiting: Kind::ALL.into(), ..Progress::default() });
     let index = Index::new();
     let catalog = Catalog::new(index.snapshot());
-    let uids = uids::Uids::default();
-    tokio::spawn(Task { index, catalog, uids, owner, outcomes, tell, batches: 0 }.run(events));
+    let (uids, objects) = (uids::Uids::default(), Kind::ALL.map(|kind| (kind, 0)).into());
+    tokio::spawn(Task { index, catalog, uids, owner, outcomes, tell, batches: 0, objects }.run(events));
     Engine { queue, progress }
 }
 
@@ -73,6 +73,7 @@ struct Task {
     outcomes: Option<mpsc::Sender<Outcome>>,
     tell: watch::Sender<Progress>,
     batches: u64,
+    objects: BTreeMap<Kind, usize>,
 }
 
 impl Task {
@@ -86,7 +87,7 @@ impl Task {
                     }
                     let since = Instant::now();
                     // Resolving a first list takes long enough to hold up a neighbour on this thread.
-                    let written = written(&batch);
+                    let written = self.outcomes.as_ref().map(|_| written(&batch)).unwrap_or_default();
                     let changed = tokio::task::block_in_place(|| self.take_in(&mut batch, since));
                     self.tell_outcomes(written, &changed).await;
                 }
@@ -102,6 +103,7 @@ impl Task {
         let mut renewed = false;
         for event in batch.drain(..) {
             renewed |= self.uids.apply(&event);
+            self.count(&event);
             self.index.apply(event);
         }
         let changed = self.index.resolve();
@@ -118,6 +120,23 @@ impl Task {
         changed
     }
 
+    /// Counted as they come: counting them all would cost the mesh at every change.
+    fn count(&mut self, event: &Event) {
+        match event {
+            Event::Set(object) if self.index.meta(&object.source).is_none() => {
+                *self.objects.entry(object.source.kind).or_default() += 1;
+            }
+            Event::Delete(source) if self.index.meta(source).is_some() => {
+                *self.objects.entry(source.kind).or_default() -= 1;
+            }
+            Event::Replace(kind, objects) => {
+                let distinct: BTreeSet<&SourceRef> = objects.iter().map(|object| &object.source).collect();
+                self.objects.insert(*kind, distinct.len());
+            }
+            Event::Set(_) | Event::Delete(_) => {}
+        }
+    }
+
     fn publish(&self, snapshot: Snapshot, since: Instant) {
         self.owner.published.send_replace(Some(self.state(snapshot, since)));
     }
@@ -127,11 +146,10 @@ impl Task {
     }
 
     fn tell_progress(&self, waiting: BTreeSet<Kind>) {
-        let objects = Kind::ALL.map(|kind| (kind, self.index.sources(kind).count()));
         self.tell.send_replace(Progress {
             waiting,
             batches: self.batches,
-            objects: objects.into(),
+            objects: self.objects.iter().map(|(kind, count)| (*kind, *count)).collect(),
             work: (self.index.work(), self.catalog.counters()),
         });
     }
