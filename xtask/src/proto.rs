@@ -1,7 +1,7 @@
 //! `xtask generate proto`: the messages of `heddle-proto`.
 //!
-//! The `.proto` files come from the source of the registry package `envoy-types` and from
-//! `crates/heddle-proto/proto`. Only what the roots reach is kept (see `prune`).
+//! The `.proto` files come from the sources of the registry packages `envoy-types` and `linkerd2-proxy-api`, and
+//! from `crates/heddle-proto/proto`. Only what the roots reach is kept (see `prune`).
 
 mod prune;
 mod raw;
@@ -36,7 +36,7 @@ pub fn generate(workspace: &Path) -> Result<Generated> {
     let pruned = prune::prune(&compile(workspace)?, roots::ROOTS, roots::DROPPED)?;
     let scratch = scratch()?;
     let result = rust(&pruned, &scratch).and_then(|()| {
-        raw::service(&scratch);
+        raw::services(&scratch);
         collect(&scratch, &pruned)
     });
     fs::remove_dir_all(&scratch)?;
@@ -48,6 +48,7 @@ fn compile(workspace: &Path) -> Result<FileDescriptorSet> {
     let mut includes: Vec<PathBuf> = TREES.iter().map(|tree| package.join(tree)).collect();
     includes.retain(|tree| tree.is_dir());
     includes.push(workspace.join(OWN));
+    includes.push(package_folder(workspace, "linkerd2-proxy-api")?.join("proto"));
     protox::compile(roots::FILES, includes).context("compiling the .proto files")
 }
 

@@ -1,24 +1,66 @@
-//! Discovery responses whose resources are already encoded.
+//! Answers that are already encoded, or whose resources are, and the services that give them.
 //!
-//! On the wire the same as `envoy.service.discovery.v3`: a resource that is encoded once is shared by every
-//! response that carries it.
+//! On the wire the same as `envoy.service.discovery.v3` and `io.linkerd.proxy`: what is encoded once is shared by
+//! everyone who is sent it.
 
-#[allow(
-    clippy::all,
-    clippy::allow_attributes_without_reason,
-    missing_docs,
-    unreachable_pub,
-    reason = "the generator's style, not ours"
-)]
-mod service {
-    include!("generated/envoy.service.discovery.v3.AggregatedDiscoveryService.rs");
+use bytes::{Buf, BufMut, Bytes};
+use prost::DecodeError;
+use prost::encoding::{DecodeContext, WireType, skip_field};
+
+macro_rules! service {
+    ($module:ident, $file:literal) => {
+        #[allow(
+            clippy::all,
+            clippy::allow_attributes_without_reason,
+            missing_docs,
+            unreachable_pub,
+            reason = "the generator's style, not ours"
+        )]
+        mod $module {
+            include!(concat!("generated/", $file, ".rs"));
+        }
+    };
 }
 
-pub use service::aggregated_discovery_service_server::{
+service!(discovery, "envoy.service.discovery.v3.AggregatedDiscoveryService");
+service!(destination, "io.linkerd.proxy.destination.Destination");
+service!(inbound, "io.linkerd.proxy.inbound.InboundServerPolicies");
+service!(outbound, "io.linkerd.proxy.outbound.OutboundPolicies");
+
+pub use destination::destination_server::{Destination, DestinationServer};
+pub use discovery::aggregated_discovery_service_server::{
     AggregatedDiscoveryService, AggregatedDiscoveryServiceServer,
 };
+pub use inbound::inbound_server_policies_server::{InboundServerPolicies, InboundServerPoliciesServer};
+pub use outbound::outbound_policies_server::{OutboundPolicies, OutboundPoliciesServer};
 
-use bytes::Bytes;
+/// A message that is encoded already, of whatever type: all who are sent it share its bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Encoded(pub Bytes);
+
+impl prost::Message for Encoded {
+    fn encode_raw(&self, buf: &mut impl BufMut) {
+        buf.put_slice(&self.0);
+    }
+
+    fn merge_field(
+        &mut self,
+        tag: u32,
+        wire_type: WireType,
+        buf: &mut impl Buf,
+        ctx: DecodeContext,
+    ) -> Result<(), DecodeError> {
+        skip_field(wire_type, tag, buf, ctx)
+    }
+
+    fn encoded_len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn clear(&mut self) {
+        self.0.clear();
+    }
+}
 
 /// `envoy.service.discovery.v3.DiscoveryResponse`, without the parts that nobody here sends.
 #[derive(Clone, PartialEq, Eq, prost::Message)]

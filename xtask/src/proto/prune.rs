@@ -30,7 +30,7 @@ pub(super) fn prune(all: &FileDescriptorSet, roots: &[&str], dropped: &[&str]) -
     let kept = reach(&declarations, roots, &dropped);
     let files = all.file.iter().filter_map(|file| prune_file(file, &kept, &dropped));
     let mut files: Vec<FileDescriptorProto> = files.collect();
-    keep_needed_imports(&mut files);
+    keep_needed_imports(&mut files, all);
     Ok(FileDescriptorSet { file: files })
 }
 
@@ -183,11 +183,21 @@ fn keep_used_oneofs(pruned: &mut DescriptorProto, message: &DescriptorProto) {
         .collect();
 }
 
-/// Imports of files that are gone go, and those that nothing in the file uses: a descriptor pool
-/// refuses the first.
-fn keep_needed_imports(files: &mut [FileDescriptorProto]) {
+/// Imports of files that are gone go, for a descriptor pool refuses them. One that only led to another file
+/// (`import public`) becomes the import of that.
+fn keep_needed_imports(files: &mut [FileDescriptorProto], all: &FileDescriptorSet) {
     let present: BTreeSet<String> = files.iter().map(|file| file.name().to_owned()).collect();
     for file in files {
-        file.dependency.retain(|name| present.contains(name));
+        let led = file.dependency.iter().flat_map(|name| leads_to(all, name));
+        let kept: BTreeSet<String> = led.filter(|name| present.contains(name)).collect();
+        file.dependency = kept.into_iter().collect();
     }
+}
+
+fn leads_to(all: &FileDescriptorSet, name: &str) -> Vec<String> {
+    let file = all.file.iter().find(|file| file.name() == name);
+    let public = file.into_iter().flat_map(|file| {
+        file.public_dependency.iter().filter_map(|index| file.dependency.get(usize::try_from(*index).ok()?))
+    });
+    std::iter::once(name.to_owned()).chain(public.cloned()).collect()
 }

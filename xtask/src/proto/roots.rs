@@ -1,4 +1,4 @@
-//! What of Envoy's API is used.
+//! What of the data planes' APIs is used.
 
 /// The files that declare [`ROOTS`].
 pub(super) const FILES: &[&str] = &[
@@ -37,6 +37,10 @@ pub(super) const FILES: &[&str] = &[
     "google/protobuf/timestamp.proto",
     "google/protobuf/wrappers.proto",
     "google/rpc/status.proto",
+    "identity.proto",
+    "destination.proto",
+    "inbound.proto",
+    "outbound.proto",
     "istio_ca.proto",
 ];
 
@@ -86,6 +90,10 @@ pub(super) const ROOTS: &[&str] = &[
     "google.protobuf.UInt32Value",
     "google.protobuf.UInt64Value",
     "google.rpc.Status",
+    "io.linkerd.proxy.destination.Destination",
+    "io.linkerd.proxy.identity.Identity",
+    "io.linkerd.proxy.inbound.InboundServerPolicies",
+    "io.linkerd.proxy.outbound.OutboundPolicies",
     "istio.v1.auth.IstioCertificateService",
 ];
 

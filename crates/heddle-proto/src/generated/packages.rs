@@ -229,6 +229,45 @@ pub mod google {
         include!("google.rpc.rs");
     }
 }
+pub mod io {
+    pub mod linkerd {
+        pub mod proxy {
+            pub mod destination {
+                include!("io.linkerd.proxy.destination.rs");
+            }
+            pub mod grpc_route {
+                include!("io.linkerd.proxy.grpc_route.rs");
+            }
+            pub mod http_route {
+                include!("io.linkerd.proxy.http_route.rs");
+            }
+            pub mod http_types {
+                include!("io.linkerd.proxy.http_types.rs");
+            }
+            pub mod identity {
+                include!("io.linkerd.proxy.identity.rs");
+            }
+            pub mod inbound {
+                include!("io.linkerd.proxy.inbound.rs");
+            }
+            pub mod meta {
+                include!("io.linkerd.proxy.meta.rs");
+            }
+            pub mod net {
+                include!("io.linkerd.proxy.net.rs");
+            }
+            pub mod opaque_route {
+                include!("io.linkerd.proxy.opaque_route.rs");
+            }
+            pub mod outbound {
+                include!("io.linkerd.proxy.outbound.rs");
+            }
+            pub mod tls_route {
+                include!("io.linkerd.proxy.tls_route.rs");
+            }
+        }
+    }
+}
 pub mod istio {
     pub mod v1 {
         pub mod auth {
