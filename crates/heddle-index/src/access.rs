@@ -74,7 +74,7 @@ impl<'a> Around<'a> {
                 (Covered::Ports(_) | Covered::Scopes(_), _) => {}
             }
         }
-        Access { posture: self.posture, posture_source: self.posture_source.clone(), policies }
+        Access { posture: self.posture, posture_source: self.posture_source.clone(), policies, routed: None }
     }
 }
 

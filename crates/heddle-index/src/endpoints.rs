@@ -4,8 +4,8 @@ use crate::member::Member;
 use crate::tables::Tables;
 use crate::workload::Resolved;
 use heddle_model::WorkloadKey;
-use heddle_model::fact::Mtls;
-use heddle_model::snapshot::{Endpoint, Endpoints, Transport, Workload};
+use heddle_model::fact::{Mtls, Protocol};
+use heddle_model::snapshot::{Endpoint, EndpointServer, Endpoints, Transport, Workload};
 use std::collections::BTreeMap;
 
 /// Resolves the members of a port.
@@ -35,8 +35,20 @@ fn endpoint(
         health: (*health)?,
         region: place.and_then(|place| place.region.clone()).or_else(|| behind?.region.clone()),
         zone: zone.clone().or_else(|| place?.zone.clone()).or_else(|| behind?.zone.clone()),
+        server: behind.and_then(|workload| server(workload, *port)),
         node,
     })
+}
+
+/// The proxy that takes a workload's port.
+fn server(workload: &Workload, port: u16) -> Option<EndpointServer> {
+    let plane = workload.plane.filter(|_| captures(workload, port))?;
+    let declared = workload.inbound.iter().find(|inbound| inbound.port == port);
+    Some(EndpointServer { plane, protocol: declared.map_or(Protocol::Detect, |inbound| inbound.protocol) })
+}
+
+fn captures(workload: &Workload, port: u16) -> bool {
+    workload.plane.is_some() && !workload.host_network && !workload.skip_inbound_ports.contains(&port)
 }
 
 /// How a workload's port is dialled.
@@ -46,8 +58,7 @@ fn transport(workload: Option<&Workload>, port: u16) -> Transport {
     let Some(workload) = workload else { return Transport::Plain };
     let declared = workload.inbound.iter().find(|inbound| inbound.port == port);
     let mtls = declared.map_or(workload.undeclared.mtls, |inbound| inbound.mtls);
-    let captured =
-        workload.plane.is_some() && !workload.host_network && !workload.skip_inbound_ports.contains(&port);
+    let captured = captures(workload, port);
     match (mtls, &workload.identity) {
         (Mtls::Strict, Some(identity)) => Transport::Mesh(identity.clone()),
         (Mtls::Strict, None) => Transport::Refused,
@@ -71,7 +82,7 @@ pub(crate) fn depends_on(resolved: &Resolved) -> impl PartialEq + '_ {
         inbound,
         undeclared,
     } = &*resolved.workload;
-    let modes: Vec<_> = inbound.iter().map(|port| (port.port, port.mtls)).collect();
+    let modes: Vec<_> = inbound.iter().map(|port| (port.port, port.mtls, port.protocol)).collect();
     let proxy = (plane, host_network, skip_inbound_ports);
     (identity, proxy, (node, region, zone), modes, undeclared.mtls, resolved.ended)
 }

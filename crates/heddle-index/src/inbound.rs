@@ -33,6 +33,7 @@ impl Ports<'_> {
                 mtls,
                 mtls_source,
                 access: pool.share(self.around.at(PortRef::Number(number))),
+                rate_limit: None,
             }
         });
         ports.collect()

@@ -26,7 +26,7 @@ mod tests {
     use heddle_model::access::Posture;
 
     fn access(posture: Posture) -> Access {
-        Access { posture, posture_source: None, policies: Vec::new() }
+        Access { posture, posture_source: None, policies: Vec::new(), routed: None }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::address::describe;
 use crate::multimap::Multimap;
 use crate::tables::{Tables, virtual_ips};
 use heddle_model::fact::{self, Protocol, ServiceForm};
+use heddle_model::route::RouteDefaults;
 use heddle_model::snapshot::{Owner, RouteKey, Service, ServicePort};
 use heddle_model::{Diagnostic, Map, ServiceKey, ServicePortKey, SourceRef};
 use std::net::IpAddr;
@@ -30,7 +31,8 @@ pub(crate) fn resolve(
     });
     let mut ports: Vec<_> = ports.collect();
     ports.sort_by_key(|port| port.number);
-    Some(Service { key: key.clone(), form, ports, locality: *locality })
+    let (locality, accrual, defaults) = (*locality, None, RouteDefaults::default());
+    Some(Service { key: key.clone(), form, ports, locality, accrual, defaults })
 }
 
 /// What is wrong with a Service: virtual IPs that another one owns.

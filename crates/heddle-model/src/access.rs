@@ -116,4 +116,20 @@ pub struct Access {
     pub posture_source: Option<SourceRef>,
     /// The policies, ordered by source.
     pub policies: Vec<Policy>,
+    /// Where routes are attached to a Linkerd Server: a request that none of these matches is refused, before
+    /// anything else is asked. `None` where no route is. Never has a query or a regular expression.
+    pub routed: Option<Arc<[HttpMatch]>>,
+}
+
+/// How many requests one port takes (Linkerd's `HTTPLocalRateLimitPolicy`), each proxy counting for itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Where it was written.
+    pub source: SourceRef,
+    /// Of all clients together, per second.
+    pub total: Option<u32>,
+    /// Of each client identity that no override names, per second.
+    pub identity: Option<u32>,
+    /// Of each of these identities, per second.
+    pub overrides: Vec<(BTreeSet<Identity>, u32)>,
 }

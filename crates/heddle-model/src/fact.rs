@@ -68,6 +68,8 @@ pub struct Node {
 pub enum DataPlane {
     /// An Envoy sidecar.
     Envoy,
+    /// A linkerd2-proxy sidecar.
+    Linkerd,
 }
 
 /// A Pod or an ExternalWorkload.
@@ -139,6 +141,31 @@ pub struct Service {
     pub publish_not_ready: bool,
     /// Whether near endpoints are preferred.
     pub locality: Locality,
+}
+
+/// When an endpoint that fails is left alone (Linkerd's annotations `balancer.linkerd.io/failure-accrual…`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accrual {
+    /// Failures in a row after which it is.
+    pub max_failures: u32,
+    /// For how long at first; doubled each time it fails again.
+    pub min_penalty: Duration,
+    /// For how long at most.
+    pub max_penalty: Duration,
+    /// By how much each time is varied, in percent.
+    pub jitter_percent: u16,
+}
+
+/// Destinations outside of the mesh that are given a name (Linkerd's `EgressNetwork`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EgressNetwork {
+    /// The addresses; clients of the namespace that it lies in are meant, or all clients if that is the Mesh's
+    /// global egress namespace.
+    pub networks: Vec<crate::access::Network>,
+    /// What becomes of connections to them.
+    pub policy: Egress,
+    /// `metadata.creationTimestamp` in seconds since 1970; absent counts as oldest.
+    pub created: Option<i64>,
 }
 
 /// How a Service is reached.

@@ -69,6 +69,17 @@ pub enum Backend {
     },
 }
 
+/// What holds for the requests of a Service that no route is attached to, and for rules that do not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RouteDefaults {
+    /// The whole transaction with all retries.
+    pub request_timeout: Option<Duration>,
+    /// One attempt.
+    pub backend_timeout: Option<Duration>,
+    /// Retries.
+    pub retry: Option<Retry>,
+}
+
 /// When and how often to try again (Gateway API `HTTPRouteRetry`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retry {

@@ -1,10 +1,10 @@
 //! The mesh as resolved: what every projection, decision and status is a function of.
 
-use crate::access::Access;
-use crate::fact::{DataPlane, Locality, Mesh, Mtls, Protocol, ServiceForm};
+use crate::access::{Access, RateLimit};
+use crate::fact::{Accrual, DataPlane, EgressNetwork, Locality, Mesh, Mtls, Protocol, ServiceForm};
 use crate::http::HttpMatch;
 use crate::report::Report;
-use crate::route::RouteTable;
+use crate::route::{RouteDefaults, RouteTable};
 use crate::{Diagnostic, Identity, Map, Name, ServiceKey, ServicePortKey, SourceRef, WorkloadKey};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -25,6 +25,8 @@ pub struct Snapshot {
     pub routes: Map<RouteKey, Arc<RouteTable<HttpMatch>>>,
     /// Who answers at an address.
     pub addresses: Map<IpAddr, Owner>,
+    /// What lies outside of the mesh, as its EgressNetworks say.
+    pub egress: Map<SourceRef, Arc<EgressNetwork>>,
     /// What became of each route, policy and Mesh.
     pub reports: Map<SourceRef, Arc<Report>>,
     /// What is wrong with each object.
@@ -92,6 +94,8 @@ pub struct InboundPort {
     pub mtls_source: Option<SourceRef>,
     /// Who may call.
     pub access: Arc<Access>,
+    /// How many requests it takes.
+    pub rate_limit: Option<Arc<RateLimit>>,
 }
 
 /// What holds for ports that nobody declared: their protocol is told from the first bytes.
@@ -116,6 +120,10 @@ pub struct Service {
     pub ports: Vec<ServicePort>,
     /// Which endpoints are preferred.
     pub locality: Locality,
+    /// When an endpoint that fails is left alone for a while; `None` is never.
+    pub accrual: Option<Accrual>,
+    /// What holds for requests that no route is said for.
+    pub defaults: RouteDefaults,
 }
 
 /// A port of a Service as resolved.
@@ -156,6 +164,17 @@ pub struct Endpoint {
     pub region: Option<Name>,
     /// Its zone.
     pub zone: Option<Name>,
+    /// The proxy of ours that takes connections there; `None` where none does.
+    pub server: Option<EndpointServer>,
+}
+
+/// The proxy in front of an endpoint: what some clients must know to speak to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EndpointServer {
+    /// Whose it is.
+    pub plane: DataPlane,
+    /// As what it takes the port.
+    pub protocol: Protocol,
 }
 
 /// How an endpoint is dialled.
@@ -193,6 +212,8 @@ pub enum Key {
     Routes(RouteKey),
     /// Who answers at an address.
     Address(IpAddr),
+    /// An EgressNetwork.
+    Egress(SourceRef),
     /// What became of an object.
     Report(SourceRef),
     /// What is wrong with an object.

@@ -56,7 +56,12 @@ mod tests {
             [("web-0", Some("web")), ("web-1", Some("web")), ("db-0", Some("db")), ("x", None)]
         {
             let key = WorkloadKey::new(WorkloadKind::Pod, "shop", name);
-            let access = Arc::new(Access { posture: Posture::Allow, posture_source: None, policies: vec![] });
+            let access = Arc::new(Access {
+                posture: Posture::Allow,
+                posture_source: None,
+                policies: vec![],
+                routed: None,
+            });
             let workload = Workload {
                 key: key.clone(),
                 identity: account.map(|account| Identity::new("shop", account).unwrap()),

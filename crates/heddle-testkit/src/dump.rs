@@ -3,8 +3,9 @@
 mod access;
 mod http;
 
-use heddle_model::fact::{Locality, Mesh, Mtls, ServiceForm};
+use heddle_model::fact::{DataPlane, EgressNetwork, Locality, Mesh, Mtls, ServiceForm};
 use heddle_model::report::Diagnostic;
+use heddle_model::route::RouteDefaults;
 use heddle_model::snapshot::{
     Endpoint, Health, InboundDefault, InboundPort, Owner, Service, ServicePort, Transport, Workload,
 };
@@ -13,8 +14,17 @@ use std::fmt::{Display, Write};
 
 /// The Snapshot as text, without the reports (they are seen as statuses).
 pub fn dump(snapshot: &Snapshot) -> String {
-    let Snapshot { mesh, workloads, services, endpoints: _, routes: _, addresses, reports: _, diagnostics } =
-        snapshot;
+    let Snapshot {
+        mesh,
+        workloads,
+        services,
+        endpoints: _,
+        routes: _,
+        addresses,
+        egress,
+        reports: _,
+        diagnostics,
+    } = snapshot;
     let mut text = Text::default();
     mesh_lines(&mut text, mesh);
     for workload in workloads.values() {
@@ -27,6 +37,10 @@ pub fn dump(snapshot: &Snapshot) -> String {
         if let Owner::Service(service) = owner {
             text.line(0, format_args!("address {address} is of service {service}"));
         }
+    }
+    for (source, EgressNetwork { networks, policy, created: _ }) in egress.iter().map(|(k, v)| (k, &**v)) {
+        let networks = access::networks(networks);
+        text.line(0, format_args!("egress {}/{} {policy:?} {networks}", source.namespace, source.name));
     }
     for (source, found) in diagnostics {
         found.iter().for_each(|diagnostic| diagnostic_line(&mut text, source, diagnostic));
@@ -107,9 +121,10 @@ fn workload_lines(text: &mut Text, workload: &Workload) {
 }
 
 fn inbound_lines(text: &mut Text, port: &InboundPort) {
-    let InboundPort { port, app_port, protocol, mtls, mtls_source, access } = port;
+    let InboundPort { port, app_port, protocol, mtls, mtls_source, access, rate_limit } = port;
     let app = field("app-port", (app_port != port).then_some(app_port));
-    let line = format!("{port} {protocol:?}{app}{}", mode(*mtls, mtls_source.as_ref()));
+    let limit = rate_limit.as_deref().map(|limit| access::limit(limit)).unwrap_or_default();
+    let line = format!("{port} {protocol:?}{app}{}{limit}", mode(*mtls, mtls_source.as_ref()));
     access::lines(text, &line, access);
 }
 
@@ -122,7 +137,7 @@ fn mode(mtls: Mtls, source: Option<&SourceRef>) -> String {
 }
 
 fn service_lines(text: &mut Text, snapshot: &Snapshot, service: &Service) {
-    let Service { key, form, ports, locality } = service;
+    let Service { key, form, ports, locality, accrual, defaults } = service;
     let form = match form {
         ServiceForm::Virtual(addresses) => format!("at {}", list(addresses)),
         ServiceForm::Headless => "headless".into(),
@@ -130,6 +145,12 @@ fn service_lines(text: &mut Text, snapshot: &Snapshot, service: &Service) {
     };
     let locality = (*locality != Locality::Any).then(|| format!("{locality:?}"));
     text.line(0, format_args!("service {key} {}{}", form.trim_end(), field("locality", locality)));
+    if let Some(accrual) = accrual {
+        text.line(1, format_args!("accrual {accrual:?}"));
+    }
+    if *defaults != RouteDefaults::default() {
+        text.line(1, format_args!("defaults {defaults:?}"));
+    }
     for ServicePort { name, number, protocol } in ports {
         let name = field("name", (!name.is_empty()).then_some(name));
         text.line(1, format_args!("{number} {protocol:?}{name}"));
@@ -142,7 +163,7 @@ fn service_lines(text: &mut Text, snapshot: &Snapshot, service: &Service) {
 }
 
 fn endpoint_line(text: &mut Text, endpoint: &Endpoint) {
-    let Endpoint { address, port, workload, transport, health, node, region, zone } = endpoint;
+    let Endpoint { address, port, workload, transport, health, node, region, zone, server } = endpoint;
     let at = std::net::SocketAddr::new(*address, *port);
     let workload = workload.as_ref().map_or_else(|| "nobody known".into(), ToString::to_string);
     let transport = match transport {
@@ -156,7 +177,9 @@ fn endpoint_line(text: &mut Text, endpoint: &Endpoint) {
     };
     let place =
         field("node", node.as_ref()) + &field("region", region.as_ref()) + &field("zone", zone.as_ref());
-    text.line(2, format_args!("{at} {workload}, {transport}{health}{place}"));
+    let server = server.filter(|server| server.plane != DataPlane::Envoy);
+    let server = field("server", server.map(|server| format!("{:?}:{:?}", server.plane, server.protocol)));
+    text.line(2, format_args!("{at} {workload}, {transport}{health}{place}{server}"));
 }
 
 fn diagnostic_line(text: &mut Text, source: &SourceRef, diagnostic: &Diagnostic) {

@@ -155,7 +155,8 @@ fn localities(priority: u32, tier: &[&Endpoint]) -> Vec<xds::LocalityLbEndpoints
 /// The identity stands in the metadata, which chooses the socket, and in the host name, whose change makes
 /// Envoy leave the connections that were verified against the old one.
 fn endpoint(item: &Endpoint) -> xds::LbEndpoint {
-    let Endpoint { address, port, workload: _, transport, health: _, node: _, region: _, zone: _ } = item;
+    let Endpoint { address, port, workload: _, transport, health: _, node: _, region: _, zone: _, server: _ } =
+        item;
     let label = label(transport);
     let metadata = BTreeMap::from([("envoy.transport_socket_match".to_string(), identity_is(&label))]);
     xds::LbEndpoint {

@@ -171,7 +171,7 @@ fn captured_ports<'a>(mesh: &'a Mesh, workload: &'a Workload) -> Vec<Port<'a>> {
 }
 
 fn declared_port<'a>(mesh: &'a Mesh, port: &'a InboundPort, number: Option<u16>) -> Port<'a> {
-    let InboundPort { port, app_port: _, protocol, mtls, mtls_source, access } = port;
+    let InboundPort { port, app_port: _, protocol, mtls, mtls_source, access, rate_limit: _ } = port;
     Port {
         mesh,
         number,
@@ -214,7 +214,7 @@ fn of_workload(workload: &Workload, cluster: &xds::Cluster) -> Resource {
 fn sources(workload: &Workload, ports: &[Port]) -> BTreeSet<SourceRef> {
     let mut sources = BTreeSet::from([workload.key.source()]);
     for port in ports {
-        let Access { posture: _, posture_source, policies } = port.access;
+        let Access { posture: _, posture_source, policies, routed: _ } = port.access;
         sources.extend(port.mtls_source.cloned());
         sources.extend(posture_source.clone());
         sources.extend(policies.iter().map(|policy| policy.source.clone()));

@@ -26,7 +26,7 @@ pub fn touched(group: &Group, key: &Key, old: &Snapshot, new: &Snapshot) -> BTre
         Key::Endpoints(port) => change.endpoints(port),
         Key::Routes(route) => change.routes(route),
         Key::Address(address) => change.address(*address),
-        Key::Report(_) | Key::Diagnostics(_) => BTreeSet::new(),
+        Key::Egress(_) | Key::Report(_) | Key::Diagnostics(_) => BTreeSet::new(),
     }
 }
 

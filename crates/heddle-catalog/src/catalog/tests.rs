@@ -4,6 +4,7 @@ use super::*;
 use crate::Projection;
 use bytes::Bytes;
 use heddle_model::fact::{Locality, Protocol, ServiceForm};
+use heddle_model::route::RouteDefaults;
 use heddle_model::snapshot::{Service, ServicePort, Workload};
 use heddle_model::{Name, ServiceKey, SourceRef, WorkloadKey, WorkloadKind};
 use proptest::prelude::*;
@@ -149,14 +150,22 @@ impl World {
 
 fn resolved(name: &str, port: u16, locality: Locality) -> Arc<Service> {
     let port = ServicePort { name: "".into(), number: port, protocol: Protocol::Http };
-    Arc::new(Service { key: service(name), form: ServiceForm::Headless, ports: vec![port], locality })
+    Arc::new(Service {
+        key: service(name),
+        form: ServiceForm::Headless,
+        ports: vec![port],
+        locality,
+        accrual: None,
+        defaults: RouteDefaults::default(),
+    })
 }
 
 fn pod(name: &str, zone: Option<Name>) -> Arc<Workload> {
     use heddle_model::access::{Access, Posture};
     use heddle_model::fact::Mtls;
     use heddle_model::snapshot::InboundDefault;
-    let access = Arc::new(Access { posture: Posture::Allow, posture_source: None, policies: vec![] });
+    let access =
+        Arc::new(Access { posture: Posture::Allow, posture_source: None, policies: vec![], routed: None });
     let undeclared = InboundDefault { mtls: Mtls::Permissive, mtls_source: None, access };
     Arc::new(Workload {
         key: workload(name),

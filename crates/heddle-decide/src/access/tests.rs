@@ -43,7 +43,7 @@ fn check_arrival(
     http: Option<&HttpCall>,
     want: &str,
 ) {
-    let access = Access { posture, posture_source: None, policies };
+    let access = Access { posture, posture_source: None, policies, routed: None };
     let address = "10.0.0.7".parse().ok();
     let arrival = Arrival { identity, trust_domain: "td", address, http };
     assert_eq!(said(&admit(&access, &arrival)), want);
@@ -181,7 +181,7 @@ fn what_is_audited_decides_nothing_and_is_told() {
         audited("d", Action::Deny, vec![to("/b")]),
     ];
     check(Posture::Allow, policies.clone(), "allowed by Allow");
-    let access = Access { posture: Posture::Allow, posture_source: None, policies };
+    let access = Access { posture: Posture::Allow, posture_source: None, policies, routed: None };
     let call = HttpCall::new("GET", "cart", "/a");
     let arrival = Arrival { identity: None, trust_domain: "td", address: None, http: Some(&call) };
     let hits: Vec<_> = audit(&access, &arrival).into_iter().map(|hit| (hit.policy.name, hit.would)).collect();
@@ -194,7 +194,7 @@ fn an_audited_allow_would_refuse_only_where_no_other_admits() {
     let hits = |other: Option<Policy>| {
         let mut policies = vec![audited("a", Action::Allow, vec![to("/b")])];
         policies.extend(other);
-        let access = Access { posture: Posture::Allow, posture_source: None, policies };
+        let access = Access { posture: Posture::Allow, posture_source: None, policies, routed: None };
         let call = HttpCall::new("GET", "cart", "/a");
         let arrival = Arrival { identity: None, trust_domain: "td", address: None, http: Some(&call) };
         audit(&access, &arrival).into_iter().map(|hit| hit.would).collect::<Vec<_>>()

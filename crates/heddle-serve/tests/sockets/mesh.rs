@@ -179,7 +179,12 @@ impl Publisher {
     /// Runs a workload under an account.
     pub(crate) fn run(&self, key: &str, account: &str) {
         let key: WorkloadKey = key.parse().unwrap();
-        let access = Arc::new(Access { posture: Posture::Allow, posture_source: None, policies: vec![] });
+        let access = Arc::new(Access {
+            posture: Posture::Allow,
+            posture_source: None,
+            policies: vec![],
+            routed: None,
+        });
         let workload = Workload {
             identity: Some(Identity::new(key.namespace.clone(), account).unwrap()),
             key: key.clone(),

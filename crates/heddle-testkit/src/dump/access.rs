@@ -1,17 +1,23 @@
 //! Who may call, as text.
 
 use super::{Text, field, list};
-use heddle_model::access::{Access, Action, Mode, Peer, Policy, Posture, Principal, RequestMatch, Rule};
+use heddle_model::access::{
+    Access, Action, Mode, Network, Peer, Policy, Posture, Principal, RateLimit, RequestMatch, Rule,
+};
 
 /// A port's line, and what holds there.
 pub(crate) fn lines(text: &mut Text, port: &str, access: &Access) {
-    let Access { posture, posture_source, policies } = access;
+    let Access { posture, posture_source, policies, routed } = access;
     let posture = match (posture, posture_source) {
         (Posture::Allow, None) => String::new(),
         (posture, None) => format!(" posture={posture:?}"),
         (posture, Some(source)) => format!(" posture={posture:?} by {source}"),
     };
     text.line(1, format_args!("{port}{posture}"));
+    if let Some(routed) = routed {
+        let matches = routed.iter().map(super::http::matcher).collect::<Vec<_>>();
+        text.line(2, format_args!("only [{}]", matches.join(" | ")));
+    }
     policies.iter().for_each(|policy| policy_lines(text, policy));
 }
 
@@ -49,13 +55,26 @@ fn peer_text(peer: &Peer) -> String {
         Principal::Spiffe(id) => id.to_string(),
     };
     let who = list(principals.iter().map(principal));
-    let networks = networks.iter().map(|network| {
-        let except = network.except.iter().map(|hole| format!("-{hole}"));
-        format!("{}{}", network.cidr, except.collect::<String>())
-    });
-    let networks = list(networks);
+    let networks = self::networks(networks);
     let from = field("from", (!networks.is_empty()).then_some(networks));
     format!("{}{from}", if who.is_empty() { "anyone" } else { &who })
+}
+
+/// Networks with their holes.
+pub(crate) fn networks(networks: &[Network]) -> String {
+    list(networks.iter().map(|network| {
+        let except = network.except.iter().map(|hole| format!("-{hole}"));
+        format!("{}{}", network.cidr, except.collect::<String>())
+    }))
+}
+
+/// A limit on requests.
+pub(crate) fn limit(limit: &RateLimit) -> String {
+    let RateLimit { source, total, identity, overrides } = limit;
+    let overrides = overrides.iter().map(|(who, most)| format!(" {}={most}", list(who).replace(' ', ",")));
+    let overrides: String = overrides.collect();
+    let (total, identity) = (field("total", *total), field("each", *identity));
+    format!(" limit by {}/{}:{total}{identity}{overrides}", source.namespace, source.name)
 }
 
 fn request_text(request: &RequestMatch) -> String {

@@ -18,6 +18,7 @@ fn endpoint(text: &str) -> Endpoint {
         health,
         node: place(2..3),
         region: Some("r".into()),
+        server: None,
         zone: place(0..1),
     }
 }

@@ -114,7 +114,7 @@ fn check(access: &Access, sees: Sees, want: &[&str]) {
 }
 
 fn access(posture: Posture, policies: Vec<Policy>) -> Access {
-    Access { posture, posture_source: None, policies }
+    Access { posture, posture_source: None, policies, routed: None }
 }
 
 const WEB: &str = "spiffe://td/ns/shop/sa/web";
