@@ -7,6 +7,7 @@ pub const PURE: &[&str] = &[
     "heddle-index",
     "heddle-decide",
     "heddle-xds",
+    "heddle-linkerd",
     "heddle-status",
     "heddle-session",
     "heddle-catalog",

@@ -17,15 +17,27 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("heddle-index", &[MODEL]),
     ("heddle-decide", &[MODEL]),
     ("heddle-xds", &[MODEL, "heddle-proto"]),
+    ("heddle-linkerd", &[MODEL, "heddle-proto"]),
     ("heddle-status", &[MODEL]),
     // protocols
     ("heddle-session", &[MODEL]),
-    ("heddle-catalog", &[MODEL, "heddle-proto", "heddle-xds"]),
+    ("heddle-catalog", &[MODEL, "heddle-linkerd", "heddle-proto", "heddle-xds"]),
     ("heddle-ca", &[MODEL]),
     // edges
     ("heddle-kube", &[MODEL, "heddle-api", "heddle-lower", "heddle-status"]),
     ("heddle-dir", &[MODEL, "heddle-api", "heddle-lower"]),
-    ("heddle-serve", &[MODEL, "heddle-ca", "heddle-catalog", "heddle-proto", "heddle-session", "heddle-xds"]),
+    (
+        "heddle-serve",
+        &[
+            MODEL,
+            "heddle-ca",
+            "heddle-catalog",
+            "heddle-linkerd",
+            "heddle-proto",
+            "heddle-session",
+            "heddle-xds",
+        ],
+    ),
     ("heddle-agent", &["heddle-ca", "heddle-proto"]),
     // the binary
     (
@@ -40,6 +52,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "heddle-dir",
             "heddle-index",
             "heddle-kube",
+            "heddle-linkerd",
             "heddle-lower",
             "heddle-proto",
             "heddle-serve",
