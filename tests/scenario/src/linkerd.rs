@@ -1,8 +1,11 @@
 //! What a linkerd2-proxy would do with what it is told: the two sides of a call, read from the messages alone.
 
+mod agree;
 mod client;
 mod matching;
 mod server;
+pub mod valid;
 
+pub use agree::difference;
 pub use client::{Dialled, Outcome, ShareTo, client};
 pub use server::{Arrival, server};
