@@ -189,3 +189,6 @@ impl Place {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
