@@ -24,7 +24,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_best_match_is_the_first_of_the_table(matchers in vec(matcher(), 1..6), calls in vec(call(), 20)) {
@@ -45,7 +45,7 @@ proptest! {
         posture in select(vec![Posture::Allow, Posture::Authenticated, Posture::Deny]),
         protocol in select(vec![Protocol::Http, Protocol::Detect, Protocol::Tcp, Protocol::Opaque]),
         mtls in select(vec![Mtls::Strict, Mtls::Permissive, Mtls::Disabled]),
-        calls in vec((caller(), prop_oneof![8 => call().prop_map(Call::Http), 1 => Just(Call::Tcp), 1 => Just(Call::Tls)]), 20),
+        calls in vec((caller(), prop_oneof![7 => call().prop_map(Call::Http), 2 => repeating_call().prop_map(Call::Http), 1 => Just(Call::Tcp), 1 => Just(Call::Tls)]), 20),
     ) {
         let mesh = mesh(access(posture, policies), protocol, mtls);
         for (caller, call) in calls {
@@ -214,8 +214,8 @@ fn path() -> impl Strategy<Value = PathMatch> {
 
 fn plain_value() -> impl Strategy<Value = ValueMatch> {
     prop_oneof![
-        name(&["v", "vv"]).prop_map(ValueMatch::Exact),
-        Just(ValueMatch::Prefix("v".into())),
+        name(&["v", "vv", "v,x"]).prop_map(ValueMatch::Exact),
+        name(&["v", "v,"]).prop_map(ValueMatch::Prefix),
         Just(ValueMatch::Present),
     ]
 }
@@ -257,6 +257,20 @@ fn call() -> impl Strategy<Value = HttpCall> {
         call.headers = h.into_iter().chain(k).collect();
         call
     })
+}
+
+/// A call with another value of the header that policies mind.
+fn repeating_call() -> impl Strategy<Value = HttpCall> {
+    (call(), select(vec!["v", "vv", "x"])).prop_filter_map(
+        "the same value twice is that value",
+        |(mut call, value)| {
+            let other = ("h".to_string(), value.to_string());
+            (!call.headers.contains(&other)).then(|| {
+                call.headers.push(other);
+                call
+            })
+        },
+    )
 }
 
 fn policy() -> impl Strategy<Value = Policy> {

@@ -7,7 +7,7 @@ use heddle_linkerd::unenforceable;
 use heddle_model::fact::{DataPlane, Mtls, Protocol};
 use heddle_model::snapshot::{Owner, Workload};
 use heddle_model::{Snapshot, WorkloadKey};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 /// Follows a request through the linkerd2-proxies on its way.
@@ -178,9 +178,16 @@ fn is_told(snapshot: &Snapshot, key: &WorkloadKey, meant: &Candidate, call: &Cal
     unenforceable(snapshot, key).iter().any(|of| match of.reason {
         "PathSpelling" => requests && spelled,
         "OverDenied" => !requests,
-        "AuthorityMatch" | "TooManyRoutes" => requests,
+        "SeveralValues" => requests && is_repeated(call),
+        "HeaderMatch" | "TooManyRoutes" => requests,
         other => panic!("{other}: when does it hold?"),
     })
+}
+
+fn is_repeated(call: &Call) -> bool {
+    let Call::Http(call) = call else { return false };
+    let names = call.headers.iter().map(|(name, _)| name);
+    names.collect::<BTreeSet<_>>().len() < call.headers.len()
 }
 
 fn caller(snapshot: &Snapshot, request: &Request, to: IpAddr) -> (Option<String>, Option<IpAddr>) {
