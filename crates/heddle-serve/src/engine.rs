@@ -3,7 +3,7 @@
 pub use heddle_xds::Client;
 
 use crate::refusal::Refusal;
-use heddle_model::{Name, Snapshot};
+use heddle_model::{Name, Snapshot, WorkloadKey};
 use heddle_session::{Resource, Type, View};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -18,6 +18,8 @@ pub trait Published: Send + Sync + 'static {
 
     /// The mesh.
     fn snapshot(&self) -> &Snapshot;
+    /// The UID of the object that a workload is; `None` where objects have none.
+    fn uid(&self, workload: &WorkloadKey) -> Option<Name>;
     /// When the change that this state brought came in.
     fn since(&self) -> Instant;
     /// The resources of `client`; `None` until the owner has projected what is its own.

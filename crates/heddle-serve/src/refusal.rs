@@ -92,7 +92,7 @@ pub enum Refusal {
     Busy,
 }
 
-/// Why an open stream ends. All of them ask the client to come again but the last two, which will not help it.
+/// Why an open stream ends. The first three ask the client to come again; the others would not help it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Ended {
     /// Streams do not outlive the credential that opened them.
@@ -107,6 +107,9 @@ pub enum Ended {
     /// The pod or ExternalWorkload is gone or has ended.
     #[error("the workload of this stream is gone")]
     Gone,
+    /// The name is another workload's now: the credential was of one that was deleted.
+    #[error("the workload of this stream was deleted, and another has its name")]
+    Replaced,
     /// The workload has another ServiceAccount than when the stream began.
     #[error("the workload of this stream has another identity now")]
     Identity,
@@ -145,7 +148,7 @@ impl From<Ended> for Status {
     fn from(ended: Ended) -> Self {
         let code = match ended {
             Ended::Credential | Ended::Age | Ended::Draining => Code::Unavailable,
-            Ended::Gone => Code::NotFound,
+            Ended::Gone | Ended::Replaced => Code::NotFound,
             Ended::Identity => Code::PermissionDenied,
         };
         Self::new(code, ended.to_string())

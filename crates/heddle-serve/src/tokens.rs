@@ -108,7 +108,7 @@ impl Authenticate for Tokens {
             let caller = self.check(token).await?;
             let workload = caller.check_alive(self.live.as_ref()).map_err(dead)?.clone();
             let proof = Proof::Token(Some(workload));
-            Ok(Caller { identity: caller.identity, proof, expires: caller.expires })
+            Ok(Caller { identity: caller.identity, proof, uid: caller.uid, expires: caller.expires })
         })
     }
 }
