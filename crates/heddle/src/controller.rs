@@ -126,7 +126,8 @@ async fn on_cluster(config: &Config, owner: Owner<engine::State>, mesh: Mesh) ->
     let source = cluster::ClusterKeys(client.clone());
     let (rules, keys) = source.rules().await?;
     let live = Arc::new(live::Workloads(mesh));
-    let tokens = Tokens::new(rules, keys, Box::new(source), live, Arc::new(WallClock));
+    let tokens = Tokens::new(rules, keys, Box::new(source), live, Arc::new(WallClock))
+        .reviewed_by(Box::new(cluster::ClusterReviews(client.clone())));
     let outcomes = cluster::write_statuses(&client, &config.namespace);
     let owner = engine::start(owner, Some(outcomes));
     let health = Health::Cluster(cluster::follow(client, owner.queue.clone()));
