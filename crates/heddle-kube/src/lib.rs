@@ -27,7 +27,7 @@ pub use list::list;
 pub use review::{Verdict, review};
 pub use secret::{Created, Data as SecretData, Secrets};
 pub use status::StatusWriter;
-pub use watches::{Phase, WatchState, Watches};
+pub use watches::{Cause, Phase, STALE, WatchState, Watches};
 
 /// Who writes, in `managedFields` and in audit logs.
 const MANAGER: &str = "heddle";
