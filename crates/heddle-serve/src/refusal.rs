@@ -22,6 +22,9 @@ pub enum Refusal {
     /// The token cannot be checked now, or its workload is not known yet.
     #[error("{0}")]
     NotNow(String),
+    /// This replica may have missed changes that others know.
+    #[error("this replica has stale objects, connect to another: {0}")]
+    Stale(String),
     /// The certificate counts no more. The handshake was before.
     #[error("the client certificate has expired")]
     Expired,
@@ -125,7 +128,9 @@ impl Refusal {
             | Self::Token(_)
             | Self::Expired
             | Self::TrustDomain { .. } => Code::Unauthenticated,
-            Self::NotNow(_) | Self::Unknown(_) | Self::Authority(_) | Self::Busy => Code::Unavailable,
+            Self::NotNow(_) | Self::Stale(_) | Self::Unknown(_) | Self::Authority(_) | Self::Busy => {
+                Code::Unavailable
+            }
             Self::NoNode | Self::Node(_) | Self::Capture(_) | Self::OwnNetwork(_) | Self::Request(_) => {
                 Code::InvalidArgument
             }
