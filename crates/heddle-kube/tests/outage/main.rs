@@ -194,3 +194,15 @@ async fn a_list_that_takes_longer_to_stream_than_a_watch_lives_is_read_by_pages(
     world.server.set("services", "c", service());
     assert_eq!(world.services().await, "set c");
 }
+
+#[tokio::test(start_paused = true)]
+async fn watches_that_end_at_once_are_not_made_anew_without_a_pause() {
+    let mut world = World::start().await;
+    let start = Instant::now();
+    world.server.becomes("services", Mood::Hasty);
+    sleep(Duration::from_secs(600)).await;
+    let asked = world.server.asked("services", start).len();
+    assert!((1000..=6100).contains(&asked), "{asked} times in ten minutes");
+    world.server.set("services", "c", service());
+    assert_eq!(world.services().await, "set c");
+}

@@ -27,6 +27,8 @@ pub(crate) enum Mood {
     Up,
     /// It answers, but streams lists so slowly that their watch ends first.
     Slow,
+    /// It answers, and ends every watch at once.
+    Hasty,
     /// Connections are refused, and those that stood are reset.
     Down,
     /// Connections stand, and nothing comes over them any more.
@@ -140,11 +142,15 @@ impl Server {
         let mood = {
             let mut state = self.lock();
             state.asked.push((Instant::now(), plural.clone()));
+            let at_once = state.asked.iter().rev().take_while(|(at, _)| at.elapsed().is_zero()).count();
+            assert!(at_once < 5000, "{plural} is asked about without a pause");
             state.mood(&plural)
         };
         match mood {
-            Mood::Up | Mood::Slow if query.contains("watch=true") => Ok(self.watch(&plural, &query)),
-            Mood::Up | Mood::Slow => Ok(self.list(&plural)),
+            Mood::Up | Mood::Slow | Mood::Hasty if query.contains("watch=true") => {
+                Ok(self.watch(&plural, &query))
+            }
+            Mood::Up | Mood::Slow | Mood::Hasty => Ok(self.list(&plural)),
             Mood::Down => Err(io::ErrorKind::ConnectionRefused.into()),
             Mood::Frozen => {
                 sleep(SILENCE).await;
@@ -183,9 +189,10 @@ impl Server {
             let missed = state.history.iter().filter(|(at, of, _)| *at > from && of == plural);
             missed.for_each(|(_, _, event)| drop(watch.unbounded_send(line(event))));
         }
-        state.watches.push((plural.to_owned(), watch.clone()));
-        drop(state);
-        tokio::spawn(self.clone().end(plural.to_owned(), watch, Duration::from_secs(lives)));
+        if state.mood(plural) != Mood::Hasty {
+            state.watches.push((plural.to_owned(), watch.clone()));
+            tokio::spawn(self.clone().end(plural.to_owned(), watch, Duration::from_secs(lives)));
+        }
         Response::new(StreamBody::new(frames.boxed()))
     }
 
