@@ -1,0 +1,93 @@
+//! What follows a refusal, with the client's part written out.
+
+use crate::stream::{Stream, show, to, two};
+use crate::world::{Thing, name};
+use heddle_session::{Notice, Type, Variant};
+
+#[test]
+fn a_refused_cluster_is_named_and_kept_from_the_client() {
+    let mut stream = Stream::new(Variant::Delta, &two());
+    let sent = stream.ask(Type::Cluster, &[]);
+    let notices = stream.nack(&sent[0], "Error adding/updating cluster(s) s1: no such socket");
+    let version = stream.world.thing(Type::Cluster, &name(1)).expect("there").version();
+    let text = "Error adding/updating cluster(s) s1: no such socket".to_string();
+    let want = [
+        Notice::Nacked { ty: Type::Cluster, text: text.clone(), suspects: vec![(name(1), version)] },
+        Notice::Quarantined { ty: Type::Cluster, name: name(1), version, text: text.clone() },
+    ];
+    assert_eq!(notices, want);
+    assert_eq!(stream.poll(), "");
+    let progress = &stream.session.progress()[0];
+    assert_eq!((progress.held, progress.refused.len()), (1, 1));
+    assert_eq!((progress.refused[0].name.as_str(), &*progress.refused[0].text), ("s1", &*text));
+    stream.change(1, |service| service.cluster = 5);
+    assert_eq!(stream.poll(), "CDS s1", "it changed");
+    assert_eq!(stream.session.progress()[0].refused, []);
+}
+
+#[test]
+fn a_refusal_that_names_nothing_is_resolved_one_by_one() {
+    let mut stream = Stream::settled(&[(0, to(&[])), (1, to(&[])), (2, to(&[]))]);
+    for id in 0..3 {
+        stream.change(id, |service| service.route = Some(8));
+    }
+    let sent = stream.respond();
+    assert_eq!(show(&sent), "RDS s0 s1 s2");
+    let notices = stream.nack(&sent[0], "no");
+    assert!(matches!(&notices[..], [Notice::Nacked { suspects, .. }] if suspects.len() == 3), "{notices:?}");
+    let sent = stream.respond();
+    assert_eq!(show(&sent), "RDS s0");
+    stream.ack(&sent[0]);
+    let sent = stream.respond();
+    assert_eq!(show(&sent), "RDS s1");
+    let notices = stream.nack(&sent[0], "no");
+    assert!(matches!(&notices[1], Notice::Quarantined { name, .. } if name.as_str() == "s1"), "{notices:?}");
+    let sent = stream.respond();
+    assert_eq!(show(&sent), "RDS s2");
+    stream.ack(&sent[0]);
+    assert_eq!(stream.poll(), "");
+    stream.change(0, |service| service.route = Some(9));
+    assert_eq!(stream.poll(), "RDS s0", "only what changed");
+}
+
+#[test]
+fn a_cluster_stays_while_a_refused_route_keeps_the_old_one_in_use() {
+    let mut stream = Stream::settled(&[(0, to(&[1])), (1, to(&[]))]);
+    stream.world.set(|all| {
+        all.remove(&1);
+        all.insert(0, to(&[]));
+    });
+    let sent = stream.respond();
+    assert_eq!(show(&sent), "LDS -s1; RDS s0");
+    stream.ack(&sent[0]);
+    stream.nack(&sent[1], "no");
+    stream.now = 60_000;
+    assert_eq!(stream.poll(), "");
+    assert_eq!(stream.session.deadline(), None, "nothing that time could change");
+    stream.change(0, |service| service.route = Some(4));
+    let sent = stream.respond();
+    assert_eq!(show(&sent), "RDS s0");
+    stream.ack(&sent[0]);
+    assert_eq!(stream.poll(), "CDS -s1");
+}
+
+#[test]
+fn endpoints_that_were_refused_do_not_leave_their_changed_cluster_waiting() {
+    let mut stream = Stream::settled(&[(0, to(&[]))]);
+    stream.change(0, |service| service.endpoints = 1);
+    let sent = stream.respond();
+    stream.nack(&sent[0], "no");
+    assert_eq!(stream.poll(), "");
+    stream.change(0, |service| service.cluster = 1);
+    let sent = stream.respond();
+    assert_eq!(show(&sent), "CDS s0; EDS s0");
+    assert_eq!(Thing::read(&sent[1].resources[0]).data, 0, "what it held before");
+}
+
+#[test]
+fn the_text_of_a_refusal_is_cut() {
+    let mut stream = Stream::new(Variant::Delta, &[(0, to(&[]))]);
+    let sent = stream.ask(Type::Cluster, &[]);
+    let notices = stream.nack(&sent[0], &"é".repeat(100_000));
+    assert!(matches!(&notices[0], Notice::Nacked { text, .. } if text.len() == 1024), "{notices:?}");
+}
