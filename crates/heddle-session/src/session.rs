@@ -85,8 +85,9 @@ impl<R: Resource> Session<R> {
         if first {
             subscription.open(&request.subscribe.iter().cloned().collect(), &request.versions);
         }
-        // A list that crossed a response on the wire comes again with the answer to it.
-        if first || nonce.is_none_or(|nonce| subscription.is_current(nonce)) {
+        // A list that crossed a response on the wire counts: it may be the only word of a name that was let go and
+        // then asked for again.
+        if first || nonce.is_none_or(|nonce| subscription.is_ours(nonce)) {
             subscription.replace(request.subscribe, first);
         }
     }

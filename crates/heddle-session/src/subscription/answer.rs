@@ -10,9 +10,9 @@ use std::sync::Arc;
 const SEARCHED: usize = 16 * 1024;
 
 impl<R: Resource> Subscription<R> {
-    /// Whether `nonce` is that of the last response.
-    pub(crate) fn is_current(&self, nonce: u64) -> bool {
-        self.nonce == nonce
+    /// Whether a response of this type had `nonce`, or may have had.
+    pub(crate) fn is_ours(&self, nonce: u64) -> bool {
+        (1..=self.nonce).contains(&nonce)
     }
 
     /// Takes an answer. A nonce that is not waited for is stale and changes nothing.

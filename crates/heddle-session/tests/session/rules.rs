@@ -267,7 +267,7 @@ fn a_stale_nonce_answers_nothing() {
 }
 
 #[test]
-fn a_sotw_list_with_a_stale_nonce_is_ignored() {
+fn a_sotw_list_with_a_nonce_that_is_not_ours_is_ignored() {
     let mut stream = Stream::new(Variant::Sotw, &two());
     let sent = stream.ask(Type::Route, &["s0"]);
     assert_eq!(show(&sent), "RDS s0");
@@ -281,6 +281,25 @@ fn a_sotw_list_with_a_stale_nonce_is_ignored() {
     assert_eq!(stream.poll(), "");
     stream.receive(listed("1", &["s1"]));
     assert_eq!(stream.poll(), "RDS s1");
+}
+
+#[test]
+fn a_sotw_list_that_crossed_a_response_counts() {
+    let mut stream = Stream::new(Variant::Sotw, &two());
+    let listed = |nonce: &str, names: &[&str]| Request {
+        nonce: nonce.to_string(),
+        subscribe: list(names),
+        ..Request::new(Type::Route)
+    };
+    let sent = stream.ask(Type::Route, &["s0", "s1"]);
+    stream.receive(listed(&sent[0].nonce, &["s0", "s1"]));
+    stream.change(1, |service| service.route = Some(8));
+    let crossing = stream.respond();
+    assert_eq!(show(&crossing), "RDS s1");
+    stream.receive(listed(&sent[0].nonce, &["s1"]));
+    stream.receive(listed(&sent[0].nonce, &["s0", "s1"]));
+    stream.receive(listed(&crossing[0].nonce, &["s0", "s1"]));
+    assert_eq!(stream.poll(), "RDS s0", "it was let go and asked for again");
 }
 
 #[test]
