@@ -79,6 +79,8 @@ pub(crate) struct Flight<R> {
     pub(crate) items: Vec<Item<R>>,
     /// Endpoints that clusters of this response wait for, not sent since.
     pub(crate) warming: BTreeSet<Name>,
+    /// What a complete set brought again, not answered when it was sent.
+    repeated: BTreeSet<Name>,
 }
 
 /// One name of a response.
@@ -192,7 +194,12 @@ impl<R: Resource> Subscription<R> {
         self.dirty.remove(name);
         self.waits.remove(name);
         self.isolated.remove(name);
-        self.refused.remove(name);
+        // Were what is under way refused, the client would not go back to what it let go.
+        for item in self.flights.iter_mut().flat_map(|flight| &mut flight.items) {
+            if item.name == *name {
+                item.old = Told::Nothing;
+            }
+        }
     }
 
     /// Sets the whole list of a state-of-the-world request.
@@ -257,10 +264,10 @@ impl<R: Resource> Subscription<R> {
         if std::mem::take(&mut self.compare_all) {
             self.compare(view);
         }
+        self.forgive(view);
         let mut dirty = std::mem::take(&mut self.dirty);
         dirty.retain(|name, reason| {
             self.adopt(name, view);
-            self.forgive(name, view);
             !matches!(self.step(name, *reason, view), Step::Nothing)
         });
         self.dirty = dirty;
@@ -281,13 +288,15 @@ impl<R: Resource> Subscription<R> {
         }
     }
 
-    /// Forgets a refusal of what is not there any more.
-    fn forgive<V: View<Resource = R>>(&mut self, name: &Name, view: &V) {
-        let Some(refused) = self.refused.get(name) else { return };
-        let known = view.get(self.ty, name).or_else(|| view.absent(self.ty, name));
-        if known.is_none_or(|resource| resource.version() != refused.version) {
-            self.refused.remove(name);
-        }
+    /// Forgets refusals of what is not there any more. Whether the client still asks for it does not matter.
+    fn forgive<V: View<Resource = R>>(&mut self, view: &V) {
+        let mut refused = std::mem::take(&mut self.refused);
+        refused.retain(|name, refused| {
+            let absent = || view.absent(self.ty, name).filter(|_| self.is_subscribed(name));
+            let known = view.get(self.ty, name).or_else(absent);
+            known.is_some_and(|resource| resource.version() == refused.version)
+        });
+        self.refused = refused;
     }
 
     /// Recognises what a client said it holds.

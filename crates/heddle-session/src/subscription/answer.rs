@@ -56,7 +56,7 @@ impl<R: Resource> Subscription<R> {
 
     fn refuse(&mut self, flight: Flight<R>, text: &str, text_bytes: usize) -> Vec<Notice> {
         let kept: Arc<str> = cut(text, text_bytes).into();
-        if self.is_about_others(&flight, text) {
+        if flight.is_about_repeated(text) {
             self.accept(flight);
             return vec![Notice::Nacked { ty: self.ty, text: kept.to_string(), suspects: Vec::new() }];
         }
@@ -84,16 +84,6 @@ impl<R: Resource> Subscription<R> {
         notices
     }
 
-    /// A complete set repeats what an earlier response brought. Was that refused in the meantime, it is refused
-    /// again, and what is new in this response was taken in: roots are accepted one by one.
-    fn is_about_others(&self, flight: &Flight<R>, text: &str) -> bool {
-        let text = cut(text, SEARCHED);
-        let named = |names: &mut dyn Iterator<Item = &Name>| !suspects(text, names).is_empty();
-        self.ty.is_root()
-            && named(&mut self.refused.keys())
-            && !named(&mut flight.items.iter().map(|item| &item.name))
-    }
-
     /// The client may or may not have applied it: send it again, alone.
     fn isolate(&mut self, item: Item<R>) {
         let Some(slot) = self.slots.get_mut(&item.name) else { return };
@@ -109,13 +99,14 @@ impl<R: Resource> Subscription<R> {
     fn quarantine(&mut self, item: Item<R>, text: &Arc<str>) -> Option<Notice> {
         let version = item.new.as_ref()?.version();
         let name = item.name.clone();
-        let slot = self.slots.get_mut(&name)?;
-        if is_latest(&slot.told, &item) {
-            slot.told = item.old;
-            self.refused.insert(name.clone(), Quarantine { version, text: text.clone() });
-            self.mark(name.clone(), Reason::Compare);
-        } else {
-            self.rebase(&name, version, &item.old);
+        self.refused.insert(name.clone(), Quarantine { version, text: text.clone() });
+        match self.slots.get_mut(&name) {
+            Some(slot) if is_latest(&slot.told, &item) => {
+                slot.told = item.old;
+                self.mark(name.clone(), Reason::Compare);
+            }
+            Some(_) => self.rebase(&name, version, &item.old),
+            None => {}
         }
         Some(Notice::Quarantined { ty: self.ty, name, version, text: text.to_string() })
     }
@@ -127,6 +118,16 @@ impl<R: Resource> Subscription<R> {
         if let Some(item) = later.next() {
             item.old = old.clone();
         }
+    }
+}
+
+impl<R> Flight<R> {
+    /// Whether a refusal speaks only of what the response repeated. Then it was refused the first time as well, and
+    /// what is new was taken in: roots are accepted one by one.
+    fn is_about_repeated(&self, text: &str) -> bool {
+        let text = cut(text, SEARCHED);
+        let named = |names: &mut dyn Iterator<Item = &Name>| !suspects(text, names).is_empty();
+        named(&mut self.repeated.iter()) && !named(&mut self.items.iter().map(|item| &item.name))
     }
 }
 

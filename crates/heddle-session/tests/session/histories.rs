@@ -7,7 +7,7 @@ use crate::world::{Service, World};
 use heddle_session::{Type, Variant};
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
+use proptest::test_runner::{RngSeed, TestRunner};
 use std::fmt;
 
 #[derive(Clone)]
@@ -55,7 +55,7 @@ fn service(poison: bool) -> impl Strategy<Value = Service> {
     )
 }
 
-fn op(poison: bool, reconnect: bool) -> impl Strategy<Value = Op> {
+fn op(Mix { poison, reconnect }: Mix) -> impl Strategy<Value = Op> {
     let reconnects = u32::from(reconnect);
     prop_oneof![
         4 => (0..4u8, service(poison)).prop_map(|(id, service)| Op::Set(id, service)),
@@ -95,52 +95,84 @@ fn check_silence(link: &mut Link) {
     assert_eq!(link.envoy.received, received, "an equal state was sent");
 }
 
-/// The same histories on every run, so that a change is what makes a difference; HEDDLE_SEED looks for others.
-fn config() -> ProptestConfig {
-    let seed = std::env::var("HEDDLE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(2);
-    ProptestConfig {
-        cases: 300,
-        failure_persistence: None,
-        rng_seed: RngSeed::Fixed(seed),
-        ..ProptestConfig::default()
+/// The seed of every run, so that a change is what makes a difference.
+const USUAL: u64 = 2;
+/// Seeds that failed once, two of each fault: they are run for ever. 1, 26: a refused route was let go and asked for
+/// again. 18, 138: a complete set repeated what was refused. 92, 164: it changed, and changed back, unsent. 198: a
+/// list crossed a response.
+const FAILED: &[u64] = &[1, 18, 26, 92, 138, 164, 198];
+
+/// What happens in a history beside changes.
+#[derive(Clone, Copy)]
+struct Mix {
+    poison: bool,
+    reconnect: bool,
+}
+
+const PLAIN: Mix = Mix { poison: false, reconnect: false };
+const POISON: Mix = Mix { poison: true, reconnect: false };
+const RECONNECT: Mix = Mix { poison: false, reconnect: true };
+
+/// Runs `check` on the histories of the usual seed and of `more`, or on those of HEDDLE_SEED alone.
+#[track_caller]
+fn explore(mix: Mix, more: &[u64], check: impl Fn(Vec<Op>)) {
+    let named = std::env::var("HEDDLE_SEED").ok().map(|seed| seed.parse().expect("HEDDLE_SEED is a number"));
+    let seeds = named.map_or_else(|| [&[USUAL], more].concat(), |seed: u64| vec![seed]);
+    for seed in seeds {
+        let config = ProptestConfig {
+            cases: 300,
+            failure_persistence: None,
+            rng_seed: RngSeed::Fixed(seed),
+            ..ProptestConfig::default()
+        };
+        let histories = vec(op(mix), 0..60);
+        let run = TestRunner::new(config).run(&histories, |history| {
+            check(history);
+            Ok(())
+        });
+        run.unwrap_or_else(|error| panic!("HEDDLE_SEED={seed}: {error}"));
     }
 }
 
-proptest! {
-    #![proptest_config(config())]
-
-    #[test]
-    fn a_delta_client_ends_with_what_there_is(history in vec(op(false, false), 0..60)) {
+#[test]
+fn a_delta_client_ends_with_what_there_is() {
+    explore(PLAIN, &[], |history| {
         let mut link = play(Variant::Delta, &history);
         assert_eq!(link.waits, 0, "an order was kept by the clock");
         check_silence(&mut link);
-    }
+    });
+}
 
-    #[test]
-    fn a_sotw_client_ends_with_what_there_is(history in vec(op(false, false), 0..60)) {
+#[test]
+fn a_sotw_client_ends_with_what_there_is() {
+    explore(PLAIN, &[], |history| {
         let mut link = play(Variant::Sotw, &history);
         assert_eq!(link.waits, 0, "an order was kept by the clock");
         check_silence(&mut link);
-    }
+    });
+}
 
-    #[test]
-    fn a_client_that_reconnects_ends_with_what_there_is(history in vec(op(false, true), 0..60)) {
+#[test]
+fn a_client_that_reconnects_ends_with_what_there_is() {
+    explore(RECONNECT, &[], |history| {
         let mut link = play(Variant::Delta, &history);
         check_silence(&mut link);
         let received = link.envoy.received;
         link.reconnect();
         link.settle();
         assert_eq!(link.envoy.received, received, "a client that has everything was sent something");
-    }
+    });
+}
 
-    #[test]
-    fn a_sotw_client_that_reconnects_ends_with_what_there_is(history in vec(op(false, true), 0..60)) {
-        check_silence(&mut play(Variant::Sotw, &history));
-    }
+#[test]
+fn a_sotw_client_that_reconnects_ends_with_what_there_is() {
+    explore(RECONNECT, &[], |history| check_silence(&mut play(Variant::Sotw, &history)));
+}
 
-    #[test]
-    fn a_bad_resource_hurts_no_other(history in vec(op(true, false), 0..60)) {
+#[test]
+fn a_bad_resource_hurts_no_other() {
+    explore(POISON, FAILED, |history| {
         check_silence(&mut play(Variant::Delta, &history));
         check_silence(&mut play(Variant::Sotw, &history));
-    }
+    });
 }

@@ -36,6 +36,10 @@ impl Link {
     }
 
     pub(crate) fn poll(&mut self) {
+        let world = &self.world;
+        self.quarantined.retain(|(ty, name), version| {
+            world.thing(*ty, name).is_some_and(|thing| thing.version() == *version)
+        });
         for response in self.session.poll(self.now, &self.world) {
             assert!(
                 response.removed.is_empty() || self.variant == Variant::Delta,
@@ -47,11 +51,7 @@ impl Link {
     }
 
     /// Nothing that was refused alone comes again.
-    fn inspect(&mut self, response: &Response) {
-        let world = &self.world;
-        self.quarantined.retain(|(ty, name), version| {
-            world.thing(*ty, name).is_some_and(|thing| thing.version() == *version)
-        });
+    fn inspect(&self, response: &Response) {
         for thing in response.resources.iter().map(Thing::read) {
             let key = (thing.ty, thing.name.clone());
             assert_ne!(self.quarantined.get(&key), Some(&thing.version()), "{thing:?} was refused before");

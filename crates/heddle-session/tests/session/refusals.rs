@@ -1,8 +1,8 @@
 //! What follows a refusal, with the client's part written out.
 
-use crate::stream::{Stream, show, to, two};
+use crate::stream::{Stream, list, show, to, two};
 use crate::world::{Thing, name};
-use heddle_session::{Notice, Type, Variant};
+use heddle_session::{Notice, Request, Type, Variant};
 
 #[test]
 fn a_refused_cluster_is_named_and_kept_from_the_client() {
@@ -90,4 +90,82 @@ fn the_text_of_a_refusal_is_cut() {
     let sent = stream.ask(Type::Cluster, &[]);
     let notices = stream.nack(&sent[0], &"é".repeat(100_000));
     assert!(matches!(&notices[0], Notice::Nacked { text, .. } if text.len() == 1024), "{notices:?}");
+}
+
+#[test]
+fn what_was_refused_and_let_go_on_the_way_is_not_sent_again() {
+    let let_go = || Request { unsubscribe: list(&["s0"]), ..Request::new(Type::Route) };
+    let ask_again = || Request { subscribe: list(&["s0"]), ..Request::new(Type::Route) };
+    for asked_first in [true, false] {
+        let mut stream = Stream::settled(&two());
+        stream.change(0, |service| service.route = Some(8));
+        let sent = stream.respond();
+        assert_eq!(show(&sent), "RDS s0");
+        stream.receive(let_go());
+        if asked_first {
+            stream.receive(ask_again());
+            assert_eq!(stream.poll(), "");
+        }
+        let notices = stream.nack(&sent[0], "no");
+        assert!(matches!(&notices[..], [_, Notice::Quarantined { .. }]), "{notices:?}");
+        if !asked_first {
+            stream.receive(ask_again());
+        }
+        let sent = stream.respond();
+        assert_eq!(show(&sent), "RDS s0");
+        assert_eq!(Thing::read(&sent[0].resources[0]).data, 255, "something that ends its wait");
+        stream.ack(&sent[0]);
+        assert_eq!(stream.poll(), "");
+        stream.change(0, |service| service.route = Some(9));
+        assert_eq!(stream.poll(), "RDS s0", "it changed");
+    }
+}
+
+#[test]
+fn a_refusal_does_not_bring_back_what_was_let_go() {
+    let mut stream = Stream::settled(&two());
+    stream.change(0, |service| service.route = Some(8));
+    let first = stream.respond();
+    stream.receive(Request { unsubscribe: list(&["s0"]), ..Request::new(Type::Route) });
+    stream.receive(Request { subscribe: list(&["s0"]), ..Request::new(Type::Route) });
+    stream.now = 5000;
+    let second = stream.respond();
+    assert_eq!((show(&first), show(&second)), ("RDS s0".into(), "RDS s0".into()));
+    stream.nack(&first[0], "no");
+    stream.nack(&second[0], "no");
+    assert_eq!(stream.poll(), "");
+    stream.change(0, |service| service.route = Some(0));
+    assert_eq!(stream.poll(), "RDS s0", "it held this only before it let go");
+}
+
+#[test]
+fn a_complete_set_that_repeats_what_was_refused_does_not_blame_what_is_new() {
+    let mut stream = Stream::new(Variant::Sotw, &two());
+    let first = stream.ask(Type::Cluster, &[]);
+    stream.change(2, |_| {});
+    stream.now = 5000;
+    let second = stream.respond();
+    assert_eq!((show(&first), show(&second)), ("CDS s0 s1".into(), "CDS s0 s1 s2".into()));
+    let text = "Error adding/updating cluster(s) s1: no such socket";
+    stream.nack(&first[0], text);
+    stream.change(1, |service| service.cluster = 5);
+    assert_eq!(stream.poll(), "", "the second is not answered");
+    let notices = stream.nack(&second[0], text);
+    assert!(matches!(&notices[..], [Notice::Nacked { suspects, .. }] if suspects.is_empty()), "{notices:?}");
+    let sent = stream.respond();
+    assert_eq!(show(&sent), "CDS s0 s1 s2");
+    assert_eq!(stream.session.progress()[0].refused, []);
+}
+
+#[test]
+fn what_was_refused_is_tried_again_after_it_was_something_else() {
+    let mut stream = Stream::settled(&two());
+    stream.change(0, |service| service.route = Some(8));
+    let sent = stream.respond();
+    stream.nack(&sent[0], "no");
+    assert_eq!(stream.poll(), "");
+    stream.change(0, |service| service.route = Some(0));
+    assert_eq!(stream.poll(), "", "it holds this");
+    stream.change(0, |service| service.route = Some(8));
+    assert_eq!(stream.poll(), "RDS s0");
 }
