@@ -5,10 +5,9 @@ mod plan;
 
 pub(crate) use plan::{Plan, Step};
 
-use crate::{Resource, Type, Variant, Version, View};
+use crate::{Refused, Resource, Type, Variant, Version, View};
 use heddle_model::Name;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 
 /// One type of one client's stream.
 pub(crate) struct Subscription<R> {
@@ -25,7 +24,7 @@ pub(crate) struct Subscription<R> {
     pub(crate) dirty: BTreeMap<Name, Reason>,
     /// When each dirty name was first held back.
     waits: BTreeMap<Name, u64>,
-    /// The first request must be answered, with nothing if there is nothing.
+    /// A response is due, with nothing new if there is nothing: to a first request, and to make a client let go.
     owed: bool,
     /// Responses without an answer, oldest first.
     pub(crate) flights: VecDeque<Flight<R>>,
@@ -37,7 +36,8 @@ pub(crate) struct Subscription<R> {
     pub(crate) opened: Option<u64>,
     /// Sent together with something that was refused; each is sent again alone. What was held before.
     pub(crate) isolated: BTreeMap<Name, Told<R>>,
-    pub(crate) refused: BTreeMap<Name, Quarantine>,
+    /// By itself, until it changes. The client may have let go of the name.
+    pub(crate) refused: BTreeMap<Name, Refused>,
     pub(crate) sent: Option<u64>,
     pub(crate) settled: Option<u64>,
 }
@@ -90,12 +90,6 @@ pub(crate) struct Item<R> {
     pub(crate) old: Told<R>,
     /// What it was sent; `None` is a removal.
     new: Option<R>,
-}
-
-/// A version that was refused by itself.
-pub(crate) struct Quarantine {
-    pub(crate) version: Version,
-    pub(crate) text: Arc<str>,
 }
 
 impl<R: Resource> Told<R> {
@@ -155,6 +149,11 @@ impl<R: Resource> Subscription<R> {
         self.compare_all = true;
         self.claimed = !versions.is_empty();
         self.owed = self.wildcard && !self.claimed;
+        // Who names nothing is another process, or cannot say what it holds and would lose it for want of an answer.
+        self.refused.retain(|name, refused| {
+            let held = versions.get(name).and_then(|version| Version::parse(version));
+            !versions.is_empty() && held != Some(refused.version)
+        });
         for (name, version) in versions {
             let named = !is_wildcard(name) && names.contains(name);
             if self.wildcard || named {
@@ -290,13 +289,15 @@ impl<R: Resource> Subscription<R> {
 
     /// Forgets refusals of what is not there any more. Whether the client still asks for it does not matter.
     fn forgive<V: View<Resource = R>>(&mut self, view: &V) {
-        let mut refused = std::mem::take(&mut self.refused);
-        refused.retain(|name, refused| {
-            let absent = || view.absent(self.ty, name).filter(|_| self.is_subscribed(name));
-            let known = view.get(self.ty, name).or_else(absent);
-            known.is_some_and(|resource| resource.version() == refused.version)
-        });
-        self.refused = refused;
+        for (name, refused) in std::mem::take(&mut self.refused) {
+            let absent = || view.absent(self.ty, &name).filter(|_| self.is_subscribed(&name));
+            match view.get(self.ty, &name).or_else(absent) {
+                Some(known) if known.version() == refused.version => drop(self.refused.insert(name, refused)),
+                Some(_) => {}
+                // It may hold an older one from a stream before, and lets go of what a complete set leaves out.
+                None => self.owed |= self.variant == Variant::Sotw && self.ty.is_root(),
+            }
+        }
     }
 
     /// Recognises what a client said it holds.

@@ -1,8 +1,8 @@
 //! What an acknowledgement or a refusal changes.
 
-use super::{Flight, Item, Quarantine, Reason, Subscription, Told};
+use super::{Flight, Item, Reason, Subscription, Told};
 use crate::suspects::suspects;
-use crate::{Notice, Resource, Version};
+use crate::{Notice, Refused, Resource, Version};
 use heddle_model::Name;
 use std::sync::Arc;
 
@@ -99,7 +99,7 @@ impl<R: Resource> Subscription<R> {
     fn quarantine(&mut self, item: Item<R>, text: &Arc<str>) -> Option<Notice> {
         let version = item.new.as_ref()?.version();
         let name = item.name.clone();
-        self.refused.insert(name.clone(), Quarantine { version, text: text.clone() });
+        self.refused.insert(name.clone(), Refused { name: name.clone(), version, text: text.clone() });
         match self.slots.get_mut(&name) {
             Some(slot) if is_latest(&slot.told, &item) => {
                 slot.told = item.old;

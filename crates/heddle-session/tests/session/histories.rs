@@ -99,8 +99,11 @@ fn check_silence(link: &mut Link) {
 const USUAL: u64 = 2;
 /// Seeds that failed once, two of each fault: they are run for ever. 1, 26: a refused route was let go and asked for
 /// again. 18, 138: a complete set repeated what was refused. 92, 164: it changed, and changed back, unsent. 198: a
-/// list crossed a response.
-const FAILED: &[u64] = &[1, 18, 26, 92, 138, 164, 198];
+/// list crossed a response. 45: a cluster was kept for a listener that was never held.
+const FAILED: &[u64] = &[1, 18, 26, 45, 92, 138, 164, 198];
+/// The same with broken streams. 1: what a client held before its stream may need a cluster. 58: what was refused has
+/// gone, but a state-of-the-world client held an older one.
+const FAILED_ON_STREAMS: &[u64] = &[1, 58];
 
 /// What happens in a history beside changes.
 #[derive(Clone, Copy)]
@@ -112,6 +115,7 @@ struct Mix {
 const PLAIN: Mix = Mix { poison: false, reconnect: false };
 const POISON: Mix = Mix { poison: true, reconnect: false };
 const RECONNECT: Mix = Mix { poison: false, reconnect: true };
+const BOTH: Mix = Mix { poison: true, reconnect: true };
 
 /// Runs `check` on the histories of the usual seed and of `more`, or on those of HEDDLE_SEED alone.
 #[track_caller]
@@ -173,6 +177,18 @@ fn a_sotw_client_that_reconnects_ends_with_what_there_is() {
 fn a_bad_resource_hurts_no_other() {
     explore(POISON, FAILED, |history| {
         check_silence(&mut play(Variant::Delta, &history));
+        check_silence(&mut play(Variant::Sotw, &history));
+    });
+}
+
+#[test]
+fn a_bad_resource_hurts_no_other_on_any_stream() {
+    explore(BOTH, FAILED_ON_STREAMS, |history| {
+        let mut link = play(Variant::Delta, &history);
+        check_silence(&mut link);
+        link.reconnect();
+        link.settle();
+        link.check();
         check_silence(&mut play(Variant::Sotw, &history));
     });
 }

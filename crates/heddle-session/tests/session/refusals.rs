@@ -2,7 +2,7 @@
 
 use crate::stream::{Stream, list, show, to, two};
 use crate::world::{Thing, name};
-use heddle_session::{Notice, Request, Type, Variant};
+use heddle_session::{Limits, Notice, Request, Response, Session, Type, Variant};
 
 #[test]
 fn a_refused_cluster_is_named_and_kept_from_the_client() {
@@ -168,4 +168,56 @@ fn what_was_refused_is_tried_again_after_it_was_something_else() {
     assert_eq!(stream.poll(), "", "it holds this");
     stream.change(0, |service| service.route = Some(8));
     assert_eq!(stream.poll(), "RDS s0");
+}
+
+#[test]
+fn a_sotw_client_that_refused_what_has_gone_is_told_so() {
+    let mut stream = Stream::new(Variant::Sotw, &two());
+    let sent = stream.ask(Type::Listener, &[]);
+    stream.nack(&sent[0], "Error adding/updating listener(s) s1: no such filter");
+    assert_eq!(stream.poll(), "");
+    stream.world.set(|all| drop(all.remove(&1)));
+    assert_eq!(stream.poll(), "LDS s0", "it may hold an older s1, from a stream before");
+}
+
+/// A stream of a client that refused the listener `s1` on the one before and holds `held` of the type.
+fn resumed(variant: Variant, held: &[u8]) -> (Stream, Vec<Response>) {
+    let mut stream = Stream::new(Variant::Delta, &two());
+    let sent = stream.ask(Type::Listener, &[]);
+    stream.nack(&sent[0], "Error adding/updating listener(s) s1: no such filter");
+    stream.session = Session::resume(variant, Limits::default(), stream.session.refused());
+    let version =
+        |id: &u8| stream.world.thing(Type::Listener, &name(*id)).expect("there").version().to_string();
+    let versions = held.iter().map(|id| (name(*id), version(id))).collect();
+    stream.receive(Request { versions, ..Request::new(Type::Listener) });
+    let sent = stream.respond();
+    (stream, sent)
+}
+
+#[test]
+fn what_was_refused_stays_so_on_the_next_stream() {
+    let (mut stream, sent) = resumed(Variant::Delta, &[0]);
+    assert_eq!(show(&sent), "");
+    let progress = &stream.session.progress()[0];
+    assert_eq!((progress.held, progress.refused[0].name.as_str()), (1, "s1"));
+    stream.change(1, |service| service.listener = 7);
+    assert_eq!(stream.poll(), "LDS s1", "it changed");
+    assert_eq!(stream.session.refused(), []);
+}
+
+#[test]
+fn a_client_that_names_nothing_is_sent_what_was_refused_before() {
+    let (stream, sent) = resumed(Variant::Delta, &[]);
+    assert_eq!(show(&sent), "LDS s0 s1", "a new process");
+    assert_eq!(stream.session.refused(), []);
+    let (stream, sent) = resumed(Variant::Sotw, &[]);
+    assert_eq!(show(&sent), "LDS s0 s1", "else it would take away what it holds in its place");
+    assert_eq!(stream.session.refused(), []);
+}
+
+#[test]
+fn what_a_client_says_it_holds_it_does_not_refuse() {
+    let (stream, sent) = resumed(Variant::Delta, &[0, 1]);
+    assert_eq!(show(&sent), "");
+    assert_eq!(stream.session.refused(), []);
 }
