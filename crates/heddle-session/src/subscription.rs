@@ -56,8 +56,8 @@ pub(crate) enum Told<R> {
     Nothing,
     /// It was told that there is none.
     Gone,
-    /// Something that we did not send on this stream, or that a refusal left open.
-    Unknown(Option<Version>),
+    /// Something that we did not send on this stream, or that a refusal left open. Boxed, as it is rare.
+    Unknown(Option<Box<Version>>),
     /// This.
     Has(R),
 }
@@ -104,7 +104,7 @@ impl<R: Resource> Told<R> {
     fn is(&self, version: Version) -> bool {
         match self {
             Self::Nothing | Self::Gone => false,
-            Self::Unknown(held) => *held == Some(version),
+            Self::Unknown(held) => held.as_deref() == Some(&version),
             Self::Has(resource) => resource.version() == version,
         }
     }
@@ -157,7 +157,7 @@ impl<R: Resource> Subscription<R> {
         for (name, version) in versions {
             let named = !is_wildcard(name) && names.contains(name);
             if self.wildcard || named {
-                let told = Told::Unknown(Version::parse(version));
+                let told = Told::Unknown(Version::parse(version).map(Box::new));
                 self.slots.insert(name.clone(), Slot { subscribed: named, told });
             }
         }
@@ -260,7 +260,8 @@ impl<R: Resource> Subscription<R> {
 
     /// Brings `dirty` down to what really differs from `view`.
     pub(crate) fn refresh<V: View<Resource = R>>(&mut self, view: &V) {
-        if std::mem::take(&mut self.compare_all) {
+        let compare = std::mem::take(&mut self.compare_all);
+        if compare {
             self.compare(view);
         }
         self.forgive(view);
@@ -272,6 +273,19 @@ impl<R: Resource> Subscription<R> {
         self.dirty = dirty;
         self.waits.retain(|name, _| self.dirty.contains_key(name));
         self.isolated.retain(|name, _| self.dirty.contains_key(name));
+        if compare {
+            self.pack();
+        }
+    }
+
+    /// Takes no more memory than must be: the nodes of a tree that grew in order are half empty, those of one built at
+    /// once are full, and a resource's own name is shared where the client's spelling of it is not.
+    fn pack(&mut self) {
+        let shared = |(name, slot): (Name, Slot<R>)| match &slot.told {
+            Told::Has(resource) => (resource.name().clone(), slot),
+            Told::Nothing | Told::Gone | Told::Unknown(_) => (name, slot),
+        };
+        self.slots = std::mem::take(&mut self.slots).into_iter().map(shared).collect();
     }
 
     fn compare<V: View<Resource = R>>(&mut self, view: &V) {
@@ -303,9 +317,9 @@ impl<R: Resource> Subscription<R> {
     /// Recognises what a client said it holds.
     fn adopt<V: View<Resource = R>>(&mut self, name: &Name, view: &V) {
         let Some(slot) = self.slots.get_mut(name) else { return };
-        let Told::Unknown(Some(version)) = slot.told else { return };
+        let Told::Unknown(Some(version)) = &slot.told else { return };
         let known = view.get(self.ty, name).or_else(|| view.absent(self.ty, name));
-        if let Some(resource) = known.filter(|resource| resource.version() == version) {
+        if let Some(resource) = known.filter(|resource| resource.version() == **version) {
             slot.told = Told::Has(resource);
         }
     }

@@ -155,6 +155,9 @@ impl<R: Resource> Subscription<R> {
             self.waits.remove(&name);
             items.push(self.tell(name, new));
         }
+        if items.len() > self.slots.len() / 2 {
+            self.pack();
+        }
         Flight { nonce, sequence, at, items, warming: BTreeSet::new(), repeated: self.repeated() }
     }
 
