@@ -102,8 +102,8 @@ const USUAL: u64 = 2;
 /// list crossed a response. 45: a cluster was kept for a listener that was never held.
 const FAILED: &[u64] = &[1, 18, 26, 45, 92, 138, 164, 198];
 /// The same with broken streams. 1: what a client held before its stream may need a cluster. 58: what was refused has
-/// gone, but a state-of-the-world client held an older one.
-const FAILED_ON_STREAMS: &[u64] = &[1, 58];
+/// gone, but a state-of-the-world client held an older one. 105: a cluster stays refused when an older one serves.
+const FAILED_ON_STREAMS: &[u64] = &[1, 58, 105];
 
 /// What happens in a history beside changes.
 #[derive(Clone, Copy)]
