@@ -86,10 +86,10 @@ impl<R: Resource> Subscription<R> {
 
     /// The client may or may not have applied it: send it again, alone.
     fn isolate(&mut self, item: Item<R>) {
-        let Some(slot) = self.slots.get_mut(&item.name) else { return };
-        if !is_latest(&slot.told, &item) {
+        if !self.is_latest(&item) {
             return;
         }
+        let Some(slot) = self.slots.get_mut(&item.name) else { return };
         slot.told = Told::Unknown(None);
         self.isolated.insert(item.name.clone(), item.old);
         self.mark(item.name, Reason::Compare);
@@ -100,8 +100,9 @@ impl<R: Resource> Subscription<R> {
         let version = item.new.as_ref()?.version();
         let name = item.name.clone();
         self.refused.insert(name.clone(), Refused { name: name.clone(), version, text: text.clone() });
+        let latest = self.is_latest(&item);
         match self.slots.get_mut(&name) {
-            Some(slot) if is_latest(&slot.told, &item) => {
+            Some(slot) if latest => {
                 slot.told = item.old;
                 self.mark(name.clone(), Reason::Compare);
             }
@@ -109,6 +110,15 @@ impl<R: Resource> Subscription<R> {
             None => {}
         }
         Some(Notice::Quarantined { ty: self.ty, name, version, text: text.to_string() })
+    }
+
+    /// Whether nothing came after it under its name, be it the same again.
+    fn is_latest(&self, item: &Item<R>) -> bool {
+        let mut later = self.flights.iter().flat_map(|flight| &flight.items);
+        later.all(|later| later.name != item.name)
+            && item.new.as_ref().is_some_and(
+                |new| matches!(self.told(&item.name), Told::Has(held) if held.version() == new.version()),
+            )
     }
 
     /// A later response, still unanswered, was believed to replace what was now refused.
@@ -129,10 +139,6 @@ impl<R> Flight<R> {
         let named = |names: &mut dyn Iterator<Item = &Name>| !suspects(text, names).is_empty();
         named(&mut self.repeated.iter()) && !named(&mut self.items.iter().map(|item| &item.name))
     }
-}
-
-fn is_latest<R: Resource>(told: &Told<R>, item: &Item<R>) -> bool {
-    item.new.as_ref().is_some_and(|new| matches!(told, Told::Has(held) if held.version() == new.version()))
 }
 
 /// The first bytes of a text, whole characters only.

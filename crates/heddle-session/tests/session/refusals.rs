@@ -221,3 +221,21 @@ fn what_a_client_says_it_holds_it_does_not_refuse() {
     assert_eq!(show(&sent), "");
     assert_eq!(stream.session.refused(), []);
 }
+
+#[test]
+fn a_refusal_of_the_same_sent_twice_goes_back_to_what_came_between() {
+    let mut stream = Stream::settled(&two());
+    let mut sent = Vec::new();
+    for (at, listener) in [(0, 8), (5000, 1), (10_000, 8)] {
+        stream.now = at;
+        stream.change(0, |service| service.listener = listener);
+        sent.extend(stream.respond());
+    }
+    assert_eq!(show(&sent), "LDS s0; LDS s0; LDS s0");
+    stream.nack(&sent[0], "Error adding/updating listener(s) s0: no such filter");
+    stream.ack(&sent[1]);
+    stream.nack(&sent[2], "Error adding/updating listener(s) s0: no such filter");
+    assert_eq!(stream.poll(), "");
+    stream.change(0, |service| service.listener = 1);
+    assert_eq!(stream.poll(), "", "it holds this");
+}
