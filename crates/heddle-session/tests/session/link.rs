@@ -16,8 +16,8 @@ pub(crate) struct Link {
     pub notices: Vec<Notice>,
     /// The types that the client asked for on this stream.
     asked: BTreeSet<Type>,
-    /// The client may hold what the session never saw.
-    resumed: bool,
+    /// The client may hold what the session cannot know.
+    unsure: bool,
     /// What was refused alone and is still what there is.
     quarantined: BTreeMap<(Type, Name), Version>,
     /// How often nothing moved but the clock.
@@ -35,7 +35,7 @@ impl Link {
             now: 0,
             notices: Vec::new(),
             asked: BTreeSet::new(),
-            resumed: false,
+            unsure: false,
             quarantined: BTreeMap::new(),
             waits: 0,
         }
@@ -98,10 +98,18 @@ impl Link {
         self.session = Session::resume(self.variant, Limits::default(), self.session.refused());
         self.wire.clear();
         self.asked.clear();
-        self.resumed = true;
+        self.unsure = true;
         // Without the names that it holds, nothing can be kept for it.
         self.envoy.lenient |= self.variant == Variant::Sotw;
         self.envoy.reconnect();
+    }
+
+    /// Lets patience end with everything on the wire still under way.
+    pub(crate) fn wait(&mut self) {
+        self.envoy.lenient = true;
+        self.unsure = true;
+        self.now += Limits::default().patience;
+        self.poll();
     }
 
     /// Lets everything arrive, and time pass where that is waited for.
@@ -148,8 +156,10 @@ impl Link {
             |of| users(of).filter(move |user| self.envoy.refused.contains(&(of, user.name.clone())));
         match ty {
             Type::Cluster => {
+                let unknown = |(ty, _): &(Type, Name)| matches!(ty, Type::Listener | Type::Route);
                 let mut users = refused(Type::Listener).chain(refused(Type::Route));
-                users.any(|user| self.resumed || !user.needs.is_empty())
+                self.unsure && self.envoy.refused.iter().any(unknown)
+                    || users.any(|user| !user.needs.is_empty())
             }
             Type::Endpoint => self.world.thing(Type::Cluster, &thing.name).is_none(),
             Type::Route => self
