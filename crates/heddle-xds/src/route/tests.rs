@@ -44,7 +44,7 @@ fn table(matcher: HttpMatch, rule: RouteRule) -> RouteTable<HttpMatch> {
 
 /// The first route, as JSON, and what it needs.
 fn printed(table: Option<&RouteTable<HttpMatch>>) -> (Value, Vec<String>) {
-    let resource = of_port(&port("cart"), table);
+    let resource = of_port(&port("cart"), table, &RouteDefaults::default());
     let body = Printer::new().print(&resource.body).expect("it prints");
     let needs = resource.needs.iter().map(|key| key.name.to_string()).collect();
     (body["virtual_hosts"][0]["routes"][0].clone(), needs)
