@@ -217,3 +217,30 @@ fn http_options(protocol: Protocol) -> BTreeMap<String, xds::Any> {
     };
     BTreeMap::from([("envoy.extensions.upstreams.http.v3.HttpProtocolOptions".into(), xds::pack(&options))])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_that_fails_is_left_alone_within_the_limits_of_its_service() {
+        let seconds = Duration::from_secs;
+        let accrual = Accrual {
+            max_failures: 7,
+            min_penalty: seconds(2),
+            max_penalty: seconds(60),
+            jitter_percent: 50,
+        };
+        let got = ejection(&accrual);
+        assert_eq!(got.consecutive_5xx, xds::number(7));
+        assert_eq!(got.max_ejection_percent, xds::number(100));
+        assert_eq!(
+            [got.base_ejection_time, got.max_ejection_time, got.max_ejection_time_jitter, got.interval],
+            [seconds(2), seconds(60), seconds(1), seconds(1)].map(xds::duration)
+        );
+        // Envoy wants a most that is no less than the least.
+        let short =
+            ejection(&Accrual { max_penalty: Duration::ZERO, min_penalty: Duration::ZERO, ..accrual });
+        assert_eq!(short.max_ejection_time, short.base_ejection_time);
+    }
+}
