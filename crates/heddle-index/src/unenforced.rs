@@ -49,3 +49,37 @@ fn speaks_of_requests(policy: &Policy) -> bool {
 fn told(object: &SourceRef, reason: &'static str, message: String) -> Diagnostic {
     Diagnostic { object: object.clone(), field: String::new(), reason, message }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heddle_model::Kind;
+    use heddle_model::access::{Access, Posture, RateLimit};
+    use heddle_model::fact::Mtls;
+    use std::sync::Arc;
+
+    #[test]
+    fn an_envoy_limits_no_requests_and_says_so() {
+        let source = SourceRef::new(Kind::AccessPolicy, "shop", "limit");
+        let limit = RateLimit { source, total: Some(5), identity: None, overrides: Vec::new() };
+        let access =
+            Access { posture: Posture::Allow, posture_source: None, policies: Vec::new(), routed: None };
+        let port = InboundPort {
+            port: 80,
+            app_port: 80,
+            protocol: Protocol::Http,
+            mtls: Mtls::Permissive,
+            mtls_source: None,
+            access: Arc::new(access),
+            rate_limit: Some(Arc::new(limit)),
+        };
+        let told = |plane| {
+            let mut finding = Finding::default();
+            note(plane, std::slice::from_ref(&port), &mut finding);
+            finding.unenforced.into_iter().map(|found| found.message).collect::<Vec<_>>()
+        };
+        assert_eq!(told(Some(DataPlane::Envoy)), ["port 80: an Envoy does not limit requests"]);
+        assert_eq!(told(Some(DataPlane::Linkerd)), [""; 0]);
+        assert_eq!(told(None), [""; 0]);
+    }
+}

@@ -128,6 +128,9 @@ impl Turn<'_> {
         if let Some(proxy) = self.site.linkerd(&self.request.client) {
             return self.as_linkerd(proxy, from).await;
         }
+        if self.is_beyond_an_envoy() {
+            return vec![];
+        }
         let to = SocketAddr::new(self.request.address, self.request.port);
         let owner = self.site.at(self.request.address);
         let wants = wants(self.verdict, self.ask, self.trust_domain(), owner);
@@ -186,6 +189,16 @@ impl Turn<'_> {
             }
         }
         wrong
+    }
+
+    /// Whether a linkerd2-proxy reads requests within mesh TLS that an Envoy in its place would take for bytes.
+    fn is_beyond_an_envoy(&self) -> bool {
+        let Outcome::Forwarded(forward) = &self.verdict.outcome else { return false };
+        let read = |candidate: &Candidate| {
+            let told = forward.carried == Carried::Http || candidate.transport == Dial::Plain;
+            !told && candidate.arrives == Some(Carried::Http) && !self.is_of_envoy(candidate)
+        };
+        candidates(self.verdict).any(read)
     }
 
     fn is_of_envoy(&self, candidate: &Candidate) -> bool {
