@@ -41,6 +41,8 @@ pub(crate) struct Derived {
     pub(crate) policies: BTreeMap<SourceRef, policy::Resolved>,
     pub(crate) workloads: BTreeMap<WorkloadKey, workload::Resolved>,
     pub(crate) findings: Findings,
+    /// How many workloads have a linkerd2-proxy.
+    pub(crate) linkerd: usize,
     /// Access lists, by the namespace of their workloads.
     pub(crate) pools: BTreeMap<Name, Pool>,
 }

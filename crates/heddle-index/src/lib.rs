@@ -34,6 +34,7 @@ mod resolve;
 mod routes;
 mod service;
 mod tables;
+mod unenforced;
 mod work;
 mod workload;
 

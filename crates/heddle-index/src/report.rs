@@ -4,6 +4,7 @@ use crate::address::{describe, namespace};
 use crate::findings::Findings;
 use crate::policy;
 use crate::tables::{Row, Tables, mesh_source};
+use crate::unenforced;
 use heddle_model::report::{Condition, Report, Subject};
 use heddle_model::snapshot::Owner;
 use heddle_model::{Diagnostic, Fact, Kind, Map, SourceRef};
@@ -31,6 +32,8 @@ pub(crate) struct View<'a> {
     pub(crate) owners: &'a Map<IpAddr, Owner>,
     pub(crate) policies: &'a BTreeMap<SourceRef, policy::Resolved>,
     pub(crate) findings: &'a Findings,
+    /// Whether some workload has a linkerd2-proxy.
+    pub(crate) linkerd: bool,
 }
 
 impl View<'_> {
@@ -52,6 +55,7 @@ impl View<'_> {
         let mut conditions = vec![accepted];
         conditions.extend(self.conflicted(source));
         conditions.extend(self.partly(source, row));
+        conditions.extend(self.unenforced(source));
         conditions.sort();
         Some(Report { subjects: vec![Subject { parent: None, conditions }] })
     }
@@ -113,6 +117,14 @@ impl View<'_> {
     fn conflicted(&self, source: &SourceRef) -> Option<Condition> {
         let message = join(self.findings.conflicts(source).map(|conflict| conflict.message.clone()));
         (!message.is_empty()).then(|| Condition::new("Conflicted", true, "Conflicted", message))
+    }
+
+    /// What some workload's proxy does not enforce.
+    fn unenforced(&self, source: &SourceRef) -> Option<Condition> {
+        let all = self.findings.unenforced(source);
+        let here = all.filter(|found| self.linkerd || found.reason != unenforced::OF_LINKERD);
+        let message = join(here.map(|found| found.message.clone()));
+        (!message.is_empty()).then(|| Condition::new("Enforced", false, "NotEnforced", message))
     }
 
     /// What lowering gave a narrower meaning than was written, and matches that no server can tell.

@@ -9,6 +9,7 @@ use crate::mtls::Selecting;
 use crate::policy;
 use crate::pool::Pool;
 use crate::tables::{Tables, selects};
+use crate::unenforced;
 use heddle_model::fact;
 use heddle_model::snapshot::{Owner, Service, Workload};
 use heddle_model::{Kind, Map, ServiceKey, SourceRef, WorkloadKey, WorkloadKind};
@@ -45,6 +46,7 @@ impl View<'_> {
         let inbound = ports.resolve(pool, &mut finding);
         let undeclared = ports.undeclared(pool, &mut finding);
         ports.count(&inbound, &mut finding);
+        unenforced::note(fact.plane.filter(|_| !fact.host_network), &inbound, &mut finding);
         let node = fact.node.as_ref().and_then(|name| self.tables.node(name));
         let workload = Workload {
             key: key.clone(),

@@ -15,11 +15,12 @@ pub(crate) fn labels(root: &Place<'_>, notes: &mut Notes) -> Labels {
     labels.flatten().unwrap_or_default()
 }
 
-/// The proxy beside it (label `heddle.dev/plane`).
+/// The proxy beside it (label `heddle.dev/plane`). No other label says it: a Pod with a label of Linkerd's may
+/// belong to another control plane.
 pub(crate) fn plane(root: &Place<'_>, notes: &mut Notes) -> Option<DataPlane> {
     let labels = root.get("metadata")?.get("labels")?;
     let written = labels.get_quoted("heddle.dev/plane")?;
-    let planes = [("envoy", Some(DataPlane::Envoy)), ("none", None)];
+    let planes = [("envoy", Some(DataPlane::Envoy)), ("linkerd", Some(DataPlane::Linkerd)), ("none", None)];
     notes.take(written.one_of(&planes), "it has no proxy").flatten()
 }
 

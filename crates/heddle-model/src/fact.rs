@@ -311,6 +311,13 @@ pub struct Mesh {
     pub connect_timeout: Duration,
 }
 
+impl Mesh {
+    /// The network of the cluster that an address lies in.
+    pub fn network_of(&self, address: IpAddr) -> Option<&IpNet> {
+        self.networks.iter().find(|network| network.contains(&address))
+    }
+}
+
 impl Default for Mesh {
     /// What holds while there is no Mesh object.
     fn default() -> Self {

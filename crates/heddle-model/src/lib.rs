@@ -5,6 +5,7 @@
 //! clock or depends on hash order.
 
 pub mod access;
+pub mod egress;
 pub mod event;
 pub mod fact;
 pub mod http;
@@ -15,6 +16,7 @@ pub mod name;
 pub mod report;
 pub mod route;
 pub mod snapshot;
+mod transport;
 
 pub use event::{Event, Lowered, Meta};
 pub use fact::Fact;

@@ -5,7 +5,7 @@ use heddle_model::report::Condition;
 use serde_json::{Value, json};
 
 /// The condition types that are ours to write and to take back.
-const OURS: &[&str] = &["Accepted", "Conflicted", "PartiallyInvalid", "ResolvedRefs"];
+const OURS: &[&str] = &["Accepted", "Conflicted", "Enforced", "PartiallyInvalid", "ResolvedRefs"];
 
 /// What time and the object add to a condition.
 pub(crate) struct Stamp {

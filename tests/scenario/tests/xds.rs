@@ -1,5 +1,6 @@
 //! What holds of every client's resources in every scenario.
 
+use heddle_model::snapshot::Owner;
 use heddle_model::{Event, Kind, Lowered, Name, Snapshot, WorkloadKey};
 use heddle_proto::json::Printer;
 use heddle_scenario_tests::{Scenario, all, resolved, resources};
@@ -81,7 +82,9 @@ fn another_namespace_changes_only_what_is_named_for_it() {
                 let (old, new) = (resources(&client, &before), resources(&client, &after));
                 for key in old.keys().chain(new.keys()).filter(|key| old.get(*key) != new.get(*key)) {
                     assert!(
-                        is_named_for(key, namespace) || is_contested(&scenario, key),
+                        is_named_for(key, namespace)
+                            || is_address_of(key, namespace, [&before, &after])
+                            || is_contested(&scenario, key),
                         "{}: {namespace} changes {key:?} of {client:?}",
                         scenario.name
                     );
@@ -103,6 +106,17 @@ fn is_named_for(key: &ResourceKey, namespace: &str) -> bool {
     let name = key.name.strip_prefix("direct:").unwrap_or(&key.name);
     let name = name.strip_prefix("pod/").or_else(|| name.strip_prefix("external/")).unwrap_or(name);
     name.strip_prefix(namespace).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// The cluster of an address is named for whose the address is.
+fn is_address_of(key: &ResourceKey, namespace: &str, snapshots: [&Snapshot; 2]) -> bool {
+    let address = key.name.strip_prefix("direct:").and_then(|rest| rest.parse().ok());
+    let Some(address) = address else { return false };
+    snapshots.into_iter().any(|snapshot| match snapshot.addresses.get(&address) {
+        Some(Owner::Workload(key)) => key.namespace.as_str() == namespace,
+        Some(Owner::Service(key)) => key.namespace.as_str() == namespace,
+        None => false,
+    })
 }
 
 /// Where the Mesh does not name its networks, the listener of everything else lists the addresses that it must
