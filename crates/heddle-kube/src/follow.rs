@@ -5,6 +5,7 @@ use crate::retry::Retry;
 use crate::watches::Watches;
 use crate::{absence, object};
 use futures::StreamExt as _;
+use heddle_lower::api_of;
 use heddle_model::{Event, Kind};
 use kube::Client;
 use kube::api::DynamicObject;
@@ -44,6 +45,16 @@ struct Follower {
     watches: Watches,
 }
 
+/// Which version of the kind a stream reads.
+#[derive(Clone, Copy)]
+struct Asked {
+    version: &'static str,
+    /// There are others to try.
+    others: bool,
+    /// All others were tried.
+    last: bool,
+}
+
 /// Why a stream of events was left.
 enum Left {
     /// Nobody reads the queue any more.
@@ -52,6 +63,8 @@ enum Left {
     Again,
     /// List anew, by pages.
     ByPages,
+    /// The cluster has not this version of the kind: list another.
+    NextVersion,
 }
 
 impl Follower {
@@ -59,21 +72,33 @@ impl Follower {
         let mut relist = Relist::new(self.kind);
         let mut retry = Retry::new();
         let mut strategy = InitialListStrategy::StreamingList;
+        let versions: Vec<_> = api_of(self.kind).versions().collect();
+        let mut at = 0;
         loop {
-            match self.stream(strategy.clone(), &mut relist, &mut retry).await {
+            let asked =
+                Asked { version: versions[at], others: versions.len() > 1, last: at + 1 == versions.len() };
+            match self.stream(strategy.clone(), asked, &mut relist, &mut retry).await {
                 Left::Closed => return,
                 Left::Again => {}
                 Left::ByPages => strategy = InitialListStrategy::ListWatch,
+                Left::NextVersion => at = (at + 1) % versions.len(),
             }
             relist.broke();
         }
     }
 
     /// One stream, which reads lists in one way. It resumes and lists anew by itself after most errors.
-    async fn stream(&self, strategy: InitialListStrategy, relist: &mut Relist, retry: &mut Retry) -> Left {
+    async fn stream(
+        &self,
+        strategy: InitialListStrategy,
+        asked: Asked,
+        relist: &mut Relist,
+        retry: &mut Retry,
+    ) -> Left {
         let streams = strategy == InitialListStrategy::StreamingList;
         let config = watcher::Config { initial_list_strategy: strategy, ..Default::default() };
-        let mut stream = pin!(watcher(object::all(self.client.clone(), self.kind), config));
+        let all = object::all(self.client.clone(), self.kind, asked.version);
+        let mut stream = pin!(watcher(all, config));
         let mut failing = false;
         loop {
             let patience = match (streams && relist.listing(), failing) {
@@ -99,6 +124,13 @@ impl Follower {
                     }
                 }
                 Ok(Some(Err(error))) if streams && absence::streams_no_lists(&error) => return Left::ByPages,
+                Ok(Some(Err(error))) if asked.others && absence::is_absent(&error) => {
+                    // Only when none of its versions is there is the kind absent.
+                    if asked.last {
+                        self.error(&error, retry).await;
+                    }
+                    return Left::NextVersion;
+                }
                 Ok(Some(Err(error))) => {
                     failing = true;
                     self.error(&error, retry).await;
