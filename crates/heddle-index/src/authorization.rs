@@ -121,7 +121,7 @@ impl Asked {
                 networks: networks.unwrap_or_default(),
             }],
         };
-        Arc::new([Rule { from, requests: Vec::new() }])
+        Arc::new([Rule { from, ..Rule::default() }])
     }
 }
 

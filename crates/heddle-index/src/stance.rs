@@ -24,7 +24,7 @@ pub(crate) fn beside(stance: Stance, mesh: &Mesh, source: &SourceRef) -> Option<
     let within = |principals: BTreeSet<Principal>| {
         let peer = Peer { principals, networks: networks.clone() };
         let rules =
-            if networks.is_empty() { Vec::new() } else { vec![Rule { from: vec![peer], requests: vec![] }] };
+            if networks.is_empty() { Vec::new() } else { vec![Rule { from: vec![peer], ..Rule::default() }] };
         Some(allow(source, Mode::Enforce, rules.into()))
     };
     match stance {
@@ -40,7 +40,7 @@ pub(crate) fn spelled_out(stance: Stance, source: &SourceRef) -> Option<Policy> 
     match stance {
         Stance::AllAuthenticated => {
             let peer = Peer { principals: BTreeSet::from([Principal::Any]), networks: Vec::new() };
-            let rule = Rule { from: vec![peer], requests: Vec::new() };
+            let rule = Rule { from: vec![peer], ..Rule::default() };
             Some(allow(source, Mode::Enforce, Arc::new([rule])))
         }
         Stance::All | Stance::Cluster | Stance::ClusterAuthenticated | Stance::Deny | Stance::Audit => None,
