@@ -19,6 +19,8 @@ pub(crate) struct Namespace {
 pub(crate) struct Captured<'a> {
     /// Inbound ports that are left alone.
     pub(crate) skips: &'a [u16],
+    /// Whether what goes out is captured too.
+    pub(crate) outbound: bool,
 }
 
 impl Namespace {
@@ -60,6 +62,7 @@ impl Namespace {
         let skips = captured.skips.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let skip = if skips.is_empty() { String::new() } else { format!("tcp dport {{ {skips} }} return") };
         let (first, last) = (PROXY_USERS.start, PROXY_USERS.end - 1);
+        let outbound = if captured.outbound { "meta l4proto tcp redirect to :15001" } else { "" };
         let rules = format!(
             "table inet capture {{
                chain out {{ type nat hook output priority -100;
@@ -67,7 +70,7 @@ impl Namespace {
                  meta skuid {first}-{last} return
                  ip daddr 127.0.0.0/8 return
                  ip6 daddr ::1 return
-                 meta l4proto tcp redirect to :15001
+                 {outbound}
                }}
                chain in {{ type nat hook prerouting priority -100;
                  iifname lo return

@@ -140,7 +140,7 @@ fn endpoint(address: &str, protocol: Protocol, mtls: Mtls) -> Endpoint {
         node: None,
         region: None,
         zone: None,
-        server: Some(EndpointServer { plane: DataPlane::Linkerd, protocol }),
+        server: Some(EndpointServer { plane: DataPlane::Linkerd, protocol, mtls }),
     }
 }
 
@@ -291,7 +291,7 @@ fn policy() -> impl Strategy<Value = Policy> {
 }
 
 fn rule() -> impl Strategy<Value = Rule> {
-    (vec(peer(), 0..3), vec(asked(), 0..3)).prop_map(|(from, requests)| Rule { from, requests })
+    (vec(peer(), 0..3), vec(asked(), 0..3)).prop_map(|(from, requests)| Rule { index: 0, from, requests })
 }
 
 fn peer() -> impl Strategy<Value = Peer> {

@@ -41,7 +41,7 @@ impl Told {
 }
 
 fn socket(of: &l5d::TcpAddress) -> SocketAddr {
-    let Some(ip_address::Ip::Ipv4(ip)) = of.ip.as_ref().and_then(|of| of.ip.clone()) else {
+    let Some(ip_address::Ip::Ipv4(ip)) = of.ip.as_ref().and_then(|of| of.ip) else {
         panic!("not here")
     };
     SocketAddr::new(std::net::Ipv4Addr::from(ip).into(), of.port.try_into().expect("a port"))
@@ -52,7 +52,7 @@ fn set(zones: BTreeMap<u8, u8>, exists: bool, label: u8) -> Endpoints {
         let at = SocketAddr::from(([10, 0, 0, last], 8080));
         let zone = Name::from(format!("z{zone}"));
         let dial = Dial { at, identity: None, server: None, workload: None, zone: Some(&zone) };
-        (at, Bytes::from(dial.message(&Default::default(), Carries::Either).encode_to_vec()))
+        (at, Bytes::from(dial.message(&Default::default()).encode_to_vec()))
     };
     let items: BTreeMap<_, _> = zones.into_iter().map(item).collect();
     let labels = [("service".to_string(), format!("s{label}"))].into();

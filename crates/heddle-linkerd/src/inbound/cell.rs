@@ -71,7 +71,7 @@ pub(crate) fn routes(port: &Port, bytes: &[l5d_in::Authz]) -> (Vec<l5d_in::HttpR
     let admitted = |cell| callers::of_requests(port.access, &policies, cell, mode, port.mesh);
     let granted: Vec<_> = cells.iter().filter(is_routed).map(|cell| (cell, admitted(cell))).collect();
     let mut routes = Vec::new();
-    if told::minds_paths(port.access) {
+    if port.access.minds_paths() {
         routes.push(refused("other-spellings", vec![other_spellings()]));
     }
     if cells.iter().any(|cell| !matching::contradicted(&cell.matcher).is_empty()) {

@@ -52,7 +52,7 @@ pub(crate) struct ToldRule<'a> {
 pub(crate) fn policies(access: &Access) -> (Vec<Told<'_>>, Vec<Excess>) {
     let Access { posture: _, posture_source: _, policies, routed: _ } = access;
     let mut excess = Vec::new();
-    if minds_paths(access) {
+    if access.minds_paths() {
         excess.push(Excess::Spellings);
     }
     let enforced = policies.iter().filter(|policy| policy.mode == Mode::Enforce);
@@ -64,16 +64,6 @@ pub(crate) fn policies(access: &Access) -> (Vec<Told<'_>>, Vec<Excess>) {
     });
     let told = told.collect();
     (told, excess)
-}
-
-/// Whether anything that is enforced looks at paths.
-pub(crate) fn minds_paths(access: &Access) -> bool {
-    let enforced = access.policies.iter().filter(|policy| policy.mode == Mode::Enforce);
-    let mut scopes =
-        enforced.clone().filter_map(|policy| policy.scope.as_deref()).chain(access.routed.as_deref());
-    let mut requests = enforced.flat_map(|policy| policy.rules.iter()).flat_map(|rule| &rule.requests);
-    scopes.any(|scope| scope.iter().any(|of| of.path.is_some()))
-        || requests.any(|request| !request.paths.is_empty())
 }
 
 /// What of these matches requests at all, in the spelling in which paths are compared.
@@ -92,7 +82,7 @@ fn one(policy: &Policy) -> Told<'_> {
 }
 
 fn told_rule(rule: &Rule, action: Action, is_scoped: bool) -> ToldRule<'_> {
-    let Rule { from, requests } = rule;
+    let Rule { index: _, from, requests } = rule;
     let all: Vec<HttpMatch> = requests.iter().flat_map(expanded).collect();
     let told = spelled(&all).into_iter().filter(|of| action == Action::Deny || !has_untold(of));
     let told: Vec<HttpMatch> = told.map(|of| without_untold(&of)).collect();

@@ -4,8 +4,7 @@ use super::{Arrival, Dialled, Outcome, ShareTo, client, server};
 use heddle_decide::verdict::{Admission, Candidate, Carried, Dial, Forward, Outcome as Meant, ShareTarget};
 use heddle_decide::{Call, Client, Request, decide};
 use heddle_linkerd::unenforceable;
-use heddle_model::fact::{DataPlane, Mtls, Protocol};
-use heddle_model::snapshot::{Owner, Workload};
+use heddle_model::fact::DataPlane;
 use heddle_model::{Snapshot, WorkloadKey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -15,23 +14,12 @@ use std::net::{IpAddr, SocketAddr};
 /// # Errors
 /// Where they do otherwise than is decided, and `unenforceable` does not say so.
 pub fn difference(snapshot: &Snapshot, request: &Request) -> Result<(), String> {
-    if is_undeclared(snapshot, request) {
-        return Ok(());
-    }
     let meant = decide(snapshot, request).outcome;
     let target = SocketAddr::new(request.address, request.port);
     match linkerd_client(snapshot, &request.client) {
         Some(key) => compare(snapshot, request, &meant, &client(snapshot, key, target, &request.call)),
         None => from_another(snapshot, request, &meant),
     }
-}
-
-/// A workload's own address at a port that nobody declares: with mesh TLS here, and decided otherwise until Envoys do
-/// that too.
-fn is_undeclared(snapshot: &Snapshot, request: &Request) -> bool {
-    let Some(Owner::Workload(key)) = snapshot.addresses.get(&request.address) else { return false };
-    let found = snapshot.workloads.get(key);
-    found.is_some_and(|of| !of.inbound.iter().any(|own| own.port == request.port))
 }
 
 fn linkerd_client<'a>(snapshot: &Snapshot, client: &'a Client) -> Option<&'a WorkloadKey> {
@@ -43,7 +31,7 @@ fn linkerd_client<'a>(snapshot: &Snapshot, client: &'a Client) -> Option<&'a Wor
 
 /// The client's side is another's: only linkerd2-proxies at the server's side are asked.
 fn from_another(snapshot: &Snapshot, request: &Request, meant: &Meant) -> Result<(), String> {
-    let Meant::Forwarded(Forward { carried: _, route, shares }) = meant else { return Ok(()) };
+    let Meant::Forwarded(Forward { carried: _, limits: _, route, shares }) = meant else { return Ok(()) };
     for share in shares {
         let ShareTarget::Endpoints { candidates, request_headers: changes, .. } = &share.to else { continue };
         for candidate in candidates {
@@ -150,9 +138,6 @@ fn admitted(snapshot: &Snapshot, request: &Request, meant: &Candidate, got: &Dia
     if !is_ours || found.skip_inbound_ports.contains(&meant.port) {
         return Ok(());
     }
-    if got.identity.is_some() && !got.direct && is_never_looked_at(found, meant.port) {
-        return Ok(());
-    }
     let (name, from) = caller(snapshot, request, meant.address);
     let client = name.filter(|_| got.identity.is_some());
     let arrival = Arrival { client, from, direct: got.direct, requests: got.requests, call: &got.call };
@@ -161,13 +146,6 @@ fn admitted(snapshot: &Snapshot, request: &Request, meant: &Candidate, got: &Dia
         (true, false) if is_told(snapshot, key, meant, &got.call) => Ok(()),
         (_, admits) => Err(format!("{key} admits: {admits}, but {:?} (dialled {got:?})", meant.admission)),
     }
-}
-
-/// A port whose bytes no proxy looks at takes mesh TLS by its direct port only, which Envoys do not know: until they
-/// dial it in plain text, the application gets what it does not understand.
-fn is_never_looked_at(workload: &Workload, port: u16) -> bool {
-    let mut ports = workload.inbound.iter().filter(|own| own.port == port);
-    ports.any(|own| own.protocol == Protocol::Opaque && own.mtls == Mtls::Permissive)
 }
 
 /// Whether it is told that more is refused of what arrives so.
