@@ -42,12 +42,13 @@ proptest! {
     #[test]
     fn a_port_admits_whom_its_policies_admit(
         policies in vec(policy(), 0..5),
+        routed in option::weighted(0.2, vec(scope(), 1..3).prop_map(Arc::from)),
         posture in select(vec![Posture::Allow, Posture::Authenticated, Posture::Deny]),
         protocol in select(vec![Protocol::Http, Protocol::Detect, Protocol::Tcp, Protocol::Opaque]),
         mtls in select(vec![Mtls::Strict, Mtls::Permissive, Mtls::Disabled]),
         calls in vec((caller(), prop_oneof![7 => call().prop_map(Call::Http), 2 => repeating_call().prop_map(Call::Http), 1 => Just(Call::Tcp), 1 => Just(Call::Tls)]), 20),
     ) {
-        let mesh = mesh(access(posture, policies), protocol, mtls);
+        let mesh = mesh(Access { routed, ..access(posture, policies) }, protocol, mtls);
         for (caller, call) in calls {
             let request = Request { client: caller, ..request("web", "10.1.0.1:80", call) };
             prop_assert_eq!(difference(&mesh, &request), Ok(()), "{:?}", request);
@@ -273,11 +274,13 @@ fn repeating_call() -> impl Strategy<Value = HttpCall> {
     )
 }
 
-fn policy() -> impl Strategy<Value = Policy> {
+fn scope() -> impl Strategy<Value = HttpMatch> {
     let scope = (option::of(plain_path()), option::of(name(&["GET"])), keys(&["h"], plain_value().boxed()));
-    let scope =
-        scope.prop_map(|(path, method, headers)| HttpMatch { path, method, headers, query: Vec::new() });
-    let scope = option::weighted(0.3, vec(scope, 1..3).prop_map(Arc::from));
+    scope.prop_map(|(path, method, headers)| HttpMatch { path, method, headers, query: Vec::new() })
+}
+
+fn policy() -> impl Strategy<Value = Policy> {
+    let scope = option::weighted(0.3, vec(scope(), 1..3).prop_map(Arc::from));
     let mode = prop_oneof![6 => Just(Mode::Enforce), 1 => Just(Mode::Audit)];
     (select(vec![Action::Allow, Action::Deny]), mode, scope, vec(rule(), 0..3)).prop_map(
         |(action, mode, scope, rules)| Policy {
