@@ -41,9 +41,7 @@ impl Told {
 }
 
 fn socket(of: &l5d::TcpAddress) -> SocketAddr {
-    let Some(ip_address::Ip::Ipv4(ip)) = of.ip.as_ref().and_then(|of| of.ip) else {
-        panic!("not here")
-    };
+    let Some(ip_address::Ip::Ipv4(ip)) = of.ip.as_ref().and_then(|of| of.ip) else { panic!("not here") };
     SocketAddr::new(std::net::Ipv4Addr::from(ip).into(), of.port.try_into().expect("a port"))
 }
 
