@@ -8,6 +8,7 @@ mod authz;
 mod callers;
 mod cell;
 mod client;
+mod networks;
 mod told;
 
 use crate::l5d::{self, inbound as l5d_in};

@@ -1,12 +1,11 @@
 //! Sets of callers: from some networks, and anyone or some clients.
 
 use super::client::Clients;
+use super::networks::{everywhere, inside, outside};
 use super::told::{Excess, Told, ToldRule};
-use crate::net;
 use heddle_model::SourceRef;
 use heddle_model::access::{Access, Action, Network, Peer, Posture};
 use heddle_model::fact::{Mesh, Mtls};
-use ipnet::IpNet;
 use std::collections::BTreeSet;
 
 /// Who may have an identity.
@@ -235,56 +234,4 @@ fn others(who: &Who, refused: &BTreeSet<Clients>) -> (Option<Who>, bool) {
             ((!left.is_empty()).then_some(Who::Clients(left)), exact)
         }
     }
-}
-
-fn everywhere() -> Vec<Network> {
-    net::everywhere().map(|cidr| Network { cidr, except: Vec::new() }).into()
-}
-
-/// The parts of these networks that are in none of those.
-fn outside(networks: &[Network], holes: &[Network]) -> Vec<Network> {
-    holes.iter().fold(networks.to_vec(), |left, hole| {
-        left.iter()
-            .flat_map(|of| [but(of, hole.cidr)].into_iter().flatten().chain(within_holes(of, hole)))
-            .collect()
-    })
-}
-
-/// The parts of these networks that are in some of those.
-fn inside(networks: &[Network], others: &[Network]) -> Vec<Network> {
-    let both = |of: &Network, other: &Network| {
-        let narrowed = within(of, other.cidr)?;
-        other.except.iter().try_fold(narrowed, |left, hole| but(&left, *hole))
-    };
-    networks.iter().flat_map(|of| others.iter().filter_map(move |other| both(of, other))).collect()
-}
-
-/// What lies in a hole of the other network is not of it.
-fn within_holes(of: &Network, other: &Network) -> Vec<Network> {
-    other.except.iter().filter_map(|hole| within(of, *hole)).collect()
-}
-
-fn within(of: &Network, cidr: IpNet) -> Option<Network> {
-    let narrower = match (cidr.contains(&of.cidr), of.cidr.contains(&cidr)) {
-        (true, _) => of.cidr,
-        (false, true) => cidr,
-        (false, false) => return None,
-    };
-    let narrowed = Network { cidr: narrower, except: Vec::new() };
-    of.except.iter().try_fold(narrowed, |left, hole| but(&left, *hole))
-}
-
-/// A network without another; `None` where nothing is left.
-fn but(of: &Network, hole: IpNet) -> Option<Network> {
-    if hole.contains(&of.cidr) {
-        return None;
-    }
-    let mut left = of.clone();
-    let known = left.except.iter().any(|of| of.contains(&hole));
-    if left.cidr.contains(&hole) && !known {
-        left.except.retain(|of| !hole.contains(of));
-        left.except.push(hole);
-        left.except.sort();
-    }
-    Some(left)
 }
