@@ -8,7 +8,7 @@ use crate::multimap::Multimap;
 use crate::pool::Pool;
 use crate::tables::{Row, Tables};
 use crate::work::Work;
-use crate::{policy, report, workload};
+use crate::{authorization, parent, policy, report, server, workload};
 use heddle_model::snapshot::RouteKey;
 use heddle_model::{Event, Fact, Kind, Lowered, Meta, Name, ServiceKey, Snapshot, SourceRef, WorkloadKey};
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +39,8 @@ pub(crate) struct Derived {
     /// The routes of a table.
     pub(crate) attached: Multimap<RouteKey, SourceRef>,
     pub(crate) policies: BTreeMap<SourceRef, policy::Resolved>,
+    pub(crate) authorizations: BTreeMap<SourceRef, authorization::Resolved>,
+    pub(crate) servers: BTreeMap<SourceRef, server::Resolved>,
     pub(crate) workloads: BTreeMap<WorkloadKey, workload::Resolved>,
     pub(crate) findings: Findings,
     /// How many workloads have a linkerd2-proxy.
@@ -130,7 +132,7 @@ impl Index {
         let old = self.tables.set(source, row);
         if !same_fact {
             self.mark(source, old.as_ref().map(|row| &row.fact));
-        } else if source.kind == Kind::HttpRoute {
+        } else if parent::is_route(source.kind) {
             self.dirty.attachments.insert(source.clone());
         }
     }

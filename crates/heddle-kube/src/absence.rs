@@ -1,5 +1,6 @@
 //! Kinds that are not there, or on their way out.
 
+use crate::watches::Cause;
 use heddle_lower::api_of;
 use heddle_model::Kind;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -10,7 +11,17 @@ use kube::{Api, Client};
 /// Whether the mesh works without this kind.
 pub(crate) fn optional(kind: Kind) -> bool {
     match kind {
-        Kind::HttpRoute => true,
+        Kind::HttpRoute
+        | Kind::Server
+        | Kind::ServerAuthorization
+        | Kind::AuthorizationPolicy
+        | Kind::MeshTlsAuthentication
+        | Kind::NetworkAuthentication
+        | Kind::LinkerdHttpRoute
+        | Kind::RateLimitPolicy
+        | Kind::EgressNetwork
+        | Kind::ServiceProfile
+        | Kind::LinkerdExternalWorkload => true,
         Kind::Namespace
         | Kind::Node
         | Kind::Pod
@@ -27,9 +38,21 @@ pub(crate) fn optional(kind: Kind) -> bool {
 fn custom(kind: Kind) -> bool {
     match kind {
         Kind::Namespace | Kind::Node | Kind::Pod | Kind::Service | Kind::EndpointSlice => false,
-        Kind::HttpRoute | Kind::Mesh | Kind::InboundPolicy | Kind::AccessPolicy | Kind::ExternalWorkload => {
-            true
-        }
+        Kind::HttpRoute
+        | Kind::Mesh
+        | Kind::InboundPolicy
+        | Kind::AccessPolicy
+        | Kind::ExternalWorkload
+        | Kind::Server
+        | Kind::ServerAuthorization
+        | Kind::AuthorizationPolicy
+        | Kind::MeshTlsAuthentication
+        | Kind::NetworkAuthentication
+        | Kind::LinkerdHttpRoute
+        | Kind::RateLimitPolicy
+        | Kind::EgressNetwork
+        | Kind::ServiceProfile
+        | Kind::LinkerdExternalWorkload => true,
     }
 }
 
@@ -46,6 +69,16 @@ fn status(error: &watcher::Error) -> Option<&Status> {
 
 fn code(error: &watcher::Error) -> Option<u16> {
     status(error).map(|status| status.code)
+}
+
+/// Who is to blame for an error.
+pub(crate) fn cause(error: &watcher::Error) -> Cause {
+    match code(error) {
+        Some(401) => Cause::Us,
+        Some(408 | 429) | None => Cause::Away,
+        Some(400..500) => Cause::Kind,
+        Some(_) => Cause::Away,
+    }
 }
 
 /// An error in one line: the API server's own words where it said anything, else every cause.
@@ -128,9 +161,23 @@ mod tests {
     }
 
     #[test]
-    fn only_routes_may_be_absent() {
-        let optional: Vec<Kind> = Kind::ALL.into_iter().filter(|kind| optional(*kind)).collect();
-        assert_eq!(optional, [Kind::HttpRoute]);
+    fn an_error_is_of_the_api_server_of_the_kind_or_our_own() {
+        for (code, want) in
+            [(403, Cause::Kind), (404, Cause::Kind), (401, Cause::Us), (429, Cause::Away), (503, Cause::Away)]
+        {
+            assert_eq!(cause(&refused(code, "")), want, "{code}");
+        }
+        let lost = kube::Error::ReadEvents(std::io::Error::other("connection reset"));
+        assert_eq!(cause(&watcher::Error::WatchFailed(lost)), Cause::Away);
+    }
+
+    #[test]
+    fn only_kinds_of_others_may_be_absent() {
+        for kind in Kind::ALL {
+            let group = api_of(kind).group;
+            let others = group == "gateway.networking.k8s.io" || group.ends_with("linkerd.io");
+            assert_eq!(optional(kind), others, "{kind}");
+        }
         assert!(is_absent(&refused(404, "")) && !is_absent(&refused(403, "")));
         assert!(is_stale(&refused(410, "")) && !is_stale(&refused(500, "")));
         assert!(streams_no_lists(&refused(422, "")) && !streams_no_lists(&refused(404, "")));

@@ -49,7 +49,7 @@ fn peer(place: &Place<'_>, action: Action, notes: &mut Notes) -> Result<Peer, Wr
 }
 
 /// `*`, or a SPIFFE ID: compared as a whole, so one with a wildcard would match nobody.
-fn identity(place: &Place<'_>, _: &mut Notes) -> Result<Principal, Wrong> {
+pub(crate) fn identity(place: &Place<'_>, _: &mut Notes) -> Result<Principal, Wrong> {
     let text = place.text()?;
     if text == "*" {
         return Ok(Principal::Any);

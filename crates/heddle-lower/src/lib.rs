@@ -8,14 +8,19 @@
 //! - a selection that cannot be read is the whole namespace, and then an Allow admits nothing at all;
 //! - a rule of a route with a part that cannot be honoured answers 500, a backend its own share of it;
 //! - a port, address or label that cannot be read is absent.
+//!
+//! What one object may make us keep is bounded: a list that is far too long cannot be read, nor can an object
+//! whose lists are far too many.
 
 mod access_policy;
 mod access_rule;
 mod alternatives;
+mod amount;
 mod api;
 mod duration;
 mod external_workload;
 mod inbound_policy;
+mod linkerd;
 mod mesh;
 mod meta;
 mod namespace;
@@ -39,6 +44,7 @@ use heddle_model::fact::Invalid;
 use heddle_model::{Fact, Kind, Lowered};
 use notes::Notes;
 use place::{Place, Wrong};
+use route::Unbacked;
 use serde_json::Value;
 
 /// What `object`, read as one of `kind`, says.
@@ -62,16 +68,27 @@ pub fn lower(kind: Kind, object: &Value) -> Lowered {
 }
 
 fn fact(kind: Kind, root: &Place<'_>, notes: &mut Notes) -> Result<Fact, Wrong> {
+    amount::check(kind, root)?;
     Ok(match kind {
         Kind::Namespace => Fact::Namespace(namespace::lower(root, notes)),
         Kind::Node => Fact::Node(node::lower(root)),
         Kind::Pod => Fact::Workload(pod::lower(root, notes)?),
         Kind::Service => Fact::Service(service::lower(root, notes)?),
         Kind::EndpointSlice => Fact::Slice(slice::lower(root, notes)?),
-        Kind::HttpRoute => Fact::HttpRoute(route::lower(root, notes)?),
+        Kind::HttpRoute => Fact::HttpRoute(route::lower(root, Unbacked::Answers500, notes)?),
         Kind::Mesh => Fact::Mesh(mesh::lower(root, notes)?),
         Kind::InboundPolicy => Fact::InboundPolicy(inbound_policy::lower(root, notes)?),
         Kind::AccessPolicy => Fact::AccessPolicy(access_policy::lower(root, notes)?),
         Kind::ExternalWorkload => Fact::Workload(external_workload::lower(root, notes)?),
+        Kind::Server => Fact::Server(linkerd::server::lower(root, notes)?),
+        Kind::ServerAuthorization => Fact::Authorization(linkerd::server_authorization::lower(root, notes)?),
+        Kind::AuthorizationPolicy => Fact::Authorization(linkerd::authorization_policy::lower(root, notes)?),
+        Kind::MeshTlsAuthentication => Fact::Authentication(linkerd::authentication::mesh_tls(root, notes)?),
+        Kind::NetworkAuthentication => Fact::Authentication(linkerd::authentication::network(root, notes)?),
+        Kind::LinkerdHttpRoute => Fact::HttpRoute(route::lower(root, Unbacked::OwnEndpoints, notes)?),
+        Kind::RateLimitPolicy => Fact::RateLimit(linkerd::rate_limit::lower(root, notes)?),
+        Kind::EgressNetwork => Fact::Egress(linkerd::egress::lower(root, notes)?),
+        Kind::ServiceProfile => Fact::HttpRoute(linkerd::service_profile::lower(root, notes)?),
+        Kind::LinkerdExternalWorkload => Fact::Workload(linkerd::external_workload::lower(root, notes)?),
     })
 }

@@ -15,6 +15,7 @@ pub mod map;
 pub mod name;
 pub mod report;
 pub mod route;
+pub mod server;
 pub mod snapshot;
 mod transport;
 

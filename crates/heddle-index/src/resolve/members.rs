@@ -65,6 +65,8 @@ impl Index {
                 owners: &self.snapshot.addresses,
                 services: &self.snapshot.services,
                 policies: &self.derived.policies,
+                servers: &self.derived.servers,
+                mesh: &self.snapshot.mesh,
             };
             let pool = self.derived.pools.entry(key.namespace.clone()).or_default();
             let new = view.resolve(&key, self.derived.edges.of(&key), pool);
@@ -122,7 +124,7 @@ impl Index {
         }
     }
 
-    fn replace_finding(&mut self, old: &Finding, new: &Finding) {
+    pub(super) fn replace_finding(&mut self, old: &Finding, new: &Finding) {
         let touched = self.derived.findings.replace(old, new);
         self.dirty.diagnostics.extend(touched.diagnostics);
         self.dirty.reports.extend(touched.reports);

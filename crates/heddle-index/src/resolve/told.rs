@@ -26,6 +26,7 @@ impl Index {
             policies: &self.derived.policies,
             findings: &self.derived.findings,
             linkerd: self.derived.linkerd > 0,
+            mesh: &self.snapshot.mesh,
         };
         let report = view.resolve(source);
         self.work.reports += u64::from(report.is_some());

@@ -87,9 +87,9 @@ fn the_posture_is_the_namespaces_else_the_meshs() {
     let by_mesh = "Authenticated by Mesh default";
     let all = |by: &str| ["8080 ", "9090 ", "* "].map(|port| format!("{port}{by}"));
     check([mesh()], &all(by_mesh).each_ref().map(String::as_str));
-    let silent = ("Namespace shop", Fact::Namespace(Namespace { posture: None }));
+    let silent = ("Namespace shop", Fact::Namespace(Namespace::default()));
     check([mesh(), silent], &all(by_mesh).each_ref().map(String::as_str));
-    let deny = ("Namespace shop", Fact::Namespace(Namespace { posture: Some(Posture::Deny) }));
+    let deny = ("Namespace shop", Fact::Namespace(Namespace { posture: Some(Posture::Deny), config: None }));
     check([mesh(), deny], &all("Deny by Namespace shop").each_ref().map(String::as_str));
 }
 

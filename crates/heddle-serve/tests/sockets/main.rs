@@ -8,6 +8,7 @@ mod certificates;
 mod client;
 mod endings;
 mod mesh;
+mod quarantine;
 mod stream;
 mod tls;
 mod world;
