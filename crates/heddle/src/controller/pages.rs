@@ -62,7 +62,7 @@ fn watches_page(progress: &Progress, source: &Health) -> Value {
     let Progress { waiting, batches, objects, work: (index, catalog) } = progress;
     json!({
         "kinds": objects.iter().map(|(kind, count)| json!({
-            "kind": kind.as_str(), "objects": count, "listed": !waiting.contains(kind),
+            "kind": kind.to_string(), "objects": count, "listed": !waiting.contains(kind),
         })).collect::<Vec<_>>(),
         "source": source.page(),
         "batches": batches,
