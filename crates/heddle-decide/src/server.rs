@@ -156,7 +156,15 @@ fn arrive(
     if port.mtls == Mtls::Strict && !meshed {
         return Fate::refused("the port is Strict and the connection is not mesh TLS");
     }
-    let told = match (view.caller.plane, workload.server(target.port)) {
+    let server = workload.server(target.port);
+    if let (Some(server), Call::Tls) = (server, sent.call)
+        && !server.takes_foreign_tls()
+    {
+        return Fate::refused(
+            "linkerd2-proxy takes the port for HTTP, and TLS of the application's own is not",
+        );
+    }
+    let told = match (view.caller.plane, server) {
         (Some(client), Some(server)) if meshed => tells_requests(client, server, sent.carried),
         (Some(_), Some(_) | None) | (None, _) => true,
     };

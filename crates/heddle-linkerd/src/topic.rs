@@ -1,6 +1,8 @@
 //! A question in canonical form: clients with equal topics share an answer.
 
-use crate::{Ask, Refused};
+use crate::{Ask, Refused, name};
+use heddle_model::fact::ServiceForm;
+use heddle_model::snapshot::Workload;
 use heddle_model::{Name, ServicePortKey, Snapshot, WorkloadKey};
 use std::net::SocketAddr;
 
@@ -58,6 +60,157 @@ pub enum Place {
 /// # Errors
 /// Says why it has none.
 pub fn topic(ask: &Ask, client: &WorkloadKey, snapshot: &Snapshot) -> Result<Topic, Refused> {
-    let _ = (ask, client, snapshot);
-    Err(Refused::NotFound(String::new()))
+    match ask {
+        Ask::Endpoints { path } => endpoints(path, client, snapshot),
+        Ask::Profile { path } => profile(path, snapshot).map(Topic::Profile),
+        Ask::Inbound { port } => inbound(*port, client, snapshot),
+        Ask::Outbound { target } => {
+            let target = Target::Address(dialled(*target)?);
+            Ok(Topic::Outbound { namespace: client.namespace.clone(), target })
+        }
+        Ask::OutboundName { authority } => {
+            let target = Target::Service(service(authority)?);
+            Ok(Topic::Outbound { namespace: client.namespace.clone(), target })
+        }
+    }
+}
+
+fn endpoints(path: &str, client: &WorkloadKey, snapshot: &Snapshot) -> Result<Topic, Refused> {
+    let port = service(path)?;
+    let Some(found) = snapshot.services.get(&port.service) else {
+        return Err(Refused::NotFound(format!("there is no Service {}", port.service)));
+    };
+    match found.form {
+        ServiceForm::Virtual(_) | ServiceForm::Headless => {}
+        ServiceForm::External(_) => {
+            return Err(Refused::Malformed(format!("Service {} is of type ExternalName", port.service)));
+        }
+    }
+    if !found.ports.iter().any(|of| of.number == port.port) {
+        return Err(Refused::NotFound(format!("Service {} has no port {}", port.service, port.port)));
+    }
+    let client: Option<&Workload> = snapshot.workloads.get(client).map(|found| &**found);
+    let (node, zone) = client.map_or((None, None), |of| (of.node.as_ref(), of.zone.as_ref()));
+    Ok(Topic::Endpoints { place: Place::for_locality(found.locality, node, zone), port })
+}
+
+/// A profile of what is unknown is refused for good: the proxy then does without, which is all the same to it.
+fn profile(path: &str, snapshot: &Snapshot) -> Result<Target, Refused> {
+    if let Ok(at) = path.parse::<SocketAddr>() {
+        return dialled(at).map(Target::Address);
+    }
+    let port = service(path)?;
+    let found = snapshot.services.get(&port.service);
+    if found.is_some_and(|found| found.ports.iter().any(|of| of.number == port.port)) {
+        return Ok(Target::Service(port));
+    }
+    Err(Refused::Malformed(format!("there is no Service port {port}")))
+}
+
+fn inbound(port: u32, client: &WorkloadKey, snapshot: &Snapshot) -> Result<Topic, Refused> {
+    let number = u16::try_from(port).ok().filter(|port| *port != 0);
+    let Some(port) = number else {
+        return Err(Refused::Malformed(format!("{port} is no port, want 1 to 65535")));
+    };
+    if !snapshot.workloads.contains_key(client) {
+        return Err(Refused::NotFound(format!("there is no workload {client}")));
+    }
+    Ok(Topic::Inbound { workload: client.clone(), port })
+}
+
+fn service(path: &str) -> Result<ServicePortKey, Refused> {
+    name::parse(path).map_err(Refused::Malformed)
+}
+
+fn dialled(at: SocketAddr) -> Result<SocketAddr, Refused> {
+    if at.port() == 0 {
+        return Err(Refused::Malformed(format!("{at} has no port")));
+    }
+    Ok(SocketAddr::new(at.ip().to_canonical(), at.port()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heddle_model::fact::Locality;
+    use heddle_model::route::RouteDefaults;
+    use heddle_model::snapshot::{Service, ServicePort};
+    use heddle_model::{ServiceKey, WorkloadKind};
+    use std::sync::Arc;
+
+    fn client() -> WorkloadKey {
+        WorkloadKey::new(WorkloadKind::Pod, "shop", "web")
+    }
+
+    fn snapshot() -> Snapshot {
+        let mut snapshot = Snapshot::default();
+        for (name, form) in [
+            ("cart", ServiceForm::Virtual(Vec::new())),
+            ("mail", ServiceForm::External("mail.example.org".into())),
+        ] {
+            let protocol = heddle_model::fact::Protocol::Http;
+            let key = ServiceKey::new("shop", name);
+            let service = Service {
+                key: key.clone(),
+                form,
+                ports: vec![ServicePort { name: "http".into(), number: 80, protocol }],
+                locality: Locality::PreferZone,
+                accrual: None,
+                defaults: RouteDefaults::default(),
+            };
+            snapshot.services.insert(key, Arc::new(service));
+        }
+        snapshot
+    }
+
+    #[track_caller]
+    fn refused(ask: Ask, want: Refused) {
+        assert_eq!(topic(&ask, &client(), &snapshot()), Err(want));
+    }
+
+    fn endpoints_of(path: &str) -> Ask {
+        Ask::Endpoints { path: path.into() }
+    }
+
+    #[test]
+    fn what_can_never_be_is_refused_for_good() {
+        refused(Ask::Inbound { port: 0 }, Refused::Malformed("0 is no port, want 1 to 65535".into()));
+        refused(
+            Ask::Inbound { port: 70_000 },
+            Refused::Malformed("70000 is no port, want 1 to 65535".into()),
+        );
+        let target = "10.0.0.1:0".parse().expect("an address");
+        refused(Ask::Outbound { target }, Refused::Malformed("10.0.0.1:0 has no port".into()));
+        let external = "Service shop/mail is of type ExternalName";
+        refused(endpoints_of("mail.shop.svc.cluster.local:80"), Refused::Malformed(external.into()));
+        let unknown = Ask::Profile { path: "none.shop.svc.cluster.local:80".into() };
+        refused(unknown, Refused::Malformed("there is no Service port shop/none:80".into()));
+    }
+
+    #[test]
+    fn what_may_yet_come_is_not_found() {
+        refused(Ask::Inbound { port: 80 }, Refused::NotFound("there is no workload pod/shop/web".into()));
+        let none = "there is no Service shop/none";
+        refused(endpoints_of("none.shop.svc.cluster.local:80"), Refused::NotFound(none.into()));
+        let no_port = "Service shop/cart has no port 81";
+        refused(endpoints_of("cart.shop.svc.cluster.local:81"), Refused::NotFound(no_port.into()));
+    }
+
+    #[test]
+    fn a_place_counts_as_far_as_the_service_minds() {
+        let ask = endpoints_of("cart.shop.svc.cluster.local");
+        let Ok(Topic::Endpoints { place, .. }) = topic(&ask, &client(), &snapshot()) else {
+            panic!("{ask:?}")
+        };
+        assert_eq!(place, Place::Zone(None));
+    }
+
+    #[test]
+    fn one_address_has_one_topic_however_it_is_written() {
+        let of = |target: &str| {
+            let ask = Ask::Outbound { target: target.parse().expect("an address") };
+            topic(&ask, &client(), &snapshot())
+        };
+        assert_eq!(of("[::ffff:10.0.0.1]:80"), of("10.0.0.1:80"));
+    }
 }

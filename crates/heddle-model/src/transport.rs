@@ -77,6 +77,17 @@ impl EndpointServer {
         }
     }
 
+    /// Whether it passes on TLS of the application's own that comes outside of mesh TLS. A linkerd2-proxy takes
+    /// whatever comes to a port that speaks HTTP for HTTP.
+    pub fn takes_foreign_tls(self) -> bool {
+        let Self { plane, protocol, mtls: _ } = self;
+        match (plane, protocol) {
+            (DataPlane::Linkerd, Protocol::Http | Protocol::Http2 | Protocol::Grpc) => false,
+            (DataPlane::Linkerd, Protocol::Tcp | Protocol::Opaque | Protocol::Detect)
+            | (DataPlane::Envoy, _) => true,
+        }
+    }
+
     /// Whether it sees the requests that a client's proxy sends within mesh TLS.
     ///
     /// An Envoy that detects goes by ALPN there, which a linkerd2-proxy never offers; a linkerd2-proxy reads the

@@ -1,0 +1,104 @@
+//! What proxies are told is what the published crate reads, and its own conversions take.
+
+use heddle_linkerd::{Answer, Ask, project, topic};
+use heddle_model::Snapshot;
+use heddle_model::fact::ServiceForm;
+use heddle_scenario_tests::all;
+use linkerd2_proxy_api::destination::{Update, WeightedAddr, update};
+use linkerd2_proxy_api::http_route::HttpRouteMatch;
+use linkerd2_proxy_api::inbound::{Authz, Server, proxy_protocol as inbound};
+use linkerd2_proxy_api::outbound::{OutboundPolicy, proxy_protocol as outbound};
+use prost::Message;
+use std::net::SocketAddr;
+
+#[test]
+fn the_published_crate_takes_what_proxies_are_told() {
+    let mut read = 0;
+    for scenario in all() {
+        let snapshot = scenario.switched(|_| true).snapshot();
+        for client in snapshot.workloads.keys() {
+            for ask in asks(&snapshot) {
+                let Ok(topic) = topic(&ask, client, &snapshot) else { continue };
+                read += 1;
+                match (project(&topic, &snapshot).answer, &ask) {
+                    (Answer::Endpoints(all), _) => {
+                        all.whole().into_iter().for_each(|bytes| endpoints(&bytes))
+                    }
+                    (Answer::Message(bytes), Ask::Inbound { .. }) => {
+                        server(Server::decode(bytes).expect("a Server"))
+                    }
+                    (Answer::Message(bytes), _) => {
+                        policy(OutboundPolicy::decode(bytes).expect("an OutboundPolicy"))
+                    }
+                    (Answer::AskAgain, _) => panic!("{ask:?} was just asked"),
+                }
+            }
+        }
+    }
+    assert!(read > 1000, "{read} answers");
+}
+
+fn asks(snapshot: &Snapshot) -> Vec<Ask> {
+    let mut asks = vec![Ask::Inbound { port: 65_535 }];
+    for service in snapshot.services.values() {
+        let ServiceForm::Virtual(addresses) = &service.form else { continue };
+        for port in &service.ports {
+            let path = format!("{}.{}.svc:{}", service.key.name, service.key.namespace, port.number);
+            asks.push(Ask::Endpoints { path });
+            asks.extend(
+                addresses.iter().map(|ip| Ask::Outbound { target: SocketAddr::new(*ip, port.number) }),
+            );
+        }
+    }
+    for workload in snapshot.workloads.values() {
+        asks.extend(workload.inbound.iter().map(|port| Ask::Inbound { port: port.port.into() }));
+        asks.extend(
+            workload.addresses.iter().map(|ip| Ask::Outbound { target: SocketAddr::new(*ip, 65_535) }),
+        );
+    }
+    asks
+}
+
+fn endpoints(bytes: &[u8]) {
+    match Update::decode(bytes).expect("an Update").update.expect("what changes") {
+        update::Update::Add(set) => set.addrs.into_iter().for_each(endpoint),
+        update::Update::NoEndpoints(_) => {}
+        update::Update::Remove(_) => panic!("a remove is never first"),
+    }
+}
+
+fn endpoint(of: WeightedAddr) {
+    SocketAddr::try_from(of.addr.expect("an address")).expect("an address");
+}
+
+fn server(of: Server) {
+    of.authorizations.into_iter().for_each(authz);
+    let Some(inbound::Kind::Detect(detect)) = of.protocol.expect("a protocol").kind else { return };
+    for route in detect.http_routes {
+        route.authorizations.into_iter().for_each(authz);
+        route.rules.into_iter().flat_map(|rule| rule.matches).for_each(matches);
+    }
+}
+
+fn authz(of: Authz) {
+    for network in of.networks {
+        for net in network.net.into_iter().chain(network.except) {
+            ipnet::IpNet::try_from(net).expect("a network");
+        }
+    }
+}
+
+fn policy(of: OutboundPolicy) {
+    let Some(outbound::Kind::Detect(detect)) = of.protocol.expect("a protocol").kind else { return };
+    let routes = detect.http1.expect("HTTP/1").routes;
+    routes.into_iter().flat_map(|route| route.rules).flat_map(|rule| rule.matches).for_each(matches);
+}
+
+fn matches(of: HttpRouteMatch) {
+    if let Some(method) = of.method {
+        http::Method::try_from(method).expect("a method");
+    }
+    for header in of.headers {
+        http::HeaderName::from_bytes(header.name.as_bytes()).expect("a header");
+    }
+}
