@@ -77,7 +77,7 @@ impl<P: Published> Certificates<P> {
     }
 
     fn note(&self, caller: Caller, leaf: &Leaf) {
-        let Caller { identity, proof, expires: _ } = caller;
+        let Caller { identity, proof, uid: _, expires: _ } = caller;
         tracing::info!(%identity, serial = leaf.serial(), "certificate issued");
         let workload = match proof {
             Proof::Token(workload) => workload,

@@ -73,6 +73,9 @@ impl Connection {
 impl Idle {
     /// An error once the connection has been idle for too long; registers to be woken then.
     fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.activity.is_parting() {
+            self.timer.as_mut().reset(self.activity.idle_at(self.limit));
+        }
         while self.timer.as_mut().poll(cx).is_ready() {
             let due = self.activity.idle_at(self.limit);
             if due <= tokio::time::Instant::now() {

@@ -22,6 +22,9 @@ pub enum Refusal {
     /// The token cannot be checked now, or its workload is not known yet.
     #[error("{0}")]
     NotNow(String),
+    /// This replica may have missed changes that others know.
+    #[error("this replica has stale objects, connect to another: {0}")]
+    Stale(String),
     /// The certificate counts no more. The handshake was before.
     #[error("the client certificate has expired")]
     Expired,
@@ -92,7 +95,7 @@ pub enum Refusal {
     Busy,
 }
 
-/// Why an open stream ends. All of them ask the client to come again but the last two, which will not help it.
+/// Why an open stream ends. The first three ask the client to come again; the others would not help it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Ended {
     /// Streams do not outlive the credential that opened them.
@@ -107,6 +110,9 @@ pub enum Ended {
     /// The pod or ExternalWorkload is gone or has ended.
     #[error("the workload of this stream is gone")]
     Gone,
+    /// The name is another workload's now: the credential was of one that was deleted.
+    #[error("the workload of this stream was deleted, and another has its name")]
+    Replaced,
     /// The workload has another ServiceAccount than when the stream began.
     #[error("the workload of this stream has another identity now")]
     Identity,
@@ -122,7 +128,9 @@ impl Refusal {
             | Self::Token(_)
             | Self::Expired
             | Self::TrustDomain { .. } => Code::Unauthenticated,
-            Self::NotNow(_) | Self::Unknown(_) | Self::Authority(_) | Self::Busy => Code::Unavailable,
+            Self::NotNow(_) | Self::Stale(_) | Self::Unknown(_) | Self::Authority(_) | Self::Busy => {
+                Code::Unavailable
+            }
             Self::NoNode | Self::Node(_) | Self::Capture(_) | Self::OwnNetwork(_) | Self::Request(_) => {
                 Code::InvalidArgument
             }
@@ -145,7 +153,7 @@ impl From<Ended> for Status {
     fn from(ended: Ended) -> Self {
         let code = match ended {
             Ended::Credential | Ended::Age | Ended::Draining => Code::Unavailable,
-            Ended::Gone => Code::NotFound,
+            Ended::Gone | Ended::Replaced => Code::NotFound,
             Ended::Identity => Code::PermissionDenied,
         };
         Self::new(code, ended.to_string())

@@ -1,5 +1,6 @@
 //! The controller: a source, the owner, the servers, and how they end.
 
+mod ages;
 mod certificate;
 mod folder;
 mod health;
@@ -70,16 +71,19 @@ pub(crate) async fn serve(config: Config, log: Arc<dyn LogLevel>) -> Result<()> 
     let mut registry = MetricRegistry::default();
     let metrics =
         Metrics::new(&mut registry, env!("CARGO_PKG_VERSION"), option_env!("HEDDLE_COMMIT").unwrap_or("-"));
+    health.register(&mut registry);
     metrics.certificate_expires(CertificateUse::Issuer, authority.validity().not_after);
     let limits = limits(&config);
     let clients = Arc::new(Registry::new(limits.streams_per_workload, metrics.clone()));
-    let pages = pages::Parts { mesh: mesh.clone(), progress: owner.progress.clone(), health, log };
+    let health = Arc::new(health);
+    let pages =
+        pages::Parts { mesh: mesh.clone(), progress: owner.progress.clone(), health: health.clone(), log };
     let pages = pages.pages(Arc::new(registry), clients.clone());
     let listener = TcpListener::bind(config.admin).await;
     let listener = listener.with_context(|| format!("cannot serve the admin pages at {}", config.admin))?;
     tokio::spawn(admin::serve(listener, pages, drain.clone()));
     let server = Server {
-        engine: mesh.clone(),
+        engine: mesh.clone().unless(Arc::new(move || health.stale())),
         tokens: Arc::new(tokens),
         signer: Arc::new(ArcSwapOption::from(Some(authority.clone()))),
         lifetimes: Lifetimes { default: config.certificate_lifetime, most: config.certificate_lifetime },
@@ -126,7 +130,8 @@ async fn on_cluster(config: &Config, owner: Owner<engine::State>, mesh: Mesh) ->
     let source = cluster::ClusterKeys(client.clone());
     let (rules, keys) = source.rules().await?;
     let live = Arc::new(live::Workloads(mesh));
-    let tokens = Tokens::new(rules, keys, Box::new(source), live, Arc::new(WallClock));
+    let tokens = Tokens::new(rules, keys, Box::new(source), live, Arc::new(WallClock))
+        .reviewed_by(Box::new(cluster::ClusterReviews(client.clone())));
     let outcomes = cluster::write_statuses(&client, &config.namespace);
     let owner = engine::start(owner, Some(outcomes));
     let health = Health::Cluster(cluster::follow(client, owner.queue.clone()));

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 pub(crate) struct Mesh {
     sequence: u64,
     snapshot: Snapshot,
+    uids: BTreeMap<WorkloadKey, Name>,
     items: BTreeMap<(Type, Name), Item>,
     clients: Vec<Client>,
 }
@@ -106,6 +107,10 @@ impl Published for Mesh {
         &self.snapshot
     }
 
+    fn uid(&self, workload: &WorkloadKey) -> Option<Name> {
+        self.uids.get(workload).cloned()
+    }
+
     fn since(&self) -> Instant {
         Instant::now()
     }
@@ -131,6 +136,7 @@ struct State {
     owner: Owner<Mesh>,
     sequence: u64,
     snapshot: Snapshot,
+    uids: BTreeMap<WorkloadKey, Name>,
     items: BTreeMap<(Type, Name), Item>,
     clients: Vec<Client>,
     states: Vec<Weak<Mesh>>,
@@ -147,6 +153,7 @@ impl Publisher {
             owner,
             sequence: 0,
             snapshot: Snapshot::default(),
+            uids: BTreeMap::new(),
             items: BTreeMap::new(),
             clients: Vec::new(),
             states: Vec::new(),
@@ -203,6 +210,13 @@ impl Publisher {
         state.send();
     }
 
+    /// Says which object a workload is.
+    pub(crate) fn is(&self, key: &str, uid: &str) {
+        let mut state = self.0.lock().unwrap();
+        state.uids.insert(key.parse().unwrap(), uid.into());
+        state.send();
+    }
+
     /// Ends a workload.
     pub(crate) fn end(&self, key: &str) {
         let key: WorkloadKey = key.parse().unwrap();
@@ -253,6 +267,7 @@ impl State {
         let state = Arc::new(Mesh {
             sequence: self.sequence,
             snapshot: self.snapshot.clone(),
+            uids: self.uids.clone(),
             items: self.items.clone(),
             clients: self.clients.clone(),
         });

@@ -46,6 +46,7 @@ pub(crate) struct World {
     pub(crate) drain: Drain,
     pub(crate) serving: JoinHandle<Result<(), ServeError>>,
     live: Arc<Living>,
+    stale: Arc<Mutex<Vec<String>>>,
 }
 
 /// Which workloads live, as the token check sees it.
@@ -120,6 +121,9 @@ impl World {
     pub(crate) async fn with(limits: Limits) -> Self {
         let (owner, engine) = engine::engine::<Mesh>();
         let mesh = Publisher::start(owner, WORKLOADS);
+        let stale = Arc::<Mutex<Vec<String>>>::default();
+        let known = stale.clone();
+        let engine = engine.unless(Arc::new(move || known.lock().unwrap().clone()));
         let (authority, token_key) = (Arc::new(authority()), TokenKey::generate());
         let live = Arc::new(Living::default());
         let mut metrics = prometheus_client::registry::Registry::default();
@@ -156,9 +160,15 @@ impl World {
             drain,
             serving,
             live,
+            stale,
         };
         WORKLOADS.iter().for_each(|(key, account)| world.alive(key, account));
         world
+    }
+
+    /// Says what the sources may have missed.
+    pub(crate) fn stale(&self, lines: &[&str]) {
+        *self.stale.lock().unwrap() = lines.iter().map(ToString::to_string).collect();
     }
 
     /// Lets tokens of a workload pass.

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 pub(super) struct Parts {
     pub mesh: Engine<State>,
     pub progress: watch::Receiver<Progress>,
-    pub health: Health,
+    pub health: Arc<Health>,
     pub log: Arc<dyn LogLevel>,
 }
 
@@ -23,8 +23,7 @@ impl Parts {
     /// The pages.
     pub(super) fn pages(self, metrics: Arc<Metrics>, clients: Arc<Registry>) -> Pages {
         let Self { mesh, progress, health, log } = self;
-        let (ready, health) = (progress.clone(), Arc::new(health));
-        let source = health.clone();
+        let (ready, source) = (progress.clone(), health.clone());
         let waiting = Arc::new(move || health.waiting(&ready.borrow()));
         let snapshot: Page = Arc::new(move |query| snapshot_page(&mesh, query));
         let watches: Page = Arc::new(move |_| Some(watches_page(&progress.borrow(), &source)));
