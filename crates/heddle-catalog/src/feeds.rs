@@ -78,17 +78,16 @@ impl<F: Feed> Default for Feeds<F> {
 
 impl<F: Feed> Feeds<F> {
     /// Follows a topic. Whoever follows it twice must leave it twice.
-    pub fn join(&mut self, topic: F::Topic, snapshot: &Snapshot) -> Arc<Edition<F>> {
-        if let Some(held) = self.topics.get_mut(&topic) {
+    pub fn join(&mut self, topic: &Arc<F::Topic>, snapshot: &Snapshot) -> Arc<Edition<F>> {
+        if let Some(held) = self.topics.get_mut(topic) {
             held.followers += 1;
             return held.newest.clone();
         }
-        let topic = Arc::new(topic);
         self.work.projections += 1;
-        let (answer, keys) = F::project(&topic, snapshot);
-        self.index(&topic, &keys);
+        let (answer, keys) = F::project(topic, snapshot);
+        self.index(topic, &keys);
         let newest = Arc::new(Edition::first(self.sequence, answer));
-        self.topics.insert(topic, Held { followers: 1, keys, newest: newest.clone() });
+        self.topics.insert(topic.clone(), Held { followers: 1, keys, newest: newest.clone() });
         newest
     }
 

@@ -66,6 +66,10 @@ fn set(snapshot: &mut Snapshot, name: &str, zone: Option<&str>) -> BTreeSet<Key>
     [Key::Workload(key)].into()
 }
 
+fn name(text: &str) -> Arc<Name> {
+    Arc::new(text.into())
+}
+
 fn text(messages: &[Bytes]) -> Vec<String> {
     messages.iter().map(|message| String::from_utf8(message[5..].to_vec()).unwrap()).collect()
 }
@@ -76,8 +80,8 @@ fn a_change_costs_one_projection_and_one_encoding_however_many_follow() {
     set(&mut snapshot, "web", Some("a"));
     set(&mut snapshot, "api", Some("b"));
     let mut feeds = Feeds::<Zones>::default();
-    let editions: Vec<_> = (0..1000).map(|_| feeds.join("web".into(), &snapshot)).collect();
-    feeds.join("api".into(), &snapshot);
+    let editions: Vec<_> = (0..1000).map(|_| feeds.join(&name("web"), &snapshot)).collect();
+    feeds.join(&name("api"), &snapshot);
     assert_eq!(feeds.work(), Work { projections: 2, editions: 0 });
     assert!(editions.iter().all(|edition| Arc::ptr_eq(&edition.whole(), &editions[0].whole())));
     let changed = set(&mut snapshot, "web", Some("c"));
@@ -95,7 +99,7 @@ fn an_equal_answer_is_no_edition_and_a_change_of_another_no_work() {
     let mut snapshot = Snapshot::default();
     set(&mut snapshot, "web", Some("a"));
     let mut feeds = Feeds::<Zones>::default();
-    feeds.join("web".into(), &snapshot);
+    feeds.join(&name("web"), &snapshot);
     let changed = set(&mut snapshot, "web", Some("a"));
     assert!(feeds.publish(&changed, &snapshot).is_empty());
     assert_eq!(feeds.work(), Work { projections: 2, editions: 0 });
@@ -109,7 +113,7 @@ fn whoever_lags_is_told_the_difference_from_what_it_knows() {
     let mut snapshot = Snapshot::default();
     set(&mut snapshot, "web", Some("a"));
     let mut feeds = Feeds::<Zones>::default();
-    let first = feeds.join("web".into(), &snapshot);
+    let first = feeds.join(&name("web"), &snapshot);
     let changed = set(&mut snapshot, "web", Some("b"));
     feeds.publish(&changed, &snapshot);
     let changed = set(&mut snapshot, "web", Some("c"));
@@ -122,7 +126,7 @@ fn a_topic_follows_the_keys_of_its_newest_answer() {
     let mut snapshot = Snapshot::default();
     set(&mut snapshot, "web", Some("a"));
     let mut feeds = Feeds::<Zones>::default();
-    feeds.join("web".into(), &snapshot);
+    feeds.join(&name("web"), &snapshot);
     let changed = set(&mut snapshot, "a", Some("x"));
     assert_eq!(text(&feeds.publish(&changed, &snapshot)[0].1.whole()), ["+a", "+x"]);
     let changed = set(&mut snapshot, "web", Some("b"));
@@ -140,8 +144,8 @@ fn a_topic_that_nobody_follows_costs_nothing() {
     let mut snapshot = Snapshot::default();
     set(&mut snapshot, "web", Some("a"));
     let mut feeds = Feeds::<Zones>::default();
-    feeds.join("web".into(), &snapshot);
-    feeds.join("web".into(), &snapshot);
+    feeds.join(&name("web"), &snapshot);
+    feeds.join(&name("web"), &snapshot);
     assert!(!feeds.leave(&"web".into()));
     assert!(feeds.leave(&"web".into()));
     assert!(!feeds.leave(&"web".into()), "it was left before");
@@ -164,7 +168,7 @@ proptest! {
         for (pod, zone, follow) in steps {
             let name = Name::from(NAMES[pod]);
             if follow && !newest.contains_key(&name) {
-                newest.insert(name.clone(), feeds.join(name.clone(), &snapshot));
+                newest.insert(name.clone(), feeds.join(&Arc::new(name.clone()), &snapshot));
             } else if !follow && newest.remove(&name).is_some() {
                 prop_assert!(feeds.leave(&name));
             }
