@@ -81,14 +81,15 @@ impl<F: Feed> Desk<F> {
         Some(Word(said))
     }
 
-    /// Takes in what a server said, and everything that waits behind it.
+    /// Takes in what a server said, and what waits behind it; not what comes meanwhile.
     pub fn take(&mut self, first: Word<F>) {
         self.take_one(first.0);
-        while let Ok(asked) = self.asked.try_recv() {
-            self.take_one(Said::Asked(asked));
-        }
         while let Ok(left) = self.left.try_recv() {
             self.take_one(Said::Left(left));
+        }
+        for _ in 0..ASKED {
+            let Ok(asked) = self.asked.try_recv() else { return };
+            self.take_one(Said::Asked(asked));
         }
     }
 

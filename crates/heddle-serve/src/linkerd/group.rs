@@ -71,6 +71,11 @@ impl Groups {
         self.lock().get(key).and_then(Weak::upgrade)
     }
 
+    /// Has nobody join a group any more that was told to end: of its streams one may be left that is not read.
+    fn close(&self, key: &Key) {
+        self.lock().remove(key);
+    }
+
     /// The group of that key: `new` where there is none, or the one that was made at the same time.
     fn enter(&self, new: Arc<Group>) -> (Arc<Group>, bool) {
         let mut groups = self.lock();

@@ -1,6 +1,6 @@
 //! What ends a group: one task per group, so that no stream wakes but to end.
 
-use super::Newcomer;
+use super::{Groups, Key, Newcomer};
 use crate::auth::{Caller, Proof};
 use crate::bind::ended;
 use crate::drain::{Drain, share};
@@ -20,6 +20,8 @@ use tokio_util::sync::CancellationToken;
 /// Watches over a group.
 pub(super) struct Guard<P> {
     engine: Engine<P>,
+    directory: Arc<Groups>,
+    key: Key,
     workload: WorkloadKey,
     caller: Caller,
     life: Option<Duration>,
@@ -40,6 +42,8 @@ impl<P: Published> Guard<P> {
         let left = caller.expires.duration_since(shared.clock.now()).unwrap_or_default();
         Self {
             engine: shared.engine.clone(),
+            directory: shared.groups.clone(),
+            key: newcomer.key(),
             workload: workload.clone(),
             caller: caller.clone(),
             life: life(&caller.proof, left, &shared.limits),
@@ -59,6 +63,7 @@ impl<P: Published> Guard<P> {
             () = self.drained() => Ended::Draining,
         };
         tracing::info!(workload = %self.workload, reason = %ended, "streams ended");
+        self.directory.close(&self.key);
         self.end.send(Arc::new(Some(ended)));
     }
 
