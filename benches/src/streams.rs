@@ -103,6 +103,16 @@ async fn settled() -> Result<usize> {
     Ok(kib * 1024)
 }
 
+/// The time that the threads of a process have run.
+fn cpu(process: u32) -> Result<Duration> {
+    let mut nanos = 0;
+    for thread in std::fs::read_dir(format!("/proc/{process}/task"))? {
+        let text = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+        nanos += text.split(' ').next().context("no schedstat")?.parse::<u64>()?;
+    }
+    Ok(Duration::from_nanos(nanos))
+}
+
 fn mib(bytes: usize) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
@@ -113,6 +123,7 @@ async fn reach(proxies: usize) -> Result<()> {
     let mut clients = Clients::start(&server.plan(proxies)).await?;
     clients.open(1).await?;
     let mut taken = Vec::with_capacity(FLIPS * proxies);
+    let (own, theirs) = (cpu(std::process::id())?, cpu(clients.id()?)?);
     for flip in 0..FLIPS {
         tokio::time::sleep(PAUSE).await;
         let since = SystemTime::now();
@@ -120,13 +131,19 @@ async fn reach(proxies: usize) -> Result<()> {
         let arrivals = clients.arrivals().await?;
         taken.extend(arrivals.iter().map(|at| at.duration_since(since).unwrap_or_default()));
     }
+    let each = |spent: Duration| spent.as_secs_f64() * 1e3 / FLIPS as f64;
+    let (own, theirs) = (cpu(std::process::id())? - own, cpu(clients.id()?)? - theirs);
     taken.sort();
     let at = |share: f64| taken[((taken.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
     println!(
-        "{proxies:>5} proxies, {FLIPS} changes: p50 {:.2} ms, p99 {:.2} ms, slowest {:.2} ms",
+        "{proxies:>5} proxies, {FLIPS} changes: p50 {:.2} ms, p99 {:.2} ms, slowest {:.2} ms; CPU for each change: \
+         server {:.2} ms, clients {:.2} ms; load {}",
         at(0.5),
         at(0.99),
-        at(1.0)
+        at(1.0),
+        each(own),
+        each(theirs),
+        std::fs::read_to_string("/proc/loadavg")?.split(' ').next().unwrap_or_default(),
     );
     clients.stop().await
 }

@@ -52,6 +52,11 @@ impl Clients {
         Ok(clients)
     }
 
+    /// The number of their process.
+    pub(super) fn id(&self) -> Result<u32> {
+        self.child.id().context("the clients have ended")
+    }
+
     /// Has each connection hold so many streams, all of which have heard their first state.
     pub(super) async fn open(&mut self, each: usize) -> Result<()> {
         self.say(&each.to_string()).await?;
