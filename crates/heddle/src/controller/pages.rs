@@ -59,7 +59,7 @@ fn snapshot_page(mesh: &Engine<State>, query: &BTreeMap<String, String>) -> Opti
 }
 
 fn watches_page(progress: &Progress, source: &Health) -> Value {
-    let Progress { waiting, batches, objects, work: (index, catalog) } = progress;
+    let Progress { waiting, batches, objects, work: (index, catalog, answers) } = progress;
     json!({
         "kinds": objects.iter().map(|(kind, count)| json!({
             "kind": kind.to_string(), "objects": count, "listed": !waiting.contains(kind),
@@ -69,5 +69,11 @@ fn watches_page(progress: &Progress, source: &Health) -> Value {
         "recomputed": format!("{index:?}"),
         "projections": catalog.projections,
         "encodings": catalog.encodings,
+        "linkerd": {
+            "topics": answers.topics,
+            "projections": answers.projections,
+            "editions": answers.editions,
+            "wakes": answers.wakes,
+        },
     })
 }
