@@ -1,10 +1,14 @@
 //! An answer, and what it was made from.
 
-use crate::Topic;
+use crate::endpoints::{self, Endpoints};
+use crate::look::{self, Look};
+use crate::{Topic, inbound, outbound, profile};
 use bytes::Bytes;
-use heddle_model::Snapshot;
+use heddle_model::fact::ServiceForm;
 use heddle_model::snapshot::Key;
-use std::collections::{BTreeMap, BTreeSet};
+use heddle_model::{ServiceKey, Snapshot};
+use prost::Message;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -19,43 +23,86 @@ pub enum Answer {
     AskAgain,
 }
 
-/// The endpoints of a topic.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Endpoints {
-    /// Whether what was asked for exists.
-    pub exists: bool,
-    /// `metric_labels` of the whole set.
-    pub labels: BTreeMap<String, String>,
-    /// Each endpoint as an encoded `WeightedAddr`.
-    pub items: BTreeMap<SocketAddr, Bytes>,
-}
-
 /// An answer, and what it was made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Projected {
     /// The answer.
     pub answer: Answer,
-    /// The keys of the Snapshot that it was made from: while none of them changes, it holds.
+    /// The keys of the Snapshot that it was made from: while none of them changes, and nothing of `wide` does, it
+    /// holds.
     pub keys: BTreeSet<Key>,
+    /// What else it was made from, that no key of its own stands for.
+    pub wide: BTreeSet<Wide>,
+}
+
+/// Something that an answer depends on and that keys which do not exist yet may change. Only answers about addresses
+/// that nobody owns have one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wide {
+    /// Whether a headless Service has an endpoint at this address.
+    Headless(SocketAddr),
+    /// Which EgressNetworks there are.
+    Egress,
+}
+
+impl Wide {
+    /// Whether a changed key may change what depends on this.
+    pub fn is_changed_by(&self, key: &Key, old: &Snapshot, new: &Snapshot) -> bool {
+        let headless = |service: &ServiceKey| {
+            let is = |snapshot: &Snapshot| {
+                snapshot.services.get(service).is_some_and(|of| of.form == ServiceForm::Headless)
+            };
+            is(old) || is(new)
+        };
+        match (self, key) {
+            (Self::Egress, Key::Egress(_)) => true,
+            (Self::Headless(_), Key::Service(service)) => headless(service),
+            (Self::Headless(at), Key::Endpoints(port)) => {
+                let has =
+                    |snapshot: &Snapshot| snapshot.endpoints.get(port).is_some_and(|of| look::has(of, *at));
+                headless(&port.service) && (has(old) || has(new))
+            }
+            (
+                Self::Egress | Self::Headless(_),
+                Key::Mesh
+                | Key::Workload(_)
+                | Key::Service(_)
+                | Key::Endpoints(_)
+                | Key::Routes(_)
+                | Key::Address(_)
+                | Key::Egress(_)
+                | Key::Report(_)
+                | Key::Diagnostics(_),
+            ) => false,
+        }
+    }
+}
+
+impl Projected {
+    /// Whether the answer may differ after this key changed.
+    pub fn is_changed_by(&self, key: &Key, old: &Snapshot, new: &Snapshot) -> bool {
+        self.keys.contains(key) || self.wide.iter().any(|wide| wide.is_changed_by(key, old, new))
+    }
 }
 
 /// Answers a topic. Never fails: what is gone has an answer too.
 pub fn project(topic: &Topic, snapshot: &Snapshot) -> Projected {
-    let _ = (topic, snapshot);
-    Projected { answer: Answer::AskAgain, keys: BTreeSet::new() }
+    let look = Look::new(snapshot);
+    let answer = match topic {
+        Topic::Endpoints { port, place } => match endpoints::project(&look, port, place) {
+            Some(endpoints) => Answer::Endpoints(endpoints.into()),
+            None => Answer::AskAgain,
+        },
+        Topic::Profile(target) => profile::project(&look, target).map_or(Answer::AskAgain, |of| message(&of)),
+        Topic::Inbound { workload, port } => {
+            inbound::project(&look, workload, *port).map_or(Answer::AskAgain, |of| message(&of))
+        }
+        Topic::Outbound { namespace, target } => message(&outbound::project(&look, namespace, target)),
+    };
+    let (keys, wide) = look.seen();
+    Projected { answer, keys, wide }
 }
 
-impl Endpoints {
-    /// The encoded `Update`s that a new client is sent: the whole set.
-    pub fn whole(&self) -> Vec<Bytes> {
-        Vec::new()
-    }
-
-    /// The encoded `Update`s that turn `old` into this set, none if they are equal.
-    ///
-    /// An endpoint whose transport changed is removed and added again: the proxy would use the old one once more.
-    pub fn since(&self, old: &Self) -> Vec<Bytes> {
-        let _ = old;
-        Vec::new()
-    }
+fn message(of: &impl Message) -> Answer {
+    Answer::Message(of.encode_to_vec().into())
 }

@@ -6,8 +6,26 @@
 
 mod answer;
 mod ask;
+mod endpoint;
+mod endpoints;
+mod filter;
+mod inbound;
+mod l5d;
+mod look;
+mod matching;
+mod meta;
+mod name;
+mod net;
+mod outbound;
+mod pattern;
+mod precedence;
+mod profile;
 mod topic;
+mod unenforceable;
+mod workload;
 
-pub use answer::{Answer, Endpoints, Projected, project};
+pub use answer::{Answer, Projected, Wide, project};
 pub use ask::{Ask, Refused};
+pub use endpoints::Endpoints;
 pub use topic::{Place, Target, Topic, topic};
+pub use unenforceable::{unenforceable, unordered};

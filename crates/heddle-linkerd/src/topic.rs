@@ -1,6 +1,8 @@
 //! A question in canonical form: clients with equal topics share an answer.
 
-use crate::{Ask, Refused};
+use crate::{Ask, Refused, name};
+use heddle_model::fact::ServiceForm;
+use heddle_model::snapshot::Workload;
 use heddle_model::{Name, ServicePortKey, Snapshot, WorkloadKey};
 use std::net::SocketAddr;
 
@@ -58,6 +60,71 @@ pub enum Place {
 /// # Errors
 /// Says why it has none.
 pub fn topic(ask: &Ask, client: &WorkloadKey, snapshot: &Snapshot) -> Result<Topic, Refused> {
-    let _ = (ask, client, snapshot);
-    Err(Refused::NotFound(String::new()))
+    match ask {
+        Ask::Endpoints { path } => endpoints(path, client, snapshot),
+        Ask::Profile { path } => profile(path, snapshot).map(Topic::Profile),
+        Ask::Inbound { port } => inbound(*port, client, snapshot),
+        Ask::Outbound { target } => {
+            let target = Target::Address(dialled(*target)?);
+            Ok(Topic::Outbound { namespace: client.namespace.clone(), target })
+        }
+        Ask::OutboundName { authority } => {
+            let target = Target::Service(service(authority)?);
+            Ok(Topic::Outbound { namespace: client.namespace.clone(), target })
+        }
+    }
+}
+
+fn endpoints(path: &str, client: &WorkloadKey, snapshot: &Snapshot) -> Result<Topic, Refused> {
+    let port = service(path)?;
+    let Some(found) = snapshot.services.get(&port.service) else {
+        return Err(Refused::NotFound(format!("there is no Service {}", port.service)));
+    };
+    match found.form {
+        ServiceForm::Virtual(_) | ServiceForm::Headless => {}
+        ServiceForm::External(_) => {
+            return Err(Refused::Malformed(format!("Service {} is of type ExternalName", port.service)));
+        }
+    }
+    if !found.ports.iter().any(|of| of.number == port.port) {
+        return Err(Refused::NotFound(format!("Service {} has no port {}", port.service, port.port)));
+    }
+    let client: Option<&Workload> = snapshot.workloads.get(client).map(|found| &**found);
+    let (node, zone) = client.map_or((None, None), |of| (of.node.as_ref(), of.zone.as_ref()));
+    Ok(Topic::Endpoints { place: Place::for_locality(found.locality, node, zone), port })
+}
+
+/// A profile of what is unknown is refused for good: the proxy then does without, which is all the same to it.
+fn profile(path: &str, snapshot: &Snapshot) -> Result<Target, Refused> {
+    if let Ok(at) = path.parse::<SocketAddr>() {
+        return dialled(at).map(Target::Address);
+    }
+    let port = service(path)?;
+    let found = snapshot.services.get(&port.service);
+    if found.is_some_and(|found| found.ports.iter().any(|of| of.number == port.port)) {
+        return Ok(Target::Service(port));
+    }
+    Err(Refused::Malformed(format!("there is no Service port {port}")))
+}
+
+fn inbound(port: u32, client: &WorkloadKey, snapshot: &Snapshot) -> Result<Topic, Refused> {
+    let number = u16::try_from(port).ok().filter(|port| *port != 0);
+    let Some(port) = number else {
+        return Err(Refused::Malformed(format!("{port} is no port, want 1 to 65535")));
+    };
+    if !snapshot.workloads.contains_key(client) {
+        return Err(Refused::NotFound(format!("there is no workload {client}")));
+    }
+    Ok(Topic::Inbound { workload: client.clone(), port })
+}
+
+fn service(path: &str) -> Result<ServicePortKey, Refused> {
+    name::parse(path).map_err(Refused::Malformed)
+}
+
+fn dialled(at: SocketAddr) -> Result<SocketAddr, Refused> {
+    if at.port() == 0 {
+        return Err(Refused::Malformed(format!("{at} has no port")));
+    }
+    Ok(SocketAddr::new(at.ip().to_canonical(), at.port()))
 }

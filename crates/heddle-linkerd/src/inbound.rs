@@ -1,0 +1,202 @@
+//! Who may call a workload's port, and how it is spoken.
+//!
+//! A proxy knows only lists of whom to admit: one for bytes, and one for each route, of which the best match counts.
+//! So the policies' scopes and requests become routes, closed under what they have in common, and each has the callers
+//! that the policies, taken together, admit there.
+
+mod authz;
+mod callers;
+mod cell;
+mod client;
+mod told;
+
+use crate::l5d::{self, inbound as l5d_in};
+use crate::look::Look;
+use crate::{meta, workload};
+use callers::Mode;
+use heddle_model::access::{Access, Posture, RateLimit};
+use heddle_model::fact::{Mesh, Mtls, Protocol};
+use heddle_model::snapshot::{InboundPort, Workload};
+use heddle_model::{SourceRef, WorkloadKey};
+use l5d_in::http_local_rate_limit as limit;
+use l5d_in::proxy_protocol as protocol;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub(crate) use told::Excess;
+
+/// The proxy's own administration: probes and metrics, of which it guards by itself what changes anything.
+const ADMIN_PORT: u16 = 4191;
+/// How long the first bytes are waited for before a connection counts as bytes.
+const DETECT: Duration = Duration::from_secs(10);
+/// The same where only HTTP is spoken: its clients speak first, however late.
+const DETECT_HTTP: Duration = Duration::from_secs(3600);
+
+/// The rules that hold at a port.
+pub(crate) struct Port<'a> {
+    pub(crate) mesh: &'a Mesh,
+    pub(crate) protocol: Protocol,
+    pub(crate) mtls: Mtls,
+    mtls_source: Option<&'a SourceRef>,
+    pub(crate) access: &'a Access,
+    rate_limit: Option<&'a RateLimit>,
+}
+
+/// What a proxy is told of a port, and what it cannot do of what was meant.
+struct Spoken {
+    kind: protocol::Kind,
+    authorizations: Vec<l5d_in::Authz>,
+    excess: Vec<Excess>,
+}
+
+/// The policy of a port; `None` where the workload has gone.
+pub(crate) fn project(look: &Look, key: &WorkloadKey, port: u16) -> Option<l5d_in::Server> {
+    let workload = look.workload(key)?;
+    if port == ADMIN_PORT || workload.skip_inbound_ports.contains(&port) {
+        let kind =
+            protocol::Kind::Detect(protocol::Detect { timeout: Some(DETECT.into()), ..Default::default() });
+        return Some(server(kind, vec![authz::anyone("open")], labels(None, "open")));
+    }
+    let mesh = look.mesh();
+    let port = port_of(mesh, workload, port);
+    if workload.identity.is_none() || workload.host_network {
+        let closed = protocol::Kind::Opaque(protocol::Opaque {});
+        return Some(server(closed, Vec::new(), labels(None, "no-identity")));
+    }
+    let Spoken { kind, authorizations, excess: _ } = port.spoken();
+    let posture = match port.access.posture {
+        Posture::Allow => "allow",
+        Posture::Authenticated => "authenticated",
+        Posture::Deny => "deny",
+    };
+    Some(server(kind, authorizations, labels(port.mtls_source, posture)))
+}
+
+/// What a workload's proxy cannot do of what was meant for its ports. A port is `None` for all that nobody declared.
+pub(crate) fn excess(mesh: &Mesh, workload: &Workload) -> Vec<(Option<u16>, Excess)> {
+    let declared = workload.inbound.iter().map(|port| (Some(port.port), declared(mesh, port)));
+    let ports = declared.chain([(None, undeclared(mesh, workload))]);
+    ports.flat_map(|(number, port)| port.spoken().excess.into_iter().map(move |of| (number, of))).collect()
+}
+
+fn port_of<'a>(mesh: &'a Mesh, workload: &'a Workload, number: u16) -> Port<'a> {
+    match workload::declared(workload, number) {
+        Some(port) => declared(mesh, port),
+        None => undeclared(mesh, workload),
+    }
+}
+
+/// The application listens where peers connect: nothing of this proxy binds the port itself.
+fn declared<'a>(mesh: &'a Mesh, port: &'a InboundPort) -> Port<'a> {
+    let InboundPort { port: _, app_port: _, protocol, mtls, mtls_source, access, rate_limit } = port;
+    Port {
+        mesh,
+        protocol: *protocol,
+        mtls: *mtls,
+        mtls_source: mtls_source.as_ref(),
+        access,
+        rate_limit: rate_limit.as_deref(),
+    }
+}
+
+fn undeclared<'a>(mesh: &'a Mesh, workload: &'a Workload) -> Port<'a> {
+    let heddle_model::snapshot::InboundDefault { mtls, mtls_source, access } = &workload.undeclared;
+    Port {
+        mesh,
+        protocol: Protocol::Detect,
+        mtls: *mtls,
+        mtls_source: mtls_source.as_ref(),
+        access,
+        rate_limit: None,
+    }
+}
+
+impl Port<'_> {
+    fn spoken(&self) -> Spoken {
+        match (self.protocol, self.mtls) {
+            (Protocol::Http | Protocol::Http2 | Protocol::Grpc, _) => self.requests(DETECT_HTTP, false),
+            (Protocol::Detect, _) => self.requests(DETECT, true),
+            // Mesh TLS is looked for by its server name; what else comes is passed on as it is.
+            (Protocol::Tcp, Mtls::Strict | Mtls::Permissive) | (Protocol::Opaque, Mtls::Strict) => {
+                self.bytes(protocol::Kind::Tls(protocol::Tls {}))
+            }
+            // Nothing is looked at: mesh TLS comes by the direct port only.
+            (Protocol::Opaque, Mtls::Permissive) | (Protocol::Tcp | Protocol::Opaque, Mtls::Disabled) => {
+                self.bytes(protocol::Kind::Opaque(protocol::Opaque {}))
+            }
+        }
+    }
+
+    fn bytes(&self, kind: protocol::Kind) -> Spoken {
+        let (policies, mut excess) = told::policies(self.access);
+        let admitted = callers::of_bytes(self.access, &policies, Mode::of(self.mtls), self.mesh);
+        excess.extend(admitted.excess);
+        Spoken { kind, authorizations: authz::messages(&admitted.grants, self.mesh), excess }
+    }
+
+    /// Both HTTP/1 and HTTP/2. What is neither is admitted where bytes are: a proxy adds those callers to every
+    /// route too, which changes nothing, because whoever may send bytes may send any request.
+    fn requests(&self, timeout: Duration, bytes_too: bool) -> Spoken {
+        let bytes = match bytes_too {
+            true => self.bytes(protocol::Kind::Tls(protocol::Tls {})),
+            false => Spoken {
+                kind: protocol::Kind::Tls(protocol::Tls {}),
+                authorizations: Vec::new(),
+                excess: Vec::new(),
+            },
+        };
+        let (routes, mut excess) = cell::routes(self, &bytes.authorizations);
+        excess.extend(bytes.excess);
+        excess.sort();
+        excess.dedup();
+        let kind = protocol::Kind::Detect(protocol::Detect {
+            timeout: Some(timeout.into()),
+            http_routes: routes,
+            http_local_rate_limit: self.rate_limit.map(|of| rate_limit(of, self.mesh)),
+        });
+        Spoken { kind, authorizations: bytes.authorizations, excess }
+    }
+}
+
+fn server(
+    kind: protocol::Kind,
+    authorizations: Vec<l5d_in::Authz>,
+    labels: BTreeMap<String, String>,
+) -> l5d_in::Server {
+    l5d_in::Server {
+        protocol: Some(l5d_in::ProxyProtocol { kind: Some(kind) }),
+        server_ips: Vec::new(),
+        authorizations,
+        labels,
+    }
+}
+
+/// Without a name the whole policy would be invalid.
+fn labels(source: Option<&SourceRef>, default: &str) -> BTreeMap<String, String> {
+    let resource = source.map(meta::source).and_then(|of| of.kind).and_then(|kind| match kind {
+        l5d::metadata::Kind::Resource(l5d::Resource { group, kind, name, .. }) => Some([group, kind, name]),
+        l5d::metadata::Kind::Default(_) => None,
+    });
+    let values = resource.unwrap_or_else(|| [String::new(), "default".into(), default.into()]);
+    ["group", "kind", "name"].map(String::from).into_iter().zip(values).collect()
+}
+
+/// A limit of 0 would be none at all.
+fn rate_limit(of: &RateLimit, mesh: &Mesh) -> l5d_in::HttpLocalRateLimit {
+    let RateLimit { source, total, identity, overrides } = of;
+    let limit = |rate: &u32| limit::Limit { requests_per_second: (*rate).max(1) };
+    let named = |clients: &std::collections::BTreeSet<heddle_model::Identity>| {
+        let name = |client: &heddle_model::Identity| client.dns(&mesh.identity_suffix);
+        clients.iter().map(|client| l5d_in::Identity { name: name(client) }).collect()
+    };
+    let overrides = overrides.iter().map(|(clients, rate)| limit::Override {
+        limit: Some(limit(rate)),
+        clients: Some(limit::r#override::ClientIdentities { identities: named(clients) }),
+    });
+    l5d_in::HttpLocalRateLimit {
+        metadata: Some(meta::source(source)),
+        total: total.as_ref().map(limit),
+        identity: identity.as_ref().map(limit),
+        overrides: overrides.collect(),
+    }
+}

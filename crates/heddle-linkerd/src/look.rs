@@ -1,0 +1,92 @@
+//! The Snapshot as an answer sees it: every look is remembered, so that an answer knows what it was made from.
+
+use crate::answer::Wide;
+use heddle_model::fact::{EgressNetwork, Mesh, ServiceForm};
+use heddle_model::http::HttpMatch;
+use heddle_model::route::RouteTable;
+use heddle_model::snapshot::{Endpoints, Key, Owner, RouteKey, Service, Workload};
+use heddle_model::{ServiceKey, ServicePortKey, Snapshot, SourceRef, WorkloadKey};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// A Snapshot, and what was looked at.
+pub(crate) struct Look<'a> {
+    snapshot: &'a Snapshot,
+    keys: RefCell<BTreeSet<Key>>,
+    wide: RefCell<BTreeSet<Wide>>,
+}
+
+impl<'a> Look<'a> {
+    pub(crate) fn new(snapshot: &'a Snapshot) -> Self {
+        Self { snapshot, keys: RefCell::default(), wide: RefCell::default() }
+    }
+
+    /// What was looked at.
+    pub(crate) fn seen(self) -> (BTreeSet<Key>, BTreeSet<Wide>) {
+        (self.keys.into_inner(), self.wide.into_inner())
+    }
+
+    pub(crate) fn mesh(&self) -> &'a Mesh {
+        self.note(Key::Mesh);
+        &self.snapshot.mesh
+    }
+
+    pub(crate) fn workload(&self, key: &WorkloadKey) -> Option<&'a Workload> {
+        self.note(Key::Workload(key.clone()));
+        self.snapshot.workloads.get(key).map(|found| &**found)
+    }
+
+    pub(crate) fn service(&self, key: &ServiceKey) -> Option<&'a Service> {
+        self.note(Key::Service(key.clone()));
+        self.snapshot.services.get(key).map(|found| &**found)
+    }
+
+    pub(crate) fn endpoints(&self, port: &ServicePortKey) -> Option<&'a Endpoints> {
+        self.note(Key::Endpoints(port.clone()));
+        self.snapshot.endpoints.get(port).map(|found| &**found)
+    }
+
+    pub(crate) fn routes(&self, key: RouteKey) -> Option<&'a RouteTable<HttpMatch>> {
+        let found = self.snapshot.routes.get(&key).map(|found| &**found);
+        self.note(Key::Routes(key));
+        found
+    }
+
+    pub(crate) fn owner(&self, address: IpAddr) -> Option<&'a Owner> {
+        self.note(Key::Address(address));
+        self.snapshot.addresses.get(&address)
+    }
+
+    /// The first port of a headless Service that has this endpoint. No key says who lists an address: any
+    /// Service may begin to.
+    pub(crate) fn headless(&self, at: SocketAddr) -> Option<ServicePortKey> {
+        self.wide.borrow_mut().insert(Wide::Headless(at));
+        headless(self.snapshot, at)
+    }
+
+    /// Every EgressNetwork. No key says which networks hold an address.
+    pub(crate) fn egress(&self) -> impl Iterator<Item = (&'a SourceRef, &'a Arc<EgressNetwork>)> {
+        self.wide.borrow_mut().insert(Wide::Egress);
+        self.snapshot.egress.iter()
+    }
+
+    fn note(&self, key: Key) {
+        self.keys.borrow_mut().insert(key);
+    }
+}
+
+fn headless(snapshot: &Snapshot, at: SocketAddr) -> Option<ServicePortKey> {
+    let headless = snapshot.services.values().filter(|service| service.form == ServiceForm::Headless);
+    let mut ports = headless.flat_map(|service| {
+        let key = |number| ServicePortKey { service: service.key.clone(), port: number };
+        service.ports.iter().map(move |port| key(port.number))
+    });
+    ports.find(|port| snapshot.endpoints.get(port).is_some_and(|of| has(of, at)))
+}
+
+/// Whether an address is among endpoints.
+pub(crate) fn has(endpoints: &Endpoints, at: SocketAddr) -> bool {
+    endpoints.items.iter().any(|item| item.address == at.ip() && item.port == at.port())
+}

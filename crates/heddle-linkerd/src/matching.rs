@@ -1,0 +1,225 @@
+//! What a match is about: whether two have requests in common, and how a proxy is told.
+
+use crate::{filter, l5d, pattern};
+use heddle_model::Name;
+use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
+use l5d::http_method::{Registered, Type};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The requests that two matches have in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Meet {
+    /// None.
+    Nothing,
+    /// Those of this match.
+    Both(HttpMatch),
+    /// No match says which: a regular expression of paths, and another condition on paths.
+    Unknown,
+}
+
+/// What two matches have in common. Keeps every condition of both that the other does not repeat, so that it never
+/// ranks below either of them.
+pub(crate) fn meet(a: &HttpMatch, b: &HttpMatch) -> Meet {
+    let HttpMatch { path, method, headers, query } = a;
+    let method = match (method, &b.method) {
+        (Some(one), Some(other)) if one != other => return Meet::Nothing,
+        (one, other) => one.as_ref().or(other.as_ref()).cloned(),
+    };
+    let (Some(headers), Some(query)) = (keys(headers, &b.headers), keys(query, &b.query)) else {
+        return Meet::Nothing;
+    };
+    match paths(path.as_ref(), b.path.as_ref()) {
+        Paths::Nothing => Meet::Nothing,
+        Paths::Unknown => Meet::Unknown,
+        Paths::Both(path) => Meet::Both(HttpMatch { path: path.cloned(), method, headers, query }),
+    }
+}
+
+/// Whether every request of `inner` is one of `outer`, as far as that can be told.
+pub(crate) fn is_within(inner: &HttpMatch, outer: &HttpMatch) -> bool {
+    let HttpMatch { path, method, headers, query } = outer;
+    let path = match (inner.path.as_ref(), path.as_ref()) {
+        (_, None) => true,
+        (None, Some(outer)) => is_root(outer),
+        (Some(inner), Some(outer)) => path_is_within(inner, outer),
+    };
+    path && (method.is_none() || inner.method == *method)
+        && keys_are_within(&inner.headers, headers)
+        && keys_are_within(&inner.query, query)
+}
+
+/// Every condition once, in order.
+pub(crate) fn normal(of: &HttpMatch) -> HttpMatch {
+    let HttpMatch { path, method, headers, query } = of;
+    let path = path.clone().filter(|path| !is_root(path));
+    let sorted = |keys: &[KeyMatch]| keys.iter().cloned().collect::<BTreeSet<_>>().into_iter().collect();
+    HttpMatch { path, method: method.clone(), headers: sorted(headers), query: sorted(query) }
+}
+
+/// The match as a proxy is told; `None` where it matches nothing, or a proxy would refuse it.
+pub(crate) fn message(of: &HttpMatch) -> Option<l5d::HttpRouteMatch> {
+    let HttpMatch { path, method, headers, query } = of;
+    let path = match path {
+        Some(path) => Some(path_message(path)?),
+        None => None,
+    };
+    let method = match method {
+        Some(method) => Some(method_message(method)?),
+        None => None,
+    };
+    Some(l5d::HttpRouteMatch {
+        path,
+        method,
+        headers: headers.iter().map(header).collect::<Option<_>>()?,
+        query_params: query.iter().map(parameter).collect::<Option<_>>()?,
+    })
+}
+
+enum Paths<'a> {
+    Nothing,
+    Both(Option<&'a PathMatch>),
+    Unknown,
+}
+
+fn paths<'a>(a: Option<&'a PathMatch>, b: Option<&'a PathMatch>) -> Paths<'a> {
+    let (a, b) = match (a, b) {
+        (Some(a), Some(b)) => (a, b),
+        (one, other) => return Paths::Both(one.or(other)),
+    };
+    if path_is_within(a, b) {
+        return Paths::Both(Some(a));
+    }
+    if path_is_within(b, a) {
+        return Paths::Both(Some(b));
+    }
+    match (a, b) {
+        (PathMatch::Regex(_), PathMatch::Regex(_) | PathMatch::Prefix(_))
+        | (PathMatch::Prefix(_), PathMatch::Regex(_)) => Paths::Unknown,
+        (PathMatch::Exact(_), _) | (_, PathMatch::Exact(_)) => Paths::Nothing,
+        (PathMatch::Prefix(_), PathMatch::Prefix(_)) => Paths::Nothing,
+    }
+}
+
+fn path_is_within(inner: &PathMatch, outer: &PathMatch) -> bool {
+    match (inner, outer) {
+        (_, PathMatch::Prefix(prefix)) if prefix.is_empty() => true,
+        (PathMatch::Exact(path) | PathMatch::Prefix(path), PathMatch::Prefix(prefix)) => {
+            path.strip_prefix(prefix.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        }
+        (PathMatch::Exact(path), PathMatch::Exact(exact)) => path == exact,
+        (PathMatch::Exact(path), PathMatch::Regex(regex)) => pattern::matches(regex, path),
+        (PathMatch::Regex(inner), PathMatch::Regex(outer)) => inner == outer,
+        (PathMatch::Regex(_), PathMatch::Prefix(_) | PathMatch::Exact(_))
+        | (PathMatch::Prefix(_), PathMatch::Exact(_) | PathMatch::Regex(_)) => false,
+    }
+}
+
+fn is_root(path: &PathMatch) -> bool {
+    match path {
+        PathMatch::Prefix(prefix) => prefix.is_empty(),
+        PathMatch::Exact(_) | PathMatch::Regex(_) => false,
+    }
+}
+
+/// All conditions of both; `None` where no value fulfils those of a name.
+fn keys(a: &[KeyMatch], b: &[KeyMatch]) -> Option<Vec<KeyMatch>> {
+    let mut by_name: BTreeMap<&Name, BTreeSet<&ValueMatch>> = BTreeMap::new();
+    for KeyMatch { name, value } in a.iter().chain(b) {
+        by_name.entry(name).or_default().insert(value);
+    }
+    let mut all = Vec::new();
+    for (name, values) in by_name {
+        for value in narrowed(&values)? {
+            all.push(KeyMatch { name: name.clone(), value: value.clone() });
+        }
+    }
+    Some(all)
+}
+
+/// The narrowest of what is comparable, and every expression; `None` where they exclude each other.
+fn narrowed<'a>(values: &BTreeSet<&'a ValueMatch>) -> Option<Vec<&'a ValueMatch>> {
+    let mut narrowest: Option<&ValueMatch> = None;
+    let mut expressions = Vec::new();
+    for value in values.iter().copied() {
+        match (value, narrowest) {
+            (ValueMatch::Regex(_), _) => expressions.push(value),
+            (_, None) => narrowest = Some(value),
+            (_, Some(other)) if value_is_within(value, other) => narrowest = Some(value),
+            (_, Some(other)) if value_is_within(other, value) => {}
+            (_, Some(_)) => return None,
+        }
+    }
+    let excluded = |expression: &&ValueMatch| {
+        matches!(narrowest, Some(ValueMatch::Exact(_)))
+            && narrowest.is_some_and(|value| !value_is_within(value, expression))
+    };
+    if expressions.iter().any(excluded) {
+        return None;
+    }
+    Some(narrowest.into_iter().chain(expressions).collect())
+}
+
+fn keys_are_within(inner: &[KeyMatch], outer: &[KeyMatch]) -> bool {
+    outer.iter().all(|outer| {
+        let mut same = inner.iter().filter(|inner| inner.name == outer.name);
+        same.any(|inner| value_is_within(&inner.value, &outer.value))
+    })
+}
+
+fn value_is_within(inner: &ValueMatch, outer: &ValueMatch) -> bool {
+    match (inner, outer) {
+        (_, ValueMatch::Present) => true,
+        (ValueMatch::Exact(value), ValueMatch::Exact(exact)) => value == exact,
+        (ValueMatch::Exact(value) | ValueMatch::Prefix(value), ValueMatch::Prefix(prefix)) => {
+            value.starts_with(prefix.as_str())
+        }
+        (ValueMatch::Exact(value), ValueMatch::Regex(regex)) => pattern::matches(regex, value),
+        (ValueMatch::Regex(inner), ValueMatch::Regex(outer)) => inner == outer,
+        (ValueMatch::Prefix(_), ValueMatch::Exact(_) | ValueMatch::Regex(_))
+        | (ValueMatch::Regex(_), ValueMatch::Exact(_) | ValueMatch::Prefix(_))
+        | (ValueMatch::Present, ValueMatch::Exact(_) | ValueMatch::Prefix(_) | ValueMatch::Regex(_)) => false,
+    }
+}
+
+fn path_message(path: &PathMatch) -> Option<l5d::PathMatch> {
+    use l5d::path_match::Kind;
+    let kind = match path {
+        PathMatch::Exact(path) => Kind::Exact(path.to_string()),
+        PathMatch::Prefix(prefix) if prefix.is_empty() => Kind::Prefix("/".into()),
+        PathMatch::Prefix(prefix) => Kind::Prefix(prefix.to_string()),
+        PathMatch::Regex(regex) => Kind::Regex(pattern::whole(regex)?),
+    };
+    Some(l5d::PathMatch { kind: Some(kind) })
+}
+
+/// A method by its number, or by its name if it has none.
+pub(crate) fn method_message(method: &str) -> Option<l5d::HttpMethod> {
+    let known = Registered::from_str_name(method).map(|known| Type::Registered(known.into()));
+    let named = || filter::is_name(method).then(|| Type::Unregistered(method.into()));
+    Some(l5d::HttpMethod { r#type: Some(known.or_else(named)?) })
+}
+
+fn header(KeyMatch { name, value }: &KeyMatch) -> Option<l5d::HeaderMatch> {
+    use l5d::header_match::Value;
+    let value = match value {
+        ValueMatch::Exact(value) => {
+            filter::is_value(value).then(|| Value::Exact(value.as_bytes().to_vec().into()))?
+        }
+        ValueMatch::Prefix(value) => Value::Regex(pattern::prefix(value)),
+        ValueMatch::Regex(regex) => Value::Regex(pattern::whole(regex)?),
+        ValueMatch::Present => Value::Regex(pattern::anything()),
+    };
+    let name = name.to_ascii_lowercase();
+    filter::is_name(&name).then_some(l5d::HeaderMatch { name, value: Some(value) })
+}
+
+fn parameter(KeyMatch { name, value }: &KeyMatch) -> Option<l5d::QueryParamMatch> {
+    use l5d::query_param_match::Value;
+    let value = match value {
+        ValueMatch::Exact(value) => Value::Exact(value.to_string()),
+        ValueMatch::Prefix(value) => Value::Regex(pattern::prefix(value)),
+        ValueMatch::Regex(regex) => Value::Regex(pattern::whole(regex)?),
+        ValueMatch::Present => Value::Regex(pattern::anything()),
+    };
+    (!name.is_empty()).then_some(l5d::QueryParamMatch { name: name.to_string(), value: Some(value) })
+}
