@@ -13,7 +13,7 @@ mod config;
 mod echo;
 mod envoy;
 mod expect;
-mod net;
+pub mod net;
 mod play;
 mod seen;
 mod site;
