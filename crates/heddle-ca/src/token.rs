@@ -9,10 +9,12 @@ mod claims;
 mod issue;
 mod jws;
 mod keys;
+mod review;
 
 pub use caller::{Caller, Live, Liveness, NotAlive};
 pub use issue::{Grant, TokenKey, issue};
 pub use keys::{BadKeys, Keys};
+pub use review::{Claimed, Reviewed, claimed};
 
 use claims::Claims;
 use heddle_model::identity::BadIdentity;
@@ -95,6 +97,9 @@ pub enum BadToken {
     /// Too early: one of the clocks is wrong.
     #[error("token is not valid for another {0:?}")]
     NotYetValid(Duration),
+    /// The issuer was asked, and says something else than the token.
+    #[error("token claims another {0} than its issuer says")]
+    Contradicted(&'static str),
     /// A ServiceAccount that cannot have an identity.
     #[error(transparent)]
     Identity(#[from] BadIdentity),
@@ -105,11 +110,20 @@ pub enum BadToken {
 /// # Errors
 /// Says why the token proves nothing. The signature is checked before any claim is believed.
 pub fn check(token: &str, keys: &Keys, rules: &Rules, now: SystemTime) -> Result<Caller, BadToken> {
+    let jws = parse(token)?;
+    keys.verify(&jws)?;
+    caller(&jws, rules, now)
+}
+
+fn parse(token: &str) -> Result<jws::Jws<'_>, BadToken> {
     if token.len() > MAX_BYTES {
         return Err(BadToken::TooLarge { bytes: token.len() });
     }
-    let jws = jws::parse(token)?;
-    keys.verify(&jws)?;
+    jws::parse(token)
+}
+
+/// Whose the token is, if its signature is good.
+fn caller(jws: &jws::Jws<'_>, rules: &Rules, now: SystemTime) -> Result<Caller, BadToken> {
     let claims: Claims = serde_json::from_slice(&jws.payload)
         .map_err(|_| BadToken::Claims("want iss, aud, exp, sub and kubernetes.io of the right types"))?;
     let expires = claims.check(rules, now)?;

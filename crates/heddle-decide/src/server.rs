@@ -6,7 +6,7 @@ use crate::path;
 use crate::request::{Call, HttpCall};
 use crate::verdict::{self, Admission, Candidate, Carried, Dial, Ground, Step, Topic, Would};
 use heddle_model::access::Access;
-use heddle_model::fact::{Mtls, Protocol};
+use heddle_model::fact::{DataPlane, Mtls, Protocol};
 use heddle_model::http::HeaderChange;
 use heddle_model::snapshot::{Endpoint, Health, Transport, Workload};
 use heddle_model::{SourceRef, WorkloadKey};
@@ -161,7 +161,11 @@ fn arrive(
     if port.mtls == Mtls::Strict && !meshed {
         return Fate::refused("the port is Strict and the connection is not mesh TLS");
     }
-    match seen(port.protocol, meshed, sent) {
+    let looked = match workload.plane {
+        Some(DataPlane::Linkerd) => seen_by_linkerd(view, port.protocol, meshed, sent),
+        Some(DataPlane::Envoy) | None => seen(port.protocol, meshed, sent),
+    };
+    match looked {
         Ok(http) => admit(view, &port, target.address, meshed, http, steps),
         Err(why) => Fate::refused(why),
     }
@@ -204,6 +208,25 @@ fn seen(protocol: Protocol, meshed: bool, sent: Sent<'_>) -> Result<Option<&Http
         (Protocol::Detect, Call::Tcp | Call::Tls) => Ok(None),
         (Protocol::Http | Protocol::Http2 | Protocol::Grpc, Call::Tls) if !meshed => Ok(None),
         (Protocol::Http | Protocol::Http2 | Protocol::Grpc, Call::Tcp | Call::Tls) => Err(NOT_HTTP),
+    }
+}
+
+/// The same where the server's proxy is a linkerd2-proxy: it knows what it is spoken to only from another one, looks for
+/// itself else, and has no way to take the application's own TLS at a port that speaks HTTP.
+fn seen_by_linkerd<'a>(
+    view: &View,
+    protocol: Protocol,
+    meshed: bool,
+    sent: Sent<'a>,
+) -> Result<Option<&'a HttpCall>, &'static str> {
+    let client = view.caller.workload.as_ref().and_then(|key| view.snapshot.workloads.get(key));
+    let told = client.is_some_and(|client| client.plane == Some(DataPlane::Linkerd));
+    match (protocol, sent.call) {
+        (Protocol::Http | Protocol::Http2 | Protocol::Grpc, Call::Tls) => {
+            Err("linkerd2-proxy takes the port for HTTP, and TLS of the application's own is not")
+        }
+        (Protocol::Detect, Call::Http(http)) if !told => Ok(Some(http)),
+        _ => seen(protocol, meshed, sent),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Kinds that are not there, or on their way out.
 
+use crate::watches::Cause;
 use heddle_lower::api_of;
 use heddle_model::Kind;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -46,6 +47,16 @@ fn status(error: &watcher::Error) -> Option<&Status> {
 
 fn code(error: &watcher::Error) -> Option<u16> {
     status(error).map(|status| status.code)
+}
+
+/// Who is to blame for an error.
+pub(crate) fn cause(error: &watcher::Error) -> Cause {
+    match code(error) {
+        Some(401) => Cause::Us,
+        Some(408 | 429) | None => Cause::Away,
+        Some(400..500) => Cause::Kind,
+        Some(_) => Cause::Away,
+    }
 }
 
 /// An error in one line: the API server's own words where it said anything, else every cause.
@@ -125,6 +136,17 @@ mod tests {
             &watcher::Error::WatchFailed(kube::Error::ReadEvents(lost)),
             "watch stream failed: Error reading events stream: connection reset",
         );
+    }
+
+    #[test]
+    fn an_error_is_of_the_api_server_of_the_kind_or_our_own() {
+        for (code, want) in
+            [(403, Cause::Kind), (404, Cause::Kind), (401, Cause::Us), (429, Cause::Away), (503, Cause::Away)]
+        {
+            assert_eq!(cause(&refused(code, "")), want, "{code}");
+        }
+        let lost = kube::Error::ReadEvents(std::io::Error::other("connection reset"));
+        assert_eq!(cause(&watcher::Error::WatchFailed(lost)), Cause::Away);
     }
 
     #[test]

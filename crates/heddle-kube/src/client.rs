@@ -6,6 +6,10 @@ use std::time::Duration;
 /// How long connecting may take before the attempt counts as failed.
 const CONNECT: Duration = Duration::from_secs(5);
 
+/// How long the API server may be silent when it owes an answer. Longer than a watch lives: one that is silent for
+/// so long has lost its connection without having been told.
+pub(crate) const SILENCE: Duration = Duration::from_secs(20);
+
 /// A client of the cluster that the environment names: in-cluster, else the kubeconfig.
 ///
 /// # Errors
@@ -13,5 +17,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 pub async fn client() -> Result<Client, kube::Error> {
     let mut config = Config::infer().await.map_err(kube::Error::InferConfig)?;
     config.connect_timeout = Some(CONNECT);
+    config.read_timeout = Some(SILENCE);
+    config.reset_reader_on_write = true;
     Client::try_from(config)
 }

@@ -1,8 +1,9 @@
 //! Following every kind.
 
+use crate::client::SILENCE;
 use crate::relist::Relist;
 use crate::retry::Retry;
-use crate::watches::Watches;
+use crate::watches::{Cause, Watches};
 use crate::{absence, object};
 use futures::StreamExt as _;
 use heddle_model::{Event, Kind};
@@ -18,9 +19,13 @@ use tokio::time::{sleep, timeout};
 /// How long a list that is streamed may be silent before it is read by pages instead.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long a stream that failed must run without another error to count as running: longer than connecting
-/// may take. It says nothing when it resumes.
-const CALM: Duration = Duration::from_secs(8);
+/// After how many seconds a watch is made anew, from where it was. So each proves several times a minute that it
+/// is still heard: the API server has something to say by then, if only that it ends.
+const RENEWAL: u32 = 15;
+
+/// How long a stream that failed must run without another error to count as running: longer than an answer may
+/// take. It says nothing when it resumes.
+const CALM: Duration = SILENCE.saturating_add(Duration::from_secs(1));
 
 /// Follows every kind until `queue` is closed: first the complete list of each, then its changes, then its
 /// list anew whenever changes may have been missed. An optional kind that the cluster does not have is an empty
@@ -72,7 +77,8 @@ impl Follower {
     /// One stream, which reads lists in one way. It resumes and lists anew by itself after most errors.
     async fn stream(&self, strategy: InitialListStrategy, relist: &mut Relist, retry: &mut Retry) -> Left {
         let streams = strategy == InitialListStrategy::StreamingList;
-        let config = watcher::Config { initial_list_strategy: strategy, ..Default::default() };
+        let config =
+            watcher::Config { initial_list_strategy: strategy, timeout: Some(RENEWAL), ..Default::default() };
         let mut stream = pin!(watcher(object::all(self.client.clone(), self.kind), config));
         let mut failing = false;
         loop {
@@ -92,6 +98,10 @@ impl Follower {
                     failing = false;
                 }
                 Ok(None) => return Left::Again,
+                // A list that takes longer than a watch may would begin again for ever.
+                Ok(Some(Ok(watcher::Event::Init))) if streams && relist.listing() && !failing => {
+                    return Left::ByPages;
+                }
                 Ok(Some(Ok(event))) => {
                     failing = failing && relist.listing();
                     if let Some(left) = self.event(event, relist, retry).await {
@@ -99,6 +109,11 @@ impl Follower {
                     }
                 }
                 Ok(Some(Err(error))) if streams && absence::streams_no_lists(&error) => return Left::ByPages,
+                Ok(Some(Err(error))) if absence::is_stale(&error) => {
+                    tracing::debug!(kind = %self.kind, "watch is too old to go on; listing anew");
+                    sleep(retry.next()).await;
+                    return Left::Again;
+                }
                 Ok(Some(Err(error))) => {
                     failing = true;
                     self.error(&error, retry).await;
@@ -142,20 +157,16 @@ impl Follower {
     async fn vanishing(&self, retry: &mut Retry) -> bool {
         let problem = match absence::going(self.client.clone(), self.kind).await {
             Ok(None) => return false,
-            Ok(Some(problem)) => problem,
-            Err(error) => error.to_string(),
+            Ok(Some(problem)) => (Cause::Kind, problem),
+            Err(error) => (Cause::Away, error.to_string()),
         };
-        self.failed(&problem);
+        self.failed(problem.0, &problem.1);
         sleep(retry.next()).await;
         true
     }
 
     async fn error(&self, error: &watcher::Error, retry: &mut Retry) {
         let optional = absence::optional(self.kind) && !self.watches.found(self.kind);
-        if absence::is_stale(error) {
-            tracing::debug!(kind = %self.kind, "watch is too old to go on; listing anew");
-            return;
-        }
         if optional && absence::is_absent(error) {
             let first = self.watches.lists(self.kind) == 0;
             self.watches.absent(self.kind);
@@ -164,13 +175,13 @@ impl Follower {
                 let _closed = self.queue.send(Event::Replace(self.kind, Vec::new())).await;
             }
         } else {
-            self.failed(&absence::explain(error));
+            self.failed(absence::cause(error), &absence::explain(error));
         }
         sleep(retry.next()).await;
     }
 
-    fn failed(&self, problem: &str) {
-        if self.watches.failed(self.kind, problem) {
+    fn failed(&self, cause: Cause, problem: &str) {
+        if self.watches.failed(self.kind, cause, problem) {
             tracing::warn!(kind = %self.kind, problem, "watch fails");
         }
     }

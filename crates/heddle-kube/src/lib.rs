@@ -13,6 +13,7 @@ mod list;
 mod object;
 mod relist;
 mod retry;
+mod review;
 mod secret;
 mod status;
 mod watches;
@@ -23,9 +24,10 @@ pub use follow::watch;
 pub use keys::{Keys, keys};
 pub use kube::Client;
 pub use list::list;
+pub use review::{Verdict, review};
 pub use secret::{Created, Data as SecretData, Secrets};
 pub use status::StatusWriter;
-pub use watches::{Phase, WatchState, Watches};
+pub use watches::{Cause, Phase, STALE, WatchState, Watches};
 
 /// Who writes, in `managedFields` and in audit logs.
 const MANAGER: &str = "heddle";

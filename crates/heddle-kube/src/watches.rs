@@ -4,7 +4,12 @@ use heddle_lower::api_of;
 use heddle_model::Kind;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// For how long a watch may fail before this replica takes no new streams. That it fails is noticed within
+/// another 25 seconds of the last word.
+pub const STALE: Duration = Duration::from_secs(30);
 
 /// What a watch is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +24,17 @@ pub enum Phase {
     Failing,
 }
 
+/// Who is to blame for a watch that fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The API server: it does not answer, or that it cannot.
+    Away,
+    /// This replica: it is not let in.
+    Us,
+    /// The kind: it is not there, or not for us. The API server says so to every replica.
+    Kind,
+}
+
 /// One kind's watch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchState {
@@ -29,7 +45,7 @@ pub struct WatchState {
     /// When it last heard anything. An old one alone is no fault: a kind may be quiet.
     pub last_event: Option<Instant>,
     /// What went wrong last, while it fails.
-    pub error: Option<String>,
+    pub error: Option<(Cause, String)>,
     /// How many objects it knows.
     pub objects: usize,
     /// How many complete lists it read, an absent kind's empty one included.
@@ -83,15 +99,29 @@ impl Watches {
         failing.map(|(kind, state)| format!("{kind}: {}", reason(*kind, state))).collect()
     }
 
-    /// For how long every watch has been failing: more than the replica's own trouble, the API server is away
-    /// for everyone. `None` while any of them works.
-    pub fn all_failing(&self, now: Instant) -> Option<Duration> {
+    /// Kinds that this replica may know too little of to serve who is new: their watch has failed for
+    /// [`STALE`], and others work. One line each.
+    ///
+    /// Empty while the API server answers nothing at all: then it is away for everyone, as far as can be told
+    /// from here, and what was read is served on. Empty also where it answers that a kind is gone or not for
+    /// us: so it answers every replica, and it is an [alarm](Self::alarms).
+    pub fn stale(&self, now: Instant) -> Vec<String> {
         let view = self.lock();
-        let works = |state: &WatchState| matches!(state.phase, Phase::Watching | Phase::Listing);
-        if view.values().any(works) {
-            return None;
+        if !view.values().any(WatchState::is_answered) {
+            return Vec::new();
         }
-        view.values().map(|state| now.saturating_duration_since(state.since)).min()
+        let stale = view.iter().filter(|(_, state)| state.is_stale(now));
+        stale
+            .map(|(kind, state)| {
+                let seconds = state.age(now).as_secs();
+                format!("{kind}: its watch has failed for {seconds}s: {}", reason(*kind, state))
+            })
+            .collect()
+    }
+
+    /// For how long each kind's watch has been failing; zero while it works.
+    pub fn ages(&self, now: Instant) -> Vec<(Kind, Duration)> {
+        self.lock().iter().map(|(kind, state)| (*kind, state.age(now))).collect()
     }
 
     pub(crate) fn lists(&self, kind: Kind) -> u64 {
@@ -131,11 +161,12 @@ impl Watches {
     }
 
     /// Returns whether this is news: another error than the last, or the first.
-    pub(crate) fn failed(&self, kind: Kind, error: &str) -> bool {
+    pub(crate) fn failed(&self, kind: Kind, cause: Cause, error: &str) -> bool {
         let mut news = false;
         self.set(kind, |state| {
-            news = state.error.as_deref() != Some(error);
-            state.enter(Phase::Failing, Some(error.to_owned()));
+            let error = (cause, error.to_owned());
+            news = state.error.as_ref() != Some(&error);
+            state.enter(Phase::Failing, Some(error));
         });
         news
     }
@@ -153,7 +184,29 @@ impl Watches {
 }
 
 impl WatchState {
-    fn enter(&mut self, phase: Phase, error: Option<String>) {
+    /// For how long it has been failing.
+    fn age(&self, now: Instant) -> Duration {
+        match self.phase {
+            Phase::Failing => now.saturating_duration_since(self.since),
+            Phase::Listing | Phase::Watching | Phase::Absent => Duration::ZERO,
+        }
+    }
+
+    fn is_stale(&self, now: Instant) -> bool {
+        let cause = self.error.as_ref().map(|(cause, _)| *cause);
+        self.lists > 0 && self.age(now) >= STALE && cause != Some(Cause::Kind)
+    }
+
+    /// Whether the API server said anything to it last, be it a refusal.
+    fn is_answered(&self) -> bool {
+        match self.phase {
+            Phase::Watching | Phase::Absent => true,
+            Phase::Listing => false,
+            Phase::Failing => !matches!(self.error, Some((Cause::Away, _))),
+        }
+    }
+
+    fn enter(&mut self, phase: Phase, error: Option<(Cause, String)>) {
         if self.phase != phase {
             self.phase = phase;
             self.since = Instant::now();
@@ -170,7 +223,7 @@ impl WatchState {
 
 fn reason(kind: Kind, state: &WatchState) -> String {
     match &state.error {
-        Some(error) => error.clone(),
+        Some((_, error)) => error.clone(),
         None => format!("reading the first list of {}", api_of(kind).plural),
     }
 }
@@ -194,8 +247,8 @@ mod tests {
             watches.listed(kind, 3);
         }
         watches.absent(Kind::HttpRoute);
-        assert!(watches.failed(Kind::Mesh, "meshes is forbidden"));
-        assert!(!watches.failed(Kind::Mesh, "meshes is forbidden"));
+        assert!(watches.failed(Kind::Mesh, Cause::Kind, "meshes is forbidden"));
+        assert!(!watches.failed(Kind::Mesh, Cause::Kind, "meshes is forbidden"));
         assert_eq!(watches.missing(), ["Pod: reading the first list of pods", "Mesh: meshes is forbidden"]);
         assert_eq!(watches.alarms(), Vec::<String>::new());
     }
@@ -206,7 +259,7 @@ mod tests {
         for kind in Kind::ALL {
             watches.listed(kind, 1);
         }
-        watches.failed(Kind::AccessPolicy, "gone");
+        watches.failed(Kind::AccessPolicy, Cause::Kind, "gone");
         assert_eq!(watches.missing(), Vec::<String>::new());
         assert_eq!(watches.alarms(), ["AccessPolicy: gone"]);
         assert_eq!(watches.view()[&Kind::AccessPolicy].objects, 1);
@@ -218,22 +271,58 @@ mod tests {
     fn an_absent_kind_is_absent_again_after_an_outage() {
         let watches = Watches::new();
         watches.absent(Kind::HttpRoute);
-        watches.failed(Kind::HttpRoute, "connection refused");
+        watches.failed(Kind::HttpRoute, Cause::Away, "connection refused");
         assert!(!watches.found(Kind::HttpRoute));
         watches.absent(Kind::HttpRoute);
         assert_eq!(watches.alarms(), Vec::<String>::new());
         assert_eq!(watches.lists(Kind::HttpRoute), 1);
     }
 
-    #[test]
-    fn the_api_server_is_away_only_when_no_watch_works() {
+    /// All kinds listed, and then these watches fail for these causes.
+    fn failing(failures: &[(Kind, Cause)]) -> Watches {
         let watches = Watches::new();
-        let later = Instant::now() + Duration::from_secs(40);
-        for kind in Kind::ALL {
-            assert_eq!(watches.all_failing(later), None);
-            watches.failed(kind, "connection refused");
+        Kind::ALL.into_iter().for_each(|kind| watches.listed(kind, 1));
+        for (kind, cause) in failures {
+            watches.failed(*kind, *cause, "broken");
         }
-        let away = watches.all_failing(later).unwrap();
-        assert!((Duration::from_secs(39)..=Duration::from_secs(41)).contains(&away), "{away:?}");
+        watches
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_that_fails_while_others_work_is_stale_after_half_a_minute() {
+        let check = |failures: &[(Kind, Cause)], after, want: &[&str]| {
+            let watches = failing(failures);
+            assert_eq!(watches.stale(Instant::now() + Duration::from_secs(after)), want, "{failures:?}");
+        };
+        let text = "Pod: its watch has failed for 30s: broken";
+        check(&[(Kind::Pod, Cause::Away)], 29, &[]);
+        check(&[(Kind::Pod, Cause::Away)], 30, &[text]);
+        check(&[(Kind::Pod, Cause::Us)], 30, &[text]);
+        check(&[(Kind::Pod, Cause::Kind)], 3600, &[]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_api_server_that_is_away_for_everyone_makes_nobody_stale() {
+        let all = |cause| Kind::ALL.map(|kind| (kind, cause));
+        let later = Instant::now() + Duration::from_secs(3600);
+        assert_eq!(failing(&all(Cause::Away)).stale(later), Vec::<String>::new());
+        // An answer, even a refusal, tells that it is there.
+        let mut one_refused = all(Cause::Away);
+        one_refused[0].1 = Cause::Kind;
+        assert_eq!(failing(&one_refused).stale(later).len(), Kind::ALL.len() - 1);
+        assert_eq!(failing(&all(Cause::Us)).stale(later).len(), Kind::ALL.len());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_age_of_a_watch_counts_from_its_first_failure() {
+        let watches = failing(&[(Kind::Pod, Cause::Away)]);
+        let start = Instant::now();
+        tokio::time::advance(Duration::from_secs(20)).await;
+        watches.failed(Kind::Pod, Cause::Us, "again");
+        let ages = watches.ages(start + Duration::from_secs(50));
+        let failing: Vec<_> = ages.into_iter().filter(|(_, age)| !age.is_zero()).collect();
+        assert_eq!(failing, [(Kind::Pod, Duration::from_secs(50))]);
+        watches.resumed(Kind::Pod);
+        assert_eq!(watches.stale(start + Duration::from_secs(500)), Vec::<String>::new());
     }
 }

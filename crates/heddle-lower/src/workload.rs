@@ -19,7 +19,7 @@ pub(crate) fn labels(root: &Place<'_>, notes: &mut Notes) -> Labels {
 pub(crate) fn plane(root: &Place<'_>, notes: &mut Notes) -> Option<DataPlane> {
     let labels = root.get("metadata")?.get("labels")?;
     let written = labels.get_quoted("heddle.dev/plane")?;
-    let planes = [("envoy", Some(DataPlane::Envoy)), ("none", None)];
+    let planes = [("envoy", Some(DataPlane::Envoy)), ("linkerd", Some(DataPlane::Linkerd)), ("none", None)];
     notes.take(written.one_of(&planes), "it has no proxy").flatten()
 }
 

@@ -14,6 +14,9 @@ pub struct Caller {
     pub identity: Identity,
     /// What proved it.
     pub proof: Proof,
+    /// The UID of the workload: the token's; for a certificate, which names none, that of the workload under
+    /// the name when the stream begins. `None` where objects have no UIDs.
+    pub uid: Option<Name>,
     /// Until when the proof counts.
     pub expires: SystemTime,
 }
@@ -72,6 +75,7 @@ fn by_leaf(leaf: &Leaf, now: SystemTime) -> Result<Caller, Refusal> {
     Ok(Caller {
         identity: leaf.identity.clone(),
         proof: Proof::Certificate(leaf.trust_domain.clone()),
+        uid: None,
         expires: leaf.not_after,
     })
 }

@@ -1,8 +1,9 @@
 //! Binding a stream to its workload: the node id must be the caller's.
 
 use crate::auth::{Caller, Proof};
+use crate::engine::Published;
 use crate::refusal::{Ended, Refusal};
-use heddle_model::{Snapshot, WorkloadKey};
+use heddle_model::{Name, Snapshot, WorkloadKey};
 
 /// The workload that `node_id` names, if `caller` may speak for it.
 ///
@@ -12,7 +13,15 @@ use heddle_model::{Snapshot, WorkloadKey};
 /// # Errors
 /// Says which of the two is wrong, or that the workload is not known (yet).
 pub(crate) fn bind(node_id: &str, caller: &Caller, snapshot: &Snapshot) -> Result<WorkloadKey, Refusal> {
-    let named: WorkloadKey = node_id.parse()?;
+    bind_workload(node_id.parse()?, caller, snapshot)
+}
+
+/// The workload `named`, if `caller` may speak for it: as [`bind`].
+pub(crate) fn bind_workload(
+    named: WorkloadKey,
+    caller: &Caller,
+    snapshot: &Snapshot,
+) -> Result<WorkloadKey, Refusal> {
     match &caller.proof {
         Proof::Certificate(came) if *came != snapshot.mesh.trust_domain => {
             let want = snapshot.mesh.trust_domain.clone();
@@ -34,10 +43,22 @@ pub(crate) fn bind(node_id: &str, caller: &Caller, snapshot: &Snapshot) -> Resul
     }
 }
 
-/// Why the stream of `workload` must end under `snapshot`, if it must.
-pub(crate) fn ended(workload: &WorkloadKey, caller: &Caller, snapshot: &Snapshot) -> Option<Ended> {
+/// Why the stream of `workload` must end under `state`, if it must.
+pub(crate) fn ended<P: Published>(workload: &WorkloadKey, caller: &Caller, state: &P) -> Option<Ended> {
+    ended_in(workload, caller, state.snapshot(), state.uid(workload))
+}
+
+fn ended_in(
+    workload: &WorkloadKey,
+    caller: &Caller,
+    snapshot: &Snapshot,
+    uid: Option<Name>,
+) -> Option<Ended> {
     let Some(live) = snapshot.workloads.get(workload) else { return Some(Ended::Gone) };
-    (live.identity.as_ref() != Some(&caller.identity)).then_some(Ended::Identity)
+    if live.identity.as_ref() != Some(&caller.identity) {
+        return Some(Ended::Identity);
+    }
+    (uid != caller.uid).then_some(Ended::Replaced)
 }
 
 #[cfg(test)]
@@ -81,7 +102,12 @@ mod tests {
     }
 
     fn caller(account: &str, proof: Proof) -> Caller {
-        Caller { identity: Identity::new("shop", account).unwrap(), proof, expires: SystemTime::UNIX_EPOCH }
+        Caller {
+            identity: Identity::new("shop", account).unwrap(),
+            proof,
+            uid: Some("1".into()),
+            expires: SystemTime::UNIX_EPOCH,
+        }
     }
 
     #[track_caller]
@@ -123,16 +149,18 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_ends_with_its_workload_and_with_its_identity() {
+    fn a_stream_ends_with_its_workload_its_identity_and_its_uid() {
         let web = caller("web", Proof::Certificate("cluster.local".into()));
         let key = WorkloadKey::new(WorkloadKind::Pod, "shop", "web-0");
         let mut now = snapshot();
-        assert_eq!(ended(&key, &web, &now), None);
+        let ended = |now: &Snapshot, uid: &str| ended_in(&key, &web, now, Some(uid.into()));
+        assert_eq!(ended(&now, "1"), None);
+        assert_eq!(ended(&now, "2"), Some(Ended::Replaced));
         let mut changed = Workload::clone(now.workloads.get(&key).unwrap());
         changed.identity = Some(Identity::new("shop", "db").unwrap());
         now.workloads.insert(key.clone(), Arc::new(changed));
-        assert_eq!(ended(&key, &web, &now), Some(Ended::Identity));
+        assert_eq!(ended(&now, "1"), Some(Ended::Identity));
         now.workloads.remove(&key);
-        assert_eq!(ended(&key, &web, &now), Some(Ended::Gone));
+        assert_eq!(ended(&now, "1"), Some(Ended::Gone));
     }
 }

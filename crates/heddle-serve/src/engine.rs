@@ -3,7 +3,7 @@
 pub use heddle_xds::Client;
 
 use crate::refusal::Refusal;
-use heddle_model::{Name, Snapshot};
+use heddle_model::{Name, Snapshot, WorkloadKey};
 use heddle_session::{Resource, Type, View};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -18,6 +18,8 @@ pub trait Published: Send + Sync + 'static {
 
     /// The mesh.
     fn snapshot(&self) -> &Snapshot;
+    /// The UID of the object that a workload is; `None` where objects have none.
+    fn uid(&self, workload: &WorkloadKey) -> Option<Name>;
     /// When the change that this state brought came in.
     fn since(&self) -> Instant;
     /// The resources of `client`; `None` until the owner has projected what is its own.
@@ -37,11 +39,15 @@ pub enum Membership {
     Left(Client),
 }
 
+/// What the owner's sources may have missed, a line each; empty while they are heard.
+pub type Stale = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
+
 /// The servers' end of the owner.
 pub struct Engine<P> {
     published: watch::Receiver<Option<Arc<P>>>,
     members: mpsc::UnboundedSender<Membership>,
     admitted: watch::Receiver<()>,
+    stale: Stale,
 }
 
 /// The owner's end of the servers.
@@ -80,7 +86,11 @@ pub fn engine<P>() -> (Owner<P>, Engine<P>) {
     let (publish, published) = watch::channel(None);
     let (join, members) = mpsc::unbounded_channel();
     let (admit, admitted) = watch::channel(());
-    (Owner { published: publish, members, admitted: admit }, Engine { published, members: join, admitted })
+    let stale: Stale = Arc::new(Vec::new);
+    (
+        Owner { published: publish, members, admitted: admit },
+        Engine { published, members: join, admitted, stale },
+    )
 }
 
 impl<P> Clone for Engine<P> {
@@ -89,6 +99,7 @@ impl<P> Clone for Engine<P> {
             published: self.published.clone(),
             members: self.members.clone(),
             admitted: self.admitted.clone(),
+            stale: self.stale.clone(),
         }
     }
 }
@@ -106,6 +117,20 @@ impl<P> Owner<P> {
 }
 
 impl<P: Published> Engine<P> {
+    /// The same, which takes no new streams while its sources are stale.
+    pub fn unless(self, stale: Stale) -> Self {
+        Self { stale, ..self }
+    }
+
+    /// Whether a new stream may begin.
+    ///
+    /// # Errors
+    /// [`Refusal::Stale`] while other replicas may know more.
+    pub(crate) fn fresh(&self) -> Result<(), Refusal> {
+        let stale = (self.stale)();
+        if stale.is_empty() { Ok(()) } else { Err(Refusal::Stale(stale.join("; "))) }
+    }
+
     /// The newest state.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use heddle_model::{Identity, Name};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
@@ -69,10 +69,14 @@ fn uri<'a>(name: &GeneralName<'a>) -> Option<&'a str> {
     }
 }
 
+/// How long a connection that is parted from lives without a stream: long enough to read why.
+const PARTING: Duration = Duration::from_secs(1);
+
 /// How many streams run on a connection, and when the last one ended.
 #[derive(Debug)]
 pub(crate) struct Activity {
     streams: AtomicUsize,
+    parting: AtomicBool,
     ended: Mutex<Instant>,
 }
 
@@ -82,7 +86,11 @@ pub(crate) struct Running(Arc<Activity>);
 
 impl Activity {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { streams: AtomicUsize::new(0), ended: Mutex::new(Instant::now()) })
+        Arc::new(Self {
+            streams: AtomicUsize::new(0),
+            parting: AtomicBool::new(false),
+            ended: Mutex::new(Instant::now()),
+        })
     }
 
     /// Counts one more stream until the answer is dropped.
@@ -91,8 +99,18 @@ impl Activity {
         Running(self.clone())
     }
 
+    /// Closes the connection soon after its last stream: its peer is better served elsewhere.
+    pub(crate) fn part(&self) {
+        self.parting.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_parting(&self) -> bool {
+        self.parting.load(Ordering::Relaxed)
+    }
+
     /// When the connection will have been without a stream for `limit`, if none starts.
     pub(crate) fn idle_at(&self, limit: Duration) -> Instant {
+        let limit = if self.is_parting() { limit.min(PARTING) } else { limit };
         if self.streams.load(Ordering::Relaxed) > 0 {
             return Instant::now() + limit;
         }
@@ -129,5 +147,7 @@ mod tests {
         drop(stream);
         tokio::time::advance(Duration::from_secs(10)).await;
         assert_eq!(activity.idle_at(limit), start + Duration::from_secs(150));
+        activity.part();
+        assert_eq!(activity.idle_at(limit), start + Duration::from_secs(91));
     }
 }

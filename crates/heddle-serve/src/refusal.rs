@@ -22,6 +22,9 @@ pub enum Refusal {
     /// The token cannot be checked now, or its workload is not known yet.
     #[error("{0}")]
     NotNow(String),
+    /// This replica may have missed changes that others know.
+    #[error("this replica has stale objects, connect to another: {0}")]
+    Stale(String),
     /// The certificate counts no more. The handshake was before.
     #[error("the client certificate has expired")]
     Expired,
@@ -58,6 +61,9 @@ pub enum Refusal {
         /// Who calls.
         caller: Identity,
     },
+    /// The proxy's settings name no workload.
+    #[error("the context {0}")]
+    Context(crate::linkerd::BadContext),
     /// `node.metadata` asks for something that there is not.
     #[error("node metadata \"heddle.capture\": {0}")]
     Capture(#[from] heddle_xds::BadCapture),
@@ -81,6 +87,14 @@ pub enum Refusal {
     /// Someone asks for a certificate of somebody else.
     #[error("an impersonated identity was asked for, which is not allowed")]
     Impersonation,
+    /// Someone asks for a certificate of another name than its token's.
+    #[error("a certificate for {asked:?} was asked for, and the token is of {own:?}")]
+    Name {
+        /// What was asked for.
+        asked: String,
+        /// The token's name.
+        own: String,
+    },
     /// The certificate request cannot be signed.
     #[error("the certificate request is refused: {0}")]
     Request(String),
@@ -92,7 +106,7 @@ pub enum Refusal {
     Busy,
 }
 
-/// Why an open stream ends. All of them ask the client to come again but the last two, which will not help it.
+/// Why an open stream ends. The first three ask the client to come again; the others would not help it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Ended {
     /// Streams do not outlive the credential that opened them.
@@ -107,6 +121,9 @@ pub enum Ended {
     /// The pod or ExternalWorkload is gone or has ended.
     #[error("the workload of this stream is gone")]
     Gone,
+    /// The name is another workload's now: the credential was of one that was deleted.
+    #[error("the workload of this stream was deleted, and another has its name")]
+    Replaced,
     /// The workload has another ServiceAccount than when the stream began.
     #[error("the workload of this stream has another identity now")]
     Identity,
@@ -122,10 +139,16 @@ impl Refusal {
             | Self::Token(_)
             | Self::Expired
             | Self::TrustDomain { .. } => Code::Unauthenticated,
-            Self::NotNow(_) | Self::Unknown(_) | Self::Authority(_) | Self::Busy => Code::Unavailable,
-            Self::NoNode | Self::Node(_) | Self::Capture(_) | Self::OwnNetwork(_) | Self::Request(_) => {
-                Code::InvalidArgument
+            Self::NotNow(_) | Self::Stale(_) | Self::Unknown(_) | Self::Authority(_) | Self::Busy => {
+                Code::Unavailable
             }
+            Self::NoNode
+            | Self::Node(_)
+            | Self::Context(_)
+            | Self::Capture(_)
+            | Self::OwnNetwork(_)
+            | Self::Request(_) => Code::InvalidArgument,
+            Self::Name { .. } => Code::FailedPrecondition,
             Self::OtherWorkload { .. } | Self::OtherIdentity { .. } | Self::Impersonation => {
                 Code::PermissionDenied
             }
@@ -145,7 +168,7 @@ impl From<Ended> for Status {
     fn from(ended: Ended) -> Self {
         let code = match ended {
             Ended::Credential | Ended::Age | Ended::Draining => Code::Unavailable,
-            Ended::Gone => Code::NotFound,
+            Ended::Gone | Ended::Replaced => Code::NotFound,
             Ended::Identity => Code::PermissionDenied,
         };
         Self::new(code, ended.to_string())

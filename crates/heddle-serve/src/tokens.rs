@@ -1,4 +1,11 @@
 //! Tokens checked here, without asking anybody: by cached keys and by the workloads that live.
+//!
+//! Only a token whose key is unknown asks somebody: for the issuer's keys anew, and where they do not have it
+//! (an API server need not publish all its keys), the issuer itself. A check that failed is never tried elsewhere.
+
+mod review;
+
+pub use review::{Answer, Review};
 
 use crate::auth::{Authenticate, Caller, Proof};
 use crate::clock::Clock;
@@ -6,6 +13,7 @@ use crate::refusal::Refusal;
 use arc_swap::ArcSwap;
 use futures::future::BoxFuture;
 use heddle_ca::token::{self, BadToken, Keys, Live, NotAlive, Rules};
+use review::Reviews;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -33,6 +41,7 @@ pub struct Tokens {
     live: Arc<dyn Live + Send + Sync>,
     clock: Arc<dyn Clock>,
     fetched: Mutex<Option<Fetched>>,
+    reviews: Option<Reviews>,
 }
 
 /// The last fetch.
@@ -50,7 +59,13 @@ impl Tokens {
         live: Arc<dyn Live + Send + Sync>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { rules, keys: ArcSwap::from_pointee(keys), source, live, clock, fetched: Mutex::new(None) }
+        let (keys, fetched) = (ArcSwap::from_pointee(keys), Mutex::new(None));
+        Self { rules, keys, source, live, clock, fetched, reviews: None }
+    }
+
+    /// Lets `issuer` itself say what it thinks of tokens whose key is not among those it publishes.
+    pub fn reviewed_by(self, issuer: Box<dyn Review>) -> Self {
+        Self { reviews: Some(Reviews::new(issuer)), ..self }
     }
 
     /// Who the token proves its bearer to be, as far as the token goes.
@@ -60,16 +75,27 @@ impl Tokens {
             Err(unknown @ BadToken::UnknownKey(_)) => unknown,
             other => return other.map_err(refused),
         };
-        match self.refresh().await {
-            Freshness::Now => verify().map_err(refused),
+        let freshness = self.refresh().await;
+        match (verify(), &self.reviews, freshness) {
+            (Err(BadToken::UnknownKey(_)), Some(reviews), _) => self.review(token, reviews).await,
             // The key may be newer than the last fetch.
-            Freshness::Recent => verify().map_err(|error| match error {
-                BadToken::UnknownKey(_) => Refusal::NotNow(format!("{unknown}, try again")),
-                other => refused(other),
-            }),
-            Freshness::Failed(text) => {
+            (Err(BadToken::UnknownKey(_)), None, Freshness::Recent) => {
+                Err(Refusal::NotNow(format!("{unknown}, try again")))
+            }
+            (Err(BadToken::UnknownKey(_)), None, Freshness::Failed(text)) => {
                 Err(Refusal::NotNow(format!("the token issuer's keys cannot be had: {text}, try again")))
             }
+            (verified, _, _) => verified.map_err(refused),
+        }
+    }
+
+    /// What the token claims, if its issuer says the same.
+    async fn review(&self, token: &str, reviews: &Reviews) -> Result<token::Caller, Refusal> {
+        let claimed = token::claimed(token, &self.rules, self.clock.now()).map_err(refused)?;
+        match reviews.ask(token, &self.rules.audiences).await {
+            Ok(Answer::Good(reviewed)) => claimed.confirmed(&reviewed, &self.rules).map_err(refused),
+            Ok(Answer::Bad(text)) => Err(Refusal::Token(format!("its issuer does not take it: {text}"))),
+            Err(text) => Err(Refusal::NotNow(format!("the token cannot be checked: {text}, try again"))),
         }
     }
 
@@ -108,7 +134,7 @@ impl Authenticate for Tokens {
             let caller = self.check(token).await?;
             let workload = caller.check_alive(self.live.as_ref()).map_err(dead)?.clone();
             let proof = Proof::Token(Some(workload));
-            Ok(Caller { identity: caller.identity, proof, expires: caller.expires })
+            Ok(Caller { identity: caller.identity, proof, uid: caller.uid, expires: caller.expires })
         })
     }
 }

@@ -58,6 +58,12 @@ impl<P: Published> Discovery<P> {
         if shared.drain.has_begun() {
             return Err(Ended::Draining.into());
         }
+        if let Err(refusal) = shared.engine.fresh() {
+            // On this connection it would come back to this replica for ever.
+            peer.activity.part();
+            shared.refused(&peer, refusal.code(), &refusal);
+            return Err(refusal.into());
+        }
         let caller = auth::caller(&peer, &metadata, shared.tokens.as_ref(), shared.clock.now());
         let caller = tokio::time::timeout(shared.limits.call, caller).await;
         let caller = caller.map_err(|_| Refusal::NotNow("the token cannot be checked now, try again".into()));

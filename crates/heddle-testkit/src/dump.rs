@@ -123,7 +123,7 @@ fn workload_lines(text: &mut Text, workload: &Workload) {
 fn inbound_lines(text: &mut Text, port: &InboundPort) {
     let InboundPort { port, app_port, protocol, mtls, mtls_source, access, rate_limit } = port;
     let app = field("app-port", (app_port != port).then_some(app_port));
-    let limit = rate_limit.as_deref().map(|limit| access::limit(limit)).unwrap_or_default();
+    let limit = rate_limit.as_deref().map(access::limit).unwrap_or_default();
     let line = format!("{port} {protocol:?}{app}{}{limit}", mode(*mtls, mtls_source.as_ref()));
     access::lines(text, &line, access);
 }

@@ -4,7 +4,7 @@ mod authority;
 mod keys;
 
 pub(crate) use authority::authority;
-pub(crate) use keys::ClusterKeys;
+pub(crate) use keys::{ClusterKeys, ClusterReviews};
 
 use crate::engine::Outcome;
 use anyhow::{Context, Result};

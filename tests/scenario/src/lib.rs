@@ -10,6 +10,7 @@
 //! | `xds.yaml` | golden: the resources of the client that `requests.yaml` names |
 
 mod brief;
+pub mod linkerd;
 mod request;
 mod resources;
 mod scenario;

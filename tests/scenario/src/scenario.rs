@@ -2,6 +2,7 @@
 
 use crate::Requests;
 use heddle_index::Index;
+use heddle_model::fact::{DataPlane, Fact};
 use heddle_model::{Event, Snapshot};
 use heddle_testkit::Objects;
 use std::fs;
@@ -47,6 +48,20 @@ impl Scenario {
         let requests = serde_saphyr::from_str(&text("requests.yaml"))
             .unwrap_or_else(|error| panic!("{name}/requests.yaml: {error}"));
         Self { name, why, objects, requests, dir }
+    }
+
+    /// The same with linkerd2-proxies in the place of those of its Envoys that are chosen by their place.
+    pub fn switched(&self, is_chosen: impl Fn(usize) -> bool) -> Self {
+        let mut switched = self.clone();
+        let facts = switched.objects.lowered.iter_mut().map(|lowered| &mut lowered.fact);
+        let planes = facts.filter_map(|fact| match fact {
+            Fact::Workload(workload) => workload.plane.as_mut(),
+            _ => None,
+        });
+        for (_, plane) in planes.enumerate().filter(|(place, _)| is_chosen(*place)) {
+            *plane = DataPlane::Linkerd;
+        }
+        switched
     }
 
     /// An index that was given the objects as complete lists, resolved.

@@ -79,7 +79,7 @@ fn a_part_of_a_pod_that_cannot_be_read_is_absent() {
             r#"status.podIPs[0].ip Invalid: "10.0.0.999" is not an IP address; the address is not used"#,
             "metadata.labels Invalid: the value 1 of a is not a string; it has no labels",
             "spec UnsupportedValue: service account \"web.v1\" is not a DNS label (RFC 1123: at most 63 of a-z, 0-9 and '-', alphanumeric at both ends); the workload has no identity",
-            r#"metadata.labels[heddle.dev/plane] Invalid: "nginx" is none of envoy, none; it has no proxy"#,
+            r#"metadata.labels[heddle.dev/plane] Invalid: "nginx" is none of envoy, linkerd, none; it has no proxy"#,
             "spec.nodeName Invalid: 5 is not a string; it is taken as absent",
             "spec.containers[0].ports[0].containerPort Invalid: 70000 is not an integer from 1 to 65535; the port is not known",
             "spec.containers[1].ports Invalid: 5 is not a list; its ports are not known",

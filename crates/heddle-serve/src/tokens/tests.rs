@@ -1,6 +1,7 @@
 use super::*;
-use heddle_ca::token::{Grant, Liveness, TokenKey, issue};
+use heddle_ca::token::{Grant, Liveness, Reviewed, TokenKey, issue};
 use heddle_model::{Identity, WorkloadKey};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
@@ -117,4 +118,108 @@ async fn keys_that_cannot_be_had_refuse_nobody_for_good() {
         Err(("the token issuer's keys cannot be had: connection refused, try again", true)),
     );
     check(tokens.authenticate(&token(&old, "web-0", "heddle")).await, Ok("shop/web"));
+}
+
+/// An issuer that answers so, and counts.
+struct Issuer {
+    answer: Result<Answer, String>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Review for Issuer {
+    fn review<'a>(
+        &'a self,
+        _: &'a str,
+        audiences: &'a BTreeSet<String>,
+    ) -> BoxFuture<'a, Result<Answer, String>> {
+        assert_eq!(audiences, &["heddle".to_string()].into());
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        Box::pin(std::future::ready(self.answer.clone()))
+    }
+}
+
+/// Tokens whose issuer publishes the keys `known` and answers so about others.
+fn reviewed(known: &TokenKey, answer: Result<Answer, String>) -> (Tokens, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let (tokens, _) = tokens(known, Ok(known.keys()));
+    (tokens.reviewed_by(Box::new(Issuer { answer, asked: asked.clone() })), asked)
+}
+
+fn good(user: &str) -> Result<Answer, String> {
+    Ok(Answer::Good(Reviewed { user: user.into(), pod: None, audiences: vec!["heddle".into()] }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_not_published_is_asked_about_and_the_answer_holds_a_moment() {
+    let (known, hidden) = (TokenKey::generate(), TokenKey::generate());
+    let (tokens, asked) = reviewed(&known, good("system:serviceaccount:shop:web"));
+    let web = token(&hidden, "web-0", "heddle");
+    for _ in 0..3 {
+        check(tokens.authenticate(&web).await, Ok("shop/web"));
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    tokio::time::advance(review::HOLDS).await;
+    check(tokens.authenticate(&web).await, Ok("shop/web"));
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+    check(
+        tokens.authenticate(&token(&hidden, "gone-0", "heddle")).await,
+        Err(("the token is refused: external/shop/gone-0 is gone", false)),
+    );
+}
+
+#[tokio::test]
+async fn what_the_issuer_refuses_or_says_otherwise_is_refused_for_good() {
+    let (known, hidden) = (TokenKey::generate(), TokenKey::generate());
+    let web = token(&hidden, "web-0", "heddle");
+    let (tokens, _) = reviewed(&known, Ok(Answer::Bad("invalid bearer token".into())));
+    let text = "the token is refused: its issuer does not take it: invalid bearer token";
+    check(tokens.authenticate(&web).await, Err((text, false)));
+    let (tokens, _) = reviewed(&known, good("system:serviceaccount:shop:cart"));
+    let text = "the token is refused: token claims another ServiceAccount than its issuer says";
+    check(tokens.authenticate(&web).await, Err((text, false)));
+}
+
+#[tokio::test]
+async fn an_issuer_that_does_not_answer_is_asked_again() {
+    let (known, hidden) = (TokenKey::generate(), TokenKey::generate());
+    let (tokens, asked) = reviewed(&known, Err("connection refused".into()));
+    let web = token(&hidden, "web-0", "heddle");
+    for _ in 0..2 {
+        let text = "the token cannot be checked: connection refused, try again";
+        check(tokens.authenticate(&web).await, Err((text, true)));
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn a_check_that_failed_is_tried_nowhere_else() {
+    let (known, hidden) = (TokenKey::generate(), TokenKey::generate());
+    let (tokens, asked) = reviewed(&known, good("system:serviceaccount:shop:web"));
+    let (web, other) = (token(&known, "web-0", "heddle"), token(&known, "web-1", "heddle"));
+    // The claims of one, the signature of another.
+    let spliced = [web.rsplit_once('.').unwrap().0, other.rsplit_once('.').unwrap().1].join(".");
+    let error = tokens.authenticate(&spliced).await.expect_err("refused").to_string();
+    assert!(error.starts_with("the token is refused: token has a signature that is not of key "), "{error}");
+    check(
+        tokens.authenticate(&token(&hidden, "web-0", "vault")).await,
+        Err(("the token is refused: token is for audience [\"vault\"], want one of {\"heddle\"}", false)),
+    );
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_made_up_tokens_costs_so_many_questions() {
+    let known = TokenKey::generate();
+    let (tokens, asked) = reviewed(&known, Ok(Answer::Bad("invalid bearer token".into())));
+    for _ in 0..review::MOST {
+        let made_up = token(&TokenKey::generate(), "web-0", "heddle");
+        assert!(matches!(tokens.authenticate(&made_up).await, Err(Refusal::Token(_))));
+    }
+    let text = "the token cannot be checked: its issuer was asked 200 times within 10s, try again";
+    let one_more = token(&TokenKey::generate(), "web-0", "heddle");
+    check(tokens.authenticate(&one_more).await, Err((text, true)));
+    check(tokens.authenticate(&token(&known, "web-0", "heddle")).await, Ok("shop/web"));
+    assert_eq!(asked.load(Ordering::Relaxed), review::MOST);
+    tokio::time::advance(review::HOLDS).await;
+    assert!(matches!(tokens.authenticate(&one_more).await, Err(Refusal::Token(_))));
 }

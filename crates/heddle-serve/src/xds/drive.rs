@@ -122,7 +122,7 @@ impl<'a, W: Wire, P: Published> Drive<'a, W, P> {
 
     /// What was published. The state before it is let go: a client that does not read holds none.
     fn renew(&mut self, state: Arc<P>) -> Result<(), Ended> {
-        if let Some(ended) = ended(&self.client.workload, &self.caller, state.snapshot()) {
+        if let Some(ended) = ended(&self.client.workload, &self.caller, state.as_ref()) {
             return Err(ended);
         }
         self.state = state;

@@ -19,7 +19,7 @@ use tonic::{Status, Streaming};
 /// One stream, to its end. `Ok` where the client ended it.
 pub(super) async fn run<W: Wire, P: Published>(
     shared: &Shared<P>,
-    caller: Caller,
+    mut caller: Caller,
     peer: &Peer,
     mut inbound: Streaming<W::In>,
     outbound: &mpsc::Sender<Result<W::Out, Status>>,
@@ -31,7 +31,10 @@ pub(super) async fn run<W: Wire, P: Published>(
     if matches!(capture, Capture::Bound(Some(_))) && !shared.limits.own_networks {
         return Err(Refusal::OwnNetwork(capture).into());
     }
-    let workload = bind(&node, &caller, shared.engine.latest()?.snapshot())?;
+    let state = shared.engine.latest()?;
+    let workload = bind(&node, &caller, state.snapshot())?;
+    caller.uid = caller.uid.or_else(|| state.uid(&workload));
+    drop(state);
     let admission = shared.registry.admit(&workload)?;
     let client = Client { workload, capture };
     let mut news = shared.engine.news();
@@ -71,7 +74,7 @@ async fn projected<P: Published>(
         let mut state = news.latest();
         loop {
             if let Some(state) = state {
-                if let Some(ended) = ended(&client.workload, caller, state.snapshot()) {
+                if let Some(ended) = ended(&client.workload, caller, state.as_ref()) {
                     return Err(ended.into());
                 }
                 if state.view(client).is_some() {

@@ -170,6 +170,28 @@ async fn a_connection_without_a_stream_is_closed_and_one_with_a_stream_is_not() 
     assert_eq!(names(&used.hear().await), (vec!["b"], vec![]));
 }
 
+#[tokio::test]
+async fn a_stale_replica_takes_no_new_stream_and_keeps_those_it_has() {
+    let world = World::start().await;
+    let mut old = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+    let first = old.hear().await;
+    old.ack(&first).await;
+    world.stale(&["Pod: broken", "Service: broken"]);
+    let channel = world.channel(Some(world.credential("web"))).await;
+    let first = DeltaDiscoveryRequest { node: Some(node_of("external/shop/web-1")), ..all(Type::Cluster) };
+    let text = "this replica has stale objects, connect to another: Pod: broken; Service: broken";
+    let refused = Delta::open(channel.clone(), None, first.clone()).await.err().expect("refused");
+    check(&refused, Code::Unavailable, text);
+    // Its connection closes, so that the next attempt is made anew and may reach another replica.
+    world.eventually(|world| (world.metrics_connections() == 1.0).then_some(())).await;
+    world.mesh.set(Type::Cluster, "b", b"later");
+    assert_eq!(names(&old.hear().await), (vec!["b"], vec![]));
+    world.stale(&[]);
+    let mut stream =
+        Delta::open(world.channel(Some(world.credential("web"))).await, None, first).await.unwrap();
+    assert_eq!(names(&stream.hear().await), (vec!["a", "b"], vec![]));
+}
+
 impl World {
     fn metrics_connections(&self) -> f64 {
         self.metric("heddle_connections")

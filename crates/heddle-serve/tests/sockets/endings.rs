@@ -60,6 +60,32 @@ async fn a_stream_ends_when_its_workload_runs_as_another() {
 }
 
 #[tokio::test]
+async fn a_stream_ends_when_its_workload_is_made_again_under_its_name() {
+    let world = World::start().await;
+    let text = "the workload of this stream was deleted, and another has its name";
+    let token = world.token("web", "web-0");
+    world.mesh.is("external/shop/web-0", "1");
+    world.mesh.is("external/shop/web-1", "7");
+    let mut other = world.delta("web", "external/shop/web-1", all(Type::Cluster)).await;
+    let heard = other.hear().await;
+    other.ack(&heard).await;
+    let mut by_leaf = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+    by_leaf.hear().await;
+    world.mesh.is("external/shop/web-0", "2");
+    check(&by_leaf.end().await, Code::NotFound, text);
+
+    // A certificate may speak for whoever has the name now, until it expires; and again only for that one.
+    let mut again = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+    again.hear().await;
+    let mut by_token = Delta::open(world.channel(None).await, Some(&token), first()).await.unwrap();
+    by_token.hear().await;
+    world.mesh.is("external/shop/web-0", "3");
+    check(&again.end().await, Code::NotFound, text);
+    check(&by_token.end().await, Code::NotFound, text);
+    other.quiet().await;
+}
+
+#[tokio::test]
 async fn an_old_stream_ends_and_may_come_back() {
     let stream_age = Duration::from_millis(200);
     let world = World::with(Limits { stream_age, ..Limits::default() }).await;

@@ -1,10 +1,10 @@
-//! The keys that the cluster signs ServiceAccount tokens with.
+//! The keys that the cluster signs ServiceAccount tokens with, and what it says of tokens itself.
 
 use anyhow::{Context, Result};
 use futures::future::{BoxFuture, FutureExt};
-use heddle_ca::token::{Keys, Rules};
-use heddle_kube::Client;
-use heddle_serve::tokens::FetchKeys;
+use heddle_ca::token::{Keys, Reviewed, Rules};
+use heddle_kube::{Client, Verdict};
+use heddle_serve::tokens::{Answer, FetchKeys, Review};
 use std::collections::BTreeSet;
 
 /// Asks the API server.
@@ -24,5 +24,27 @@ impl ClusterKeys {
 impl FetchKeys for ClusterKeys {
     fn fetch(&self) -> BoxFuture<'_, Result<Keys, String>> {
         self.rules().map(|found| found.map(|(_, keys)| keys).map_err(|error| format!("{error:#}"))).boxed()
+    }
+}
+
+/// Asks the API server about single tokens.
+pub(crate) struct ClusterReviews(pub(crate) Client);
+
+impl Review for ClusterReviews {
+    fn review<'a>(
+        &'a self,
+        token: &'a str,
+        audiences: &'a BTreeSet<String>,
+    ) -> BoxFuture<'a, Result<Answer, String>> {
+        heddle_kube::review(&self.0, token, audiences)
+            .map(|verdict| verdict.map(answer).map_err(|error| error.to_string()))
+            .boxed()
+    }
+}
+
+fn answer(verdict: Verdict) -> Answer {
+    match verdict {
+        Verdict::Good { user, pod, audiences } => Answer::Good(Reviewed { user, pod, audiences }),
+        Verdict::Bad(text) => Answer::Bad(text),
     }
 }

@@ -1,9 +1,12 @@
 //! How the source is doing.
 
+use super::ages::Ages;
 use super::folder::Troubles;
 use crate::engine::Progress;
 use heddle_kube::Watches;
+use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 /// How the source is doing.
 pub(super) enum Health {
@@ -15,10 +18,10 @@ pub(super) enum Health {
 
 impl Health {
     /// What readiness waits for: the first complete list of every kind. Afterwards what was read is served
-    /// whatever becomes of the source.
+    /// whatever becomes of the source, unless others may know more.
     pub(super) fn waiting(&self, progress: &Progress) -> Vec<String> {
         if progress.waiting.is_empty() {
-            return Vec::new();
+            return self.stale();
         }
         let reasons = match self {
             Self::Folder(troubles) => troubles.borrow().clone(),
@@ -28,6 +31,22 @@ impl Health {
             return reasons;
         }
         progress.waiting.iter().map(|kind| format!("the first list of {kind}")).collect()
+    }
+
+    /// What this replica may have missed and others not, in words.
+    pub(super) fn stale(&self) -> Vec<String> {
+        match self {
+            Self::Folder(_) => Vec::new(),
+            Self::Cluster(watches) => watches.stale(Instant::now()),
+        }
+    }
+
+    /// The age of each watch as a metric, of a source that has any.
+    pub(super) fn register(&self, registry: &mut Registry) {
+        match self {
+            Self::Folder(_) => {}
+            Self::Cluster(watches) => registry.register_collector(Box::new(Ages(watches.clone()))),
+        }
     }
 
     /// What is wrong now, in words; and each watch.

@@ -4,7 +4,7 @@ use crate::engine::State;
 use futures::future::{BoxFuture, FutureExt, ready};
 use heddle_ca::token::{Keys, Live, Liveness};
 use heddle_model::WorkloadKey;
-use heddle_serve::engine::Engine;
+use heddle_serve::engine::{Engine, Published as _};
 use heddle_serve::tokens::FetchKeys;
 
 /// The workloads of the published mesh.

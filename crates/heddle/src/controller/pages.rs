@@ -15,7 +15,7 @@ use tokio::sync::watch;
 pub(super) struct Parts {
     pub mesh: Engine<State>,
     pub progress: watch::Receiver<Progress>,
-    pub health: Health,
+    pub health: Arc<Health>,
     pub log: Arc<dyn LogLevel>,
 }
 
@@ -23,8 +23,7 @@ impl Parts {
     /// The pages.
     pub(super) fn pages(self, metrics: Arc<Metrics>, clients: Arc<Registry>) -> Pages {
         let Self { mesh, progress, health, log } = self;
-        let (ready, health) = (progress.clone(), Arc::new(health));
-        let source = health.clone();
+        let (ready, source) = (progress.clone(), health.clone());
         let waiting = Arc::new(move || health.waiting(&ready.borrow()));
         let snapshot: Page = Arc::new(move |query| snapshot_page(&mesh, query));
         let watches: Page = Arc::new(move |_| Some(watches_page(&progress.borrow(), &source)));
@@ -60,7 +59,7 @@ fn snapshot_page(mesh: &Engine<State>, query: &BTreeMap<String, String>) -> Opti
 }
 
 fn watches_page(progress: &Progress, source: &Health) -> Value {
-    let Progress { waiting, batches, objects, work: (index, catalog) } = progress;
+    let Progress { waiting, batches, objects, work: (index, catalog, answers) } = progress;
     json!({
         "kinds": objects.iter().map(|(kind, count)| json!({
             "kind": kind.as_str(), "objects": count, "listed": !waiting.contains(kind),
@@ -70,5 +69,11 @@ fn watches_page(progress: &Progress, source: &Health) -> Value {
         "recomputed": format!("{index:?}"),
         "projections": catalog.projections,
         "encodings": catalog.encodings,
+        "linkerd": {
+            "topics": answers.topics,
+            "projections": answers.projections,
+            "editions": answers.editions,
+            "wakes": answers.wakes,
+        },
     })
 }

@@ -21,13 +21,6 @@ pub(crate) struct State {
     pub since: Instant,
 }
 
-impl State {
-    /// The UID of a workload; `None` where objects have none.
-    pub(crate) fn uid(&self, workload: &WorkloadKey) -> Option<Name> {
-        self.uids.get(workload)
-    }
-}
-
 /// One encoded resource.
 #[derive(Clone)]
 pub(crate) struct Resource(Arc<Entry<ResourceKey>>);
@@ -41,6 +34,10 @@ impl heddle_serve::engine::Published for State {
 
     fn snapshot(&self) -> &Snapshot {
         &self.snapshot
+    }
+
+    fn uid(&self, workload: &WorkloadKey) -> Option<Name> {
+        self.uids.get(workload)
     }
 
     fn since(&self) -> Instant {
