@@ -15,7 +15,8 @@ pub(crate) fn labels(root: &Place<'_>, notes: &mut Notes) -> Labels {
     labels.flatten().unwrap_or_default()
 }
 
-/// The proxy beside it (label `heddle.dev/plane`).
+/// The proxy beside it (label `heddle.dev/plane`). No other label says it: a Pod with a label of Linkerd's may
+/// belong to another control plane.
 pub(crate) fn plane(root: &Place<'_>, notes: &mut Notes) -> Option<DataPlane> {
     let labels = root.get("metadata")?.get("labels")?;
     let written = labels.get_quoted("heddle.dev/plane")?;

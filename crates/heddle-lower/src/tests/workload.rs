@@ -124,6 +124,21 @@ fn a_part_of_an_external_workload_that_cannot_be_read_is_absent() {
 }
 
 #[test]
+fn only_our_own_label_says_which_proxy_a_workload_has() {
+    let planes = [
+        (json!({}), None),
+        (json!({"heddle.dev/plane": "envoy"}), Some(DataPlane::Envoy)),
+        (json!({"heddle.dev/plane": "linkerd"}), Some(DataPlane::Linkerd)),
+        (json!({"heddle.dev/plane": "none", "linkerd.io/control-plane-ns": "linkerd"}), None),
+        (json!({"linkerd.io/control-plane-ns": "linkerd"}), None),
+    ];
+    for (labels, want) in planes {
+        let (pod, _) = workload(Kind::Pod, json!({"metadata": {"labels": labels}, "spec": {}}));
+        assert_eq!(pod.plane, want, "{labels}");
+    }
+}
+
+#[test]
 fn a_node_says_where_it_stands() {
     let labels = json!({"topology.kubernetes.io/region": "r", "topology.kubernetes.io/zone": "z"});
     let (Fact::Node(node), faults) = say(Kind::Node, json!({"metadata": {"labels": labels}})) else {
