@@ -227,7 +227,9 @@ fn agent(setting: &Setting, actor: Actor, namespace: &Namespace) -> Result<Proce
     chown(&token, Some(user), Some(user))?;
     let mut args: Vec<String> =
         ["agent", "--workload", &workload, "--controller", &setting.controller()].map(String::from).into();
-    let roots = setting.folder.join("state/roots.pem");
+    // The state folder is the controller's alone.
+    let roots = folder.join("roots.pem");
+    std::fs::copy(setting.folder.join("state/roots.pem"), &roots)?;
     args.extend([
         "--roots".into(),
         text(&roots),
