@@ -28,9 +28,14 @@ pub trait Feed {
     type Topic: Ord + Debug;
     /// An answer.
     type Answer: PartialEq + Debug;
+    /// Something that an answer may depend on beside keys: that there is none of something.
+    type Wide: Ord + Clone + Debug;
 
-    /// Answers a topic, and says which keys of the Snapshot the answer was made from.
-    fn project(topic: &Self::Topic, snapshot: &Snapshot) -> (Self::Answer, BTreeSet<Key>);
+    /// Answers a topic, and says what the answer was made from.
+    fn project(topic: &Self::Topic, snapshot: &Snapshot) -> Made<Self::Answer, Self::Wide>;
+
+    /// Whether a changed key may change what depends on `wide`.
+    fn is_changed_by(wide: &Self::Wide, key: &Key, old: &Snapshot, new: &Snapshot) -> bool;
 
     /// The encoded messages for whoever knows nothing yet.
     fn whole(answer: &Self::Answer) -> Vec<Bytes>;
@@ -42,18 +47,37 @@ pub trait Feed {
     fn is_end(answer: &Self::Answer) -> bool;
 }
 
+/// An answer, and what it was made from: while none of that changes, it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made<A, W> {
+    /// The answer.
+    pub answer: A,
+    /// Keys of the Snapshot.
+    pub keys: BTreeSet<Key>,
+    /// What no key stands for.
+    pub wide: BTreeSet<W>,
+}
+
 /// The answers of every topic that somebody follows.
 pub struct Feeds<F: Feed> {
+    snapshot: Snapshot,
     sequence: u64,
     topics: BTreeMap<Arc<F::Topic>, Held<F>>,
     /// The topics whose answers were made from a key.
-    made_from: BTreeMap<Key, BTreeSet<Arc<F::Topic>>>,
+    made_from: Index<Key, F::Topic>,
+    /// The same for what no key stands for: rare, and looked through at every change.
+    wide: Index<F::Wide, F::Topic>,
     work: Work,
 }
+
+/// The topics whose answers were made from something.
+#[derive(Debug)]
+struct Index<K, T>(BTreeMap<K, BTreeSet<Arc<T>>>);
 
 struct Held<F: Feed> {
     followers: usize,
     keys: BTreeSet<Key>,
+    wide: BTreeSet<F::Wide>,
     newest: Arc<Edition<F>>,
 }
 
@@ -71,23 +95,24 @@ type News<F> = (Arc<<F as Feed>::Topic>, Arc<Edition<F>>);
 
 impl<F: Feed> Default for Feeds<F> {
     fn default() -> Self {
-        let (topics, made_from) = (BTreeMap::new(), BTreeMap::new());
-        Self { sequence: 0, topics, made_from, work: Work::default() }
+        let (snapshot, topics, work) = (Snapshot::default(), BTreeMap::new(), Work::default());
+        Self { snapshot, sequence: 0, topics, made_from: Index::new(), wide: Index::new(), work }
     }
 }
 
 impl<F: Feed> Feeds<F> {
     /// Follows a topic. Whoever follows it twice must leave it twice.
-    pub fn join(&mut self, topic: &Arc<F::Topic>, snapshot: &Snapshot) -> Arc<Edition<F>> {
+    pub fn join(&mut self, topic: &Arc<F::Topic>) -> Arc<Edition<F>> {
         if let Some(held) = self.topics.get_mut(topic) {
             held.followers += 1;
             return held.newest.clone();
         }
         self.work.projections += 1;
-        let (answer, keys) = F::project(topic, snapshot);
-        self.index(topic, &keys);
+        let Made { answer, keys, wide } = F::project(topic, &self.snapshot);
+        self.made_from.replace(topic, &BTreeSet::new(), &keys);
+        self.wide.replace(topic, &BTreeSet::new(), &wide);
         let newest = Arc::new(Edition::first(self.sequence, answer));
-        self.topics.insert(topic.clone(), Held { followers: 1, keys, newest: newest.clone() });
+        self.topics.insert(topic.clone(), Held { followers: 1, keys, wide, newest: newest.clone() });
         newest
     }
 
@@ -99,56 +124,41 @@ impl<F: Feed> Feeds<F> {
             return false;
         }
         if let Some((topic, held)) = self.topics.remove_entry(topic) {
-            self.unindex(&topic, held.keys.iter());
+            self.made_from.replace(&topic, &held.keys, &BTreeSet::new());
+            self.wide.replace(&topic, &held.wide, &BTreeSet::new());
         }
         true
     }
 
     /// Projects again what was made from `changed`. Returns what differs now.
     pub fn publish(&mut self, changed: &BTreeSet<Key>, snapshot: &Snapshot) -> Vec<News<F>> {
-        let touched = changed.iter().filter_map(|key| self.made_from.get(key)).flatten();
-        let touched: BTreeSet<Arc<F::Topic>> = touched.cloned().collect();
+        let old = std::mem::replace(&mut self.snapshot, snapshot.clone());
+        let touched = changed.iter().filter_map(|key| self.made_from.0.get(key));
+        let is_changed =
+            |wide: &F::Wide| changed.iter().any(|key| F::is_changed_by(wide, key, &old, snapshot));
+        let widely = self.wide.0.iter().filter(|(wide, _)| is_changed(wide)).map(|(_, topics)| topics);
+        let touched: BTreeSet<Arc<F::Topic>> = touched.chain(widely).flatten().cloned().collect();
         let next = self.sequence + 1;
-        let news: Vec<_> =
-            touched.into_iter().filter_map(|topic| self.renew(topic, next, snapshot)).collect();
+        let news: Vec<_> = touched.into_iter().filter_map(|topic| self.renew(topic, next)).collect();
         if !news.is_empty() {
             self.sequence = next;
         }
         news
     }
 
-    fn renew(&mut self, topic: Arc<F::Topic>, sequence: u64, snapshot: &Snapshot) -> Option<News<F>> {
+    fn renew(&mut self, topic: Arc<F::Topic>, sequence: u64) -> Option<News<F>> {
         self.work.projections += 1;
-        let (answer, keys) = F::project(&topic, snapshot);
+        let Made { answer, keys, wide } = F::project(&topic, &self.snapshot);
         let held = self.topics.get_mut(&topic)?;
-        let before = std::mem::replace(&mut held.keys, keys.clone());
-        let news = (*held.newest.answer() != answer).then(|| {
-            held.newest = Arc::new(held.newest.next(sequence, answer));
-            held.newest.clone()
-        });
-        if before != keys {
-            self.unindex(&topic, before.difference(&keys));
-            self.index(&topic, &keys);
+        self.made_from.replace(&topic, &held.keys, &keys);
+        self.wide.replace(&topic, &held.wide, &wide);
+        (held.keys, held.wide) = (keys, wide);
+        if *held.newest.answer() == answer {
+            return None;
         }
-        let edition = news?;
         self.work.editions += 1;
-        Some((topic, edition))
-    }
-
-    fn index(&mut self, topic: &Arc<F::Topic>, keys: &BTreeSet<Key>) {
-        for key in keys {
-            self.made_from.entry(key.clone()).or_default().insert(topic.clone());
-        }
-    }
-
-    fn unindex<'a>(&mut self, topic: &Arc<F::Topic>, keys: impl Iterator<Item = &'a Key>) {
-        for key in keys {
-            let Some(topics) = self.made_from.get_mut(key) else { continue };
-            topics.remove(topic);
-            if topics.is_empty() {
-                self.made_from.remove(key);
-            }
-        }
+        held.newest = Arc::new(held.newest.next(sequence, answer));
+        Some((topic, held.newest.clone()))
     }
 
     /// Topics that somebody follows.
@@ -164,6 +174,26 @@ impl<F: Feed> Feeds<F> {
     /// Work done since the start.
     pub fn work(&self) -> Work {
         self.work
+    }
+}
+
+impl<K: Ord + Clone, T: Ord> Index<K, T> {
+    fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// Notes that the answer of a topic is made from `new` now, and was from `old`.
+    fn replace(&mut self, topic: &Arc<T>, old: &BTreeSet<K>, new: &BTreeSet<K>) {
+        for gone in old.difference(new) {
+            let Some(topics) = self.0.get_mut(gone) else { continue };
+            topics.remove(topic);
+            if topics.is_empty() {
+                self.0.remove(gone);
+            }
+        }
+        for came in new.difference(old) {
+            self.0.entry(came.clone()).or_default().insert(topic.clone());
+        }
     }
 }
 

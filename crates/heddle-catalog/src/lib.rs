@@ -27,7 +27,7 @@ pub use catalog::{Catalog, Counters};
 pub use client_view::ClientView;
 pub use dialect::{Dialect, Projection};
 pub use entry::Entry;
-pub use feeds::{Edition, Feed, Feeds, Work};
+pub use feeds::{Edition, Feed, Feeds, Made, Work};
 pub use linkerd::Linkerd;
 pub use published::Published;
 pub use xds::Xds;

@@ -1,11 +1,10 @@
 //! The answers that linkerd2-proxies follow.
 
-use crate::Feed;
+use crate::{Feed, Made};
 use bytes::Bytes;
-use heddle_linkerd::{Answer, Projected, Topic};
+use heddle_linkerd::{Answer, Projected, Topic, Wide};
 use heddle_model::Snapshot;
 use heddle_model::snapshot::Key;
-use std::collections::BTreeSet;
 
 /// Endpoints, profiles and policies for linkerd2-proxies.
 #[derive(Debug)]
@@ -14,10 +13,15 @@ pub enum Linkerd {}
 impl Feed for Linkerd {
     type Topic = Topic;
     type Answer = Answer;
+    type Wide = Wide;
 
-    fn project(topic: &Topic, snapshot: &Snapshot) -> (Answer, BTreeSet<Key>) {
-        let Projected { answer, keys } = heddle_linkerd::project(topic, snapshot);
-        (answer, keys)
+    fn project(topic: &Topic, snapshot: &Snapshot) -> Made<Answer, Wide> {
+        let Projected { answer, keys, wide } = heddle_linkerd::project(topic, snapshot);
+        Made { answer, keys, wide }
+    }
+
+    fn is_changed_by(wide: &Wide, key: &Key, old: &Snapshot, new: &Snapshot) -> bool {
+        wide.is_changed_by(key, old, new)
     }
 
     fn whole(answer: &Answer) -> Vec<Bytes> {

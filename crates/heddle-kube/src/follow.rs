@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::Sender;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tower::ServiceBuilder;
 
 /// How long a list that is streamed may be silent before it is read by pages instead.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -27,6 +28,11 @@ const RENEWAL: u32 = 15;
 /// take. It says nothing when it resumes.
 const CALM: Duration = SILENCE.saturating_add(Duration::from_secs(1));
 
+/// The most requests about one kind within [`PACE`]: a watch that ends as soon as it began is made anew without a
+/// word to us, again and again. Lists are read 500 objects at a time.
+const REQUESTS: u64 = 100;
+const PACE: Duration = Duration::from_secs(10);
+
 /// Follows every kind until `queue` is closed: first the complete list of each, then its changes, then its
 /// list anew whenever changes may have been missed. An optional kind that the cluster does not have is an empty
 /// list, and is looked for again.
@@ -36,10 +42,20 @@ pub async fn watch(client: Client, queue: Sender<Event>, watches: Watches) {
     let mut kinds = JoinSet::new();
     for kind in Kind::ALL {
         let follower =
-            Follower { kind, client: client.clone(), queue: queue.clone(), watches: watches.clone() };
+            Follower { kind, client: paced(client.clone()), queue: queue.clone(), watches: watches.clone() };
         kinds.spawn(follower.run());
     }
     kinds.join_all().await;
+}
+
+/// The same client, which asks no more often than is good.
+fn paced(client: Client) -> Client {
+    let namespace = client.default_namespace().to_owned();
+    let send = tower::service_fn(move |request| {
+        let client = client.clone();
+        async move { client.send(request).await }
+    });
+    Client::new(ServiceBuilder::new().rate_limit(REQUESTS, PACE).service(send), namespace)
 }
 
 struct Follower {

@@ -8,10 +8,14 @@
 //! - a selection that cannot be read is the whole namespace, and then an Allow admits nothing at all;
 //! - a rule of a route with a part that cannot be honoured answers 500, a backend its own share of it;
 //! - a port, address or label that cannot be read is absent.
+//!
+//! What one object may make us keep is bounded: a list that is far too long cannot be read, nor can an object
+//! whose lists are far too many.
 
 mod access_policy;
 mod access_rule;
 mod alternatives;
+mod amount;
 mod api;
 mod duration;
 mod external_workload;
@@ -62,6 +66,7 @@ pub fn lower(kind: Kind, object: &Value) -> Lowered {
 }
 
 fn fact(kind: Kind, root: &Place<'_>, notes: &mut Notes) -> Result<Fact, Wrong> {
+    amount::check(kind, root)?;
     Ok(match kind {
         Kind::Namespace => Fact::Namespace(namespace::lower(root, notes)),
         Kind::Node => Fact::Node(node::lower(root)),

@@ -1,19 +1,24 @@
 //! What is wrong with one object, as it is found.
 
-use crate::place::Wrong;
+use crate::place::{INVALID, Wrong};
 use heddle_model::{Diagnostic, SourceRef};
+
+/// How many faults of one object are kept.
+const MOST: usize = 64;
 
 /// What is wrong with one object.
 #[derive(Debug)]
 pub(crate) struct Notes {
     object: SourceRef,
     diagnostics: Vec<Diagnostic>,
+    /// How many faults there are beyond those.
+    more: usize,
 }
 
 impl Notes {
     /// Nothing is wrong with `object` yet.
     pub(crate) fn new(object: SourceRef) -> Self {
-        Self { object, diagnostics: Vec::new() }
+        Self { object, diagnostics: Vec::new(), more: 0 }
     }
 
     /// The object's namespace.
@@ -23,6 +28,10 @@ impl Notes {
 
     /// Notes a fault, and what holds instead.
     pub(crate) fn wrong(&mut self, wrong: Wrong, instead: &str) {
+        if self.diagnostics.len() == MOST {
+            self.more += 1;
+            return;
+        }
         let Wrong { field, reason, message } = wrong;
         let message = format!("{message}; {instead}");
         self.diagnostics.push(Diagnostic { object: self.object.clone(), field, reason, message });
@@ -42,8 +51,13 @@ impl Notes {
         results.into_iter().filter_map(|result| self.take(result, instead)).collect()
     }
 
-    /// All that is wrong, in the order found.
+    /// What is wrong, in the order found, and how much more there is.
     pub(crate) fn into_diagnostics(self) -> Vec<Diagnostic> {
-        self.diagnostics
+        let Self { object, mut diagnostics, more } = self;
+        if more > 0 {
+            let message = format!("{more} more faults are not shown");
+            diagnostics.push(Diagnostic { object, field: "spec".into(), reason: INVALID, message });
+        }
+        diagnostics
     }
 }

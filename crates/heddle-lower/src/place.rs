@@ -24,6 +24,9 @@ pub(crate) struct Wrong {
 /// checks the same would have refused the object.
 pub const INVALID: &str = "Invalid";
 
+/// The most items of one list, labels of one object included. EndpointSlices have up to 1,000 endpoints.
+pub(crate) const LONGEST: usize = 1024;
+
 /// A value of the Gateway API that this implementation does not support.
 pub(crate) const UNSUPPORTED: &str = "UnsupportedValue";
 
@@ -91,14 +94,16 @@ impl<'a> Place<'a> {
         match strange.next() {
             None => Ok(()),
             Some((name, _)) => {
+                let name = cut(name);
                 Err(self.wrong(format!("{name} is not a field, only {} are", known.join(", "))))
             }
         }
     }
 
-    /// Its items.
+    /// Its items, if they are not far too many.
     pub(crate) fn list(&self) -> Result<Vec<Self>, Wrong> {
         let items = self.value.as_array().ok_or_else(|| self.is_not("a list"))?;
+        self.at_most(LONGEST, items.len())?;
         let item = |(index, value)| Self { value, path: format!("{}[{index}]", self.path) };
         Ok(items.iter().enumerate().map(item).collect())
     }
@@ -152,13 +157,27 @@ impl<'a> Place<'a> {
 
     /// It as labels: all of its values are text.
     pub(crate) fn labels(&self) -> Result<Labels, Wrong> {
-        let pairs = self.object()?.iter().filter(|(_, value)| !value.is_null());
+        let object = self.object()?;
+        self.at_most(LONGEST, object.len())?;
+        let pairs = object.iter().filter(|(_, value)| !value.is_null());
         pairs
             .map(|(name, value)| match value.as_str() {
                 Some(text) => Ok((name.as_str().into(), text.into())),
-                None => Err(self.wrong(format!("the value {} of {name} is not a string", shown(value)))),
+                None => {
+                    let name = cut(name);
+                    Err(self.wrong(format!("the value {} of {name} is not a string", shown(value))))
+                }
             })
             .collect()
+    }
+
+    /// A fault of this value if it has more than `most` items.
+    pub(crate) fn at_most(&self, most: usize, items: usize) -> Result<(), Wrong> {
+        if items <= most {
+            Ok(())
+        } else {
+            Err(self.wrong(format!("has {items} items, at most {most} are read")))
+        }
     }
 
     /// A fault of this value.
@@ -179,6 +198,11 @@ impl<'a> Place<'a> {
     fn is_not(&self, what: &str) -> Wrong {
         self.wrong(format!("{} is not {what}", self.shown()))
     }
+}
+
+/// A name that somebody chose, as messages show it.
+fn cut(name: &str) -> String {
+    name.chars().take(80).collect()
 }
 
 fn shown(value: &Value) -> String {

@@ -1,6 +1,7 @@
 //! Each kind by what it says, and by what it says where it cannot be read.
 
 mod access;
+mod bounds;
 mod mesh;
 mod never_fails;
 mod service;

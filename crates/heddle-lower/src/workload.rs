@@ -2,7 +2,7 @@
 
 use crate::meta;
 use crate::notes::Notes;
-use crate::place::Place;
+use crate::place::{LONGEST, Place};
 use heddle_model::fact::{DataPlane, Labels};
 use heddle_model::{Identity, Name};
 use std::collections::BTreeSet;
@@ -45,8 +45,11 @@ pub(crate) fn skip_inbound_ports(root: &Place<'_>, notes: &mut Notes) -> BTreeSe
         return BTreeSet::new();
     };
     let Some(text) = notes.take(written.text(), "no port is skipped") else { return BTreeSet::new() };
-    let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-    let ports = parts.map(|part| match part.parse() {
+    let parts: Vec<&str> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+    if notes.take(written.at_most(LONGEST, parts.len()), "no port is skipped").is_none() {
+        return BTreeSet::new();
+    }
+    let ports = parts.into_iter().map(|part| match part.parse() {
         Ok(port) if port > 0 => Ok(port),
         _ => Err(written.wrong(format!("{part:?} is not a port"))),
     });

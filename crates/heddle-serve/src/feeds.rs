@@ -82,20 +82,20 @@ impl<F: Feed> Desk<F> {
     }
 
     /// Takes in what a server said, and everything that waits behind it.
-    pub fn take(&mut self, first: Word<F>, snapshot: &Snapshot) {
-        self.take_one(first.0, snapshot);
+    pub fn take(&mut self, first: Word<F>) {
+        self.take_one(first.0);
         while let Ok(asked) = self.asked.try_recv() {
-            self.take_one(Said::Asked(asked), snapshot);
+            self.take_one(Said::Asked(asked));
         }
         while let Ok(left) = self.left.try_recv() {
-            self.take_one(Said::Left(left), snapshot);
+            self.take_one(Said::Left(left));
         }
     }
 
     /// Whoever asked and went meanwhile leaves as its answer is dropped.
-    fn take_one(&mut self, said: Said<F>, snapshot: &Snapshot) {
+    fn take_one(&mut self, said: Said<F>) {
         match said {
-            Said::Asked(Asked::Follow(topic, reply)) => drop(reply.send(self.follow(topic, snapshot))),
+            Said::Asked(Asked::Follow(topic, reply)) => drop(reply.send(self.follow(topic))),
             Said::Asked(Asked::Attend(workload, reply)) => drop(reply.send(self.attend(workload))),
             Said::Left(Left::Topic(topic)) => {
                 if self.feeds.leave(&topic) {
@@ -106,8 +106,8 @@ impl<F: Feed> Desk<F> {
         }
     }
 
-    fn follow(&mut self, topic: Arc<F::Topic>, snapshot: &Snapshot) -> Following<F> {
-        let newest = self.feeds.join(&topic, snapshot);
+    fn follow(&mut self, topic: Arc<F::Topic>) -> Following<F> {
+        let newest = self.feeds.join(&topic);
         // All who follow it share one copy of the topic.
         let topic = self.lines.get_key_value(&topic).map_or(topic, |(shared, _)| shared.clone());
         let line = self.lines.entry(topic.clone()).or_insert_with(|| Line::new(newest));

@@ -1,5 +1,6 @@
 //! Who is connected, and where each of them stands: for `/debug/clients` and `heddle proxies`.
 
+mod quarantine;
 mod shown;
 mod view;
 
@@ -13,6 +14,7 @@ use crate::quota::{Held, Quota};
 use crate::refusal::Refusal;
 use heddle_model::{Identity, WorkloadKey};
 use heddle_session::{Progress, Variant};
+use quarantine::Quarantine;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -51,6 +53,7 @@ pub struct Registry {
     streams: Arc<Quota<WorkloadKey>>,
     most: usize,
     state: Mutex<State>,
+    quarantine: Quarantine,
 }
 
 #[derive(Default)]
@@ -84,7 +87,8 @@ pub(crate) struct Entry {
 impl Registry {
     /// Nobody is connected; a workload may have `streams` streams.
     pub fn new(streams: usize, metrics: Metrics) -> Self {
-        Self { metrics, streams: Quota::new(streams), most: streams, state: Mutex::default() }
+        let (state, quarantine) = (Mutex::default(), Quarantine::default());
+        Self { metrics, streams: Quota::new(streams), most: streams, state, quarantine }
     }
 
     /// How many streams are open.
@@ -125,6 +129,11 @@ impl Registry {
         let id = state.last;
         state.clients.insert(id, client);
         Entry { registry: self.clone(), id, protocol, _admission: admission }
+    }
+
+    /// What workloads refused.
+    pub(crate) fn quarantine(&self) -> &Quarantine {
+        &self.quarantine
     }
 
     /// Notes until when the newest certificate of a caller counts.

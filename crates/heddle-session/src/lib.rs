@@ -14,7 +14,8 @@
 //! - Make before break: a listener or route waits until its clusters are acknowledged, a cluster stays until
 //!   nothing that the client holds refers to it, endpoints never run ahead of their changed cluster.
 //! - A changed cluster is followed by its endpoints, changed or not, in the same poll.
-//! - What was refused alone is not sent again until it changes.
+//! - What was refused alone is not sent again until it changes, also not on the next stream
+//!   ([`Session::resume`]) of a client that names what it holds.
 
 mod gate;
 mod progress;

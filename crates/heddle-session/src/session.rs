@@ -25,6 +25,31 @@ impl<R: Resource> Session<R> {
         Self { variant, limits, subscriptions, sequence: None, nonce: 0, now: 0 }
     }
 
+    /// A stream of a client whose stream before had [`Self::refused`] this.
+    ///
+    /// It stays refused for a client that names what it holds of the type. One that does not is a new process,
+    /// which may be luckier, or speaks state of the world: not to send it what it refuses would take away what it
+    /// holds in its place.
+    pub fn resume(
+        variant: Variant,
+        limits: Limits,
+        refused: impl IntoIterator<Item = (Type, Refused)>,
+    ) -> Self {
+        let mut session = Self::new(variant, limits);
+        for (ty, refused) in refused {
+            session.of_mut(ty).refused.insert(refused.name.clone(), refused);
+        }
+        session
+    }
+
+    /// What the client refused and is not sent again until it changes.
+    pub fn refused(&self) -> Vec<(Type, Refused)> {
+        let of = |of: &Subscription<R>| -> Vec<_> {
+            of.refused.values().map(|refused| (of.ty, refused.clone())).collect()
+        };
+        self.subscriptions.iter().flat_map(of).collect()
+    }
+
     /// Takes in what the client said. An error ends the stream. Poll afterwards.
     pub fn receive(&mut self, request: Request) -> Result<Vec<Notice>, Refusal> {
         self.limits.admit(&request)?;
@@ -85,8 +110,9 @@ impl<R: Resource> Session<R> {
         if first {
             subscription.open(&request.subscribe.iter().cloned().collect(), &request.versions);
         }
-        // A list that crossed a response on the wire comes again with the answer to it.
-        if first || nonce.is_none_or(|nonce| subscription.is_current(nonce)) {
+        // A list that crossed a response on the wire counts: it may be the only word of a name that was let go and
+        // then asked for again.
+        if first || nonce.is_none_or(|nonce| subscription.is_ours(nonce)) {
             subscription.replace(request.subscribe, first);
         }
     }
@@ -272,11 +298,6 @@ impl<R: Resource> Session<R> {
 }
 
 fn progress<R: Resource>(subscription: &Subscription<R>) -> Progress {
-    let refused = subscription.refused.iter().map(|(name, refused)| Refused {
-        name: name.clone(),
-        version: refused.version,
-        text: refused.text.clone(),
-    });
     Progress {
         ty: subscription.ty,
         wildcard: subscription.wildcard,
@@ -285,7 +306,7 @@ fn progress<R: Resource>(subscription: &Subscription<R>) -> Progress {
         settled: subscription.settled,
         unanswered: subscription.flights.len(),
         pending: subscription.dirty.len(),
-        refused: refused.collect(),
+        refused: subscription.refused.values().cloned().collect(),
     }
 }
 

@@ -5,10 +5,9 @@ mod plan;
 
 pub(crate) use plan::{Plan, Step};
 
-use crate::{Resource, Type, Variant, Version, View};
+use crate::{Refused, Resource, Type, Variant, Version, View};
 use heddle_model::Name;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 
 /// One type of one client's stream.
 pub(crate) struct Subscription<R> {
@@ -25,7 +24,7 @@ pub(crate) struct Subscription<R> {
     pub(crate) dirty: BTreeMap<Name, Reason>,
     /// When each dirty name was first held back.
     waits: BTreeMap<Name, u64>,
-    /// The first request must be answered, with nothing if there is nothing.
+    /// A response is due, with nothing new if there is nothing: to a first request, and to make a client let go.
     owed: bool,
     /// Responses without an answer, oldest first.
     pub(crate) flights: VecDeque<Flight<R>>,
@@ -37,7 +36,8 @@ pub(crate) struct Subscription<R> {
     pub(crate) opened: Option<u64>,
     /// Sent together with something that was refused; each is sent again alone. What was held before.
     pub(crate) isolated: BTreeMap<Name, Told<R>>,
-    pub(crate) refused: BTreeMap<Name, Quarantine>,
+    /// By itself, until it changes. The client may have let go of the name.
+    pub(crate) refused: BTreeMap<Name, Refused>,
     pub(crate) sent: Option<u64>,
     pub(crate) settled: Option<u64>,
 }
@@ -56,8 +56,8 @@ pub(crate) enum Told<R> {
     Nothing,
     /// It was told that there is none.
     Gone,
-    /// Something that we did not send on this stream, or that a refusal left open.
-    Unknown(Option<Version>),
+    /// Something that we did not send on this stream, or that a refusal left open. Boxed, as it is rare.
+    Unknown(Option<Box<Version>>),
     /// This.
     Has(R),
 }
@@ -79,6 +79,8 @@ pub(crate) struct Flight<R> {
     pub(crate) items: Vec<Item<R>>,
     /// Endpoints that clusters of this response wait for, not sent since.
     pub(crate) warming: BTreeSet<Name>,
+    /// What a complete set brought again, not answered when it was sent.
+    repeated: BTreeSet<Name>,
 }
 
 /// One name of a response.
@@ -88,12 +90,6 @@ pub(crate) struct Item<R> {
     pub(crate) old: Told<R>,
     /// What it was sent; `None` is a removal.
     new: Option<R>,
-}
-
-/// A version that was refused by itself.
-pub(crate) struct Quarantine {
-    pub(crate) version: Version,
-    pub(crate) text: Arc<str>,
 }
 
 impl<R: Resource> Told<R> {
@@ -108,7 +104,7 @@ impl<R: Resource> Told<R> {
     fn is(&self, version: Version) -> bool {
         match self {
             Self::Nothing | Self::Gone => false,
-            Self::Unknown(held) => *held == Some(version),
+            Self::Unknown(held) => held.as_deref() == Some(&version),
             Self::Has(resource) => resource.version() == version,
         }
     }
@@ -153,10 +149,15 @@ impl<R: Resource> Subscription<R> {
         self.compare_all = true;
         self.claimed = !versions.is_empty();
         self.owed = self.wildcard && !self.claimed;
+        // Who names nothing is another process, or cannot say what it holds and would lose it for want of an answer.
+        self.refused.retain(|name, refused| {
+            let held = versions.get(name).and_then(|version| Version::parse(version));
+            !versions.is_empty() && held != Some(refused.version)
+        });
         for (name, version) in versions {
             let named = !is_wildcard(name) && names.contains(name);
             if self.wildcard || named {
-                let told = Told::Unknown(Version::parse(version));
+                let told = Told::Unknown(Version::parse(version).map(Box::new));
                 self.slots.insert(name.clone(), Slot { subscribed: named, told });
             }
         }
@@ -192,7 +193,12 @@ impl<R: Resource> Subscription<R> {
         self.dirty.remove(name);
         self.waits.remove(name);
         self.isolated.remove(name);
-        self.refused.remove(name);
+        // Were what is under way refused, the client would not go back to what it let go.
+        for item in self.flights.iter_mut().flat_map(|flight| &mut flight.items) {
+            if item.name == *name {
+                item.old = Told::Nothing;
+            }
+        }
     }
 
     /// Sets the whole list of a state-of-the-world request.
@@ -254,18 +260,32 @@ impl<R: Resource> Subscription<R> {
 
     /// Brings `dirty` down to what really differs from `view`.
     pub(crate) fn refresh<V: View<Resource = R>>(&mut self, view: &V) {
-        if std::mem::take(&mut self.compare_all) {
+        let compare = std::mem::take(&mut self.compare_all);
+        if compare {
             self.compare(view);
         }
+        self.forgive(view);
         let mut dirty = std::mem::take(&mut self.dirty);
         dirty.retain(|name, reason| {
             self.adopt(name, view);
-            self.forgive(name, view);
             !matches!(self.step(name, *reason, view), Step::Nothing)
         });
         self.dirty = dirty;
         self.waits.retain(|name, _| self.dirty.contains_key(name));
         self.isolated.retain(|name, _| self.dirty.contains_key(name));
+        if compare {
+            self.pack();
+        }
+    }
+
+    /// Takes no more memory than must be: the nodes of a tree that grew in order are half empty, those of one built at
+    /// once are full, and a resource's own name is shared where the client's spelling of it is not.
+    fn pack(&mut self) {
+        let shared = |(name, slot): (Name, Slot<R>)| match &slot.told {
+            Told::Has(resource) => (resource.name().clone(), slot),
+            Told::Nothing | Told::Gone | Told::Unknown(_) => (name, slot),
+        };
+        self.slots = std::mem::take(&mut self.slots).into_iter().map(shared).collect();
     }
 
     fn compare<V: View<Resource = R>>(&mut self, view: &V) {
@@ -281,21 +301,25 @@ impl<R: Resource> Subscription<R> {
         }
     }
 
-    /// Forgets a refusal of what is not there any more.
-    fn forgive<V: View<Resource = R>>(&mut self, name: &Name, view: &V) {
-        let Some(refused) = self.refused.get(name) else { return };
-        let known = view.get(self.ty, name).or_else(|| view.absent(self.ty, name));
-        if known.is_none_or(|resource| resource.version() != refused.version) {
-            self.refused.remove(name);
+    /// Forgets refusals of what is not there any more. Whether the client still asks for it does not matter.
+    fn forgive<V: View<Resource = R>>(&mut self, view: &V) {
+        for (name, refused) in std::mem::take(&mut self.refused) {
+            let absent = || view.absent(self.ty, &name).filter(|_| self.is_subscribed(&name));
+            match view.get(self.ty, &name).or_else(absent) {
+                Some(known) if known.version() == refused.version => drop(self.refused.insert(name, refused)),
+                Some(_) => {}
+                // It may hold an older one from a stream before, and lets go of what a complete set leaves out.
+                None => self.owed |= self.variant == Variant::Sotw && self.ty.is_root(),
+            }
         }
     }
 
     /// Recognises what a client said it holds.
     fn adopt<V: View<Resource = R>>(&mut self, name: &Name, view: &V) {
         let Some(slot) = self.slots.get_mut(name) else { return };
-        let Told::Unknown(Some(version)) = slot.told else { return };
+        let Told::Unknown(Some(version)) = &slot.told else { return };
         let known = view.get(self.ty, name).or_else(|| view.absent(self.ty, name));
-        if let Some(resource) = known.filter(|resource| resource.version() == version) {
+        if let Some(resource) = known.filter(|resource| resource.version() == **version) {
             slot.told = Told::Has(resource);
         }
     }

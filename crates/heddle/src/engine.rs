@@ -107,7 +107,7 @@ impl Task {
                     None => return,
                 },
                 word = self.desk.next() => match word {
-                    Some(word) => self.desk.take(word, &self.index.snapshot()),
+                    Some(word) => self.desk.take(word),
                     None => return,
                 },
             }

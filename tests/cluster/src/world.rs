@@ -1,7 +1,8 @@
 //! What is in the cluster.
 
 use crate::eventually;
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::authentication::v1::{BoundObjectReference, TokenRequest, TokenRequestSpec};
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
@@ -83,4 +84,26 @@ pub async fn create(api: &Api<DynamicObject>, object: Value) -> Result<DynamicOb
         Err(kube::Error::Api(status)) => Err(status.message.clone()),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// A token of ServiceAccount shop/web for an audience, bound to the Pod that is named.
+pub async fn token(client: &Client, audience: &str, pod: Option<(&str, &str)>) -> String {
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), "shop");
+    let bound = pod.map(|(name, uid)| BoundObjectReference {
+        api_version: Some("v1".to_owned()),
+        kind: Some("Pod".to_owned()),
+        name: Some(name.to_owned()),
+        uid: Some(uid.to_owned()),
+    });
+    let request = TokenRequest {
+        spec: TokenRequestSpec {
+            audiences: vec![audience.to_owned()],
+            bound_object_ref: bound,
+            expiration_seconds: Some(600),
+        },
+        ..Default::default()
+    };
+    let answer =
+        accounts.create_token_request("web", &PostParams::default(), &request).await.expect("a token");
+    answer.status.expect("an issued token").token
 }

@@ -3,37 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 use heddle_ca::token::{Keys, Rules, check};
-use heddle_cluster_tests::{Cluster, ISSUER, create, dynamic, eventually, namespace};
+use heddle_cluster_tests::{Cluster, ISSUER, create, dynamic, eventually, namespace, token};
 use heddle_kube::{Created, Election, Secrets, elect, keys};
-use k8s_openapi::api::authentication::v1::{BoundObjectReference, TokenRequest, TokenRequestSpec};
 use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::Api;
 use kube::api::{ObjectMeta, PostParams};
-use kube::{Api, Client};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
-
-/// A token of ServiceAccount shop/web for an audience, bound to the Pod that is named.
-async fn token(client: &Client, audience: &str, pod: Option<(&str, &str)>) -> String {
-    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), "shop");
-    let bound = pod.map(|(name, uid)| BoundObjectReference {
-        api_version: Some("v1".to_owned()),
-        kind: Some("Pod".to_owned()),
-        name: Some(name.to_owned()),
-        uid: Some(uid.to_owned()),
-    });
-    let request = TokenRequest {
-        spec: TokenRequestSpec {
-            audiences: vec![audience.to_owned()],
-            bound_object_ref: bound,
-            expiration_seconds: Some(600),
-        },
-        ..Default::default()
-    };
-    let answer = accounts.create_token_request("web", &PostParams::default(), &request).await.unwrap();
-    answer.status.unwrap().token
-}
 
 fn rules() -> Rules {
     Rules { issuer: ISSUER.to_owned(), audiences: BTreeSet::from(["heddle".to_owned()]) }

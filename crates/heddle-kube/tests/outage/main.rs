@@ -40,7 +40,10 @@ struct World {
 
 impl World {
     async fn start() -> Self {
-        let server = Server::new();
+        Self::on(Server::new()).await
+    }
+
+    async fn on(server: Server) -> Self {
         ["a", "b"].into_iter().for_each(|name| server.set("services", name, service()));
         let (queue, events) = mpsc::channel(64);
         let watches = Watches::new();
@@ -178,4 +181,28 @@ async fn a_kind_that_fails_alone_makes_the_replica_stale_until_it_is_heard_again
     world.server.delete("services", "a");
     assert_eq!(world.services().await, "delete a");
     assert_eq!(world.stale(), Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_takes_longer_to_stream_than_a_watch_lives_is_read_by_pages() {
+    let server = Server::new();
+    server.becomes("services", Mood::Slow);
+    let start = Instant::now();
+    let mut world = World::on(server).await;
+    assert!(start.elapsed() < MINUTE, "{:?}", start.elapsed());
+    assert_eq!(world.watches.view()[&Kind::Service].objects, 2);
+    world.server.set("services", "c", service());
+    assert_eq!(world.services().await, "set c");
+}
+
+#[tokio::test(start_paused = true)]
+async fn watches_that_end_at_once_are_not_made_anew_without_a_pause() {
+    let mut world = World::start().await;
+    let start = Instant::now();
+    world.server.becomes("services", Mood::Hasty);
+    sleep(Duration::from_secs(600)).await;
+    let asked = world.server.asked("services", start).len();
+    assert!((1000..=6100).contains(&asked), "{asked} times in ten minutes");
+    world.server.set("services", "c", service());
+    assert_eq!(world.services().await, "set c");
 }

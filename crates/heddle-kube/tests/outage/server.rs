@@ -25,6 +25,10 @@ type Answer = Response<StreamBody<BoxStream<'static, Frame>>>;
 pub(crate) enum Mood {
     /// It answers.
     Up,
+    /// It answers, but streams lists so slowly that their watch ends first.
+    Slow,
+    /// It answers, and ends every watch at once.
+    Hasty,
     /// Connections are refused, and those that stood are reset.
     Down,
     /// Connections stand, and nothing comes over them any more.
@@ -126,7 +130,7 @@ impl Server {
         }
         let event = json!({"type": word, "object": object});
         state.history.push((revision, plural.to_owned(), event.clone()));
-        if state.mood(plural) == Mood::Up {
+        if state.mood(plural) != Mood::Frozen {
             let of = |watch: &&(String, _)| watch.0 == plural;
             state.watches.iter().filter(of).for_each(|(_, watch)| drop(watch.unbounded_send(line(&event))));
         }
@@ -138,10 +142,15 @@ impl Server {
         let mood = {
             let mut state = self.lock();
             state.asked.push((Instant::now(), plural.clone()));
+            let at_once = state.asked.iter().rev().take_while(|(at, _)| at.elapsed().is_zero()).count();
+            assert!(at_once < 5000, "{plural} is asked about without a pause");
             state.mood(&plural)
         };
         match mood {
-            Mood::Up => Ok(self.watch(&plural, &query)),
+            Mood::Up | Mood::Slow | Mood::Hasty if query.contains("watch=true") => {
+                Ok(self.watch(&plural, &query))
+            }
+            Mood::Up | Mood::Slow | Mood::Hasty => Ok(self.list(&plural)),
             Mood::Down => Err(io::ErrorKind::ConnectionRefused.into()),
             Mood::Frozen => {
                 sleep(SILENCE).await;
@@ -150,20 +159,28 @@ impl Server {
         }
     }
 
-    /// Only watches are asked for: lists are streamed.
+    /// All objects, on one page.
+    fn list(&self, plural: &str) -> Answer {
+        let state = self.lock();
+        let items: Vec<_> = state.all(plural).collect();
+        let metadata = json!({"resourceVersion": state.revision.to_string()});
+        let list = json!({"apiVersion": "v1", "kind": "List", "metadata": metadata, "items": items});
+        Response::new(StreamBody::new(futures::stream::iter([line(&list)]).boxed()))
+    }
+
     fn watch(&self, plural: &str, query: &str) -> Answer {
         let value = |key: &str| query.split('&').find_map(|pair| pair.strip_prefix(&format!("{key}=")));
-        assert_eq!(value("watch"), Some("true"), "{plural}?{query}");
         let lives = value("timeoutSeconds").and_then(|text| text.parse().ok()).expect("watches are renewed");
         let mut state = self.lock();
         let (watch, frames) = unbounded();
         if value("sendInitialEvents") == Some("true") {
-            let all = state.objects.iter().filter(|((of, _), _)| of == plural);
-            for (_, object) in all {
+            for object in state.all(plural) {
                 drop(watch.unbounded_send(line(&json!({"type": "ADDED", "object": object}))));
             }
-            let end = json!({"k8s.io/initial-events-end": "true"});
-            drop(watch.unbounded_send(line(&bookmark(state.revision, end))));
+            if state.mood(plural) != Mood::Slow {
+                let end = json!({"k8s.io/initial-events-end": "true"});
+                drop(watch.unbounded_send(line(&bookmark(state.revision, end))));
+            }
         } else {
             let from: u64 = value("resourceVersion").and_then(|text| text.parse().ok()).expect("a revision");
             if from < state.oldest {
@@ -172,9 +189,10 @@ impl Server {
             let missed = state.history.iter().filter(|(at, of, _)| *at > from && of == plural);
             missed.for_each(|(_, _, event)| drop(watch.unbounded_send(line(event))));
         }
-        state.watches.push((plural.to_owned(), watch.clone()));
-        drop(state);
-        tokio::spawn(self.clone().end(plural.to_owned(), watch, Duration::from_secs(lives)));
+        if state.mood(plural) != Mood::Hasty {
+            state.watches.push((plural.to_owned(), watch.clone()));
+            tokio::spawn(self.clone().end(plural.to_owned(), watch, Duration::from_secs(lives)));
+        }
         Response::new(StreamBody::new(frames.boxed()))
     }
 
@@ -182,7 +200,7 @@ impl Server {
     async fn end(self, plural: String, watch: UnboundedSender<Frame>, lives: Duration) {
         sleep(lives).await;
         let mut state = self.lock();
-        if state.mood(&plural) == Mood::Up {
+        if state.mood(&plural) != Mood::Frozen {
             drop(watch.unbounded_send(line(&bookmark(state.revision, json!({})))));
             watch.close_channel();
             state.watches.retain(|(_, watch)| !watch.is_closed());
@@ -195,6 +213,10 @@ impl Server {
 }
 
 impl State {
+    fn all(&self, plural: &str) -> impl Iterator<Item = &Value> {
+        self.objects.iter().filter(move |((of, _), _)| of == plural).map(|(_, object)| object)
+    }
+
     fn mood(&self, plural: &str) -> Mood {
         let mood = self.moods.get(plural).or_else(|| self.moods.get(""));
         mood.copied().unwrap_or(Mood::Up)

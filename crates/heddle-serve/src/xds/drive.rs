@@ -62,6 +62,7 @@ impl<'a, W: Wire, P: Published> Drive<'a, W, P> {
         span: Span,
     ) -> Result<(), Status> {
         let work = async {
+            self.note_refusals();
             self.take(first)?;
             self.turn(inbound, news, outbound).await
         };
@@ -123,6 +124,7 @@ impl<'a, W: Wire, P: Published> Drive<'a, W, P> {
     /// What was published. The state before it is let go: a client that does not read holds none.
     fn renew(&mut self, state: Arc<P>) -> Result<(), Ended> {
         if let Some(ended) = ended(&self.client.workload, &self.caller, state.as_ref()) {
+            self.shared.registry.quarantine().forget(&self.client.workload);
             return Err(ended);
         }
         self.state = state;
@@ -146,9 +148,7 @@ impl<'a, W: Wire, P: Published> Drive<'a, W, P> {
             self.tally.pushed(&response, sizes.sum(), since);
             self.outbox.push_back(W::response(response));
         }
-        if self.tally.is_refusing() {
-            self.count_refusals();
-        }
+        self.note_refusals();
     }
 
     fn note(&mut self, notices: Vec<Notice>) {
@@ -163,15 +163,20 @@ impl<'a, W: Wire, P: Published> Drive<'a, W, P> {
                 Notice::Quarantined { ty, name, version, text } => {
                     let objects = self.state.objects(&self.client, ty, &name);
                     tracing::warn!(r#type = ty.url(), %name, %version, %text, ?objects, "the proxy refuses a resource");
-                    self.count_refusals();
+                    self.note_refusals();
                 }
             }
         }
     }
 
-    fn count_refusals(&mut self) {
-        let refuses = self.session().progress().iter().any(|progress| !progress.refused.is_empty());
-        self.tally.refuses(refuses);
+    /// Counts what is refused, and keeps it for the next stream.
+    fn note_refusals(&mut self) {
+        let refused = self.session().refused();
+        if refused.is_empty() && !self.tally.is_refusing() {
+            return;
+        }
+        self.tally.refuses(!refused.is_empty());
+        self.shared.registry.quarantine().keep(&self.client.workload, refused, self.state.snapshot());
     }
 
     /// When time alone asks for a poll.

@@ -40,7 +40,9 @@ pub(super) async fn run<W: Wire, P: Published>(
     let mut news = shared.engine.news();
     let _member = shared.engine.join(client.clone());
     let state = projected(shared, &client, &caller, &mut news).await?;
-    let session = Arc::new(Mutex::new(Session::<P::Resource>::new(W::VARIANT, shared.limits.session)));
+    let refused = shared.registry.quarantine().of(&client.workload);
+    let session = Session::<P::Resource>::resume(W::VARIANT, shared.limits.session, refused);
+    let session = Arc::new(Mutex::new(session));
     let entry = registry::Client {
         workload: client.workload.clone(),
         identity: caller.identity.clone(),

@@ -9,6 +9,7 @@ mod client;
 mod endings;
 mod linkerd;
 mod mesh;
+mod quarantine;
 mod stream;
 mod tls;
 mod world;

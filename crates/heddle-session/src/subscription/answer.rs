@@ -1,8 +1,8 @@
 //! What an acknowledgement or a refusal changes.
 
-use super::{Flight, Item, Quarantine, Reason, Subscription, Told};
+use super::{Flight, Item, Reason, Subscription, Told};
 use crate::suspects::suspects;
-use crate::{Notice, Resource, Version};
+use crate::{Notice, Refused, Resource, Version};
 use heddle_model::Name;
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use std::sync::Arc;
 const SEARCHED: usize = 16 * 1024;
 
 impl<R: Resource> Subscription<R> {
-    /// Whether `nonce` is that of the last response.
-    pub(crate) fn is_current(&self, nonce: u64) -> bool {
-        self.nonce == nonce
+    /// Whether a response of this type had `nonce`, or may have had.
+    pub(crate) fn is_ours(&self, nonce: u64) -> bool {
+        (1..=self.nonce).contains(&nonce)
     }
 
     /// Takes an answer. A nonce that is not waited for is stale and changes nothing.
@@ -56,7 +56,7 @@ impl<R: Resource> Subscription<R> {
 
     fn refuse(&mut self, flight: Flight<R>, text: &str, text_bytes: usize) -> Vec<Notice> {
         let kept: Arc<str> = cut(text, text_bytes).into();
-        if self.is_about_others(&flight, text) {
+        if flight.is_about_repeated(text) {
             self.accept(flight);
             return vec![Notice::Nacked { ty: self.ty, text: kept.to_string(), suspects: Vec::new() }];
         }
@@ -84,22 +84,12 @@ impl<R: Resource> Subscription<R> {
         notices
     }
 
-    /// A complete set repeats what an earlier response brought. Was that refused in the meantime, it is refused
-    /// again, and what is new in this response was taken in: roots are accepted one by one.
-    fn is_about_others(&self, flight: &Flight<R>, text: &str) -> bool {
-        let text = cut(text, SEARCHED);
-        let named = |names: &mut dyn Iterator<Item = &Name>| !suspects(text, names).is_empty();
-        self.ty.is_root()
-            && named(&mut self.refused.keys())
-            && !named(&mut flight.items.iter().map(|item| &item.name))
-    }
-
     /// The client may or may not have applied it: send it again, alone.
     fn isolate(&mut self, item: Item<R>) {
-        let Some(slot) = self.slots.get_mut(&item.name) else { return };
-        if !is_latest(&slot.told, &item) {
+        if !self.is_latest(&item) {
             return;
         }
+        let Some(slot) = self.slots.get_mut(&item.name) else { return };
         slot.told = Told::Unknown(None);
         self.isolated.insert(item.name.clone(), item.old);
         self.mark(item.name, Reason::Compare);
@@ -109,15 +99,26 @@ impl<R: Resource> Subscription<R> {
     fn quarantine(&mut self, item: Item<R>, text: &Arc<str>) -> Option<Notice> {
         let version = item.new.as_ref()?.version();
         let name = item.name.clone();
-        let slot = self.slots.get_mut(&name)?;
-        if is_latest(&slot.told, &item) {
-            slot.told = item.old;
-            self.refused.insert(name.clone(), Quarantine { version, text: text.clone() });
-            self.mark(name.clone(), Reason::Compare);
-        } else {
-            self.rebase(&name, version, &item.old);
+        self.refused.insert(name.clone(), Refused { name: name.clone(), version, text: text.clone() });
+        let latest = self.is_latest(&item);
+        match self.slots.get_mut(&name) {
+            Some(slot) if latest => {
+                slot.told = item.old;
+                self.mark(name.clone(), Reason::Compare);
+            }
+            Some(_) => self.rebase(&name, version, &item.old),
+            None => {}
         }
         Some(Notice::Quarantined { ty: self.ty, name, version, text: text.to_string() })
+    }
+
+    /// Whether nothing came after it under its name, be it the same again.
+    fn is_latest(&self, item: &Item<R>) -> bool {
+        let mut later = self.flights.iter().flat_map(|flight| &flight.items);
+        later.all(|later| later.name != item.name)
+            && item.new.as_ref().is_some_and(
+                |new| matches!(self.told(&item.name), Told::Has(held) if held.version() == new.version()),
+            )
     }
 
     /// A later response, still unanswered, was believed to replace what was now refused.
@@ -130,8 +131,14 @@ impl<R: Resource> Subscription<R> {
     }
 }
 
-fn is_latest<R: Resource>(told: &Told<R>, item: &Item<R>) -> bool {
-    item.new.as_ref().is_some_and(|new| matches!(told, Told::Has(held) if held.version() == new.version()))
+impl<R> Flight<R> {
+    /// Whether a refusal speaks only of what the response repeated. Then it was refused the first time as well, and
+    /// what is new was taken in: roots are accepted one by one.
+    fn is_about_repeated(&self, text: &str) -> bool {
+        let text = cut(text, SEARCHED);
+        let named = |names: &mut dyn Iterator<Item = &Name>| !suspects(text, names).is_empty();
+        named(&mut self.repeated.iter()) && !named(&mut self.items.iter().map(|item| &item.name))
+    }
 }
 
 /// The first bytes of a text, whole characters only.

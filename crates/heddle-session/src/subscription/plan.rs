@@ -155,7 +155,19 @@ impl<R: Resource> Subscription<R> {
             self.waits.remove(&name);
             items.push(self.tell(name, new));
         }
-        Flight { nonce, sequence, at, items, warming: BTreeSet::new() }
+        if items.len() > self.slots.len() / 2 {
+            self.pack();
+        }
+        Flight { nonce, sequence, at, items, warming: BTreeSet::new(), repeated: self.repeated() }
+    }
+
+    /// What a response repeats that is sent now.
+    fn repeated(&self) -> BTreeSet<Name> {
+        if self.variant == Variant::Delta || !self.ty.is_root() {
+            return BTreeSet::new();
+        }
+        let items = self.flights.iter().flat_map(|flight| &flight.items);
+        items.map(|item| item.name.clone()).collect()
     }
 
     fn tell(&mut self, name: Name, new: Option<R>) -> Item<R> {

@@ -26,6 +26,8 @@ pub(crate) struct Envoy {
     pub out: VecDeque<Request>,
     /// Clusters that it refused: a route to one fails, and nobody can help it.
     pub refused: BTreeSet<(Type, Name)>,
+    /// Clusters taken in since they were refused, if they were: whole again once they serve.
+    mended: BTreeSet<Name>,
     /// How it picks what a bad response leaves behind.
     pub luck: u64,
     /// Resources received, for tests of silence.
@@ -49,6 +51,7 @@ impl Envoy {
             withheld: Vec::new(),
             out: VecDeque::new(),
             refused: BTreeSet::new(),
+            mended: BTreeSet::new(),
             luck: 1,
             received: 0,
             lenient: false,
@@ -155,10 +158,12 @@ impl Envoy {
         let (bad, good): (Vec<_>, Vec<_>) = things.into_iter().partition(|thing| thing.poison);
         for thing in &good {
             // What it holds may come again while the newer one stays refused.
-            // A cluster is whole again once it serves.
             if ty != Type::Cluster && self.held[ty as usize].get(&thing.name) != Some(thing) {
                 self.refused.remove(&(ty, thing.name.clone()));
             }
+        }
+        for thing in bad.iter().filter(|_| ty == Type::Cluster) {
+            self.mended.remove(&thing.name);
         }
         let texts: Vec<String> = bad.iter().map(|thing| format!("{}: poison", thing.name)).collect();
         self.refused.extend(bad.into_iter().map(|thing| (ty, thing.name)));
@@ -194,6 +199,7 @@ impl Envoy {
             let same = self.held[0].get(&thing.name) == Some(&thing);
             if !same {
                 self.warming.insert(thing.name.clone());
+                self.mended.insert(thing.name.clone());
                 self.held(Type::Cluster).insert(thing.name.clone(), thing);
             }
         }
@@ -227,7 +233,9 @@ impl Envoy {
     }
 
     fn activate(&mut self, name: Name) {
-        self.refused.remove(&(Type::Cluster, name.clone()));
+        if self.mended.contains(&name) {
+            self.refused.remove(&(Type::Cluster, name.clone()));
+        }
         self.active.insert(name);
     }
 

@@ -7,7 +7,7 @@ use crate::world::{Service, World};
 use heddle_session::{Type, Variant};
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
+use proptest::test_runner::{RngSeed, TestRunner};
 use std::fmt;
 
 #[derive(Clone)]
@@ -19,6 +19,8 @@ enum Op {
     ToServer,
     ToClient,
     Reconnect,
+    /// For as long as anything is waited for: orders are then given up.
+    Wait,
 }
 
 impl fmt::Debug for Op {
@@ -31,6 +33,7 @@ impl fmt::Debug for Op {
             Self::ToServer => f.write_str("to server"),
             Self::ToClient => f.write_str("to client"),
             Self::Reconnect => f.write_str("reconnect"),
+            Self::Wait => f.write_str("wait"),
         }
     }
 }
@@ -55,8 +58,8 @@ fn service(poison: bool) -> impl Strategy<Value = Service> {
     )
 }
 
-fn op(poison: bool, reconnect: bool) -> impl Strategy<Value = Op> {
-    let reconnects = u32::from(reconnect);
+fn op(Mix { poison, reconnect, wait }: Mix) -> impl Strategy<Value = Op> {
+    let (reconnects, waits) = (u32::from(reconnect), u32::from(wait));
     prop_oneof![
         4 => (0..4u8, service(poison)).prop_map(|(id, service)| Op::Set(id, service)),
         2 => (0..4u8).prop_map(Op::Delete),
@@ -65,6 +68,7 @@ fn op(poison: bool, reconnect: bool) -> impl Strategy<Value = Op> {
         8 => Just(Op::ToServer),
         8 => Just(Op::ToClient),
         reconnects => Just(Op::Reconnect),
+        waits => Just(Op::Wait),
     ]
 }
 
@@ -79,6 +83,7 @@ fn play(variant: Variant, history: &[Op]) -> Link {
             Op::ToServer => drop(link.deliver_request()),
             Op::ToClient => drop(link.deliver_response()),
             Op::Reconnect => link.reconnect(),
+            Op::Wait => link.wait(),
         }
     }
     link.settle();
@@ -95,52 +100,113 @@ fn check_silence(link: &mut Link) {
     assert_eq!(link.envoy.received, received, "an equal state was sent");
 }
 
-/// The same histories on every run, so that a change is what makes a difference; HEDDLE_SEED looks for others.
-fn config() -> ProptestConfig {
-    let seed = std::env::var("HEDDLE_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(2);
-    ProptestConfig {
-        cases: 300,
-        failure_persistence: None,
-        rng_seed: RngSeed::Fixed(seed),
-        ..ProptestConfig::default()
+/// The seed of every run, so that a change is what makes a difference.
+const USUAL: u64 = 2;
+/// Seeds that failed once, two of each fault: they are run for ever. 1, 26: a refused route was let go and asked for
+/// again. 18, 138: a complete set repeated what was refused. 92, 164: it changed, and changed back, unsent. 198: a
+/// list crossed a response. 45: a cluster was kept for a listener that was never held.
+const FAILED: &[u64] = &[1, 18, 26, 45, 92, 138, 164, 198];
+/// The same with broken streams. 1: what a client held before its stream may need a cluster. 58: what was refused has
+/// gone, but a state-of-the-world client held an older one. 105: a cluster stays refused when an older one serves.
+const FAILED_ON_STREAMS: &[u64] = &[1, 58, 105];
+/// The same with responses that overlap. 23: the refusal of a response was taken for that of a later one with the same.
+/// 57: nobody can know what is held in place of what was refused together and then replaced.
+const FAILED_SLOWLY: &[u64] = &[23, 57];
+
+/// What happens in a history beside changes.
+#[derive(Clone, Copy)]
+struct Mix {
+    poison: bool,
+    reconnect: bool,
+    wait: bool,
+}
+
+const PLAIN: Mix = Mix { poison: false, reconnect: false, wait: false };
+const POISON: Mix = Mix { poison: true, reconnect: false, wait: false };
+const RECONNECT: Mix = Mix { poison: false, reconnect: true, wait: false };
+const SLOW: Mix = Mix { poison: true, reconnect: false, wait: true };
+const BOTH: Mix = Mix { poison: true, reconnect: true, wait: false };
+
+/// Runs `check` on the histories of the usual seed and of `more`, or on those of HEDDLE_SEED alone.
+#[track_caller]
+fn explore(mix: Mix, more: &[u64], check: impl Fn(Vec<Op>)) {
+    let named = std::env::var("HEDDLE_SEED").ok().map(|seed| seed.parse().expect("HEDDLE_SEED is a number"));
+    let seeds = named.map_or_else(|| [&[USUAL], more].concat(), |seed: u64| vec![seed]);
+    for seed in seeds {
+        let config = ProptestConfig {
+            cases: 300,
+            failure_persistence: None,
+            rng_seed: RngSeed::Fixed(seed),
+            ..ProptestConfig::default()
+        };
+        let histories = vec(op(mix), 0..60);
+        let run = TestRunner::new(config).run(&histories, |history| {
+            check(history);
+            Ok(())
+        });
+        run.unwrap_or_else(|error| panic!("HEDDLE_SEED={seed}: {error}"));
     }
 }
 
-proptest! {
-    #![proptest_config(config())]
-
-    #[test]
-    fn a_delta_client_ends_with_what_there_is(history in vec(op(false, false), 0..60)) {
+#[test]
+fn a_delta_client_ends_with_what_there_is() {
+    explore(PLAIN, &[], |history| {
         let mut link = play(Variant::Delta, &history);
         assert_eq!(link.waits, 0, "an order was kept by the clock");
         check_silence(&mut link);
-    }
+    });
+}
 
-    #[test]
-    fn a_sotw_client_ends_with_what_there_is(history in vec(op(false, false), 0..60)) {
+#[test]
+fn a_sotw_client_ends_with_what_there_is() {
+    explore(PLAIN, &[], |history| {
         let mut link = play(Variant::Sotw, &history);
         assert_eq!(link.waits, 0, "an order was kept by the clock");
         check_silence(&mut link);
-    }
+    });
+}
 
-    #[test]
-    fn a_client_that_reconnects_ends_with_what_there_is(history in vec(op(false, true), 0..60)) {
+#[test]
+fn a_client_that_reconnects_ends_with_what_there_is() {
+    explore(RECONNECT, &[], |history| {
         let mut link = play(Variant::Delta, &history);
         check_silence(&mut link);
         let received = link.envoy.received;
         link.reconnect();
         link.settle();
         assert_eq!(link.envoy.received, received, "a client that has everything was sent something");
-    }
+    });
+}
 
-    #[test]
-    fn a_sotw_client_that_reconnects_ends_with_what_there_is(history in vec(op(false, true), 0..60)) {
-        check_silence(&mut play(Variant::Sotw, &history));
-    }
+#[test]
+fn a_sotw_client_that_reconnects_ends_with_what_there_is() {
+    explore(RECONNECT, &[], |history| check_silence(&mut play(Variant::Sotw, &history)));
+}
 
-    #[test]
-    fn a_bad_resource_hurts_no_other(history in vec(op(true, false), 0..60)) {
+#[test]
+fn a_bad_resource_hurts_no_other() {
+    explore(POISON, FAILED, |history| {
         check_silence(&mut play(Variant::Delta, &history));
         check_silence(&mut play(Variant::Sotw, &history));
-    }
+    });
+}
+
+#[test]
+fn a_bad_resource_hurts_no_other_on_any_stream() {
+    explore(BOTH, FAILED_ON_STREAMS, |history| {
+        let mut link = play(Variant::Delta, &history);
+        check_silence(&mut link);
+        link.reconnect();
+        link.settle();
+        link.check();
+        check_silence(&mut play(Variant::Sotw, &history));
+    });
+}
+
+#[test]
+fn a_bad_resource_hurts_no_other_of_a_slow_client() {
+    explore(SLOW, FAILED_SLOWLY, |history| {
+        check_silence(&mut play(Variant::Delta, &history));
+        check_silence(&mut play(Variant::Sotw, &history));
+    });
 }

@@ -3,8 +3,8 @@
 use crate::envoy::Envoy;
 use crate::world::{Shared, Thing, World};
 use heddle_model::Name;
-use heddle_session::{Limits, Notice, Response, Session, Type, Variant, Version};
-use std::collections::{BTreeMap, VecDeque};
+use heddle_session::{Limits, Notice, Request, Response, Session, Type, Variant, Version};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 pub(crate) struct Link {
     pub variant: Variant,
@@ -14,6 +14,10 @@ pub(crate) struct Link {
     pub wire: VecDeque<Response>,
     pub now: u64,
     pub notices: Vec<Notice>,
+    /// The types that the client asked for on this stream.
+    asked: BTreeSet<Type>,
+    /// The client may hold what the session cannot know.
+    unsure: bool,
     /// What was refused alone and is still what there is.
     quarantined: BTreeMap<(Type, Name), Version>,
     /// How often nothing moved but the clock.
@@ -30,12 +34,18 @@ impl Link {
             wire: VecDeque::new(),
             now: 0,
             notices: Vec::new(),
+            asked: BTreeSet::new(),
+            unsure: false,
             quarantined: BTreeMap::new(),
             waits: 0,
         }
     }
 
     pub(crate) fn poll(&mut self) {
+        let world = &self.world;
+        self.quarantined.retain(|(ty, name), version| {
+            world.thing(*ty, name).is_some_and(|thing| thing.version() == *version)
+        });
         for response in self.session.poll(self.now, &self.world) {
             assert!(
                 response.removed.is_empty() || self.variant == Variant::Delta,
@@ -47,11 +57,7 @@ impl Link {
     }
 
     /// Nothing that was refused alone comes again.
-    fn inspect(&mut self, response: &Response) {
-        let world = &self.world;
-        self.quarantined.retain(|(ty, name), version| {
-            world.thing(*ty, name).is_some_and(|thing| thing.version() == *version)
-        });
+    fn inspect(&self, response: &Response) {
         for thing in response.resources.iter().map(Thing::read) {
             let key = (thing.ty, thing.name.clone());
             assert_ne!(self.quarantined.get(&key), Some(&thing.version()), "{thing:?} was refused before");
@@ -61,6 +67,7 @@ impl Link {
     /// One request arrives. Returns whether there was one.
     pub(crate) fn deliver_request(&mut self) -> bool {
         let Some(request) = self.envoy.out.pop_front() else { return false };
+        self.forgive(&request);
         for notice in self.session.receive(request).expect("within the limits") {
             if let Notice::Quarantined { ty, name, version, .. } = &notice {
                 self.quarantined.insert((*ty, name.clone()), *version);
@@ -71,6 +78,15 @@ impl Link {
         true
     }
 
+    /// A client that does not name what it holds is sent again what it refused on the stream before.
+    fn forgive(&mut self, request: &Request) {
+        let first = self.asked.insert(request.ty);
+        let warming = request.ty == Type::Endpoint && !self.asked.contains(&Type::Cluster);
+        if first && (request.versions.is_empty() || warming) {
+            self.quarantined.retain(|(ty, _), _| *ty != request.ty);
+        }
+    }
+
     /// One response arrives. Returns whether there was one.
     pub(crate) fn deliver_response(&mut self) -> bool {
         let Some(response) = self.wire.pop_front() else { return false };
@@ -79,12 +95,21 @@ impl Link {
     }
 
     pub(crate) fn reconnect(&mut self) {
-        self.session = Session::new(self.variant, Limits::default());
+        self.session = Session::resume(self.variant, Limits::default(), self.session.refused());
         self.wire.clear();
-        self.quarantined.clear();
+        self.asked.clear();
+        self.unsure = true;
         // Without the names that it holds, nothing can be kept for it.
         self.envoy.lenient |= self.variant == Variant::Sotw;
         self.envoy.reconnect();
+    }
+
+    /// Lets patience end with everything on the wire still under way.
+    pub(crate) fn wait(&mut self) {
+        self.envoy.lenient = true;
+        self.unsure = true;
+        self.now += Limits::default().patience;
+        self.poll();
     }
 
     /// Lets everything arrive, and time pass where that is waited for.
@@ -131,7 +156,10 @@ impl Link {
             |of| users(of).filter(move |user| self.envoy.refused.contains(&(of, user.name.clone())));
         match ty {
             Type::Cluster => {
-                refused(Type::Listener).chain(refused(Type::Route)).any(|user| !user.needs.is_empty())
+                let unknown = |(ty, _): &(Type, Name)| matches!(ty, Type::Listener | Type::Route);
+                let mut users = refused(Type::Listener).chain(refused(Type::Route));
+                self.unsure && self.envoy.refused.iter().any(unknown)
+                    || users.any(|user| !user.needs.is_empty())
             }
             Type::Endpoint => self.world.thing(Type::Cluster, &thing.name).is_none(),
             Type::Route => self

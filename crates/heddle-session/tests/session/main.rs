@@ -3,5 +3,7 @@
 mod envoy;
 mod histories;
 mod link;
+mod refusals;
 mod rules;
+mod stream;
 mod world;

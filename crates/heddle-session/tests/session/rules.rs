@@ -1,100 +1,9 @@
 //! Each rule by itself, with the client's part written out.
 
 use crate::link::Link;
+use crate::stream::{Stream, list, show, to, two};
 use crate::world::{Service, Shared, Thing, World, name};
-use heddle_model::Name;
 use heddle_session::{Limits, Notice, Request, Response, Session, Type, Variant, View};
-
-/// A session whose client is the test.
-struct Stream {
-    session: Session<Shared>,
-    world: World,
-    now: u64,
-}
-
-impl Stream {
-    fn new(variant: Variant, services: &[(u8, Service)]) -> Self {
-        let session = Session::new(variant, Limits::default());
-        Self { session, world: World::of(services), now: 0 }
-    }
-
-    /// A client that has taken in everything.
-    fn settled(services: &[(u8, Service)]) -> Self {
-        let mut stream = Self::new(Variant::Delta, services);
-        let names: Vec<String> = services.iter().map(|(id, _)| format!("s{id}")).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        for (ty, names) in
-            [(Type::Cluster, &[][..]), (Type::Endpoint, &names), (Type::Listener, &[]), (Type::Route, &names)]
-        {
-            let sent = stream.ask(ty, names);
-            stream.ack_all(sent);
-        }
-        assert_eq!(stream.poll(), "");
-        stream
-    }
-
-    fn receive(&mut self, request: Request) -> Vec<Notice> {
-        self.session.receive(request).expect("within the limits")
-    }
-
-    fn respond(&mut self) -> Vec<Response> {
-        self.session.poll(self.now, &self.world)
-    }
-
-    /// What is sent now: `CDS s0 s1 -s2; EDS s0`.
-    fn poll(&mut self) -> String {
-        show(&self.respond())
-    }
-
-    fn ask(&mut self, ty: Type, names: &[&str]) -> Vec<Response> {
-        self.receive(Request { subscribe: list(names), ..Request::new(ty) });
-        self.respond()
-    }
-
-    fn ack(&mut self, response: &Response) -> Vec<Notice> {
-        self.receive(Request { nonce: response.nonce.clone(), ..Request::new(response.ty) })
-    }
-
-    fn nack(&mut self, response: &Response, text: &str) -> Vec<Notice> {
-        let nonce = response.nonce.clone();
-        self.receive(Request { nonce, error: Some(text.to_string()), ..Request::new(response.ty) })
-    }
-
-    fn ack_all(&mut self, mut responses: Vec<Response>) {
-        while !responses.is_empty() {
-            for response in std::mem::take(&mut responses) {
-                self.ack(&response);
-                responses.extend(self.respond());
-            }
-        }
-    }
-
-    fn change(&mut self, id: u8, change: impl FnOnce(&mut Service)) {
-        self.world.set(|all| change(all.entry(id).or_default()));
-    }
-}
-
-fn list(names: &[&str]) -> Vec<Name> {
-    names.iter().map(|name| (*name).into()).collect()
-}
-
-fn show(responses: &[Response]) -> String {
-    let one = |response: &Response| {
-        let ty = ["CDS", "EDS", "LDS", "RDS"][response.ty as usize];
-        let things = response.resources.iter().map(|bytes| Thing::read(bytes).name.to_string());
-        let removed = response.removed.iter().map(|name| format!("-{name}"));
-        [ty.to_string()].into_iter().chain(things).chain(removed).collect::<Vec<_>>().join(" ")
-    };
-    responses.iter().map(one).collect::<Vec<_>>().join("; ")
-}
-
-fn to(backends: &[u8]) -> Service {
-    Service { backends: backends.iter().copied().collect(), ..Service::default() }
-}
-
-fn two() -> [(u8, Service); 2] {
-    [(0, to(&[0])), (1, to(&[1]))]
-}
 
 #[test]
 fn a_new_wildcard_is_answered_even_if_there_is_nothing() {
@@ -358,7 +267,7 @@ fn a_stale_nonce_answers_nothing() {
 }
 
 #[test]
-fn a_sotw_list_with_a_stale_nonce_is_ignored() {
+fn a_sotw_list_with_a_nonce_that_is_not_ours_is_ignored() {
     let mut stream = Stream::new(Variant::Sotw, &two());
     let sent = stream.ask(Type::Route, &["s0"]);
     assert_eq!(show(&sent), "RDS s0");
@@ -372,6 +281,25 @@ fn a_sotw_list_with_a_stale_nonce_is_ignored() {
     assert_eq!(stream.poll(), "");
     stream.receive(listed("1", &["s1"]));
     assert_eq!(stream.poll(), "RDS s1");
+}
+
+#[test]
+fn a_sotw_list_that_crossed_a_response_counts() {
+    let mut stream = Stream::new(Variant::Sotw, &two());
+    let listed = |nonce: &str, names: &[&str]| Request {
+        nonce: nonce.to_string(),
+        subscribe: list(names),
+        ..Request::new(Type::Route)
+    };
+    let sent = stream.ask(Type::Route, &["s0", "s1"]);
+    stream.receive(listed(&sent[0].nonce, &["s0", "s1"]));
+    stream.change(1, |service| service.route = Some(8));
+    let crossing = stream.respond();
+    assert_eq!(show(&crossing), "RDS s1");
+    stream.receive(listed(&sent[0].nonce, &["s1"]));
+    stream.receive(listed(&sent[0].nonce, &["s0", "s1"]));
+    stream.receive(listed(&crossing[0].nonce, &["s0", "s1"]));
+    assert_eq!(stream.poll(), "RDS s0", "it was let go and asked for again");
 }
 
 #[test]
@@ -400,94 +328,6 @@ fn equal_responses_are_called_alike_on_every_replica() {
     let version = |variant: Variant| Stream::new(variant, &two()).ask(Type::Cluster, &[])[0].version.clone();
     assert_eq!(version(Variant::Delta), version(Variant::Delta));
     assert_eq!(version(Variant::Delta), version(Variant::Sotw));
-}
-
-#[test]
-fn a_refused_cluster_is_named_and_kept_from_the_client() {
-    let mut stream = Stream::new(Variant::Delta, &two());
-    let sent = stream.ask(Type::Cluster, &[]);
-    let notices = stream.nack(&sent[0], "Error adding/updating cluster(s) s1: no such socket");
-    let version = stream.world.thing(Type::Cluster, &name(1)).expect("there").version();
-    let text = "Error adding/updating cluster(s) s1: no such socket".to_string();
-    let want = [
-        Notice::Nacked { ty: Type::Cluster, text: text.clone(), suspects: vec![(name(1), version)] },
-        Notice::Quarantined { ty: Type::Cluster, name: name(1), version, text: text.clone() },
-    ];
-    assert_eq!(notices, want);
-    assert_eq!(stream.poll(), "");
-    let progress = &stream.session.progress()[0];
-    assert_eq!((progress.held, progress.refused.len()), (1, 1));
-    assert_eq!((progress.refused[0].name.as_str(), &*progress.refused[0].text), ("s1", &*text));
-    stream.change(1, |service| service.cluster = 5);
-    assert_eq!(stream.poll(), "CDS s1", "it changed");
-    assert_eq!(stream.session.progress()[0].refused, []);
-}
-
-#[test]
-fn a_refusal_that_names_nothing_is_resolved_one_by_one() {
-    let mut stream = Stream::settled(&[(0, to(&[])), (1, to(&[])), (2, to(&[]))]);
-    for id in 0..3 {
-        stream.change(id, |service| service.route = Some(8));
-    }
-    let sent = stream.respond();
-    assert_eq!(show(&sent), "RDS s0 s1 s2");
-    let notices = stream.nack(&sent[0], "no");
-    assert!(matches!(&notices[..], [Notice::Nacked { suspects, .. }] if suspects.len() == 3), "{notices:?}");
-    let sent = stream.respond();
-    assert_eq!(show(&sent), "RDS s0");
-    stream.ack(&sent[0]);
-    let sent = stream.respond();
-    assert_eq!(show(&sent), "RDS s1");
-    let notices = stream.nack(&sent[0], "no");
-    assert!(matches!(&notices[1], Notice::Quarantined { name, .. } if name.as_str() == "s1"), "{notices:?}");
-    let sent = stream.respond();
-    assert_eq!(show(&sent), "RDS s2");
-    stream.ack(&sent[0]);
-    assert_eq!(stream.poll(), "");
-    stream.change(0, |service| service.route = Some(9));
-    assert_eq!(stream.poll(), "RDS s0", "only what changed");
-}
-
-#[test]
-fn a_cluster_stays_while_a_refused_route_keeps_the_old_one_in_use() {
-    let mut stream = Stream::settled(&[(0, to(&[1])), (1, to(&[]))]);
-    stream.world.set(|all| {
-        all.remove(&1);
-        all.insert(0, to(&[]));
-    });
-    let sent = stream.respond();
-    assert_eq!(show(&sent), "LDS -s1; RDS s0");
-    stream.ack(&sent[0]);
-    stream.nack(&sent[1], "no");
-    stream.now = 60_000;
-    assert_eq!(stream.poll(), "");
-    assert_eq!(stream.session.deadline(), None, "nothing that time could change");
-    stream.change(0, |service| service.route = Some(4));
-    let sent = stream.respond();
-    assert_eq!(show(&sent), "RDS s0");
-    stream.ack(&sent[0]);
-    assert_eq!(stream.poll(), "CDS -s1");
-}
-
-#[test]
-fn endpoints_that_were_refused_do_not_leave_their_changed_cluster_waiting() {
-    let mut stream = Stream::settled(&[(0, to(&[]))]);
-    stream.change(0, |service| service.endpoints = 1);
-    let sent = stream.respond();
-    stream.nack(&sent[0], "no");
-    assert_eq!(stream.poll(), "");
-    stream.change(0, |service| service.cluster = 1);
-    let sent = stream.respond();
-    assert_eq!(show(&sent), "CDS s0; EDS s0");
-    assert_eq!(Thing::read(&sent[1].resources[0]).data, 0, "what it held before");
-}
-
-#[test]
-fn the_text_of_a_refusal_is_cut() {
-    let mut stream = Stream::new(Variant::Delta, &[(0, to(&[]))]);
-    let sent = stream.ask(Type::Cluster, &[]);
-    let notices = stream.nack(&sent[0], &"é".repeat(100_000));
-    assert!(matches!(&notices[0], Notice::Nacked { text, .. } if text.len() == 1024), "{notices:?}");
 }
 
 #[test]

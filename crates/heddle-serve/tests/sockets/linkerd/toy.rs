@@ -1,6 +1,6 @@
 //! Made-up answers, in messages of the published crate: each is what the mesh says of its topic.
 
-use heddle_catalog::Feed;
+use heddle_catalog::{Feed, Made};
 use heddle_linkerd::{Ask, Refused};
 use heddle_model::snapshot::Key;
 use heddle_model::{Snapshot, WorkloadKey, WorkloadKind};
@@ -54,8 +54,9 @@ impl Questions for Toy {
 impl Feed for Toy {
     type Topic = String;
     type Answer = (String, Answer);
+    type Wide = ();
 
-    fn project(topic: &String, snapshot: &Snapshot) -> (Self::Answer, BTreeSet<Key>) {
+    fn project(topic: &String, snapshot: &Snapshot) -> Made<Self::Answer, ()> {
         let said = snapshot.workloads.get(&source(topic)).and_then(|found| found.zone.clone());
         let said = said.map(|text| text.to_string()).unwrap_or_default();
         let answer = match said.as_str() {
@@ -65,7 +66,12 @@ impl Feed for Toy {
             }
             text => Answer::Text(text.into()),
         };
-        ((topic.clone(), answer), [Key::Workload(source(topic))].into())
+        let keys = [Key::Workload(source(topic))].into();
+        Made { answer: (topic.clone(), answer), keys, wide: BTreeSet::new() }
+    }
+
+    fn is_changed_by((): &(), _: &Key, _: &Snapshot, _: &Snapshot) -> bool {
+        false
     }
 
     fn whole((topic, answer): &Self::Answer) -> Vec<Bytes> {
@@ -138,19 +144,18 @@ impl Clerk {
     pub(crate) fn start(mut desk: Desk<Toy>) -> Self {
         let (tell, mut told) = mpsc::unbounded_channel::<Told>();
         let work = Arc::<Mutex<Work>>::default();
-        let (shown, mut now) = (work.clone(), Snapshot::default());
+        let shown = work.clone();
         tokio::spawn(async move {
             loop {
                 tokio::select! {
                     biased;
                     told = told.recv() => {
                         let Some(Told { changed, renamed, snapshot }) = told else { return };
-                        now = snapshot;
-                        desk.publish(&changed, &renamed, &now);
+                        desk.publish(&changed, &renamed, &snapshot);
                     }
                     word = desk.next() => {
                         let Some(word) = word else { return };
-                        desk.take(word, &now);
+                        desk.take(word);
                     }
                 }
                 *shown.lock().unwrap() = desk.work();
