@@ -68,7 +68,10 @@ pub(super) fn removal(stage: &mut Stage, number: usize) -> Result<Outcome> {
 pub(super) fn renewal(stage: &mut Stage, number: usize) -> Result<Outcome> {
     let mut scene = Scene::open(number, "Certificates are renewed under load");
     let renewals = |stage: &Stage, of| -> f64 {
-        stage.of(of).metrics().map_or(0.0, |page| sum(&page, "identity_cert_refreshes_total", &[]))
+        stage
+            .of(of)
+            .metrics()
+            .map_or(0.0, |page| sum(&page, "control_identity_cert_refreshes_total", &[("result", "ok")]))
     };
     let before = (renewals(stage, WEB), renewals(stage, CART_V1));
     let load = stage.of(WEB).load(&url(CART));
