@@ -23,7 +23,7 @@ pub(crate) struct Arrival<'a> {
 
 /// What a policy says of one arrival.
 enum Says {
-    /// This rule matches.
+    /// The rule at this place matches.
     Matches(usize),
     /// It covers the request, and no rule matches.
     Covers,
@@ -33,6 +33,9 @@ enum Says {
 
 /// Decides in the order that [`Access`] states.
 pub(crate) fn admit(access: &Access, arrival: &Arrival) -> Admission {
+    if !is_routed(access, arrival) {
+        return Admission::Denied(Ground::NotRouted);
+    }
     let enforced = |action| {
         access.policies.iter().filter(move |policy| policy.mode == Mode::Enforce && policy.action == action)
     };
@@ -77,14 +80,10 @@ pub(crate) fn audit(access: &Access, arrival: &Arrival) -> Vec<AuditHit> {
     audited.filter_map(hit).collect()
 }
 
-/// Whether an enforced policy looks at paths: only then the server's proxy resolves dots, double slashes and
-/// escaped slashes, for the policy and for the application alike.
-pub(crate) fn minds_paths(access: &Access) -> bool {
-    let enforced = access.policies.iter().filter(|policy| policy.mode == Mode::Enforce);
-    enforced.into_iter().any(|policy| {
-        let scoped = policy.scope.iter().flat_map(|scope| scope.iter()).any(|of| of.path.is_some());
-        scoped || policy.rules.iter().flat_map(|rule| &rule.requests).any(|want| !want.paths.is_empty())
-    })
+/// Whether it is a request of a route, where only those are served.
+fn is_routed(access: &Access, arrival: &Arrival) -> bool {
+    let Some(routed) = &access.routed else { return true };
+    arrival.http.is_some_and(|call| routed.iter().any(|matcher| matches(matcher, call)))
 }
 
 fn by_posture(access: &Access, arrival: &Arrival) -> Admission {
@@ -101,8 +100,8 @@ fn says(policy: &Policy, arrival: &Arrival) -> Says {
     if !in_scope(policy, arrival) {
         return Says::Nothing;
     }
-    let matching = policy.rules.iter().position(|rule| rule_matches(policy, rule, arrival));
-    matching.map_or(Says::Covers, Says::Matches)
+    let matching = policy.rules.iter().find(|rule| rule_matches(policy, rule, arrival));
+    matching.map_or(Says::Covers, |rule| Says::Matches(rule.index))
 }
 
 /// Bytes are in every scope: whoever could pass requests of the route as bytes must not get round a policy

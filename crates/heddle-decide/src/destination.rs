@@ -24,7 +24,7 @@ pub(crate) fn find(snapshot: &Snapshot, address: IpAddr, port: u16) -> (Destinat
         return (Destination::Workload(workload.clone()), step(Some(workload.source()), "", text));
     }
     let mesh = SourceRef::new(Kind::Mesh, "", "default");
-    if let Some(network) = snapshot.mesh.networks.iter().find(|network| network.contains(&address)) {
+    if let Some(network) = snapshot.mesh.network_of(address) {
         let text = format!("{address} lies in the mesh's network {network}, and is nobody's");
         return (Destination::Unknown, step(Some(mesh), "spec.networks", text));
     }

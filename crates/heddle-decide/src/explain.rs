@@ -4,6 +4,7 @@ use crate::verdict::{
     Admission, Candidate, Dial, Forward, Outcome, RouteChoice, Share, ShareTarget, Step, Topic, Verdict,
 };
 use heddle_model::http::HeaderChange;
+use heddle_model::route::RouteDefaults;
 use std::fmt;
 
 /// A verdict as a headline, its steps, and what happens at the endpoints; ends with a line break.
@@ -100,6 +101,7 @@ fn write_forward(f: &mut fmt::Formatter<'_>, forward: &Forward) -> fmt::Result {
     if let Some(route) = &forward.route {
         write_choice(f, route)?;
     }
+    write_limits(f, &forward.limits)?;
     for share in &forward.shares {
         write_share(f, share)?;
     }
@@ -108,17 +110,19 @@ fn write_forward(f: &mut fmt::Formatter<'_>, forward: &Forward) -> fmt::Result {
 
 fn write_choice(f: &mut fmt::Formatter<'_>, route: &RouteChoice) -> fmt::Result {
     write_headers(f, "request headers", &route.request_headers)?;
-    write_headers(f, "response headers", &route.response_headers)?;
-    for (name, limit) in
-        [("timeout", route.request_timeout), ("timeout of one attempt", route.backend_timeout)]
-    {
+    write_headers(f, "response headers", &route.response_headers)
+}
+
+fn write_limits(f: &mut fmt::Formatter<'_>, limits: &RouteDefaults) -> fmt::Result {
+    let RouteDefaults { request_timeout, backend_timeout, retry } = limits;
+    for (name, limit) in [("timeout", request_timeout), ("timeout of one attempt", backend_timeout)] {
         match limit {
             None => {}
             Some(limit) if limit.is_zero() => writeln!(f, "  {name}: none")?,
             Some(limit) => writeln!(f, "  {name}: {limit:?}")?,
         }
     }
-    if let Some(retry) = &route.retry {
+    if let Some(retry) = retry {
         write!(f, "  retries: {} after a failed connection", retry.attempts)?;
         if !retry.codes.is_empty() {
             write!(f, " or {:?}", retry.codes)?;

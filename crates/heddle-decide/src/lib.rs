@@ -25,8 +25,9 @@ pub use verdict::Verdict;
 use crate::endpoint::Place;
 use crate::server::{Sent, Target};
 use crate::verdict::{Caller, Carried, Destination, Forward, Outcome, Share, ShareTarget, Step, Topic};
-use heddle_model::fact::{Egress, Mtls};
+use heddle_model::fact::{DataPlane, Egress, Mtls};
 use heddle_model::http::HeaderChange;
+use heddle_model::route::RouteDefaults;
 use heddle_model::snapshot::{Transport, Workload};
 use heddle_model::{Kind, ServicePortKey, Snapshot, SourceRef, WorkloadKey};
 use std::net::IpAddr;
@@ -65,8 +66,8 @@ fn view<'a>(snapshot: &'a Snapshot, client: &Client, steps: &mut Vec<Step>) -> V
         Client::Workload(key) => snapshot.workloads.get(key).map(|found| &**found),
         Client::Outside(_) => None,
     };
-    let proxied = workload.is_some_and(|found| found.plane.is_some() && !found.host_network);
-    steps.push(client_step(snapshot, client, workload, proxied));
+    let plane = workload.filter(|found| !found.host_network).and_then(|found| found.plane);
+    steps.push(client_step(snapshot, client, workload, plane));
     let key = match client {
         Client::Workload(key) => Some(key.clone()),
         Client::Outside(_) => None,
@@ -79,17 +80,26 @@ fn view<'a>(snapshot: &'a Snapshot, client: &Client, steps: &mut Vec<Step>) -> V
     let place = workload
         .map(|found| Place { node: found.node.clone(), zone: found.zone.clone() })
         .unwrap_or_default();
-    View { snapshot, caller: Caller { workload: key, identity, proxied }, place, addresses }
+    View { snapshot, caller: Caller { workload: key, identity, plane }, place, addresses }
 }
 
-fn client_step(snapshot: &Snapshot, client: &Client, found: Option<&Workload>, proxied: bool) -> Step {
+fn client_step(
+    snapshot: &Snapshot,
+    client: &Client,
+    found: Option<&Workload>,
+    plane: Option<DataPlane>,
+) -> Step {
     let (source, text) = match (client, found) {
         (Client::Outside(address), _) => (None, format!("{address} is not of the mesh")),
         (Client::Workload(key), None) => (Some(key.source()), format!("{key} is not known")),
         (Client::Workload(key), Some(found)) => {
             let who = found.identity.as_ref().map(|id| id.spiffe(&snapshot.mesh.trust_domain));
             let who = who.unwrap_or_else(|| "nobody (no identity)".into());
-            let how = if proxied { "with a proxy" } else { "without a proxy: proves nothing" };
+            let how = match plane {
+                Some(DataPlane::Envoy) => "with a proxy",
+                Some(DataPlane::Linkerd) => "with a linkerd2-proxy",
+                None => "without a proxy: proves nothing",
+            };
             (Some(key.source()), format!("{key} is {who}, {how}"))
         }
     };
@@ -98,7 +108,7 @@ fn client_step(snapshot: &Snapshot, client: &Client, found: Option<&Workload>, p
 
 /// Why a proxied client can send nothing at all.
 fn unable(view: &View) -> Option<String> {
-    let unable = view.caller.proxied && view.caller.identity.is_none();
+    let unable = view.caller.proxied() && view.caller.identity.is_none();
     unable.then(|| "the client has no identity, so its proxy has no configuration".into())
 }
 
@@ -110,7 +120,7 @@ fn outcome(view: &View, destination: &Destination, request: &Request, steps: &mu
         Destination::NoSuchPort(port) => {
             Outcome::Refused { why: format!("Service {} has no port {}", port.service, port.port) }
         }
-        Destination::Unknown | Destination::Outside if view.caller.proxied => {
+        Destination::Unknown | Destination::Outside if view.caller.proxied() => {
             past_the_mesh(view, request, steps)
         }
         Destination::Unknown | Destination::Outside => Outcome::PassedThrough,
@@ -118,7 +128,7 @@ fn outcome(view: &View, destination: &Destination, request: &Request, steps: &mu
 }
 
 fn to_service(view: &View, port: &ServicePortKey, call: &Call, steps: &mut Vec<Step>) -> Outcome {
-    if view.caller.proxied {
+    if view.caller.proxied() {
         return routing::route(view, port, call, steps);
     }
     steps.push(Step::new(Topic::Route, None, "", "the client has no proxy: no route applies"));
@@ -130,38 +140,39 @@ fn to_endpoint(view: &View, port: &ServicePortKey, request: &Request, steps: &mu
     let endpoints = view.snapshot.endpoints.get(port).into_iter().flat_map(|all| &all.items);
     let found = endpoints.into_iter().find(|one| one.address == request.address && one.port == request.port);
     let shares_node = found.and_then(|one| view.snapshot.workloads.get(one.workload.as_ref()?));
-    if view.caller.proxied && shares_node.is_some_and(|workload| workload.host_network) {
+    if view.caller.proxied() && shares_node.is_some_and(|workload| workload.host_network) {
         return past_the_mesh(view, request, steps);
     }
     steps.push(by_address());
-    let candidates = found.map(|one| server::reach(view, one.into(), bytes(&request.call)));
+    let candidates = found.map(|one| server::reach(view, Target::new(view, one), bytes(&request.call)));
     Outcome::Forwarded(alone(Some(port.clone()), candidates.into_iter().collect()))
 }
 
-/// A workload's own address. Proxies carry the ports that somebody declares, each as its workload's identity;
-/// a port that nobody declares is none of the mesh's destinations, and its address is what decides.
+/// A workload's own address: every port is carried as its workload's identity. Only an Envoy whose Mesh does not name
+/// the network does not know whose a port is that nobody declares: then its address is what decides.
 fn to_workload(view: &View, key: &WorkloadKey, request: &Request, steps: &mut Vec<Step>) -> Outcome {
+    let (address, port) = (request.address, request.port);
     let Some(workload) = view.snapshot.workloads.get(key) else {
         return past_the_mesh(view, request, steps);
     };
-    let declared = workload.inbound.iter().any(|port| port.port == request.port);
-    let mut transport = server::transport_to(workload, request.port);
-    if view.caller.proxied && !declared {
-        let text = format!("nobody declares port {} of {key}: its proxy is not asked for", request.port);
-        steps.push(Step::new(Topic::Protocol, Some(key.source()), "", text));
-        if workload.undeclared.mtls == Mtls::Strict {
-            return Outcome::Refused {
-                why: format!("port {} is Strict, and nobody declares it", request.port),
-            };
+    let known = workload.port(port).is_some() || view.snapshot.mesh.network_of(address).is_some();
+    let transport = match view.caller.plane {
+        Some(DataPlane::Envoy) if !known => {
+            let text = format!("nobody declares port {port} of {key}, and no network of the mesh holds it");
+            steps.push(Step::new(Topic::Protocol, Some(key.source()), "", text));
+            if workload.undeclared.mtls == Mtls::Strict {
+                return Outcome::Refused { why: format!("port {port} is Strict, and nobody declares it") };
+            }
+            match past_the_mesh(view, request, steps) {
+                Outcome::PassedThrough => Transport::Plain,
+                refused => return refused,
+            }
         }
-        match past_the_mesh(view, request, steps) {
-            Outcome::PassedThrough => transport = Transport::Plain,
-            refused => return refused,
+        plane => {
+            steps.push(by_address());
+            plane.map_or(Transport::Plain, |plane| workload.transport_from(plane, port))
         }
-    } else {
-        steps.push(by_address());
-    }
-    let (address, port) = (request.address, request.port);
+    };
     let target = Target { address, port, workload: Some(key), transport, draining: false };
     let candidate = server::reach(view, target, bytes(&request.call));
     Outcome::Forwarded(alone(None, vec![candidate]))
@@ -178,11 +189,11 @@ fn by_address() -> Step {
 /// What a client's proxy does with an address that it has no destination for.
 fn past_the_mesh(view: &View, request: &Request, steps: &mut Vec<Step>) -> Outcome {
     let address = request.address;
-    match view.snapshot.mesh.networks.iter().find(|network| network.contains(&address)) {
+    match view.snapshot.mesh.network_of(address) {
         Some(network) => Outcome::Refused {
             why: format!("{address} port {} is of the mesh ({network}), and unknown", request.port),
         },
-        None => to_outside(view, steps),
+        None => to_outside(view, address, steps),
     }
 }
 
@@ -193,17 +204,23 @@ fn alone(service: Option<ServicePortKey>, candidates: Vec<verdict::Candidate>) -
         response_headers: HeaderChange::default(),
         candidates,
     };
-    Forward { carried: Carried::Bytes, route: None, shares: vec![Share { weight: 1, of: 1, to }] }
+    let shares = vec![Share { weight: 1, of: 1, to }];
+    Forward { carried: Carried::Bytes, route: None, limits: RouteDefaults::default(), shares }
 }
 
-fn to_outside(view: &View, steps: &mut Vec<Step>) -> Outcome {
-    let mesh = Some(SourceRef::new(Kind::Mesh, "", "default"));
-    let (outcome, text) = match view.snapshot.mesh.egress {
-        Egress::Allow => (Outcome::PassedThrough, "egress is Allow: passed through as it is"),
-        Egress::Deny => {
-            (Outcome::Refused { why: "the mesh's egress is Deny".into() }, "egress is Deny: refused")
-        }
+/// EgressNetworks are for linkerd2-proxies; else, and where none speaks of the address, the Mesh decides.
+fn to_outside(view: &View, address: IpAddr, steps: &mut Vec<Step>) -> Outcome {
+    let named = match (view.caller.plane, &view.caller.workload) {
+        (Some(DataPlane::Linkerd), Some(key)) => view.snapshot.egress_network(&key.namespace, address),
+        (Some(DataPlane::Envoy | DataPlane::Linkerd) | None, _) => None,
     };
-    steps.push(Step::new(Topic::Destination, mesh, "spec.egress", text));
+    let mesh = || (SourceRef::new(Kind::Mesh, "", "default"), "spec.egress", view.snapshot.mesh.egress);
+    let (source, field, egress) =
+        named.map_or_else(mesh, |(source, network)| (source.clone(), "spec.trafficPolicy", network.policy));
+    let (outcome, text) = match egress {
+        Egress::Allow => (Outcome::PassedThrough, "egress is Allow: passed through as it is"),
+        Egress::Deny => (Outcome::Refused { why: "egress is Deny".into() }, "egress is Deny: refused"),
+    };
+    steps.push(Step::new(Topic::Destination, Some(source), field, text));
     outcome
 }

@@ -9,7 +9,7 @@ use crate::{View, endpoint, server};
 use heddle_model::ServicePortKey;
 use heddle_model::fact::{Locality, Protocol};
 use heddle_model::http::{HeaderChange, HttpMatch};
-use heddle_model::route::{Backend, RouteRule, RouteTable, WeightedBackend};
+use heddle_model::route::{Backend, RouteDefaults, RouteRule, RouteTable, WeightedBackend};
 use heddle_model::snapshot::RouteKey;
 
 /// What a proxied client's request to a Service port comes to.
@@ -21,10 +21,14 @@ pub(crate) fn route(view: &View, port: &ServicePortKey, call: &Call, steps: &mut
     let table = table(view, port);
     let (Carried::Http, Call::Http(http), Some((key, table))) = (carried, call, table) else {
         steps.push(Step::new(Topic::Route, None, "", "no route: to the Service's own endpoints"));
-        return Outcome::Forwarded(own_endpoints(view, port, carried, call));
+        let limits = match carried {
+            Carried::Http => defaults(view, port),
+            Carried::Bytes => RouteDefaults::default(),
+        };
+        return Outcome::Forwarded(Forward { limits, ..own_endpoints(view, port, carried, call) });
     };
     match table.entries.iter().find(|entry| matches(&entry.matcher, http)) {
-        Some(entry) => by_rule(view, &entry.rule, call, steps),
+        Some(entry) => by_rule(view, port, &entry.rule, call, steps),
         None => unmatched(key, table, http, steps),
     }
 }
@@ -79,7 +83,18 @@ fn unmatched(
     Outcome::Answered { status: 404, why, route: None }
 }
 
-fn by_rule(view: &View, rule: &RouteRule, call: &Call, steps: &mut Vec<Step>) -> Outcome {
+/// What a Service says of requests for which no rule does.
+fn defaults(view: &View, port: &ServicePortKey) -> RouteDefaults {
+    view.snapshot.services.get(&port.service).map(|service| service.defaults.clone()).unwrap_or_default()
+}
+
+fn by_rule(
+    view: &View,
+    port: &ServicePortKey,
+    rule: &RouteRule,
+    call: &Call,
+    steps: &mut Vec<Step>,
+) -> Outcome {
     let field = format!("spec.rules[{}]", rule.index);
     let step = |topic, field: String, text: String| Step::new(topic, Some(rule.source.clone()), field, text);
     steps.push(step(Topic::Route, field.clone(), "this rule is the best match".into()));
@@ -100,7 +115,8 @@ fn by_rule(view: &View, rule: &RouteRule, call: &Call, steps: &mut Vec<Step>) ->
         steps.push(step(Topic::Backend, format!("{field}.backendRefs"), text));
         shares.push(Share { weight: backend.weight.into(), of, to });
     }
-    Outcome::Forwarded(Forward { carried: Carried::Http, route: Some(choice), shares })
+    let limits = defaults(view, port).of(rule);
+    Outcome::Forwarded(Forward { carried: Carried::Http, route: Some(choice), limits, shares })
 }
 
 fn choice(rule: &RouteRule) -> RouteChoice {
@@ -110,18 +126,15 @@ fn choice(rule: &RouteRule) -> RouteChoice {
         request_headers,
         response_headers,
         backends: _,
-        request_timeout,
-        backend_timeout,
-        retry,
+        request_timeout: _,
+        backend_timeout: _,
+        retry: _,
     } = rule;
     RouteChoice {
         source: source.clone(),
         rule: *index,
         request_headers: request_headers.clone(),
         response_headers: response_headers.clone(),
-        request_timeout: *request_timeout,
-        backend_timeout: *backend_timeout,
-        retry: retry.clone(),
     }
 }
 
@@ -140,7 +153,8 @@ fn share_target(view: &View, rule: &RouteRule, backend: &WeightedBackend, call: 
 /// Everything to the endpoints of the dialled port.
 pub(crate) fn own_endpoints(view: &View, port: &ServicePortKey, carried: Carried, call: &Call) -> Forward {
     let to = endpoints_of(view, port, carried, call, HeaderChange::default(), HeaderChange::default());
-    Forward { carried, route: None, shares: vec![Share { weight: 1, of: 1, to }] }
+    let shares = vec![Share { weight: 1, of: 1, to }];
+    Forward { carried, route: None, limits: RouteDefaults::default(), shares }
 }
 
 fn endpoints_of(
@@ -157,7 +171,9 @@ fn endpoints_of(
     let eligible = endpoints.map(|all| endpoint::eligible(all, locality, &view.place)).unwrap_or_default();
     let candidates = eligible
         .into_iter()
-        .map(|endpoint| server::reach(view, endpoint.into(), server::Sent { carried, call }))
+        .map(|endpoint| {
+            server::reach(view, server::Target::new(view, endpoint), server::Sent { carried, call })
+        })
         .collect();
     ShareTarget::Endpoints { service: Some(port.clone()), request_headers, response_headers, candidates }
 }

@@ -8,7 +8,7 @@ use crate::verdict::{self, Admission, Candidate, Carried, Dial, Ground, Step, To
 use heddle_model::access::Access;
 use heddle_model::fact::{DataPlane, Mtls, Protocol};
 use heddle_model::http::HeaderChange;
-use heddle_model::snapshot::{Endpoint, Health, Transport, Workload};
+use heddle_model::snapshot::{Endpoint, EndpointServer, Health, Transport, Workload};
 use heddle_model::{SourceRef, WorkloadKey};
 use std::net::IpAddr;
 
@@ -29,25 +29,20 @@ struct Port<'a> {
     access: &'a Access,
 }
 
-impl<'a> From<&'a Endpoint> for Target<'a> {
-    fn from(endpoint: &'a Endpoint) -> Self {
+impl<'a> Target<'a> {
+    /// An endpoint of a Service, as the caller dials it.
+    pub(crate) fn new(view: &View, endpoint: &'a Endpoint) -> Self {
+        let transport = match view.caller.plane {
+            Some(plane) => endpoint.transport_from(plane),
+            None => Transport::Plain,
+        };
         Self {
             address: endpoint.address,
             port: endpoint.port,
             workload: endpoint.workload.as_ref(),
-            transport: endpoint.transport.clone(),
+            transport,
             draining: endpoint.health == Health::Draining,
         }
-    }
-}
-
-/// How a workload's own address is dialled: by the same rule as an endpoint of a Service.
-pub(crate) fn transport_to(workload: &Workload, port: u16) -> Transport {
-    let mesh = || workload.identity.clone().map(Transport::Mesh);
-    match (port_of(workload, port).mtls, unseen(workload, port).is_none()) {
-        (Mtls::Strict, _) => mesh().unwrap_or(Transport::Refused),
-        (Mtls::Permissive, true) => mesh().unwrap_or(Transport::Plain),
-        (Mtls::Permissive, false) | (Mtls::Disabled, _) => Transport::Plain,
     }
 }
 
@@ -93,7 +88,7 @@ pub(crate) fn reach(view: &View, target: Target, sent: Sent) -> Candidate {
 }
 
 fn dial(view: &View, transport: &Transport, steps: &mut Vec<Step>) -> Dial {
-    let (dial, text) = match (view.caller.proxied, transport) {
+    let (dial, text) = match (view.caller.proxied(), transport) {
         (false, _) => (Dial::Plain, "the client has no proxy: plain text".to_string()),
         (true, Transport::Plain) => {
             (Dial::Plain, "plain text: the server does not speak mesh TLS".to_string())
@@ -121,7 +116,7 @@ fn unseen(workload: &Workload, port: u16) -> Option<&'static str> {
 }
 
 fn port_of(workload: &Workload, port: u16) -> Port<'_> {
-    match workload.inbound.iter().find(|inbound| inbound.port == port) {
+    match workload.port(port) {
         Some(inbound) => Port {
             protocol: inbound.protocol,
             mtls: inbound.mtls,
@@ -161,11 +156,19 @@ fn arrive(
     if port.mtls == Mtls::Strict && !meshed {
         return Fate::refused("the port is Strict and the connection is not mesh TLS");
     }
-    let looked = match workload.plane {
-        Some(DataPlane::Linkerd) => seen_by_linkerd(view, port.protocol, meshed, sent),
-        Some(DataPlane::Envoy) | None => seen(port.protocol, meshed, sent),
+    let server = workload.server(target.port);
+    if let (Some(server), Call::Tls) = (server, sent.call)
+        && !server.takes_foreign_tls()
+    {
+        return Fate::refused(
+            "linkerd2-proxy takes the port for HTTP, and TLS of the application's own is not",
+        );
+    }
+    let told = match (view.caller.plane, server) {
+        (Some(client), Some(server)) if meshed => tells_requests(client, server, sent.carried),
+        (Some(_), Some(_) | None) | (None, _) => true,
     };
-    match looked {
+    match seen(port.protocol, meshed, told, sent.call) {
         Ok(http) => admit(view, &port, target.address, meshed, http, steps),
         Err(why) => Fate::refused(why),
     }
@@ -179,7 +182,7 @@ fn admit(
     http: Option<&HttpCall>,
     steps: &mut Vec<Step>,
 ) -> Fate {
-    let resolved = http.filter(|_| access::minds_paths(port.access)).map(path::resolved);
+    let resolved = http.filter(|_| port.access.minds_paths()).map(path::resolved);
     let arrival = Arrival {
         identity: view.caller.identity.as_ref().filter(|_| meshed),
         trust_domain: &view.snapshot.mesh.trust_domain,
@@ -193,40 +196,33 @@ fn admit(
     Fate { arrives: Some(arrives), admission, audit }
 }
 
+/// Whether the server's proxy learns of requests within mesh TLS. An Envoy that detects is told by ALPN, which names
+/// HTTP only where the client's proxy opened the connection for HTTP.
+fn tells_requests(client: DataPlane, server: EndpointServer, carried: Carried) -> bool {
+    let by_client = match server.plane {
+        DataPlane::Envoy => carried == Carried::Http,
+        DataPlane::Linkerd => true,
+    };
+    by_client && server.sees_requests_of(client)
+}
+
 /// The request as the server's proxy sees it: `None` where it sees bytes.
 ///
-/// Within mesh TLS a port that detects goes by what the client's proxy said (ALPN, which names HTTP only
-/// where the client's proxy opened the connection for HTTP).
-fn seen(protocol: Protocol, meshed: bool, sent: Sent<'_>) -> Result<Option<&HttpCall>, &'static str> {
+/// A port that detects may not be told that there are requests within mesh TLS (`told`).
+fn seen(
+    protocol: Protocol,
+    meshed: bool,
+    told: bool,
+    call: &Call,
+) -> Result<Option<&HttpCall>, &'static str> {
     const NOT_HTTP: &str = "the port speaks HTTP and these bytes are not";
-    match (protocol, sent.call) {
+    match (protocol, call) {
         (Protocol::Tcp | Protocol::Opaque, _) => Ok(None),
-        (Protocol::Http | Protocol::Http2 | Protocol::Grpc | Protocol::Detect, Call::Http(http)) => {
-            let bytes = protocol == Protocol::Detect && meshed && sent.carried == Carried::Bytes;
-            Ok((!bytes).then_some(http))
-        }
+        (Protocol::Detect, Call::Http(http)) => Ok(told.then_some(http)),
+        (Protocol::Http | Protocol::Http2 | Protocol::Grpc, Call::Http(http)) => Ok(Some(http)),
         (Protocol::Detect, Call::Tcp | Call::Tls) => Ok(None),
         (Protocol::Http | Protocol::Http2 | Protocol::Grpc, Call::Tls) if !meshed => Ok(None),
         (Protocol::Http | Protocol::Http2 | Protocol::Grpc, Call::Tcp | Call::Tls) => Err(NOT_HTTP),
-    }
-}
-
-/// The same where the server's proxy is a linkerd2-proxy: it knows what it is spoken to only from another one, looks for
-/// itself else, and has no way to take the application's own TLS at a port that speaks HTTP.
-fn seen_by_linkerd<'a>(
-    view: &View,
-    protocol: Protocol,
-    meshed: bool,
-    sent: Sent<'a>,
-) -> Result<Option<&'a HttpCall>, &'static str> {
-    let client = view.caller.workload.as_ref().and_then(|key| view.snapshot.workloads.get(key));
-    let told = client.is_some_and(|client| client.plane == Some(DataPlane::Linkerd));
-    match (protocol, sent.call) {
-        (Protocol::Http | Protocol::Http2 | Protocol::Grpc, Call::Tls) => {
-            Err("linkerd2-proxy takes the port for HTTP, and TLS of the application's own is not")
-        }
-        (Protocol::Detect, Call::Http(http)) if !told => Ok(Some(http)),
-        _ => seen(protocol, meshed, sent),
     }
 }
 
@@ -275,6 +271,10 @@ fn ground_step(word: &str, ground: &Ground) -> Step {
         Ground::Rule { policy, rule, action: _ } => {
             let text = format!("{word} by this rule");
             Step::new(Topic::Access, Some(policy.clone()), format!("spec.rules[{rule}]"), text)
+        }
+        Ground::NotRouted => {
+            let text = format!("{word}: routes are attached to the port and the request is none of theirs");
+            Step::new(Topic::Access, None, "", text)
         }
         Ground::NoRuleMatches { policies } => {
             let text = match policies.len() {

@@ -1,12 +1,11 @@
 //! The answer: what happens to a request, and which field of which object decided each step.
 
 use heddle_model::access::{Action, Posture};
-use heddle_model::fact::{Mtls, Protocol};
+use heddle_model::fact::{DataPlane, Mtls, Protocol};
 use heddle_model::http::HeaderChange;
-use heddle_model::route::Retry;
+use heddle_model::route::RouteDefaults;
 use heddle_model::{Identity, ServicePortKey, SourceRef, WorkloadKey};
 use std::net::IpAddr;
-use std::time::Duration;
 
 /// What happens to a request, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,8 +61,15 @@ pub struct Caller {
     pub workload: Option<WorkloadKey>,
     /// Its identity; proven only where it dials mTLS.
     pub identity: Option<Identity>,
-    /// A proxy of ours captures what it sends.
-    pub proxied: bool,
+    /// The proxy of ours that captures what it sends.
+    pub plane: Option<DataPlane>,
+}
+
+impl Caller {
+    /// Whether a proxy of ours captures what it sends.
+    pub fn proxied(&self) -> bool {
+        self.plane.is_some()
+    }
 }
 
 /// What a dialled address is.
@@ -113,6 +119,8 @@ pub struct Forward {
     pub carried: Carried,
     /// The rule that matched; `None` where no route is attached.
     pub route: Option<RouteChoice>,
+    /// The limits and retries of requests, of the rule or else of the Service. Nothing where bytes are carried.
+    pub limits: RouteDefaults,
     /// The shares, in the order written. Their weights are relative to their sum.
     pub shares: Vec<Share>,
 }
@@ -137,12 +145,6 @@ pub struct RouteChoice {
     pub request_headers: HeaderChange,
     /// Changes to the response.
     pub response_headers: HeaderChange,
-    /// For all attempts together; `Some(ZERO)` is no limit.
-    pub request_timeout: Option<Duration>,
-    /// For one attempt; `Some(ZERO)` is no limit.
-    pub backend_timeout: Option<Duration>,
-    /// Retries.
-    pub retry: Option<Retry>,
 }
 
 /// A backend's share.
@@ -242,6 +244,8 @@ pub enum Ground {
         /// What the policy does.
         action: Action,
     },
+    /// Routes are attached to the port, and the request is none of theirs.
+    NotRouted,
     /// These Allow policies cover the request, and none of their rules matches.
     NoRuleMatches {
         /// In order.

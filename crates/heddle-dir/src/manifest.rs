@@ -50,12 +50,13 @@ fn without_remedy(message: &str) -> String {
     message.rsplit_once("; ").map_or(message, |(fault, _)| fault).into()
 }
 
+/// Two groups may have a kind of one name: that of the group that was written is meant, if it is there.
 fn unknown(api_version: &str, kind: &str) -> String {
-    let known = Kind::ALL.into_iter().find(|known| known.as_str() == kind);
-    match known {
-        Some(known) => {
-            format!("{api_version} {kind} is not read, want {}", api_of(known).api_version())
-        }
+    let known: Vec<_> = Kind::ALL.into_iter().map(api_of).filter(|known| known.kind == kind).collect();
+    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    let same = known.iter().find(|known| known.group == group).or_else(|| known.first());
+    match same {
+        Some(known) => format!("{api_version} {kind} is not read, want {}", known.api_version()),
         None => format!("{api_version} {kind} is not a kind that Heddle reads"),
     }
 }

@@ -19,7 +19,8 @@ impl Strict {
         Self { ours: Schemas::new() }
     }
 
-    /// Wrong types, unknown fields, and for Heddle's kinds everything that their schemas and rules refuse.
+    /// Wrong types, unknown fields, and for Heddle's kinds everything that their schemas and rules refuse. Of
+    /// Linkerd's kinds there are no schemas here: lowering says what is wrong with them.
     pub(crate) fn check(&self, kind: Kind, object: &Value) -> Vec<Problem> {
         let found = match kind {
             Kind::Namespace => typed::<Namespace>("", object),
@@ -28,6 +29,16 @@ impl Strict {
             Kind::Service => typed::<Service>("", object),
             Kind::EndpointSlice => typed::<EndpointSlice>("", object),
             Kind::HttpRoute => typed::<HttpRoute>("", &without_type(object)),
+            Kind::Server
+            | Kind::ServerAuthorization
+            | Kind::AuthorizationPolicy
+            | Kind::MeshTlsAuthentication
+            | Kind::NetworkAuthentication
+            | Kind::LinkerdHttpRoute
+            | Kind::RateLimitPolicy
+            | Kind::EgressNetwork
+            | Kind::ServiceProfile
+            | Kind::LinkerdExternalWorkload => typed::<ObjectMeta>("metadata", &object["metadata"]),
             Kind::Mesh | Kind::InboundPolicy | Kind::AccessPolicy | Kind::ExternalWorkload => {
                 let mut found = typed::<ObjectMeta>("metadata", &object["metadata"]);
                 found.extend(self.ours.check(kind.as_str(), object));

@@ -1,13 +1,17 @@
 //! Who may call each port of one workload.
 
+use crate::findings::Finding;
 use crate::member::Edge;
 use crate::mtls::PortRef;
 use crate::policy::{Resolved, Scope};
+use crate::selected::{Selected, Settings};
+use crate::stance;
 use crate::tables::{Tables, selects};
-use heddle_model::access::{Access, Action, Policy, Posture};
-use heddle_model::fact::{AccessPolicy, Covers, Workload};
+use crate::workload::View;
+use heddle_model::access::{Access, Action, Policy, Posture, RateLimit};
+use heddle_model::fact::{AccessPolicy, Covers, Mesh, Protocol, Workload};
 use heddle_model::http::HttpMatch;
-use heddle_model::{Kind, Name, SourceRef};
+use heddle_model::{Kind, Name, SourceRef, WorkloadKey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -17,6 +21,13 @@ pub(crate) struct Around<'a> {
     posture_source: Option<SourceRef>,
     /// In the order of their names.
     policies: Vec<(&'a SourceRef, &'a Resolved, Covered)>,
+    mesh: &'a Mesh,
+    /// The Servers at its ports.
+    selected: Selected<'a>,
+    /// What annotations say of its proxy.
+    settings: Settings<'a>,
+    /// What the workload's own stance says beside its posture.
+    beside: Option<Policy>,
 }
 
 /// The ports of one workload that a policy covers.
@@ -29,28 +40,54 @@ pub(crate) enum Covered {
 
 impl<'a> Around<'a> {
     /// Finds the policies that cover a workload.
-    pub(crate) fn new(
-        tables: &'a Tables,
-        policies: &'a BTreeMap<SourceRef, Resolved>,
-        namespace: &Name,
-        workload: &Workload,
-        edges: &[Edge],
-    ) -> Self {
-        let (posture, posture_source) = posture(tables, namespace);
-        let covering = tables.of_namespace(Kind::AccessPolicy, namespace).filter_map(|(source, row)| {
-            let resolved = policies.get(source)?;
+    pub(crate) fn new(view: &View<'a>, key: &WorkloadKey, workload: &Workload, edges: &[Edge]) -> Self {
+        let tables = view.tables;
+        let (posture, posture_source) = posture(tables, &key.namespace);
+        let covering = tables.of_namespace(Kind::AccessPolicy, &key.namespace).filter_map(|(source, row)| {
+            let resolved = view.policies.get(source)?;
             let covered = covered(tables.access_policy(row)?, resolved, workload, edges)?;
             Some((source, resolved, covered))
         });
-        Self { posture, posture_source, policies: covering.collect() }
+        let (selected, settings) = (Selected::default(), Settings::default());
+        let (policies, mesh) = (covering.collect(), view.mesh);
+        Self { posture, posture_source, policies, mesh, selected, settings, beside: None }
     }
 
-    /// The ports that policies name.
+    /// With the Servers that select the workload, and what annotations say of it.
+    pub(crate) fn with(
+        mut self,
+        selected: Selected<'a>,
+        settings: Settings<'a>,
+        finding: &mut Finding,
+    ) -> Self {
+        if let Some((stance, source)) = &settings.stance {
+            finding.diagnostics.extend(stance::fault(*stance, self.mesh, source));
+            self.posture = stance::posture(*stance);
+            self.beside = stance::beside(*stance, self.mesh, source);
+            self.posture_source = Some(source.clone());
+        }
+        Self { selected, settings, ..self }
+    }
+
+    /// What a Server says that a port speaks, or an annotation.
+    pub(crate) fn protocol(&self, number: u16) -> Option<Protocol> {
+        let said = self.selected.ports.get(&number).and_then(|at| at.server.protocol);
+        said.or_else(|| self.settings.is_opaque(number).then_some(Protocol::Opaque))
+    }
+
+    /// How many requests a port takes.
+    pub(crate) fn rate_limit(&self, number: u16) -> Option<Arc<RateLimit>> {
+        self.selected.ports.get(&number)?.resolved.rate_limit.clone()
+    }
+
+    /// The ports that policies, Servers and annotations name.
     pub(crate) fn ports(&self) -> impl Iterator<Item = u16> {
-        self.policies.iter().flat_map(|(_, _, covered)| match covered {
+        let said = self.selected.ports.keys().copied().chain(self.settings.declared());
+        let covered = self.policies.iter().flat_map(|(_, _, covered)| match covered {
             Covered::Ports(ports) => ports.iter().copied().collect::<Vec<_>>(),
             Covered::Scopes(scopes) => scopes.keys().copied().collect(),
-        })
+        });
+        said.chain(covered)
     }
 
     /// The policies that cover the workload, and where.
@@ -74,7 +111,24 @@ impl<'a> Around<'a> {
                 (Covered::Ports(_) | Covered::Scopes(_), _) => {}
             }
         }
-        Access { posture: self.posture, posture_source: self.posture_source.clone(), policies, routed: None }
+        policies.extend(self.selected.closing.iter().map(|source| stance::closed(source)));
+        let mut access = Access {
+            posture: self.posture,
+            posture_source: self.posture_source.clone(),
+            policies,
+            routed: None,
+        };
+        match self.selected.at(port) {
+            Some(at) => {
+                access.posture = at.resolved.posture;
+                access.posture_source = Some(at.source.clone());
+                access.policies.extend(at.resolved.policies.iter().cloned());
+                access.routed = at.resolved.routed.clone();
+            }
+            None => access.policies.extend(self.beside.clone()),
+        }
+        access.policies.sort_by(|a, b| a.source.cmp(&b.source));
+        access
     }
 }
 

@@ -16,7 +16,7 @@ impl Claim {
     pub(crate) fn workload(key: WorkloadKey) -> Self {
         match key.kind {
             WorkloadKind::Pod => Self::Pod(key),
-            WorkloadKind::External => Self::External(key),
+            WorkloadKind::External | WorkloadKind::LinkerdExternal => Self::External(key),
         }
     }
 

@@ -1,6 +1,7 @@
 //! One route at its parents: where it applies, what its rules do, and what became of it.
 
 use crate::parent;
+use crate::policy::tellable;
 use crate::report::join;
 use crate::tables::Tables;
 use heddle_model::fact::{self, BackendRef, Route, ServiceForm};
@@ -9,7 +10,7 @@ use heddle_model::report::{Condition, ParentRef, Report, Subject};
 use heddle_model::route::{Backend, RouteRule, WeightedBackend};
 use heddle_model::snapshot::RouteKey;
 use heddle_model::{Diagnostic, ServiceKey, ServicePortKey, SourceRef};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A route, resolved.
@@ -17,6 +18,9 @@ use std::sync::Arc;
 pub(crate) struct Attachment {
     /// The Service ports that accepted it.
     pub(crate) ports: BTreeSet<ServicePortKey>,
+    /// The Servers that it is attached to. One that does not accept it is closed by it all the same: its other
+    /// requests were not to pass.
+    pub(crate) servers: BTreeMap<SourceRef, Served>,
     /// Its age; `None` is oldest.
     pub(crate) created: Option<i64>,
     /// Its rules, in the order written.
@@ -25,11 +29,22 @@ pub(crate) struct Attachment {
     pub(crate) report: Report,
 }
 
+/// Whether a Server takes the requests of a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Served {
+    Accepted,
+    Refused,
+}
+
 /// A rule and what it matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rule {
     pub(crate) matches: Vec<HttpMatch>,
     pub(crate) rule: Arc<RouteRule>,
+    /// Its requests go where they would without it.
+    pub(crate) own_endpoints: bool,
+    /// A part of it cannot be honoured.
+    pub(crate) broken: bool,
 }
 
 /// Why a reference or a parent is not good: reason and message.
@@ -49,27 +64,91 @@ pub(crate) fn resolve(tables: &Tables, source: &SourceRef) -> Option<Attachment>
     let rules = route.rules.iter().enumerate().map(|(index, rule)| Rule {
         matches: rule.matches.clone(),
         rule: Arc::new(resolve_rule(tables, source, index, rule, &mut faults)),
+        own_endpoints: rule.own_endpoints,
+        broken: rule.broken,
     });
-    let rules = rules.collect();
+    let rules: Vec<Rule> = rules.collect();
     let diagnostics = tables.row(source).map_or(&[][..], |row| &row.diagnostics);
     let shared = shared_conditions(route, diagnostics, &faults);
-    let mut ports = BTreeSet::new();
+    let (mut ports, mut servers) = (BTreeSet::new(), BTreeMap::new());
     let mut subjects = Vec::new();
     for parent in &route.parents {
-        let Some(service) = parent::service(source, parent) else { continue };
-        let accepted = match parent_ports(tables, &service, parent) {
-            Ok(found) => {
-                ports.extend(found);
-                accepted(route, diagnostics)
-            }
-            Err(message) => Condition::new("Accepted", false, "NoMatchingParent", message),
-        };
         let mut conditions = shared.clone();
-        conditions.push(accepted);
+        if let Some(service) = parent::service(source, parent) {
+            conditions.push(match parent_ports(tables, &service, parent) {
+                Ok(found) => {
+                    ports.extend(found);
+                    accepted(route, diagnostics)
+                }
+                Err(message) => Condition::new("Accepted", false, "NoMatchingParent", message),
+            });
+        } else if let Some(server) = parent::server(source, parent) {
+            conditions = at_server(route, &rules);
+            conditions.push(match parent_server(tables, source, parent, &server) {
+                Ok(()) => {
+                    let (served, accepted) = served(route);
+                    servers.insert(server, served);
+                    accepted
+                }
+                Err(message) => Condition::new("Accepted", false, "NoMatchingParent", message),
+            });
+        } else {
+            continue;
+        }
         conditions.sort();
         subjects.push(Subject { parent: Some(parent.clone()), conditions });
     }
-    Some(Attachment { ports, created: route.created, rules, report: Report { subjects } })
+    Some(Attachment { ports, servers, created: route.created, rules, report: Report { subjects } })
+}
+
+/// Whether a parent reference means a Server as Linkerd takes it: in the route's namespace, and as a whole.
+fn parent_server(
+    tables: &Tables,
+    source: &SourceRef,
+    parent: &ParentRef,
+    server: &SourceRef,
+) -> Result<(), String> {
+    if server.namespace != source.namespace {
+        return Err(format!("{server} is of another namespace"));
+    }
+    if parent.port.is_some() || parent.section_name.is_some() {
+        return Err("a Server is one port: neither port nor sectionName may be set".into());
+    }
+    tables.server(server).map(drop).ok_or_else(|| format!("there is no {server} that can be read"))
+}
+
+/// Whether a Server takes a route.
+fn served(route: &Route<HttpMatch>) -> (Served, Condition) {
+    let refused =
+        |message: String| (Served::Refused, Condition::new("Accepted", false, "UnsupportedValue", message));
+    if let Some(why) = &route.unservable {
+        return refused(format!("{why}; the route matches nothing there"));
+    }
+    if !route.rules.is_empty() && route.rules.iter().all(|rule| rule.broken) {
+        return refused("no rule can be honoured; the route matches nothing there".into());
+    }
+    (Served::Accepted, Condition::new("Accepted", true, "Accepted", String::new()))
+}
+
+/// The conditions of a route at a Server beside whether it is accepted: its backends say nothing there.
+fn at_server(route: &Route<HttpMatch>, rules: &[Rule]) -> Vec<Condition> {
+    let mut fields = Vec::new();
+    for (index, (rule, written)) in rules.iter().zip(&route.rules).enumerate() {
+        if written.broken {
+            fields.push(format!("rules[{index}] cannot be honoured"));
+            continue;
+        }
+        let untold = rule.matches.iter().enumerate().filter(|(_, matcher)| tellable(matcher) != **matcher);
+        fields.extend(untold.map(|(place, _)| {
+            format!("rules[{index}].matches[{place}] has a query or a regular expression, which no server can tell")
+        }));
+    }
+    let mut conditions = vec![Condition::new("ResolvedRefs", true, "ResolvedRefs", String::new())];
+    if !fields.is_empty() {
+        let message = format!("Dropped Rule: {}: its requests are refused", join(fields.into_iter()));
+        conditions.push(Condition::new("PartiallyInvalid", true, "UnsupportedValue", message));
+    }
+    conditions
 }
 
 /// The ports of a Service that a parent reference means: all, or those of its `port` and `sectionName`.
@@ -169,6 +248,7 @@ fn resolve_rule(
         request_headers,
         response_headers,
         backends,
+        own_endpoints: _,
         request_timeout,
         backend_timeout,
         retry,

@@ -1,7 +1,10 @@
 //! What a change of one fact touches at first. What that touches in turn is told by each stage.
 
+use crate::parent;
+use crate::selected;
 use crate::tables::{Tables, owned, selects, service_key, virtual_ips, workload_key};
 use heddle_model::fact::{AccessPolicy, Covers, InboundPolicy, Service, Workload};
+use heddle_model::server::Server;
 use heddle_model::snapshot::RouteKey;
 use heddle_model::{Fact, Kind, Name, ServiceKey, ServicePortKey, SourceRef, WorkloadKey, WorkloadKind};
 use std::collections::BTreeSet;
@@ -21,6 +24,9 @@ pub(crate) struct Dirty {
     pub(crate) attachments: BTreeSet<SourceRef>,
     pub(crate) services: BTreeSet<ServiceKey>,
     pub(crate) policies: BTreeSet<SourceRef>,
+    pub(crate) authorizations: BTreeSet<SourceRef>,
+    pub(crate) servers: BTreeSet<SourceRef>,
+    pub(crate) egress: BTreeSet<SourceRef>,
     pub(crate) workloads: BTreeSet<WorkloadKey>,
     pub(crate) endpoints: BTreeSet<ServicePortKey>,
     pub(crate) routes: BTreeSet<RouteKey>,
@@ -36,12 +42,26 @@ impl Dirty {
             Kind::Node => {
                 self.nodes.insert(source.name.clone());
             }
-            Kind::Pod | Kind::ExternalWorkload => self.mark_workload(tables, source, forms),
+            Kind::Pod | Kind::ExternalWorkload | Kind::LinkerdExternalWorkload => {
+                self.mark_workload(tables, source, forms)
+            }
             Kind::Service => self.mark_service(tables, source, forms),
             Kind::EndpointSlice => self.members.extend(forms.into_iter().filter_map(slice_service)),
-            Kind::HttpRoute => {
+            Kind::HttpRoute | Kind::LinkerdHttpRoute | Kind::ServiceProfile => {
                 self.attachments.insert(source.clone());
                 self.policies.extend(tables.policies.of(source).iter().cloned());
+                self.authorizations.extend(tables.authorizations.of(source).iter().cloned());
+            }
+            Kind::Server => self.mark_server(tables, source, forms),
+            Kind::ServerAuthorization | Kind::AuthorizationPolicy => {
+                self.authorizations.insert(source.clone());
+            }
+            Kind::MeshTlsAuthentication | Kind::NetworkAuthentication => {
+                self.authorizations.extend(tables.requiring.of(source).iter().cloned());
+            }
+            Kind::RateLimitPolicy => self.mark_rate_limit(tables, source, forms),
+            Kind::EgressNetwork => {
+                self.egress.insert(source.clone());
             }
             Kind::Mesh => self.mesh = true,
             Kind::InboundPolicy => {
@@ -63,7 +83,7 @@ impl Dirty {
                 self.held.extend(&form.addresses);
             }
         }
-        if key.kind == WorkloadKind::External {
+        if key.kind != WorkloadKind::Pod {
             for form in [old, new].into_iter().flatten() {
                 self.members.extend(tables.services_selecting(&key.namespace, &form.labels));
             }
@@ -93,6 +113,34 @@ impl Dirty {
         self.workloads.extend(touched.map(|(key, _)| key));
     }
 
+    /// The workloads that it selects, and what names it: whether it is there decides what becomes of those.
+    fn mark_server(&mut self, tables: &Tables, source: &SourceRef, forms: [Option<&Fact>; 2]) {
+        self.servers.insert(source.clone());
+        self.authorizations.extend(tables.authorizations.of(source).iter().cloned());
+        for named in tables.at_server.of(source) {
+            let told = if parent::is_route(named.kind) { &mut self.attachments } else { &mut self.reports };
+            told.insert(named.clone());
+        }
+        for fact in forms.into_iter().flatten() {
+            let server = server(fact);
+            let touched = tables
+                .workloads(&source.namespace)
+                .filter(|(key, workload)| server.is_none_or(|server| selected::by(server, key, workload)));
+            self.workloads.extend(touched.map(|(key, _)| key));
+        }
+    }
+
+    /// Its Server, and the rate limits beside it: which of them is the oldest may have changed.
+    fn mark_rate_limit(&mut self, tables: &Tables, source: &SourceRef, forms: [Option<&Fact>; 2]) {
+        for fact in forms.into_iter().flatten() {
+            let Fact::RateLimit(limit) = fact else { continue };
+            let server = SourceRef::new(Kind::Server, source.namespace.clone(), limit.server.clone());
+            let limits = tables.rate_limits(&server);
+            self.reports.extend(limits.into_iter().map(|(source, _)| source.clone()));
+            self.servers.insert(server);
+        }
+    }
+
     /// What a policy covers by targets is found when its targets are looked up.
     fn mark_access(&mut self, tables: &Tables, source: &SourceRef, fact: &Fact) {
         let everyone = Default::default();
@@ -107,6 +155,13 @@ impl Dirty {
         let touched =
             tables.workloads(&source.namespace).filter(|(_, workload)| selects(selector, &workload.labels));
         self.workloads.extend(touched.map(|(key, _)| key));
+    }
+}
+
+fn server(fact: &Fact) -> Option<&Server> {
+    match fact {
+        Fact::Server(server) => Some(server),
+        _ => None,
     }
 }
 

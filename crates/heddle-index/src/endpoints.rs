@@ -4,8 +4,7 @@ use crate::member::Member;
 use crate::tables::Tables;
 use crate::workload::Resolved;
 use heddle_model::WorkloadKey;
-use heddle_model::fact::{Mtls, Protocol};
-use heddle_model::snapshot::{Endpoint, EndpointServer, Endpoints, Transport, Workload};
+use heddle_model::snapshot::{Endpoint, Endpoints, Transport, Workload};
 use std::collections::BTreeMap;
 
 /// Resolves the members of a port.
@@ -31,40 +30,13 @@ fn endpoint(
         address: *address,
         port: *port,
         workload: resolved.filter(|resolved| !resolved.ended).map(|resolved| resolved.workload.key.clone()),
-        transport: transport(behind, *port),
+        transport: behind.map_or(Transport::Plain, |workload| workload.transport(*port)),
         health: (*health)?,
         region: place.and_then(|place| place.region.clone()).or_else(|| behind?.region.clone()),
         zone: zone.clone().or_else(|| place?.zone.clone()).or_else(|| behind?.zone.clone()),
-        server: behind.and_then(|workload| server(workload, *port)),
+        server: behind.and_then(|workload| workload.server(*port)),
         node,
     })
-}
-
-/// The proxy that takes a workload's port.
-fn server(workload: &Workload, port: u16) -> Option<EndpointServer> {
-    let plane = workload.plane.filter(|_| captures(workload, port))?;
-    let declared = workload.inbound.iter().find(|inbound| inbound.port == port);
-    Some(EndpointServer { plane, protocol: declared.map_or(Protocol::Detect, |inbound| inbound.protocol) })
-}
-
-fn captures(workload: &Workload, port: u16) -> bool {
-    workload.plane.is_some() && !workload.host_network && !workload.skip_inbound_ports.contains(&port)
-}
-
-/// How a workload's port is dialled.
-///
-/// Strict is never dialled in plain text, whatever the workload's labels say of its proxy: a label is a claim.
-fn transport(workload: Option<&Workload>, port: u16) -> Transport {
-    let Some(workload) = workload else { return Transport::Plain };
-    let declared = workload.inbound.iter().find(|inbound| inbound.port == port);
-    let mtls = declared.map_or(workload.undeclared.mtls, |inbound| inbound.mtls);
-    let captured = captures(workload, port);
-    match (mtls, &workload.identity) {
-        (Mtls::Strict, Some(identity)) => Transport::Mesh(identity.clone()),
-        (Mtls::Strict, None) => Transport::Refused,
-        (Mtls::Permissive, Some(identity)) if captured => Transport::Mesh(identity.clone()),
-        (Mtls::Permissive, _) | (Mtls::Disabled, _) => Transport::Plain,
-    }
 }
 
 /// What of a workload decides how its endpoints are dialled and where they are.

@@ -10,6 +10,8 @@ pub(crate) struct Finding {
     pub(crate) diagnostics: BTreeSet<Diagnostic>,
     /// For the object's condition `Conflicted`.
     pub(crate) conflicts: BTreeSet<Diagnostic>,
+    /// For the object's condition `Enforced`.
+    pub(crate) unenforced: BTreeSet<Diagnostic>,
     /// That a policy selects this workload, at so many of its known ports. Each policy once.
     pub(crate) selected: Vec<(SourceRef, usize)>,
 }
@@ -26,6 +28,7 @@ pub(crate) struct Selected {
 pub(crate) struct Findings {
     diagnostics: Counted,
     conflicts: Counted,
+    unenforced: Counted,
     selected: BTreeMap<SourceRef, Selected>,
 }
 
@@ -44,6 +47,7 @@ impl Findings {
         let mut touched = Touched::default();
         recount(&mut self.diagnostics, &old.diagnostics, &new.diagnostics, &mut touched.diagnostics);
         recount(&mut self.conflicts, &old.conflicts, &new.conflicts, &mut touched.reports);
+        recount(&mut self.unenforced, &old.unenforced, &new.unenforced, &mut touched.reports);
         if old.selected != new.selected {
             self.reselect(old, new, &mut touched.reports);
         }
@@ -75,6 +79,15 @@ impl Findings {
 
     pub(crate) fn conflicts(&self, object: &SourceRef) -> impl Iterator<Item = &Diagnostic> {
         self.conflicts.get(object).into_iter().flat_map(BTreeMap::keys)
+    }
+
+    pub(crate) fn unenforced(&self, object: &SourceRef) -> impl Iterator<Item = &Diagnostic> {
+        self.unenforced.get(object).into_iter().flat_map(BTreeMap::keys)
+    }
+
+    /// The objects of which something is not enforced.
+    pub(crate) fn not_enforced(&self) -> impl Iterator<Item = &SourceRef> {
+        self.unenforced.keys()
     }
 
     pub(crate) fn selected(&self, policy: &SourceRef) -> Selected {

@@ -33,7 +33,7 @@ impl Ports<'_> {
                 mtls,
                 mtls_source,
                 access: pool.share(self.around.at(PortRef::Number(number))),
-                rate_limit: None,
+                rate_limit: self.around.rate_limit(number),
             }
         });
         ports.collect()
@@ -69,9 +69,10 @@ impl Ports<'_> {
         self.workload.ports.iter().find(|port| port.port == number)
     }
 
-    /// An InboundPolicy says it, else the workload, else the Services.
+    /// An InboundPolicy says it, else a Server, else the workload, else the Services.
     fn protocol(&self, number: u16, finding: &mut Finding) -> Protocol {
         mtls::protocol(&self.selecting, number, finding)
+            .or_else(|| self.around.protocol(number))
             .or_else(|| self.declared(number).and_then(|port| port.protocol))
             .or_else(|| port::from_services(self.services, self.edges, number, finding))
             .unwrap_or(Protocol::Detect)

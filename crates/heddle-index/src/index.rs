@@ -8,7 +8,7 @@ use crate::multimap::Multimap;
 use crate::pool::Pool;
 use crate::tables::{Row, Tables};
 use crate::work::Work;
-use crate::{policy, report, workload};
+use crate::{authorization, parent, policy, report, server, workload};
 use heddle_model::snapshot::RouteKey;
 use heddle_model::{Event, Fact, Kind, Lowered, Meta, Name, ServiceKey, Snapshot, SourceRef, WorkloadKey};
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,8 +39,12 @@ pub(crate) struct Derived {
     /// The routes of a table.
     pub(crate) attached: Multimap<RouteKey, SourceRef>,
     pub(crate) policies: BTreeMap<SourceRef, policy::Resolved>,
+    pub(crate) authorizations: BTreeMap<SourceRef, authorization::Resolved>,
+    pub(crate) servers: BTreeMap<SourceRef, server::Resolved>,
     pub(crate) workloads: BTreeMap<WorkloadKey, workload::Resolved>,
     pub(crate) findings: Findings,
+    /// How many workloads have a linkerd2-proxy.
+    pub(crate) linkerd: usize,
     /// Access lists, by the namespace of their workloads.
     pub(crate) pools: BTreeMap<Name, Pool>,
 }
@@ -128,7 +132,7 @@ impl Index {
         let old = self.tables.set(source, row);
         if !same_fact {
             self.mark(source, old.as_ref().map(|row| &row.fact));
-        } else if source.kind == Kind::HttpRoute {
+        } else if parent::is_route(source.kind) {
             self.dirty.attachments.insert(source.clone());
         }
     }

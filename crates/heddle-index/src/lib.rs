@@ -6,8 +6,9 @@
 //! ```text
 //! facts ─┬─▶ addresses ─▶ members ──────────────┬─▶ workloads ─▶ endpoints
 //!        └─▶ attachments ─┬─▶ services ─────────┤
-//!                         ├─▶ policies ─────────┘
-//!                         └─▶ routes                 … and reports, diagnostics
+//!                         ├─▶ policies ─────────┤
+//!                         ├─▶ authorizations ─▶ servers
+//!                         └─▶ routes                 … and egress, reports, diagnostics
 //! ```
 //!
 //! Each stage is a pure function of the facts and the stages left of it. Where its result is equal to
@@ -16,7 +17,9 @@
 mod access;
 mod address;
 mod attachment;
+mod authorization;
 mod dirty;
+mod egress;
 mod endpoints;
 mod findings;
 mod inbound;
@@ -24,16 +27,22 @@ mod index;
 mod member;
 mod mtls;
 mod multimap;
+mod overlap;
 mod parent;
 mod policy;
 mod pool;
 mod port;
 mod precedence;
+mod rate_limit;
 mod report;
 mod resolve;
 mod routes;
+mod selected;
+mod server;
 mod service;
+mod stance;
 mod tables;
+mod unenforced;
 mod work;
 mod workload;
 

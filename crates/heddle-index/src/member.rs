@@ -8,7 +8,7 @@ use crate::tables::{Tables, selects, virtual_ips};
 use heddle_model::fact::{Service, ServiceForm, ServicePort, Slice, SliceEndpoint, TargetPort, Workload};
 use heddle_model::snapshot::{Health, Owner};
 use heddle_model::{
-    Diagnostic, Fact, Kind, Map, Name, ServiceKey, ServicePortKey, SourceRef, WorkloadKey, WorkloadKind,
+    Diagnostic, Fact, Map, Name, ServiceKey, ServicePortKey, SourceRef, WorkloadKey, WorkloadKind,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -137,14 +137,15 @@ impl Resolver<'_> {
             return;
         }
         let tables = self.tables;
-        for (source, row) in tables.of_namespace(Kind::ExternalWorkload, &service.namespace) {
-            let Fact::Workload(workload) = &row.fact else { continue };
-            if workload.ended || !selects(&self.service.selector, &workload.labels) {
-                continue;
+        for kind in [WorkloadKind::External, WorkloadKind::LinkerdExternal] {
+            for (source, row) in tables.of_namespace(kind.object(), &service.namespace) {
+                let Fact::Workload(workload) = &row.fact else { continue };
+                if workload.ended || !selects(&self.service.selector, &workload.labels) {
+                    continue;
+                }
+                let (namespace, name) = (source.namespace.clone(), source.name.clone());
+                self.add_external(&WorkloadKey { namespace, kind, name }, workload);
             }
-            let name = source.name.clone();
-            let namespace = source.namespace.clone();
-            self.add_external(&WorkloadKey { namespace, kind: WorkloadKind::External, name }, workload);
         }
     }
 

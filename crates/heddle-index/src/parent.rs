@@ -1,8 +1,8 @@
-//! Which parents of a route are Services, and what they name.
+//! Which parents of a route are Services or Servers, and what they name.
 
 use heddle_model::fact::Route;
 use heddle_model::report::ParentRef;
-use heddle_model::{Name, ServiceKey, SourceRef};
+use heddle_model::{Kind, Name, ServiceKey, SourceRef};
 
 /// The Service that a parent names, if it names one.
 ///
@@ -15,6 +15,19 @@ pub(crate) fn service(route: &SourceRef, parent: &ParentRef) -> Option<ServiceKe
         namespace: parent.namespace.as_deref().map_or_else(|| route.namespace.clone(), Name::from),
         name: parent.name.as_str().into(),
     })
+}
+
+/// The Server that a parent names, if it names one.
+pub(crate) fn server(route: &SourceRef, parent: &ParentRef) -> Option<SourceRef> {
+    let policy = parent.group.as_deref() == Some("policy.linkerd.io");
+    let server = parent.kind.as_deref() == Some("Server");
+    let namespace = parent.namespace.as_deref().map_or_else(|| route.namespace.clone(), Name::from);
+    (policy && server).then(|| SourceRef::new(Kind::Server, namespace, parent.name.as_str()))
+}
+
+/// Whether the objects of a kind are routes.
+pub(crate) fn is_route(kind: Kind) -> bool {
+    matches!(kind, Kind::HttpRoute | Kind::LinkerdHttpRoute | Kind::ServiceProfile)
 }
 
 /// Every Service that a route names, as parent or as backend.

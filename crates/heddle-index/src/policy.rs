@@ -144,7 +144,7 @@ impl Resolved {
 }
 
 /// The part of a match that a server's rules can tell.
-fn tellable(matcher: &HttpMatch) -> HttpMatch {
+pub(crate) fn tellable(matcher: &HttpMatch) -> HttpMatch {
     let HttpMatch { path, method, headers, query: _ } = matcher;
     let path = path.clone().filter(|path| !matches!(path, PathMatch::Regex(_)));
     let headers = headers.iter().filter(|header| !matches!(header.value, ValueMatch::Regex(_)));

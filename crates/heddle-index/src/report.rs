@@ -2,8 +2,9 @@
 
 use crate::address::{describe, namespace};
 use crate::findings::Findings;
-use crate::policy;
 use crate::tables::{Row, Tables, mesh_source};
+use crate::{egress, policy, rate_limit, unenforced};
+use heddle_model::fact::Mesh;
 use heddle_model::report::{Condition, Report, Subject};
 use heddle_model::snapshot::Owner;
 use heddle_model::{Diagnostic, Fact, Kind, Map, SourceRef};
@@ -18,10 +19,26 @@ pub(crate) fn join(messages: impl Iterator<Item = String>) -> String {
 /// Whether a kind has a report that is made here. A route's comes with its attachment.
 pub(crate) fn is_told(kind: Kind) -> bool {
     match kind {
-        Kind::Mesh | Kind::InboundPolicy | Kind::AccessPolicy | Kind::ExternalWorkload => true,
-        Kind::Namespace | Kind::Node | Kind::Pod | Kind::Service | Kind::EndpointSlice | Kind::HttpRoute => {
-            false
-        }
+        Kind::Mesh
+        | Kind::InboundPolicy
+        | Kind::AccessPolicy
+        | Kind::ExternalWorkload
+        | Kind::RateLimitPolicy
+        | Kind::EgressNetwork => true,
+        Kind::Namespace
+        | Kind::Node
+        | Kind::Pod
+        | Kind::Service
+        | Kind::EndpointSlice
+        | Kind::HttpRoute
+        | Kind::Server
+        | Kind::ServerAuthorization
+        | Kind::AuthorizationPolicy
+        | Kind::MeshTlsAuthentication
+        | Kind::NetworkAuthentication
+        | Kind::LinkerdHttpRoute
+        | Kind::ServiceProfile
+        | Kind::LinkerdExternalWorkload => false,
     }
 }
 
@@ -31,6 +48,9 @@ pub(crate) struct View<'a> {
     pub(crate) owners: &'a Map<IpAddr, Owner>,
     pub(crate) policies: &'a BTreeMap<SourceRef, policy::Resolved>,
     pub(crate) findings: &'a Findings,
+    /// Whether some workload has a linkerd2-proxy.
+    pub(crate) linkerd: bool,
+    pub(crate) mesh: &'a Mesh,
 }
 
 impl View<'_> {
@@ -42,16 +62,27 @@ impl View<'_> {
             Kind::InboundPolicy => self.inbound(source, row),
             Kind::AccessPolicy => self.access(source, row),
             Kind::ExternalWorkload => self.external(source, row),
+            Kind::RateLimitPolicy => return rate_limit::report(self.tables, source),
+            Kind::EgressNetwork => return Some(egress::report(self.tables, self.mesh, source)),
             Kind::Namespace
             | Kind::Node
             | Kind::Pod
             | Kind::Service
             | Kind::EndpointSlice
-            | Kind::HttpRoute => return None,
+            | Kind::HttpRoute
+            | Kind::Server
+            | Kind::ServerAuthorization
+            | Kind::AuthorizationPolicy
+            | Kind::MeshTlsAuthentication
+            | Kind::NetworkAuthentication
+            | Kind::LinkerdHttpRoute
+            | Kind::ServiceProfile
+            | Kind::LinkerdExternalWorkload => return None,
         };
         let mut conditions = vec![accepted];
         conditions.extend(self.conflicted(source));
         conditions.extend(self.partly(source, row));
+        conditions.extend(self.unenforced(source));
         conditions.sort();
         Some(Report { subjects: vec![Subject { parent: None, conditions }] })
     }
@@ -113,6 +144,14 @@ impl View<'_> {
     fn conflicted(&self, source: &SourceRef) -> Option<Condition> {
         let message = join(self.findings.conflicts(source).map(|conflict| conflict.message.clone()));
         (!message.is_empty()).then(|| Condition::new("Conflicted", true, "Conflicted", message))
+    }
+
+    /// What some workload's proxy does not enforce.
+    fn unenforced(&self, source: &SourceRef) -> Option<Condition> {
+        let all = self.findings.unenforced(source);
+        let here = all.filter(|found| self.linkerd || found.reason != unenforced::OF_LINKERD);
+        let message = join(here.map(|found| found.message.clone()));
+        (!message.is_empty()).then(|| Condition::new("Enforced", false, "NotEnforced", message))
     }
 
     /// What lowering gave a narrower meaning than was written, and matches that no server can tell.

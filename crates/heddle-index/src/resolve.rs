@@ -4,6 +4,7 @@
 mod destination;
 mod members;
 mod place;
+mod server;
 mod told;
 
 use crate::Index;
@@ -38,9 +39,12 @@ impl Index {
         self.resolve_attachments(&mut changed);
         self.resolve_services(&mut changed);
         self.resolve_policies();
+        self.resolve_authorizations();
+        self.resolve_servers();
         self.resolve_workloads(&mut changed);
         self.resolve_endpoints(&mut changed);
         self.resolve_routes(&mut changed);
+        self.resolve_egress(&mut changed);
         self.resolve_reports(&mut changed);
         self.resolve_diagnostics(&mut changed);
         changed

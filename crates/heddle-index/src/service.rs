@@ -4,9 +4,8 @@ use crate::address::describe;
 use crate::multimap::Multimap;
 use crate::tables::{Tables, virtual_ips};
 use heddle_model::fact::{self, Protocol, ServiceForm};
-use heddle_model::route::RouteDefaults;
 use heddle_model::snapshot::{Owner, RouteKey, Service, ServicePort};
-use heddle_model::{Diagnostic, Map, ServiceKey, ServicePortKey, SourceRef};
+use heddle_model::{Diagnostic, Kind, Map, ServiceKey, ServicePortKey, SourceRef};
 use std::net::IpAddr;
 
 /// A Service with the virtual IPs that are its own and the protocols that its ports speak.
@@ -16,7 +15,8 @@ pub(crate) fn resolve(
     attached: &Multimap<RouteKey, SourceRef>,
     key: &ServiceKey,
 ) -> Option<Service> {
-    let fact::Service { form, ports, selector: _, publish_not_ready: _, locality } = tables.service(key)?;
+    let fact::Service { form, ports, selector: _, publish_not_ready: _, locality, accrual, defaults } =
+        tables.service(key)?;
     let own = |ip: &&IpAddr| owners.get(*ip) == Some(&Owner::Service(key.clone()));
     let form = match form {
         ServiceForm::Virtual(ips) => ServiceForm::Virtual(ips.iter().filter(own).copied().collect()),
@@ -31,7 +31,7 @@ pub(crate) fn resolve(
     });
     let mut ports: Vec<_> = ports.collect();
     ports.sort_by_key(|port| port.number);
-    let (locality, accrual, defaults) = (*locality, None, RouteDefaults::default());
+    let (locality, accrual, defaults) = (*locality, *accrual, defaults.clone());
     Some(Service { key: key.clone(), form, ports, locality, accrual, defaults })
 }
 
@@ -51,7 +51,8 @@ pub(crate) fn diagnostics(tables: &Tables, owners: &Map<IpAddr, Owner>, key: &Se
 }
 
 /// Whether an HTTPRoute of the Service's own namespace is attached to a port. Another namespace's must change
-/// nothing for the Service's other clients.
+/// nothing for the Service's other clients, and a ServiceProfile is attached to every port, whatever that speaks.
 fn is_routed(attached: &Multimap<RouteKey, SourceRef>, port: ServicePortKey) -> bool {
-    !attached.of(&RouteKey { port, consumer: None }).is_empty()
+    let attached = attached.of(&RouteKey { port, consumer: None });
+    attached.iter().any(|route| route.kind != Kind::ServiceProfile)
 }

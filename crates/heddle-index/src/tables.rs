@@ -39,6 +39,13 @@ pub(crate) struct Tables {
     pub(crate) routes: Multimap<ServiceKey, SourceRef>,
     /// The AccessPolicies that name a Service or a route as target.
     pub(crate) policies: Multimap<SourceRef, SourceRef>,
+    /// The authorizations that open a Server by its name, or a route; by the Namespace those that open Servers by
+    /// their labels.
+    pub(crate) authorizations: Multimap<SourceRef, SourceRef>,
+    /// The authorizations that require an authentication.
+    pub(crate) requiring: Multimap<SourceRef, SourceRef>,
+    /// The routes and rate limits that name a Server.
+    pub(crate) at_server: Multimap<SourceRef, SourceRef>,
     /// Who says that an address is theirs.
     pub(crate) claims: Multimap<IpAddr, Claim>,
     /// The ExternalWorkloads that list an address, whether or not they can own it.
@@ -60,6 +67,9 @@ impl Default for Tables {
             slices: Multimap::default(),
             routes: Multimap::default(),
             policies: Multimap::default(),
+            authorizations: Multimap::default(),
+            requiring: Multimap::default(),
+            at_server: Multimap::default(),
             claims: Multimap::default(),
             externals_at: Multimap::default(),
             on_node: Multimap::default(),
@@ -90,6 +100,7 @@ pub(crate) fn workload_key(source: &SourceRef) -> Option<WorkloadKey> {
     let kind = match source.kind {
         Kind::Pod => WorkloadKind::Pod,
         Kind::ExternalWorkload => WorkloadKind::External,
+        Kind::LinkerdExternalWorkload => WorkloadKind::LinkerdExternal,
         Kind::Namespace
         | Kind::Node
         | Kind::Service
@@ -97,7 +108,16 @@ pub(crate) fn workload_key(source: &SourceRef) -> Option<WorkloadKey> {
         | Kind::HttpRoute
         | Kind::Mesh
         | Kind::InboundPolicy
-        | Kind::AccessPolicy => return None,
+        | Kind::AccessPolicy
+        | Kind::Server
+        | Kind::ServerAuthorization
+        | Kind::AuthorizationPolicy
+        | Kind::MeshTlsAuthentication
+        | Kind::NetworkAuthentication
+        | Kind::LinkerdHttpRoute
+        | Kind::RateLimitPolicy
+        | Kind::EgressNetwork
+        | Kind::ServiceProfile => return None,
     };
     Some(WorkloadKey { namespace: source.namespace.clone(), kind, name: source.name.clone() })
 }
@@ -152,8 +172,18 @@ impl Tables {
 
     /// All workloads of a namespace.
     pub(crate) fn workloads(&self, namespace: &Name) -> impl Iterator<Item = (WorkloadKey, &Workload)> {
-        [Kind::Pod, Kind::ExternalWorkload].into_iter().flat_map(|kind| {
-            self.of_namespace(kind, namespace).filter_map(|(source, row)| match &row.fact {
+        WorkloadKind::ALL.into_iter().flat_map(|kind| {
+            self.of_namespace(kind.object(), namespace).filter_map(|(source, row)| match &row.fact {
+                Fact::Workload(workload) => Some((workload_key(source)?, workload)),
+                _ => None,
+            })
+        })
+    }
+
+    /// Every workload.
+    pub(crate) fn all_workloads(&self) -> impl Iterator<Item = (WorkloadKey, &Workload)> {
+        WorkloadKind::ALL.into_iter().flat_map(|kind| {
+            self.of_kind(kind.object()).filter_map(|(source, row)| match &row.fact {
                 Fact::Workload(workload) => Some((workload_key(source)?, workload)),
                 _ => None,
             })

@@ -7,5 +7,6 @@ mod build;
 mod endpoints;
 mod history;
 mod inbound;
+mod linkerd;
 mod routes;
 mod work;

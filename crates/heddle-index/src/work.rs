@@ -9,6 +9,10 @@ pub struct Work {
     pub attachments: u64,
     /// AccessPolicies whose targets were looked up.
     pub policies: u64,
+    /// Authorizations whose requirements were looked up.
+    pub authorizations: u64,
+    /// Servers with what opens and limits them.
+    pub servers: u64,
     /// Workloads.
     pub workloads: u64,
     /// Services.

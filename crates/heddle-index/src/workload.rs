@@ -8,7 +8,10 @@ use crate::member::Edge;
 use crate::mtls::Selecting;
 use crate::policy;
 use crate::pool::Pool;
+use crate::selected::{Selected, Settings};
+use crate::server;
 use crate::tables::{Tables, selects};
+use crate::unenforced;
 use heddle_model::fact;
 use heddle_model::snapshot::{Owner, Service, Workload};
 use heddle_model::{Kind, Map, ServiceKey, SourceRef, WorkloadKey, WorkloadKind};
@@ -32,6 +35,8 @@ pub(crate) struct View<'a> {
     pub(crate) owners: &'a Map<IpAddr, Owner>,
     pub(crate) services: &'a Map<ServiceKey, Arc<Service>>,
     pub(crate) policies: &'a BTreeMap<SourceRef, policy::Resolved>,
+    pub(crate) servers: &'a BTreeMap<SourceRef, server::Resolved>,
+    pub(crate) mesh: &'a fact::Mesh,
 }
 
 impl View<'_> {
@@ -39,12 +44,16 @@ impl View<'_> {
     pub(crate) fn resolve(&self, key: &WorkloadKey, edges: &[Edge], pool: &mut Pool) -> Option<Resolved> {
         let fact = self.tables.workload(key)?;
         let selecting = self.selecting(key, fact);
-        let around = Around::new(self.tables, self.policies, &key.namespace, fact, edges);
         let mut finding = Finding::default();
+        let settings = Settings::of(self.tables, key, fact);
+        let skip_inbound_ports = settings.skipped(fact);
+        let selected = Selected::of(self, key, fact, &mut finding);
+        let around = Around::new(self, key, fact, edges).with(selected, settings, &mut finding);
         let ports = inbound::Ports { services: self.services, workload: fact, edges, selecting, around };
         let inbound = ports.resolve(pool, &mut finding);
         let undeclared = ports.undeclared(pool, &mut finding);
         ports.count(&inbound, &mut finding);
+        unenforced::note(fact.plane.filter(|_| !fact.host_network), &inbound, &mut finding);
         let node = fact.node.as_ref().and_then(|name| self.tables.node(name));
         let workload = Workload {
             key: key.clone(),
@@ -55,7 +64,7 @@ impl View<'_> {
             region: node.and_then(|node| node.region.clone()),
             zone: node.and_then(|node| node.zone.clone()).or_else(|| fact.zone.clone()),
             host_network: fact.host_network,
-            skip_inbound_ports: fact.skip_inbound_ports.clone(),
+            skip_inbound_ports,
             inbound,
             undeclared,
         };
@@ -72,7 +81,7 @@ impl View<'_> {
     fn addresses(&self, key: &WorkloadKey, fact: &fact::Workload) -> Vec<IpAddr> {
         let own = |address: &&IpAddr| match key.kind {
             WorkloadKind::Pod => true,
-            WorkloadKind::External => {
+            WorkloadKind::External | WorkloadKind::LinkerdExternal => {
                 self.owners.get(*address).is_none_or(|owner| *namespace(owner) == key.namespace)
             }
         };

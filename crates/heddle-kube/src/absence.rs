@@ -11,7 +11,17 @@ use kube::{Api, Client};
 /// Whether the mesh works without this kind.
 pub(crate) fn optional(kind: Kind) -> bool {
     match kind {
-        Kind::HttpRoute => true,
+        Kind::HttpRoute
+        | Kind::Server
+        | Kind::ServerAuthorization
+        | Kind::AuthorizationPolicy
+        | Kind::MeshTlsAuthentication
+        | Kind::NetworkAuthentication
+        | Kind::LinkerdHttpRoute
+        | Kind::RateLimitPolicy
+        | Kind::EgressNetwork
+        | Kind::ServiceProfile
+        | Kind::LinkerdExternalWorkload => true,
         Kind::Namespace
         | Kind::Node
         | Kind::Pod
@@ -28,9 +38,21 @@ pub(crate) fn optional(kind: Kind) -> bool {
 fn custom(kind: Kind) -> bool {
     match kind {
         Kind::Namespace | Kind::Node | Kind::Pod | Kind::Service | Kind::EndpointSlice => false,
-        Kind::HttpRoute | Kind::Mesh | Kind::InboundPolicy | Kind::AccessPolicy | Kind::ExternalWorkload => {
-            true
-        }
+        Kind::HttpRoute
+        | Kind::Mesh
+        | Kind::InboundPolicy
+        | Kind::AccessPolicy
+        | Kind::ExternalWorkload
+        | Kind::Server
+        | Kind::ServerAuthorization
+        | Kind::AuthorizationPolicy
+        | Kind::MeshTlsAuthentication
+        | Kind::NetworkAuthentication
+        | Kind::LinkerdHttpRoute
+        | Kind::RateLimitPolicy
+        | Kind::EgressNetwork
+        | Kind::ServiceProfile
+        | Kind::LinkerdExternalWorkload => true,
     }
 }
 
@@ -150,9 +172,12 @@ mod tests {
     }
 
     #[test]
-    fn only_routes_may_be_absent() {
-        let optional: Vec<Kind> = Kind::ALL.into_iter().filter(|kind| optional(*kind)).collect();
-        assert_eq!(optional, [Kind::HttpRoute]);
+    fn only_kinds_of_others_may_be_absent() {
+        for kind in Kind::ALL {
+            let group = api_of(kind).group;
+            let others = group == "gateway.networking.k8s.io" || group.ends_with("linkerd.io");
+            assert_eq!(optional(kind), others, "{kind}");
+        }
         assert!(is_absent(&refused(404, "")) && !is_absent(&refused(403, "")));
         assert!(is_stale(&refused(410, "")) && !is_stale(&refused(500, "")));
         assert!(streams_no_lists(&refused(422, "")) && !streams_no_lists(&refused(404, "")));

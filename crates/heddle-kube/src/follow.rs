@@ -6,6 +6,7 @@ use crate::retry::Retry;
 use crate::watches::{Cause, Watches};
 use crate::{absence, object};
 use futures::StreamExt as _;
+use heddle_lower::api_of;
 use heddle_model::{Event, Kind};
 use kube::Client;
 use kube::api::DynamicObject;
@@ -65,6 +66,16 @@ struct Follower {
     watches: Watches,
 }
 
+/// Which version of the kind a stream reads.
+#[derive(Clone, Copy)]
+struct Asked {
+    version: &'static str,
+    /// There are others to try.
+    others: bool,
+    /// All others were tried.
+    last: bool,
+}
+
 /// Why a stream of events was left.
 enum Left {
     /// Nobody reads the queue any more.
@@ -73,6 +84,8 @@ enum Left {
     Again,
     /// List anew, by pages.
     ByPages,
+    /// The cluster has not this version of the kind: list another.
+    NextVersion,
 }
 
 impl Follower {
@@ -80,22 +93,34 @@ impl Follower {
         let mut relist = Relist::new(self.kind);
         let mut retry = Retry::new();
         let mut strategy = InitialListStrategy::StreamingList;
+        let versions: Vec<_> = api_of(self.kind).versions().collect();
+        let mut at = 0;
         loop {
-            match self.stream(strategy.clone(), &mut relist, &mut retry).await {
+            let asked =
+                Asked { version: versions[at], others: versions.len() > 1, last: at + 1 == versions.len() };
+            match self.stream(strategy.clone(), asked, &mut relist, &mut retry).await {
                 Left::Closed => return,
                 Left::Again => {}
                 Left::ByPages => strategy = InitialListStrategy::ListWatch,
+                Left::NextVersion => at = (at + 1) % versions.len(),
             }
             relist.broke();
         }
     }
 
     /// One stream, which reads lists in one way. It resumes and lists anew by itself after most errors.
-    async fn stream(&self, strategy: InitialListStrategy, relist: &mut Relist, retry: &mut Retry) -> Left {
+    async fn stream(
+        &self,
+        strategy: InitialListStrategy,
+        asked: Asked,
+        relist: &mut Relist,
+        retry: &mut Retry,
+    ) -> Left {
         let streams = strategy == InitialListStrategy::StreamingList;
         let config =
             watcher::Config { initial_list_strategy: strategy, timeout: Some(RENEWAL), ..Default::default() };
-        let mut stream = pin!(watcher(object::all(self.client.clone(), self.kind), config));
+        let all = object::all(self.client.clone(), self.kind, asked.version);
+        let mut stream = pin!(watcher(all, config));
         let mut failing = false;
         loop {
             let patience = match (streams && relist.listing(), failing) {
@@ -129,6 +154,13 @@ impl Follower {
                     tracing::debug!(kind = %self.kind, "watch is too old to go on; listing anew");
                     sleep(retry.next()).await;
                     return Left::Again;
+                }
+                Ok(Some(Err(error))) if asked.others && absence::is_absent(&error) => {
+                    // Only when none of its versions is there is the kind absent.
+                    if asked.last {
+                        self.error(&error, retry).await;
+                    }
+                    return Left::NextVersion;
                 }
                 Ok(Some(Err(error))) => {
                     failing = true;

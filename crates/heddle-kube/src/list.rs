@@ -1,6 +1,7 @@
 //! Everything, once.
 
 use crate::{absence, object};
+use heddle_lower::api_of;
 use heddle_model::{Event, Kind, Lowered};
 use kube::Client;
 use kube::api::ListParams;
@@ -15,17 +16,28 @@ const PAGE: u32 = 500;
 pub async fn list(client: Client) -> Result<Vec<Event>, kube::Error> {
     let mut events = Vec::new();
     for kind in Kind::ALL {
-        let objects = match pages(client.clone(), kind).await {
-            Err(kube::Error::Api(status)) if status.code == 404 && absence::optional(kind) => Vec::new(),
-            objects => objects?,
-        };
-        events.push(Event::Replace(kind, objects));
+        events.push(Event::Replace(kind, every(client.clone(), kind).await?));
     }
     Ok(events)
 }
 
-async fn pages(client: Client, kind: Kind) -> Result<Vec<Lowered>, kube::Error> {
-    let api = object::all(client, kind);
+/// All objects of a kind, in the newest of its versions that the cluster has.
+async fn every(client: Client, kind: Kind) -> Result<Vec<Lowered>, kube::Error> {
+    let mut absent = None;
+    for version in api_of(kind).versions() {
+        match pages(client.clone(), kind, version).await {
+            Err(kube::Error::Api(status)) if status.code == 404 => absent = Some(status),
+            objects => return objects,
+        }
+    }
+    match absent {
+        Some(status) if !absence::optional(kind) => Err(kube::Error::Api(status)),
+        _ => Ok(Vec::new()),
+    }
+}
+
+async fn pages(client: Client, kind: Kind, version: &str) -> Result<Vec<Lowered>, kube::Error> {
+    let api = object::all(client, kind, version);
     let mut params = ListParams::default().limit(PAGE);
     let mut all = Vec::new();
     loop {

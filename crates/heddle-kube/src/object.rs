@@ -6,23 +6,23 @@ use kube::Client;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind};
 use serde_json::Value;
 
-/// All objects of a kind, in all namespaces.
-pub(crate) fn all(client: Client, kind: Kind) -> Api<DynamicObject> {
-    Api::all_with(client, &resource(kind))
+/// All objects of a kind, in all namespaces, in one of its versions.
+pub(crate) fn all(client: Client, kind: Kind, version: &str) -> Api<DynamicObject> {
+    Api::all_with(client, &resource(kind, version))
 }
 
 /// The objects of a kind in one namespace, or all where the kind has none.
-pub(crate) fn within(client: Client, kind: Kind, namespace: &str) -> Api<DynamicObject> {
+pub(crate) fn within(client: Client, kind: Kind, version: &str, namespace: &str) -> Api<DynamicObject> {
     if api_of(kind).namespaced {
-        Api::namespaced_with(client, namespace, &resource(kind))
+        Api::namespaced_with(client, namespace, &resource(kind, version))
     } else {
-        all(client, kind)
+        all(client, kind, version)
     }
 }
 
-fn resource(kind: Kind) -> ApiResource {
+fn resource(kind: Kind, version: &str) -> ApiResource {
     let api = api_of(kind);
-    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(api.group, api.version, api.kind), api.plural)
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(api.group, version, api.kind), api.plural)
 }
 
 /// What an object says. The field managers go first: they are the largest part of many objects and say nothing.
@@ -72,10 +72,11 @@ mod tests {
     fn a_kind_is_asked_for_where_it_lives() {
         let check = |kind, url: &str| {
             use kube::Resource as _;
-            assert_eq!(DynamicObject::url_path(&resource(kind), None), url);
+            assert_eq!(DynamicObject::url_path(&resource(kind, api_of(kind).version), None), url);
         };
         check(Kind::Pod, "/api/v1/pods");
         check(Kind::HttpRoute, "/apis/gateway.networking.k8s.io/v1/httproutes");
         check(Kind::Mesh, "/apis/heddle.dev/v1alpha1/meshes");
+        check(Kind::LinkerdHttpRoute, "/apis/policy.linkerd.io/v1beta3/httproutes");
     }
 }

@@ -3,10 +3,11 @@
 use crate::retry::Retry;
 use crate::{MANAGER, object};
 use futures::StreamExt as _;
+use heddle_lower::api_of;
 use heddle_model::report::Report;
 use heddle_model::{Meta, SourceRef};
 use kube::Client;
-use kube::api::{Patch, PatchParams};
+use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -115,11 +116,25 @@ impl StatusWriter {
         }
     }
 
+    /// The object, in the newest of its kind's versions that the cluster has.
+    async fn read(
+        &self,
+        source: &SourceRef,
+    ) -> Result<Option<(Api<DynamicObject>, DynamicObject)>, kube::Error> {
+        for version in api_of(source.kind).versions() {
+            let api = object::within(self.client.clone(), source.kind, version, &source.namespace);
+            match api.get(&source.name).await {
+                Err(kube::Error::Api(status)) if status.code == 404 => {}
+                object => return object.map(|object| Some((api, object))),
+            }
+        }
+        Ok(None)
+    }
+
     /// Reads the object and writes its status as it should be on top of what is there now: what others wrote
     /// since we looked stays, held by the resource version.
     async fn attempt(&self, source: &SourceRef, report: &Report, meta: &Meta) -> Result<(), kube::Error> {
-        let api = object::within(self.client.clone(), source.kind, &source.namespace);
-        let object = api.get(&source.name).await?;
+        let Some((api, object)) = self.read(source).await? else { return Ok(()) };
         if object.metadata.uid.as_deref() != Some(&meta.uid) {
             return Ok(());
         }

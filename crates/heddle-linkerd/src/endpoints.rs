@@ -1,6 +1,6 @@
 //! The endpoints of a Service port, and how clients are told of them.
 
-use crate::endpoint::{Carries, Dial};
+use crate::endpoint::Dial;
 use crate::look::Look;
 use crate::topic::Place;
 use crate::{l5d, net};
@@ -119,7 +119,7 @@ pub(crate) fn project(look: &Look, port: &ServicePortKey, place: &Place) -> Opti
     let mesh = look.mesh();
     let all = look.endpoints(port).map(|all| all.items.as_slice()).unwrap_or_default();
     let dials = eligible(all, service.locality, place).into_iter().filter_map(Dial::of);
-    let items = dials.map(|dial| (dial.at, dial.message(mesh, Carries::Either).encode_to_vec().into()));
+    let items = dials.map(|dial| (dial.at, dial.message(mesh).encode_to_vec().into()));
     let labels = [("service", &port.service.name), ("namespace", &port.service.namespace)];
     let labels = labels.map(|(name, value)| (name.to_string(), value.to_string()));
     Some(Endpoints { exists, labels: labels.into(), items: items.collect() })
@@ -189,3 +189,6 @@ impl Place {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@ mod told;
 
 use crate::l5d::{self, inbound as l5d_in};
 use crate::look::Look;
-use crate::{meta, workload};
+use crate::meta;
 use callers::Mode;
 use heddle_model::access::{Access, Posture, RateLimit};
 use heddle_model::fact::{Mesh, Mtls, Protocol};
@@ -80,7 +80,7 @@ pub(crate) fn excess(mesh: &Mesh, workload: &Workload) -> Vec<(Option<u16>, Exce
 }
 
 fn port_of<'a>(mesh: &'a Mesh, workload: &'a Workload, number: u16) -> Port<'a> {
-    match workload::declared(workload, number) {
+    match workload.port(number) {
         Some(port) => declared(mesh, port),
         None => undeclared(mesh, workload),
     }

@@ -22,7 +22,6 @@ mod precedence;
 mod profile;
 mod topic;
 mod unenforceable;
-mod workload;
 
 pub use answer::{Answer, Projected, Wide, project};
 pub use ask::{Ask, Refused};

@@ -5,11 +5,10 @@ use heddle_model::fact::{EgressNetwork, Mesh, ServiceForm};
 use heddle_model::http::HttpMatch;
 use heddle_model::route::RouteTable;
 use heddle_model::snapshot::{Endpoints, Key, Owner, RouteKey, Service, Workload};
-use heddle_model::{ServiceKey, ServicePortKey, Snapshot, SourceRef, WorkloadKey};
+use heddle_model::{Name, ServiceKey, ServicePortKey, Snapshot, SourceRef, WorkloadKey};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 /// A Snapshot, and what was looked at.
 pub(crate) struct Look<'a> {
@@ -66,10 +65,14 @@ impl<'a> Look<'a> {
         headless(self.snapshot, at)
     }
 
-    /// Every EgressNetwork. No key says which networks hold an address.
-    pub(crate) fn egress(&self) -> impl Iterator<Item = (&'a SourceRef, &'a Arc<EgressNetwork>)> {
+    /// The EgressNetwork that decides about an address. No key says which networks hold it.
+    pub(crate) fn egress(
+        &self,
+        client: &Name,
+        address: IpAddr,
+    ) -> Option<(&'a SourceRef, &'a EgressNetwork)> {
         self.wide.borrow_mut().insert(Wide::Egress);
-        self.snapshot.egress.iter()
+        self.snapshot.egress_network(client, address)
     }
 
     fn note(&self, key: Key) {

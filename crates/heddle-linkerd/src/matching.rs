@@ -213,6 +213,23 @@ fn header(KeyMatch { name, value }: &KeyMatch) -> Option<l5d::HeaderMatch> {
     filter::is_name(&name).then_some(l5d::HeaderMatch { name, value: Some(value) })
 }
 
+/// The requests that have a value as wanted, and another of the same name that is not: a proxy is content with either.
+pub(crate) fn contradicted(of: &HttpMatch) -> Vec<HttpMatch> {
+    let other = |KeyMatch { name, value }: &KeyMatch| {
+        let others = match value {
+            ValueMatch::Exact(value) => pattern::not(value),
+            ValueMatch::Prefix(value) => pattern::not_prefix(value),
+            ValueMatch::Present | ValueMatch::Regex(_) => return None,
+        };
+        Some(KeyMatch { name: name.clone(), value: ValueMatch::Regex(others.into()) })
+    };
+    let twin = |other: KeyMatch| HttpMatch {
+        headers: of.headers.iter().cloned().chain([other]).collect(),
+        ..of.clone()
+    };
+    of.headers.iter().filter_map(other).map(twin).collect()
+}
+
 fn parameter(KeyMatch { name, value }: &KeyMatch) -> Option<l5d::QueryParamMatch> {
     use l5d::query_param_match::Value;
     let value = match value {

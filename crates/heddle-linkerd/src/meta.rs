@@ -42,6 +42,16 @@ fn group(kind: Kind) -> &'static str {
         Kind::Namespace | Kind::Node | Kind::Pod | Kind::Service => "core",
         Kind::EndpointSlice => "discovery.k8s.io",
         Kind::HttpRoute => "gateway.networking.k8s.io",
+        Kind::Server
+        | Kind::ServerAuthorization
+        | Kind::AuthorizationPolicy
+        | Kind::MeshTlsAuthentication
+        | Kind::NetworkAuthentication
+        | Kind::LinkerdHttpRoute
+        | Kind::RateLimitPolicy
+        | Kind::EgressNetwork => "policy.linkerd.io",
+        Kind::ServiceProfile => "linkerd.io",
+        Kind::LinkerdExternalWorkload => "workload.linkerd.io",
         Kind::Mesh | Kind::InboundPolicy | Kind::AccessPolicy | Kind::ExternalWorkload => "heddle.dev",
     }
 }

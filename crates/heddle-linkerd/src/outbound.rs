@@ -1,7 +1,6 @@
 //! Where a client's connections are led.
 
 mod backend;
-mod egress;
 mod http;
 mod opaque;
 mod refused;
@@ -11,10 +10,10 @@ use crate::endpoint::Dial;
 use crate::endpoints::usable;
 use crate::l5d::{self, outbound as l5d_out};
 use crate::look::Look;
+use crate::meta;
 use crate::topic::Target;
-use crate::{meta, workload};
 use backend::Route;
-use heddle_model::fact::{Egress, Protocol};
+use heddle_model::fact::{DataPlane, Egress, Protocol};
 use heddle_model::snapshot::{Owner, Service, ServicePort, Transport};
 use heddle_model::{Kind, Name, ServicePortKey, SourceRef, WorkloadKey};
 use http::Routed;
@@ -86,8 +85,7 @@ fn to_service(
 /// A workload's own address: its bytes, as its identity.
 fn to_workload(look: &Look, namespace: &Name, key: &WorkloadKey, at: SocketAddr) -> l5d_out::OutboundPolicy {
     let Some(workload) = look.workload(key) else { return to_nobody(look, namespace, at) };
-    let transport = workload::transport_to(workload, at.port());
-    let identity = match &transport {
+    let identity = match workload.transport_from(DataPlane::Linkerd, at.port()) {
         Transport::Plain => None,
         Transport::Mesh(identity) => Some(identity),
         Transport::Refused => {
@@ -95,7 +93,7 @@ fn to_workload(look: &Look, namespace: &Name, key: &WorkloadKey, at: SocketAddr)
             return refused::policy(meta::source(&key.source()), &why);
         }
     };
-    let server = workload::server_at(workload, at.port());
+    let server = workload.server(at.port());
     let dial = Dial { at, identity, server, workload: Some(key), zone: workload.zone.as_ref() };
     forward(look, meta::source(&key.source()), &dial)
 }
@@ -113,8 +111,10 @@ fn to_nobody(look: &Look, namespace: &Name, at: SocketAddr) -> l5d_out::Outbound
             &format!("nobody of the mesh ({network}) is at {at}"),
         );
     }
-    let (source, egress) = egress::find(look, namespace, at.ip())
-        .unwrap_or_else(|| (SourceRef::new(Kind::Mesh, "", "default"), mesh.egress));
+    let (source, egress) = match look.egress(namespace, at.ip()) {
+        Some((source, of)) => (source.clone(), of.policy),
+        None => (SourceRef::new(Kind::Mesh, "", "default"), mesh.egress),
+    };
     match egress {
         Egress::Allow => forward(look, meta::source(&source), &plain),
         Egress::Deny => refused::policy(meta::source(&source), &format!("{source} refuses egress to {at}")),

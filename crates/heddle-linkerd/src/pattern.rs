@@ -26,6 +26,40 @@ pub(crate) fn anything() -> String {
     r"(?s)\A(?:.*)\z".into()
 }
 
+/// Every text but this one: a proxy has no way to say no.
+pub(crate) fn not(text: &str) -> String {
+    anchored(&others(text, "", ".+"))
+}
+
+/// What does not begin with this text.
+pub(crate) fn not_prefix(text: &str) -> String {
+    let Some(last) = text.chars().next_back() else { return anchored(NOTHING) };
+    let head = &text[..text.len() - last.len_utf8()];
+    anchored(&others(head, "|", &but(last, "")))
+}
+
+/// Matches no text.
+const NOTHING: &str = "[a&&b]";
+
+fn anchored(expression: &str) -> String {
+    format!(r"(?s)\A(?:{expression})\z")
+}
+
+/// What leaves a text at one of its characters or ends before it, or goes on behind it as `end` says; `at_end` is
+/// whether it may also end there.
+fn others(text: &str, at_end: &str, end: &str) -> String {
+    text.chars().rev().fold(format!("{at_end}{end}"), |rest, c| format!("|{}", but(c, &rest)))
+}
+
+/// Another character and anything, or this one and the rest.
+fn but(c: char, rest: &str) -> String {
+    let c = literal(&c.to_string());
+    match rest {
+        "" => format!("[^{c}].*"),
+        rest => format!("[^{c}].*|{c}(?:{rest})"),
+    }
+}
+
 /// Whether an expression of a user's matches a whole text.
 pub(crate) fn matches(expression: &str, text: &str) -> bool {
     Regex::new(&format!(r"\A(?:{expression})\z")).is_ok_and(|regex| regex.is_match(text))
@@ -53,6 +87,13 @@ mod tests {
             prop_assert!(is(&suffix(&text), &(other.clone() + &text)));
             prop_assert_eq!(is(&prefix(&text), &other), other.starts_with(&text));
             prop_assert_eq!(is(&suffix(&text), &other), other.ends_with(&text));
+        }
+
+        #[test]
+        fn what_a_text_is_not_is_everything_else(text in "[a-c\\-]{0,4}", other in "[a-c\\-]{0,5}") {
+            let is = |pattern: &str| Regex::new(pattern).expect("compiles").is_match(&other);
+            prop_assert_eq!(is(&not(&text)), other != text);
+            prop_assert_eq!(is(&not_prefix(&text)), !other.starts_with(&text));
         }
     }
 }

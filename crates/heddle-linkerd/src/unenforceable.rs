@@ -45,6 +45,15 @@ fn of_port(workload: &WorkloadKey, port: Option<u16>, excess: Excess) -> Diagnos
                  with dot segments, double slashes, backslashes or needless escapes are refused"
             ),
         ),
+        Excess::SeveralValues => diagnostic(
+            workload.source(),
+            String::new(),
+            "SeveralValues",
+            format!(
+                "policies at {at} look at headers, and linkerd2-proxy is content with one of several values: \
+                 requests with another value of such a header beside it are refused"
+            ),
+        ),
         Excess::Bytes(policy) => diagnostic(
             policy,
             "spec.rules".into(),
@@ -54,13 +63,13 @@ fn of_port(workload: &WorkloadKey, port: Option<u16>, excess: Excess) -> Diagnos
                  everyone whom they are a part of is refused there"
             ),
         ),
-        Excess::Authority(policy) => diagnostic(
+        Excess::Header(policy) => diagnostic(
             policy,
             "spec.rules".into(),
-            "AuthorityMatch",
+            "HeaderMatch",
             format!(
-                "at {at} linkerd2-proxy cannot compare the authority of requests: a Deny does without it, an \
-                 Allow that asks for it admits nothing"
+                "at {at} linkerd2-proxy cannot compare the authority of requests, nor a header's value that has a \
+                 comma: a Deny does without it, an Allow that asks for it admits nothing"
             ),
         ),
         Excess::TooManyRoutes => diagnostic(

@@ -41,8 +41,8 @@ fn allow_rules(spec: &Place<'_>, notes: &mut Notes) -> Vec<Rule> {
     let list = spec.get("rules").map(|rules| rules.list());
     let list = list.and_then(|rules| notes.take(rules, "it admits nobody")).unwrap_or_default();
     let mut rules = Vec::new();
-    for place in list {
-        let rule = access_rule::read(&place, Action::Allow, notes);
+    for (index, place) in list.iter().enumerate() {
+        let rule = access_rule::read((index, place), Action::Allow, notes);
         rules.extend(notes.take(rule, "it admits nothing").flatten());
     }
     rules
@@ -55,9 +55,10 @@ fn deny_rules(spec: &Place<'_>, notes: &mut Notes) -> Vec<Rule> {
     });
     let Some(list) = notes.take(list, "it denies everything") else { return vec![Rule::default()] };
     let mut rules = Vec::new();
-    for place in list {
-        let rule = access_rule::read(&place, Action::Deny, notes);
-        rules.push(notes.take(rule, "it denies everything").flatten().unwrap_or_default());
+    for (index, place) in list.iter().enumerate() {
+        let rule = access_rule::read((index, place), Action::Deny, notes);
+        let rule = notes.take(rule, "it denies everything").flatten();
+        rules.push(rule.unwrap_or_else(|| Rule { index, ..Rule::default() }));
     }
     rules
 }

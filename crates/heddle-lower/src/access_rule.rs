@@ -9,15 +9,19 @@ use heddle_model::http::{KeyMatch, PathMatch, ValueMatch};
 use heddle_model::{Identity, Name};
 use ipnet::IpNet;
 
-/// Reads a rule; `None` if it matches nothing (only an Allow can).
-pub(crate) fn read(place: &Place<'_>, action: Action, notes: &mut Notes) -> Result<Option<Rule>, Wrong> {
+/// Reads the rule at a place in the list; `None` if it matches nothing (only an Allow can).
+pub(crate) fn read(
+    (index, place): (usize, &Place<'_>),
+    action: Action,
+    notes: &mut Notes,
+) -> Result<Option<Rule>, Wrong> {
     place.only(&["from", "requests"])?;
     let from: &dyn Fn(&Place<'_>, &mut Notes) -> _ = &|place, notes| peer(place, action, notes);
     let requests: &dyn Fn(&Place<'_>, &mut Notes) -> _ = &|place, notes| request(place, action, notes);
     let from = Alternatives::read(&[(place.get("from"), from)], action, notes);
     let requests = Alternatives::read(&[(place.get("requests"), requests)], action, notes);
     let rule = from.into_list().zip(requests.into_list());
-    Ok(rule.map(|(from, requests)| Rule { from, requests }))
+    Ok(rule.map(|(from, requests)| Rule { index, from, requests }))
 }
 
 /// A part of which nothing was left after its faults were noted.
@@ -45,7 +49,7 @@ fn peer(place: &Place<'_>, action: Action, notes: &mut Notes) -> Result<Peer, Wr
 }
 
 /// `*`, or a SPIFFE ID: compared as a whole, so one with a wildcard would match nobody.
-fn identity(place: &Place<'_>, _: &mut Notes) -> Result<Principal, Wrong> {
+pub(crate) fn identity(place: &Place<'_>, _: &mut Notes) -> Result<Principal, Wrong> {
     let text = place.text()?;
     if text == "*" {
         return Ok(Principal::Any);

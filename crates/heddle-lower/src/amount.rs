@@ -13,7 +13,21 @@ pub(crate) fn check(kind: Kind, root: &Place<'_>) -> Result<(), Wrong> {
     match kind {
         // Little of these is kept, and no list of it within another.
         Kind::Namespace | Kind::Node | Kind::Pod | Kind::Service | Kind::EndpointSlice => Ok(()),
-        Kind::HttpRoute | Kind::Mesh | Kind::InboundPolicy | Kind::AccessPolicy | Kind::ExternalWorkload => {
+        Kind::HttpRoute
+        | Kind::Mesh
+        | Kind::InboundPolicy
+        | Kind::AccessPolicy
+        | Kind::ExternalWorkload
+        | Kind::Server
+        | Kind::ServerAuthorization
+        | Kind::AuthorizationPolicy
+        | Kind::MeshTlsAuthentication
+        | Kind::NetworkAuthentication
+        | Kind::LinkerdHttpRoute
+        | Kind::RateLimitPolicy
+        | Kind::EgressNetwork
+        | Kind::ServiceProfile
+        | Kind::LinkerdExternalWorkload => {
             root.get("spec").map_or(Ok(()), |spec| spec.at_most(MOST, items(spec.value())))
         }
     }

@@ -9,6 +9,8 @@ pub struct Api {
     pub group: &'static str,
     /// The version that is read.
     pub version: &'static str,
+    /// Versions that say the same and are read where the cluster has not `version`, newest first.
+    pub older: &'static [&'static str],
     /// The kind, as in `kind:`.
     pub kind: &'static str,
     /// The resource, as in URLs.
@@ -20,9 +22,20 @@ pub struct Api {
 impl Api {
     /// `GROUP/VERSION`, or `VERSION` for the core: as in `apiVersion:`.
     pub fn api_version(&self) -> String {
-        if self.group.is_empty() { self.version.into() } else { format!("{}/{}", self.group, self.version) }
+        self.with(self.version)
+    }
+
+    /// Every version that may be read, newest first.
+    pub fn versions(&self) -> impl Iterator<Item = &'static str> + use<> {
+        std::iter::once(self.version).chain(self.older.iter().copied())
+    }
+
+    fn with(&self, version: &str) -> String {
+        if self.group.is_empty() { version.into() } else { format!("{}/{version}", self.group) }
     }
 }
+
+const POLICY: &str = "policy.linkerd.io";
 
 /// Where `kind` lives.
 pub const fn api_of(kind: Kind) -> Api {
@@ -37,13 +50,33 @@ pub const fn api_of(kind: Kind) -> Api {
         Kind::InboundPolicy => (heddle_api::GROUP, heddle_api::VERSION, "inboundpolicies", true),
         Kind::AccessPolicy => (heddle_api::GROUP, heddle_api::VERSION, "accesspolicies", true),
         Kind::ExternalWorkload => (heddle_api::GROUP, heddle_api::VERSION, "externalworkloads", true),
+        Kind::Server => (POLICY, "v1beta3", "servers", true),
+        Kind::ServerAuthorization => (POLICY, "v1beta1", "serverauthorizations", true),
+        Kind::AuthorizationPolicy => (POLICY, "v1alpha1", "authorizationpolicies", true),
+        Kind::MeshTlsAuthentication => (POLICY, "v1alpha1", "meshtlsauthentications", true),
+        Kind::NetworkAuthentication => (POLICY, "v1alpha1", "networkauthentications", true),
+        Kind::LinkerdHttpRoute => (POLICY, "v1beta3", "httproutes", true),
+        Kind::RateLimitPolicy => (POLICY, "v1alpha1", "httplocalratelimitpolicies", true),
+        Kind::EgressNetwork => (POLICY, "v1alpha1", "egressnetworks", true),
+        Kind::ServiceProfile => ("linkerd.io", "v1alpha2", "serviceprofiles", true),
+        Kind::LinkerdExternalWorkload => ("workload.linkerd.io", "v1beta1", "externalworkloads", true),
     };
-    Api { group, version, kind: kind.as_str(), plural, namespaced }
+    Api { group, version, older: older(kind), kind: kind.as_str(), plural, namespaced }
+}
+
+const fn older(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Server => &["v1beta2", "v1beta1"],
+        Kind::LinkerdHttpRoute => &["v1beta2", "v1beta1", "v1alpha1"],
+        Kind::LinkerdExternalWorkload => &["v1alpha1"],
+        _ => &[],
+    }
 }
 
 /// The kind that a manifest's `apiVersion` and `kind` mean, if it is one that is lowered.
 pub fn kind_of(api_version: &str, kind: &str) -> Option<Kind> {
-    Kind::ALL.into_iter().find(|known| known.as_str() == kind && api_of(*known).api_version() == api_version)
+    let is = |api: Api| api.kind == kind && api.versions().any(|version| api.with(version) == api_version);
+    Kind::ALL.into_iter().find(|known| is(api_of(*known)))
 }
 
 #[cfg(test)]
@@ -55,6 +88,9 @@ mod tests {
         for kind in Kind::ALL {
             assert_eq!(kind_of(&api_of(kind).api_version(), kind.as_str()), Some(kind));
         }
+        assert_eq!(kind_of("policy.linkerd.io/v1beta1", "Server"), Some(Kind::Server));
+        assert_eq!(kind_of("policy.linkerd.io/v1alpha1", "HTTPRoute"), Some(Kind::LinkerdHttpRoute));
+        assert_eq!(kind_of("gateway.networking.k8s.io/v1", "HTTPRoute"), Some(Kind::HttpRoute));
     }
 
     #[test]
@@ -66,9 +102,10 @@ mod tests {
     #[test]
     fn our_own_kinds_are_where_their_definitions_say() {
         for crd in heddle_api::crds() {
-            let found = Kind::ALL.into_iter().map(api_of).find(|api| api.kind == crd.spec.names.kind);
+            let defined = |api: &Api| (api.group, api.kind) == (&crd.spec.group, &crd.spec.names.kind);
+            let found = Kind::ALL.into_iter().map(api_of).find(defined);
             let api = found.expect("every defined kind is lowered");
-            assert_eq!((api.group, api.plural), (crd.spec.group.as_str(), crd.spec.names.plural.as_str()));
+            assert_eq!(api.plural, crd.spec.names.plural);
             assert_eq!(api.namespaced, crd.spec.scope == "Namespaced");
             assert_eq!(api.version, crd.spec.versions[0].name);
         }

@@ -1,5 +1,6 @@
 //! ExternalWorkloads.
 
+use crate::linkerd::annotation;
 use crate::notes::Notes;
 use crate::place::{Place, Wrong};
 use crate::protocol;
@@ -12,7 +13,7 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Workload, Wro
     let account = spec.need("serviceAccount").and_then(|account| Ok((account.name()?, account)));
     let account = notes.take(account, "the workload has no identity");
     let addresses = notes.take(spec.need("addresses").and_then(|list| list.list()), "it has no address");
-    Ok(Workload {
+    let mut workload = Workload {
         labels: workload::labels(root, notes),
         addresses: workload::addresses(addresses.unwrap_or_default(), notes),
         identity: account.and_then(|(account, place)| workload::identity(&place, account, notes)),
@@ -23,7 +24,10 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Workload, Wro
         ended: false,
         ports: ports(&spec, notes),
         skip_inbound_ports: workload::skip_inbound_ports(root, notes),
-    })
+        config: None,
+    };
+    workload.config = annotation::of_workload(root, &workload, notes);
+    Ok(workload)
 }
 
 fn ports(spec: &Place<'_>, notes: &mut Notes) -> Vec<WorkloadPort> {

@@ -20,6 +20,7 @@ mod api;
 mod duration;
 mod external_workload;
 mod inbound_policy;
+mod linkerd;
 mod mesh;
 mod meta;
 mod namespace;
@@ -43,6 +44,7 @@ use heddle_model::fact::Invalid;
 use heddle_model::{Fact, Kind, Lowered};
 use notes::Notes;
 use place::{Place, Wrong};
+use route::Unbacked;
 use serde_json::Value;
 
 /// What `object`, read as one of `kind`, says.
@@ -73,10 +75,20 @@ fn fact(kind: Kind, root: &Place<'_>, notes: &mut Notes) -> Result<Fact, Wrong> 
         Kind::Pod => Fact::Workload(pod::lower(root, notes)?),
         Kind::Service => Fact::Service(service::lower(root, notes)?),
         Kind::EndpointSlice => Fact::Slice(slice::lower(root, notes)?),
-        Kind::HttpRoute => Fact::HttpRoute(route::lower(root, notes)?),
+        Kind::HttpRoute => Fact::HttpRoute(route::lower(root, Unbacked::Answers500, notes)?),
         Kind::Mesh => Fact::Mesh(mesh::lower(root, notes)?),
         Kind::InboundPolicy => Fact::InboundPolicy(inbound_policy::lower(root, notes)?),
         Kind::AccessPolicy => Fact::AccessPolicy(access_policy::lower(root, notes)?),
         Kind::ExternalWorkload => Fact::Workload(external_workload::lower(root, notes)?),
+        Kind::Server => Fact::Server(linkerd::server::lower(root, notes)?),
+        Kind::ServerAuthorization => Fact::Authorization(linkerd::server_authorization::lower(root, notes)?),
+        Kind::AuthorizationPolicy => Fact::Authorization(linkerd::authorization_policy::lower(root, notes)?),
+        Kind::MeshTlsAuthentication => Fact::Authentication(linkerd::authentication::mesh_tls(root, notes)?),
+        Kind::NetworkAuthentication => Fact::Authentication(linkerd::authentication::network(root, notes)?),
+        Kind::LinkerdHttpRoute => Fact::HttpRoute(route::lower(root, Unbacked::OwnEndpoints, notes)?),
+        Kind::RateLimitPolicy => Fact::RateLimit(linkerd::rate_limit::lower(root, notes)?),
+        Kind::EgressNetwork => Fact::Egress(linkerd::egress::lower(root, notes)?),
+        Kind::ServiceProfile => Fact::HttpRoute(linkerd::service_profile::lower(root, notes)?),
+        Kind::LinkerdExternalWorkload => Fact::Workload(linkerd::external_workload::lower(root, notes)?),
     })
 }

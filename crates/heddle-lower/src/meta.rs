@@ -3,6 +3,7 @@
 use crate::api::api_of;
 use crate::place::{Place, Wrong};
 use heddle_model::{Kind, Meta, SourceRef};
+use jiff::Timestamp;
 use serde_json::Value;
 
 /// Which object it is. Parts of its name that cannot be read are empty.
@@ -36,10 +37,26 @@ pub(crate) fn meta(kind: Kind, object: &Value) -> Meta {
 /// Whether Heddle writes the status of a kind.
 fn writes_status(kind: Kind) -> bool {
     match kind {
-        Kind::Namespace | Kind::Node | Kind::Pod | Kind::Service | Kind::EndpointSlice => false,
-        Kind::HttpRoute | Kind::Mesh | Kind::InboundPolicy | Kind::AccessPolicy | Kind::ExternalWorkload => {
-            true
-        }
+        Kind::Namespace
+        | Kind::Node
+        | Kind::Pod
+        | Kind::Service
+        | Kind::EndpointSlice
+        | Kind::Server
+        | Kind::ServerAuthorization
+        | Kind::AuthorizationPolicy
+        | Kind::MeshTlsAuthentication
+        | Kind::NetworkAuthentication
+        | Kind::ServiceProfile
+        | Kind::LinkerdExternalWorkload => false,
+        Kind::HttpRoute
+        | Kind::Mesh
+        | Kind::InboundPolicy
+        | Kind::AccessPolicy
+        | Kind::ExternalWorkload
+        | Kind::LinkerdHttpRoute
+        | Kind::RateLimitPolicy
+        | Kind::EgressNetwork => true,
     }
 }
 
@@ -52,4 +69,10 @@ pub(crate) fn label<'a>(root: &Place<'a>, name: &str) -> Option<&'a str> {
 /// name has dots.
 pub(crate) fn annotation<'a>(root: &Place<'a>, name: &str) -> Option<Place<'a>> {
     root.get("metadata")?.get("annotations")?.get_quoted(name)
+}
+
+/// `metadata.creationTimestamp` in seconds since 1970; one that cannot be read counts as absent.
+pub(crate) fn created(root: &Place<'_>) -> Option<i64> {
+    let text = root.value()["metadata"]["creationTimestamp"].as_str()?;
+    text.parse::<Timestamp>().ok().map(Timestamp::as_second)
 }

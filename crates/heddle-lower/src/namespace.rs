@@ -1,5 +1,6 @@
 //! Namespaces.
 
+use crate::linkerd::annotation;
 use crate::meta;
 use crate::notes::Notes;
 use crate::place::Place;
@@ -15,5 +16,5 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Namespace {
         let posture = notes.take(written.one_of(&POSTURES), "the namespace has posture Deny");
         posture.unwrap_or(Posture::Deny)
     });
-    Namespace { posture }
+    Namespace { posture, config: annotation::proxy_config(root, &[], notes) }
 }

@@ -1,5 +1,6 @@
 //! Pods.
 
+use crate::linkerd::annotation;
 use crate::notes::Notes;
 use crate::place::{Place, Wrong};
 use crate::workload;
@@ -12,7 +13,7 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Workload, Wro
     spec.object()?;
     let account = workload::optional_name(&spec, "serviceAccountName", notes);
     let addresses = addresses(root, notes);
-    Ok(Workload {
+    let mut workload = Workload {
         labels: workload::labels(root, notes),
         identity: workload::identity(&spec, account.as_deref().unwrap_or("default"), notes),
         plane: workload::plane(root, notes),
@@ -23,7 +24,10 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Workload, Wro
         addresses,
         ports: named_ports(&spec, notes),
         skip_inbound_ports: workload::skip_inbound_ports(root, notes),
-    })
+        config: None,
+    };
+    workload.config = annotation::of_workload(root, &workload, notes);
+    Ok(workload)
 }
 
 /// A Pod that is being deleted still serves while its containers run; its EndpointSlices say how.

@@ -11,18 +11,33 @@ mod retry;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use matcher::{header_name, prefix};
+pub(crate) use matcher::{header_name, prefix, regex};
 
+use crate::linkerd::annotation;
+use crate::meta;
 use crate::notes::Notes;
 use crate::place::{Place, UNSUPPORTED, Wrong};
 use heddle_model::fact::{Route, RouteRule};
 use heddle_model::http::HttpMatch;
-use jiff::Timestamp;
+use heddle_model::route::RouteDefaults;
 
 /// What holds instead of a part of a rule that cannot be honoured.
 const BROKEN: &str = "requests of this rule are answered 500";
 
-pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Route<HttpMatch>, Wrong> {
+/// What a rule without backends does, which the two groups of HTTPRoutes see differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unbacked {
+    /// It has nowhere to send requests (Gateway API).
+    Answers500,
+    /// It sends them on to the port that was dialled (Linkerd).
+    OwnEndpoints,
+}
+
+pub(crate) fn lower(
+    root: &Place<'_>,
+    unbacked: Unbacked,
+    notes: &mut Notes,
+) -> Result<Route<HttpMatch>, Wrong> {
     let spec = root.need("spec")?;
     spec.object()?;
     if let Some(hostnames) = spec.get("hostnames") {
@@ -30,13 +45,39 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Route<HttpMat
         let wrong = Wrong { field: hostnames.path().into(), reason: UNSUPPORTED, message };
         notes.wrong(wrong, "hostnames are ignored");
     }
-    let created = root.value()["metadata"]["creationTimestamp"].as_str();
-    let created = created.and_then(|text| text.parse::<Timestamp>().ok());
+    let defaults = annotation::route_defaults(root, notes);
+    let mut rules = rules(&spec, notes)?;
+    for rule in &mut rules {
+        rule.own_endpoints = unbacked == Unbacked::OwnEndpoints && rule.backends.is_empty() && !rule.broken;
+        fill(rule, &defaults);
+    }
     Ok(Route {
         parents: parent::all(&spec, notes),
-        rules: rules(&spec, notes)?,
-        created: created.map(Timestamp::as_second),
+        rules,
+        unservable: unservable(&spec),
+        created: meta::created(root),
     })
+}
+
+/// What annotations say, where the rule does not. An attempt that may take longer than all of them has no limit
+/// of its own.
+fn fill(rule: &mut RouteRule<HttpMatch>, defaults: &RouteDefaults) {
+    rule.request_timeout = rule.request_timeout.or(defaults.request_timeout);
+    let longest = rule.request_timeout.filter(|longest| !longest.is_zero());
+    let attempt = defaults.backend_timeout.filter(|attempt| longest.is_none_or(|most| *attempt <= most));
+    rule.backend_timeout = rule.backend_timeout.or(attempt);
+    rule.retry = rule.retry.take().or_else(|| defaults.retry.clone());
+}
+
+/// What a route has that only a client's side can do: a server would have to take it for what it is not.
+fn unservable(spec: &Place<'_>) -> Option<String> {
+    if spec.get("hostnames").is_some() {
+        return Some("hostnames are not supported at a Server".into());
+    }
+    let rules = spec.get("rules")?.list().ok()?;
+    let has = |rule: &&Place<'_>| rule.value()["filters"].as_array().is_some_and(|all| !all.is_empty());
+    let first = rules.iter().find(has)?;
+    Some(format!("{}.filters are not supported at a Server", first.path()))
 }
 
 /// Without `rules` there is one with all defaults, as the API server writes it.
@@ -51,6 +92,7 @@ fn empty_rule(broken: bool) -> RouteRule<HttpMatch> {
         request_headers: Default::default(),
         response_headers: Default::default(),
         backends: Vec::new(),
+        own_endpoints: false,
         request_timeout: None,
         backend_timeout: None,
         retry: None,
@@ -77,6 +119,7 @@ fn rule(place: &Place<'_>, notes: &mut Notes) -> RouteRule<HttpMatch> {
         request_headers: changes.request,
         response_headers: changes.response,
         backends: backend::all(place, notes),
+        own_endpoints: false,
         request_timeout: timeouts.request,
         backend_timeout: timeouts.backend,
         retry: retry.flatten(),

@@ -1,5 +1,6 @@
 //! Services.
 
+use crate::linkerd::annotation;
 use crate::notes::Notes;
 use crate::place::{Place, Wrong};
 use crate::pod::is_tcp;
@@ -12,13 +13,17 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Service, Wron
     let spec = root.need("spec")?;
     spec.object()?;
     let selector = spec.get("selector").map(|selector| selector.labels());
-    Ok(Service {
+    let mut service = Service {
         form: form(&spec, notes),
         ports: ports(&spec, notes),
         selector: selector.and_then(|labels| notes.take(labels, "it selects nothing")).unwrap_or_default(),
         publish_not_ready: spec.value()["publishNotReadyAddresses"].as_bool().unwrap_or_default(),
         locality: locality(&spec, notes),
-    })
+        accrual: annotation::accrual(root, notes),
+        defaults: annotation::route_defaults(root, notes),
+    };
+    annotation::make_opaque(root, &spec, &mut service.ports, notes);
+    Ok(service)
 }
 
 fn form(spec: &Place<'_>, notes: &mut Notes) -> ServiceForm {

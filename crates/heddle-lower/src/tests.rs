@@ -2,6 +2,7 @@
 
 mod access;
 mod bounds;
+mod linkerd;
 mod mesh;
 mod never_fails;
 mod service;
@@ -13,8 +14,7 @@ use serde_json::json;
 /// Lowers an object named `NAMESPACE/x` with the fields of `rest`, and splits off what is wrong with it, as
 /// `FIELD REASON: MESSAGE`.
 pub(crate) fn say(kind: Kind, rest: Value) -> (Fact, Vec<String>) {
-    let mut object =
-        json!({"metadata": {"name": if kind == Kind::Mesh { "default" } else { "x" }, "namespace": "shop"}});
+    let mut object = json!({"metadata": {"name": name_of(kind), "namespace": "shop"}});
     for (name, value) in rest.as_object().expect("an object") {
         match (object.get_mut(name).and_then(Value::as_object_mut), value.as_object()) {
             (Some(fields), Some(more)) => fields.extend(more.clone()),
@@ -27,6 +27,15 @@ pub(crate) fn say(kind: Kind, rest: Value) -> (Fact, Vec<String>) {
         format!("{} {}: {}", found.field, found.reason, found.message)
     });
     (lowered.fact, lines.collect())
+}
+
+/// A name that a sound object of the kind may have.
+fn name_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Mesh => "default",
+        Kind::ServiceProfile => "web.shop.svc.cluster.local",
+        _ => "x",
+    }
 }
 
 /// What is wrong with an object.
@@ -52,7 +61,13 @@ fn what_cannot_be_read_at_all_is_invalid_and_says_why() {
         check_invalid(kind, json!({"metadata": {"name": 5}}), "metadata.name: 5 is not a string");
         check_invalid(kind, json!({"metadata": {"name": ""}}), "metadata.name: must not be empty");
     }
-    for kind in [Kind::Pod, Kind::Service, Kind::HttpRoute, Kind::InboundPolicy, Kind::AccessPolicy] {
+    let with_spec = Kind::ALL.into_iter().filter(|kind| {
+        !matches!(
+            kind,
+            Kind::Namespace | Kind::Node | Kind::EndpointSlice | Kind::Mesh | Kind::ExternalWorkload
+        )
+    });
+    for kind in with_spec {
         check_invalid(kind, json!({"metadata": {"name": "x"}}), "spec: is required");
         check_invalid(kind, json!({"metadata": {"name": "x"}, "spec": []}), "spec: a list is not an object");
     }

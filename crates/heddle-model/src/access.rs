@@ -38,6 +38,8 @@ pub enum Posture {
 /// One rule: it matches when a peer and a request do. Empty lists match everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rule {
+    /// Its place in `spec.rules`, from 0: rules before it may have been unreadable, and are not here.
+    pub index: usize,
     /// Any of these. Empty: everyone, authenticated or not.
     pub from: Vec<Peer>,
     /// Any of these. Empty: every request and every TCP connection.
@@ -117,8 +119,25 @@ pub struct Access {
     /// The policies, ordered by source.
     pub policies: Vec<Policy>,
     /// Where routes are attached to a Linkerd Server: a request that none of these matches is refused, before
-    /// anything else is asked. `None` where no route is. Never has a query or a regular expression.
+    /// anything else is asked, and so are bytes, of which nobody can say. `None` where no route is. Never has a
+    /// query or a regular expression.
     pub routed: Option<Arc<[HttpMatch]>>,
+}
+
+impl Access {
+    /// Whether what decides looks at paths: only then the server's proxy resolves dots, double slashes and escaped
+    /// slashes, for the policy and for the application alike.
+    pub fn minds_paths(&self) -> bool {
+        let of_route = |scope: &Option<Arc<[HttpMatch]>>| {
+            scope.iter().flat_map(|scope| scope.iter()).any(|of| of.path.is_some())
+        };
+        let of_policy = |policy: &Policy| {
+            let mut requests = policy.rules.iter().flat_map(|rule| &rule.requests);
+            of_route(&policy.scope) || requests.any(|want| !want.paths.is_empty())
+        };
+        let mut enforced = self.policies.iter().filter(|policy| policy.mode == Mode::Enforce);
+        of_route(&self.routed) || enforced.any(of_policy)
+    }
 }
 
 /// How many requests one port takes (Linkerd's `HTTPLocalRateLimitPolicy`), each proxy counting for itself.

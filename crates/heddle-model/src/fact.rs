@@ -3,7 +3,8 @@
 use crate::access::{Action, Mode, Posture, Rule};
 use crate::http::{HeaderChange, HttpMatch};
 use crate::report::ParentRef;
-use crate::route::Retry;
+use crate::route::{Retry, RouteDefaults};
+use crate::server::{Authentication, Authorization, ProxyConfig, RateLimitPolicy, Server};
 use crate::{Identity, Name, ServiceKey};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
@@ -25,7 +26,7 @@ pub enum Fact {
     Service(Service),
     /// An EndpointSlice.
     Slice(Slice),
-    /// An HTTPRoute.
+    /// An HTTPRoute of either group, or a ServiceProfile.
     HttpRoute(Route<HttpMatch>),
     /// The Mesh.
     Mesh(Mesh),
@@ -33,9 +34,20 @@ pub enum Fact {
     InboundPolicy(InboundPolicy),
     /// An AccessPolicy.
     AccessPolicy(AccessPolicy),
+    /// A Server.
+    Server(Server),
+    /// A ServerAuthorization or an AuthorizationPolicy.
+    Authorization(Authorization),
+    /// A MeshTLSAuthentication or a NetworkAuthentication.
+    Authentication(Authentication),
+    /// An HTTPLocalRateLimitPolicy.
+    RateLimit(RateLimitPolicy),
+    /// An EgressNetwork.
+    Egress(EgressNetwork),
     /// An object that cannot be read at all. It replaces what the object said before, in the narrowest safe
     /// meaning: an AccessPolicy is an enforced Allow without rules over its whole namespace (it admits nobody),
-    /// an InboundPolicy makes its whole namespace Strict, the Mesh `default` has posture Deny and egress Deny.
+    /// an InboundPolicy makes its whole namespace Strict, the Mesh `default` has posture Deny and egress Deny,
+    /// a Server closes its whole namespace as an AccessPolicy does, an EgressNetwork denies all that is outside.
     /// Everything else is absent: a route too, because its parents are unknown.
     Invalid(Invalid),
 }
@@ -52,6 +64,8 @@ pub struct Invalid {
 pub struct Namespace {
     /// Annotation `heddle.dev/default-posture`; `None` follows the Mesh.
     pub posture: Option<Posture>,
+    /// What holds for the proxies of workloads that do not say it.
+    pub config: Option<Box<ProxyConfig>>,
 }
 
 /// A Node.
@@ -96,6 +110,8 @@ pub struct Workload {
     pub ports: Vec<WorkloadPort>,
     /// Annotation `heddle.dev/skip-inbound-ports`: its proxy never sees these.
     pub skip_inbound_ports: BTreeSet<u16>,
+    /// What else annotations say of its proxy.
+    pub config: Option<Box<ProxyConfig>>,
 }
 
 /// A port that a workload declares.
@@ -141,6 +157,10 @@ pub struct Service {
     pub publish_not_ready: bool,
     /// Whether near endpoints are preferred.
     pub locality: Locality,
+    /// When an endpoint that fails is left alone.
+    pub accrual: Option<Accrual>,
+    /// What holds for requests that no route says it of.
+    pub defaults: RouteDefaults,
 }
 
 /// When an endpoint that fails is left alone (Linkerd's annotations `balancer.linkerd.io/failure-accrual…`).
@@ -160,7 +180,7 @@ pub struct Accrual {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EgressNetwork {
     /// The addresses; clients of the namespace that it lies in are meant, or all clients if that is the Mesh's
-    /// global egress namespace.
+    /// global egress namespace. In a fact, none are all that lie outside of the Mesh's networks.
     pub networks: Vec<crate::access::Network>,
     /// What becomes of connections to them.
     pub policy: Egress,
@@ -252,6 +272,8 @@ pub struct Route<M> {
     pub parents: Vec<ParentRef>,
     /// Rules, in the order written.
     pub rules: Vec<RouteRule<M>>,
+    /// Why a Server cannot take it as it is meant.
+    pub unservable: Option<String>,
     /// `metadata.creationTimestamp` in seconds since 1970; absent counts as oldest.
     pub created: Option<i64>,
 }
@@ -267,6 +289,8 @@ pub struct RouteRule<M> {
     pub response_headers: HeaderChange,
     /// Backends, in the order written, weight 0 included.
     pub backends: Vec<BackendRef>,
+    /// Requests go where they would without the route: to the endpoints of the port that was dialled.
+    pub own_endpoints: bool,
     /// `timeouts.request`
     pub request_timeout: Option<Duration>,
     /// `timeouts.backendRequest`
@@ -309,6 +333,13 @@ pub struct Mesh {
     pub access_log: AccessLog,
     /// How long connecting to an endpoint may take.
     pub connect_timeout: Duration,
+}
+
+impl Mesh {
+    /// The network of the cluster that an address lies in.
+    pub fn network_of(&self, address: IpAddr) -> Option<&IpNet> {
+        self.networks.iter().find(|network| network.contains(&address))
+    }
 }
 
 impl Default for Mesh {

@@ -1,7 +1,7 @@
 //! Labels of an object, or those that a selector asks for.
 
 use crate::Name;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Pairs of a key and a value, each key once. Every Pod has a few: kept in one sorted piece of memory, a
@@ -52,6 +52,48 @@ impl std::fmt::Debug for Labels {
     }
 }
 
+/// Which objects are meant, by their labels. An empty one selects all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selector {
+    /// All of these must be there.
+    pub labels: Labels,
+    /// All of these must hold: a key, and what its value must be.
+    pub conditions: Vec<(Name, LabelCondition)>,
+}
+
+/// What the value of a label must be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LabelCondition {
+    /// One of these.
+    In(BTreeSet<Name>),
+    /// None of these; an absent label is none of them.
+    NotIn(BTreeSet<Name>),
+    /// Anything, but there.
+    Exists,
+    /// Absent.
+    DoesNotExist,
+}
+
+impl Selector {
+    /// Whether an object with these labels is meant.
+    pub fn selects(&self, labels: &Labels) -> bool {
+        let Self { labels: wanted, conditions } = self;
+        wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
+            && conditions.iter().all(|(key, condition)| condition.holds(labels.get(key)))
+    }
+}
+
+impl LabelCondition {
+    fn holds(&self, value: Option<&Name>) -> bool {
+        match self {
+            Self::In(values) => value.is_some_and(|value| values.contains(value)),
+            Self::NotIn(values) => value.is_none_or(|value| !values.contains(value)),
+            Self::Exists => value.is_some(),
+            Self::DoesNotExist => value.is_none(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,5 +108,26 @@ mod tests {
         assert_eq!(some.get("a").map(Name::as_str), Some("1"));
         assert_eq!(some.get("d"), None);
         assert_eq!(format!("{some:?}"), r#"{"a": "1", "b": "2", "c": "3"}"#);
+    }
+
+    #[test]
+    fn a_selector_wants_all_of_its_labels_and_conditions() {
+        let web: Labels = [("app".into(), "web".into())].into_iter().collect();
+        let values = || BTreeSet::from(["web".into(), "api".into()]);
+        let selects = |key: &str, condition: LabelCondition| {
+            let selector = Selector { labels: web.clone(), conditions: vec![(key.into(), condition)] };
+            selector.selects(&web)
+        };
+        assert!(Selector::default().selects(&Labels::new()) && Selector::default().selects(&web));
+        assert!(selects("app", LabelCondition::In(values())));
+        assert!(!selects("tier", LabelCondition::In(values())));
+        assert!(!selects("app", LabelCondition::NotIn(values())));
+        assert!(selects("tier", LabelCondition::NotIn(values())), "an absent label has no such value");
+        assert!(selects("app", LabelCondition::Exists) && !selects("tier", LabelCondition::Exists));
+        assert!(
+            selects("tier", LabelCondition::DoesNotExist) && !selects("app", LabelCondition::DoesNotExist)
+        );
+        let other = Selector { labels: web.clone(), conditions: Vec::new() };
+        assert!(!other.selects(&Labels::new()));
     }
 }

@@ -5,6 +5,7 @@
 //! clock or depends on hash order.
 
 pub mod access;
+pub mod egress;
 pub mod event;
 pub mod fact;
 pub mod http;
@@ -14,7 +15,9 @@ pub mod map;
 pub mod name;
 pub mod report;
 pub mod route;
+pub mod server;
 pub mod snapshot;
+mod transport;
 
 pub use event::{Event, Lowered, Meta};
 pub use fact::Fact;

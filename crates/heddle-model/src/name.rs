@@ -76,11 +76,31 @@ pub enum Kind {
     AccessPolicy,
     /// `heddle.dev/v1alpha1/ExternalWorkload`
     ExternalWorkload,
+    /// `policy.linkerd.io/v1beta3/Server`
+    Server,
+    /// `policy.linkerd.io/v1beta1/ServerAuthorization`
+    ServerAuthorization,
+    /// `policy.linkerd.io/v1alpha1/AuthorizationPolicy`
+    AuthorizationPolicy,
+    /// `policy.linkerd.io/v1alpha1/MeshTLSAuthentication`
+    MeshTlsAuthentication,
+    /// `policy.linkerd.io/v1alpha1/NetworkAuthentication`
+    NetworkAuthentication,
+    /// `policy.linkerd.io/v1beta3/HTTPRoute`
+    LinkerdHttpRoute,
+    /// `policy.linkerd.io/v1alpha1/HTTPLocalRateLimitPolicy`
+    RateLimitPolicy,
+    /// `policy.linkerd.io/v1alpha1/EgressNetwork`
+    EgressNetwork,
+    /// `linkerd.io/v1alpha2/ServiceProfile`
+    ServiceProfile,
+    /// `workload.linkerd.io/v1beta1/ExternalWorkload`
+    LinkerdExternalWorkload,
 }
 
 impl Kind {
     /// Every kind, in order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 20] = [
         Self::Namespace,
         Self::Node,
         Self::Pod,
@@ -91,9 +111,19 @@ impl Kind {
         Self::InboundPolicy,
         Self::AccessPolicy,
         Self::ExternalWorkload,
+        Self::Server,
+        Self::ServerAuthorization,
+        Self::AuthorizationPolicy,
+        Self::MeshTlsAuthentication,
+        Self::NetworkAuthentication,
+        Self::LinkerdHttpRoute,
+        Self::RateLimitPolicy,
+        Self::EgressNetwork,
+        Self::ServiceProfile,
+        Self::LinkerdExternalWorkload,
     ];
 
-    /// The kind as Kubernetes writes it.
+    /// The kind as Kubernetes writes it, without its group.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Namespace => "Namespace",
@@ -101,18 +131,32 @@ impl Kind {
             Self::Pod => "Pod",
             Self::Service => "Service",
             Self::EndpointSlice => "EndpointSlice",
-            Self::HttpRoute => "HTTPRoute",
+            Self::HttpRoute | Self::LinkerdHttpRoute => "HTTPRoute",
             Self::Mesh => "Mesh",
             Self::InboundPolicy => "InboundPolicy",
             Self::AccessPolicy => "AccessPolicy",
-            Self::ExternalWorkload => "ExternalWorkload",
+            Self::ExternalWorkload | Self::LinkerdExternalWorkload => "ExternalWorkload",
+            Self::Server => "Server",
+            Self::ServerAuthorization => "ServerAuthorization",
+            Self::AuthorizationPolicy => "AuthorizationPolicy",
+            Self::MeshTlsAuthentication => "MeshTLSAuthentication",
+            Self::NetworkAuthentication => "NetworkAuthentication",
+            Self::RateLimitPolicy => "HTTPLocalRateLimitPolicy",
+            Self::EgressNetwork => "EgressNetwork",
+            Self::ServiceProfile => "ServiceProfile",
         }
     }
 }
 
+/// The kind as messages name it: with its group where two groups have a kind of that name.
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str(self.as_str())?;
+        match self {
+            Self::LinkerdHttpRoute => f.write_str(".policy.linkerd.io"),
+            Self::LinkerdExternalWorkload => f.write_str(".workload.linkerd.io"),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -192,6 +236,31 @@ pub enum WorkloadKind {
     Pod,
     /// A process outside the cluster, named by an `ExternalWorkload`.
     External,
+    /// A process outside the cluster, named by an `ExternalWorkload` of Linkerd's.
+    LinkerdExternal,
+}
+
+impl WorkloadKind {
+    /// Every kind, in order.
+    pub const ALL: [Self; 3] = [Self::Pod, Self::External, Self::LinkerdExternal];
+
+    /// The kind of the object that a workload of this kind is.
+    pub const fn object(self) -> Kind {
+        match self {
+            Self::Pod => Kind::Pod,
+            Self::External => Kind::ExternalWorkload,
+            Self::LinkerdExternal => Kind::LinkerdExternalWorkload,
+        }
+    }
+
+    /// The word for it in keys.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Pod => "pod",
+            Self::External => "external",
+            Self::LinkerdExternal => "linkerd-external",
+        }
+    }
 }
 
 /// A workload: a Pod or an `ExternalWorkload`.
@@ -213,22 +282,16 @@ impl WorkloadKey {
 
     /// The object of this key.
     pub fn source(&self) -> SourceRef {
-        let kind = match self.kind {
-            WorkloadKind::Pod => Kind::Pod,
-            WorkloadKind::External => Kind::ExternalWorkload,
-        };
+        let kind = self.kind.object();
         SourceRef { kind, namespace: self.namespace.clone(), name: self.name.clone() }
     }
 }
 
-/// `pod/NAMESPACE/NAME` or `external/NAMESPACE/NAME`: also the node id of its proxy.
+/// `pod/NAMESPACE/NAME`, `external/NAMESPACE/NAME` or `linkerd-external/NAMESPACE/NAME`: also the node id of
+/// its proxy.
 impl fmt::Display for WorkloadKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = match self.kind {
-            WorkloadKind::Pod => "pod",
-            WorkloadKind::External => "external",
-        };
-        write!(f, "{kind}/{}/{}", self.namespace, self.name)
+        write!(f, "{}/{}/{}", self.kind.word(), self.namespace, self.name)
     }
 }
 
@@ -248,11 +311,7 @@ impl std::str::FromStr for WorkloadKey {
         else {
             return Err(bad());
         };
-        let kind = match kind {
-            "pod" => WorkloadKind::Pod,
-            "external" => WorkloadKind::External,
-            _ => return Err(bad()),
-        };
+        let kind = WorkloadKind::ALL.into_iter().find(|known| known.word() == kind).ok_or_else(bad)?;
         if namespace.is_empty() || name.is_empty() {
             return Err(bad());
         }
@@ -266,10 +325,18 @@ mod tests {
 
     #[test]
     fn a_workload_reads_back_what_it_prints() {
-        for kind in [WorkloadKind::Pod, WorkloadKind::External] {
+        for kind in WorkloadKind::ALL {
             let key = WorkloadKey::new(kind, "shop", "web-0");
             assert_eq!(key.to_string().parse(), Ok(key));
         }
+    }
+
+    #[test]
+    fn no_two_kinds_are_printed_alike() {
+        let printed: std::collections::BTreeSet<String> = Kind::ALL.map(|kind| kind.to_string()).into();
+        assert_eq!(printed.len(), Kind::ALL.len());
+        let route = SourceRef::new(Kind::LinkerdHttpRoute, "shop", "web");
+        assert_eq!(route.to_string(), "HTTPRoute.policy.linkerd.io shop/web");
     }
 
     #[test]

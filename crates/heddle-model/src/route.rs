@@ -80,6 +80,18 @@ pub struct RouteDefaults {
     pub retry: Option<Retry>,
 }
 
+impl RouteDefaults {
+    /// What holds for the requests of a rule: what it says, and these where it says nothing.
+    pub fn of(&self, rule: &RouteRule) -> Self {
+        let Self { request_timeout, backend_timeout, retry } = self;
+        Self {
+            request_timeout: rule.request_timeout.or(*request_timeout),
+            backend_timeout: rule.backend_timeout.or(*backend_timeout),
+            retry: rule.retry.clone().or_else(|| retry.clone()),
+        }
+    }
+}
+
 /// When and how often to try again (Gateway API `HTTPRouteRetry`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retry {

@@ -154,7 +154,8 @@ pub struct Endpoint {
     pub port: u16,
     /// Whose it is, if that is known.
     pub workload: Option<WorkloadKey>,
-    /// How it is dialled.
+    /// How it is dialled by whoever can speak all that its proxy understands; what holds for the proxies of one
+    /// plane is [`Endpoint::transport_from`].
     pub transport: Transport,
     /// Whether new requests go there.
     pub health: Health,
@@ -175,6 +176,8 @@ pub struct EndpointServer {
     pub plane: DataPlane,
     /// As what it takes the port.
     pub protocol: Protocol,
+    /// What it demands there.
+    pub mtls: Mtls,
 }
 
 /// How an endpoint is dialled.

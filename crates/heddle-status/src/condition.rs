@@ -5,12 +5,12 @@ use heddle_model::report::Condition;
 use serde_json::{Value, json};
 
 /// The condition types that are ours to write and to take back.
-const OURS: &[&str] = &["Accepted", "Conflicted", "PartiallyInvalid", "ResolvedRefs"];
+const OURS: &[&str] = &["Accepted", "Conflicted", "Enforced", "PartiallyInvalid", "ResolvedRefs"];
 
 /// What time and the object add to a condition.
 pub(crate) struct Stamp {
-    /// The generation that was judged.
-    pub(crate) generation: i64,
+    /// The generation that was judged, where a condition has room for it.
+    pub(crate) generation: Option<i64>,
     /// RFC 3339.
     pub(crate) now: String,
 }
@@ -42,12 +42,15 @@ fn one(condition: &Condition, old: Option<&Value>, stamp: &Stamp) -> Value {
     let Condition { kind, holds, reason, message } = condition;
     let status = if *holds { "True" } else { "False" };
     let kept = old.filter(|old| old["status"] == status).and_then(|old| old["lastTransitionTime"].as_str());
-    json!({
+    let mut condition = json!({
         "type": kind,
         "status": status,
         "reason": reason,
         "message": message,
-        "observedGeneration": stamp.generation,
         "lastTransitionTime": kept.unwrap_or(&stamp.now),
-    })
+    });
+    if let Some(generation) = stamp.generation {
+        condition["observedGeneration"] = generation.into();
+    }
+    condition
 }

@@ -5,6 +5,7 @@
 
 mod condition;
 mod parent;
+mod target;
 mod time;
 
 use heddle_model::report::Report;
@@ -15,6 +16,9 @@ pub use time::rfc3339;
 
 /// The controller that Heddle's entries in `status.parents[]` name.
 pub const CONTROLLER: &str = "heddle.dev/controller";
+
+/// The controller that entries of Linkerd's own HTTPRoutes name: what reads them looks for it.
+pub const LINKERD_CONTROLLER: &str = "linkerd.io/policy-controller";
 
 /// A JSON object.
 type Object = Map<String, Value>;
@@ -34,7 +38,7 @@ pub fn status(
     controller: &str,
     now: i64,
 ) -> Option<Value> {
-    let stamp = condition::Stamp { generation: meta.generation, now: rfc3339(now) };
+    let stamp = condition::Stamp { generation: Some(meta.generation), now: rfc3339(now) };
     let current = current.and_then(|text| serde_json::from_str::<Object>(text).ok()).unwrap_or_default();
     let mut new = current.clone();
     match source.kind {
@@ -43,7 +47,23 @@ pub fn status(
             let conditions = report.subjects.first().map_or(&[][..], |subject| &subject.conditions);
             condition::write(&mut new, conditions, &stamp);
         }
-        Kind::Namespace | Kind::Node | Kind::Pod | Kind::Service | Kind::EndpointSlice => return None,
+        Kind::LinkerdHttpRoute => parent::write(&mut new, report, LINKERD_CONTROLLER, &stamp),
+        Kind::RateLimitPolicy | Kind::EgressNetwork => {
+            // The definitions of these kinds have no `observedGeneration`: it would be cut off each time.
+            target::write(&mut new, report, &condition::Stamp { generation: None, ..stamp });
+        }
+        Kind::Namespace
+        | Kind::Node
+        | Kind::Pod
+        | Kind::Service
+        | Kind::EndpointSlice
+        | Kind::Server
+        | Kind::ServerAuthorization
+        | Kind::AuthorizationPolicy
+        | Kind::MeshTlsAuthentication
+        | Kind::NetworkAuthentication
+        | Kind::ServiceProfile
+        | Kind::LinkerdExternalWorkload => return None,
     }
     (new != current).then_some(Value::Object(new))
 }

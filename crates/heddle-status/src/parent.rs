@@ -53,7 +53,7 @@ fn entry(parent: Value, subject: &Subject, old: Option<Value>, controller: &str,
 }
 
 /// A parent, verbatim: what its author left out stays out.
-fn reference(parent: &ParentRef) -> Value {
+pub(crate) fn reference(parent: &ParentRef) -> Value {
     let ParentRef { group, kind, namespace, name, section_name, port } = parent;
     let mut object = Object::new();
     let texts = [("group", group), ("kind", kind), ("namespace", namespace), ("sectionName", section_name)];

@@ -143,3 +143,40 @@ fn kinds_of_others_have_no_status_of_ours() {
     let report = report(vec![accepted(None, true, "Accepted")]);
     assert_eq!(status(&source, &report, &meta(1), None, CONTROLLER, NOW), None);
 }
+
+#[test]
+fn linkerds_routes_name_linkerds_controller() {
+    let source = SourceRef::new(Kind::LinkerdHttpRoute, "shop", "web");
+    let ours = json!({"controllerName": CONTROLLER, "parentRef": {"name": "other"}, "conditions": []});
+    let entry = json!({
+        "controllerName": LINKERD_CONTROLLER, "parentRef": {"group": "", "kind": "Service", "name": "web"},
+        "conditions": [condition("True", "Accepted", 2, "1970-01-02T00:00:00Z")],
+    });
+    let report = report(vec![accepted(Some(service("web", None)), true, "Accepted")]);
+    check(&source, &report, 2, &json!({"parents": [ours]}), Some(json!({"parents": [ours, entry]})));
+}
+
+#[test]
+fn a_rate_limit_names_its_target_and_no_generation_that_would_be_cut_off() {
+    let source = SourceRef::new(Kind::RateLimitPolicy, "shop", "web");
+    let target = ParentRef { group: Some("policy.linkerd.io".into()), ..service("cart", None) };
+    let target = ParentRef { kind: Some("Server".into()), ..target };
+    let mut accepted_condition = condition("True", "Accepted", 0, "1970-01-02T00:00:00Z");
+    accepted_condition.as_object_mut().expect("an object").remove("observedGeneration");
+    let want = json!({
+        "targetRef": {"group": "policy.linkerd.io", "kind": "Server", "name": "cart"},
+        "conditions": [accepted_condition],
+    });
+    let report = report(vec![accepted(Some(target), true, "Accepted")]);
+    check(&source, &report, 7, &json!({}), Some(want));
+}
+
+#[test]
+fn kinds_whose_definitions_have_no_status_get_none() {
+    let report = report(vec![accepted(None, true, "Accepted")]);
+    for kind in [Kind::Server, Kind::AuthorizationPolicy, Kind::ServiceProfile, Kind::LinkerdExternalWorkload]
+    {
+        let source = SourceRef::new(kind, "shop", "x");
+        assert_eq!(status(&source, &report, &meta(1), None, CONTROLLER, NOW), None, "{kind}");
+    }
+}

@@ -120,22 +120,29 @@ fn text(value: &str) -> xds::Value {
     xds::Value { kind: Some(xds::value::Kind::StringValue(value.into())) }
 }
 
-/// Status 500 and above, or 403, which is what a policy answers (and an application may).
+/// Status 500 and above, or what a policy refused: an application's own 403 is none of our errors, and a policy answers
+/// gRPC with 200.
 fn failed_requests() -> xds::AccessLogFilter {
-    use xds::comparison_filter::Op;
-    any_of(vec![status(Op::Ge, 500), status(Op::Eq, 403)])
+    let value = xds::RuntimeUInt32 { default_value: 500, runtime_key: "heddle.access_log.status_500".into() };
+    let comparison = xds::ComparisonFilter { op: xds::comparison_filter::Op::Ge.into(), value: Some(value) };
+    let status = xds::StatusCodeFilter { comparison: Some(comparison) };
+    any_of(vec![is(FilterSpecifier::StatusCodeFilter(status)), refused_by_policy("response.code_details")])
 }
 
-/// Connections that Envoy has something to say of. One that a policy refused is not told apart.
+/// Connections that Envoy has something to say of, or that a policy refused, of which no flag tells.
 fn failed_connections() -> xds::AccessLogFilter {
-    is(FilterSpecifier::ResponseFlagFilter(xds::ResponseFlagFilter::default()))
+    let flagged = is(FilterSpecifier::ResponseFlagFilter(xds::ResponseFlagFilter::default()));
+    any_of(vec![flagged, refused_by_policy("connection.termination_details")])
 }
 
-fn status(op: xds::comparison_filter::Op, code: u32) -> xds::AccessLogFilter {
-    let value =
-        xds::RuntimeUInt32 { default_value: code, runtime_key: format!("heddle.access_log.status_{code}") };
-    let comparison = xds::ComparisonFilter { op: op.into(), value: Some(value) };
-    is(FilterSpecifier::StatusCodeFilter(xds::StatusCodeFilter { comparison: Some(comparison) }))
+/// RBAC says so in this attribute, and which rule it was.
+fn refused_by_policy(attribute: &str) -> xds::AccessLogFilter {
+    let expression = format!("{attribute}.startsWith('rbac_access_denied')");
+    let config = xds::pack(&xds::ExpressionFilter { expression, ..xds::ExpressionFilter::default() });
+    is(FilterSpecifier::ExtensionFilter(xds::ExtensionFilter {
+        name: "envoy.access_loggers.extension_filters.cel".into(),
+        config_type: Some(xds::extension_filter::ConfigType::TypedConfig(config)),
+    }))
 }
 
 fn any_of(filters: Vec<xds::AccessLogFilter>) -> xds::AccessLogFilter {

@@ -4,7 +4,7 @@ use crate::resource::{Resource, ResourceKey, Type};
 use crate::subject::Subject;
 use crate::xds::cluster::{ClusterDiscoveryType, DiscoveryType, LbPolicy};
 use crate::{address, endpoint, tls, xds};
-use heddle_model::fact::{Mesh, Protocol};
+use heddle_model::fact::{Accrual, DataPlane, Mesh, Protocol};
 use heddle_model::snapshot::{Endpoints, Service, ServicePort, Transport};
 use heddle_model::{Identity, ServicePortKey};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +21,8 @@ const OWN_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0, 6));
 /// socket is TLS that nobody satisfies.
 pub(crate) fn of_port(mesh: &Mesh, service: &Service, port: &ServicePort, endpoints: &Endpoints) -> Resource {
     let name = ServicePortKey { service: service.key.clone(), port: port.number }.to_string();
-    let transports: BTreeSet<&Transport> = endpoints.items.iter().map(|item| &item.transport).collect();
+    let transports: BTreeSet<Transport> =
+        endpoints.items.iter().map(|item| item.transport_from(DataPlane::Envoy)).collect();
     let cluster = xds::Cluster {
         cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Eds.into())),
         eds_cluster_config: Some(xds::cluster::EdsClusterConfig {
@@ -31,7 +32,8 @@ pub(crate) fn of_port(mesh: &Mesh, service: &Service, port: &ServicePort, endpoi
         lb_policy: LbPolicy::LeastRequest.into(),
         common_lb_config: Some(whoever_is_listed()),
         transport_socket: Some(tls::nobody()),
-        transport_socket_matches: transports.into_iter().filter_map(|of| socket_match(mesh, of)).collect(),
+        outlier_detection: service.accrual.as_ref().map(ejection),
+        transport_socket_matches: transports.iter().filter_map(|of| socket_match(mesh, of)).collect(),
         typed_extension_protocol_options: http_options(port.protocol),
         ..base(mesh, &name)
     };
@@ -86,14 +88,16 @@ pub(crate) fn captured_application(
 }
 
 /// The dialled address, as it is.
-pub(crate) fn passthrough(mesh: &Mesh) -> xds::Cluster {
-    dialled(mesh, &Subject::Passthrough.to_string())
+pub(crate) fn passthrough(mesh: &Mesh, subject: &Subject) -> xds::Cluster {
+    dialled(mesh, &subject.to_string())
 }
 
 /// The dialled address, if it proves to have this identity.
-pub(crate) fn direct(mesh: &Mesh, identity: &Identity) -> xds::Cluster {
-    let name = Subject::DirectTo(identity.clone()).to_string();
-    xds::Cluster { transport_socket: Some(tls::client(mesh, identity)), ..dialled(mesh, &name) }
+pub(crate) fn direct(mesh: &Mesh, subject: &Subject, identity: &Identity) -> xds::Cluster {
+    xds::Cluster {
+        transport_socket: Some(tls::client(mesh, identity)),
+        ..dialled(mesh, &subject.to_string())
+    }
 }
 
 /// Nobody: what goes here is closed.
@@ -132,6 +136,27 @@ fn no_limits() -> xds::CircuitBreakers {
         ..xds::circuit_breakers::Thresholds::default()
     };
     xds::CircuitBreakers { thresholds: vec![thresholds], ..xds::CircuitBreakers::default() }
+}
+
+/// After so many failures in a row (5xx, and connections that fail) an endpoint is left alone, all of them if need
+/// be; each time for longer. How Envoy would eject otherwise, by comparing endpoints, is turned off.
+fn ejection(accrual: &Accrual) -> xds::OutlierDetection {
+    let Accrual { max_failures, min_penalty, max_penalty, jitter_percent } = accrual;
+    let least = (*min_penalty).max(Duration::from_millis(1));
+    let jitter = least.saturating_mul(u32::from(*jitter_percent)) / 100;
+    xds::OutlierDetection {
+        consecutive_5xx: xds::number(*max_failures),
+        enforcing_consecutive_5xx: xds::number(100),
+        enforcing_consecutive_gateway_failure: xds::number(0),
+        enforcing_success_rate: xds::number(0),
+        base_ejection_time: xds::duration(least),
+        max_ejection_time: xds::duration((*max_penalty).max(least)),
+        max_ejection_time_jitter: xds::duration(jitter),
+        max_ejection_percent: xds::number(100),
+        // How often it is looked whether a penalty is over.
+        interval: xds::duration(least.min(Duration::from_secs(1))),
+        ..xds::OutlierDetection::default()
+    }
 }
 
 /// Who is listed is healthy: there is no panic in which Envoy would guess otherwise.
@@ -191,4 +216,31 @@ fn http_options(protocol: Protocol) -> BTreeMap<String, xds::Any> {
         ..xds::HttpProtocolOptions::default()
     };
     BTreeMap::from([("envoy.extensions.upstreams.http.v3.HttpProtocolOptions".into(), xds::pack(&options))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_that_fails_is_left_alone_within_the_limits_of_its_service() {
+        let seconds = Duration::from_secs;
+        let accrual = Accrual {
+            max_failures: 7,
+            min_penalty: seconds(2),
+            max_penalty: seconds(60),
+            jitter_percent: 50,
+        };
+        let got = ejection(&accrual);
+        assert_eq!(got.consecutive_5xx, xds::number(7));
+        assert_eq!(got.max_ejection_percent, xds::number(100));
+        assert_eq!(
+            [got.base_ejection_time, got.max_ejection_time, got.max_ejection_time_jitter, got.interval],
+            [seconds(2), seconds(60), seconds(1), seconds(1)].map(xds::duration)
+        );
+        // Envoy wants a most that is no less than the least.
+        let short =
+            ejection(&Accrual { max_penalty: Duration::ZERO, min_penalty: Duration::ZERO, ..accrual });
+        assert_eq!(short.max_ejection_time, short.base_ejection_time);
+    }
 }

@@ -1,40 +1,44 @@
 //! Addresses that are dialled themselves: a workload's own, and the endpoints of headless Services.
 //!
-//! A listener per workload stands, unbound, at each of its addresses and declared ports, so the cost of a change is
-//! one small listener, and connections to other workloads are left alone. Which identity answers there was
-//! settled by the address; the bytes go to the dialled address with that identity's TLS, so HTTP in them is seen by
-//! the server's proxy only. A port that nobody declared has no listener: within the mesh's networks it is refused.
+//! Within the mesh's networks every address of a workload has a cluster, named for it, with the TLS of the identity
+//! that answers there: the capture listener takes a connection to the cluster of its address, whatever the port, so
+//! the cost of a change is one small cluster, and an address without one is refused. Ports that are dialled in
+//! another way have a listener per workload, unbound, at each of its addresses. Where the Mesh does not name the
+//! network, that listener has all ports that somebody declares, and other ports are left to the capture listener.
+//!
+//! The bytes go to the dialled address, so HTTP in them is seen by the server's proxy only.
 //!
 //! An address of a headless Service that is no workload's is taken as it is, by a listener named for the Service's
 //! port.
 
-use crate::http::Direction;
+use crate::http::{Direction, network_filter};
 use crate::resource::{Resource, ResourceKey, Type};
 use crate::subject::Subject;
-use crate::{address, outbound, tcp, xds};
-use heddle_model::fact::{Mtls, ServiceForm};
-use heddle_model::snapshot::{Endpoint, InboundPort, Owner, Service, Transport, Workload};
+use crate::{address, cluster, outbound, tcp, xds};
+use heddle_model::fact::{DataPlane, Mesh, ServiceForm};
+use heddle_model::snapshot::{Endpoint, Owner, Service, Transport, Workload};
 use heddle_model::{Identity, Name, ServicePortKey, Snapshot, WorkloadKey, WorkloadKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
-/// The listener at a workload's addresses; `None` where it has no address or port of its own.
+/// The listener at a workload's addresses; `None` where it has no address of its own, or no port that needs one.
 pub(crate) fn of_workload(snapshot: &Snapshot, key: &WorkloadKey) -> Option<Resource> {
     let workload = snapshot.workloads.get(key)?;
-    let ports: BTreeMap<u16, Transport> =
-        workload.inbound.iter().map(|port| (port.port, transport(workload, port))).collect();
-    let places = owned(snapshot, workload).into_iter();
-    let places = places.flat_map(|ip| ports.keys().map(move |port| SocketAddr::new(ip, *port))).collect();
+    let (mut ports, mut places) = (BTreeMap::new(), BTreeSet::new());
+    for ip in owned(snapshot, workload) {
+        for (port, transport) in own_ports(&snapshot.mesh, workload, ip) {
+            places.insert(SocketAddr::new(ip, port));
+            ports.insert(port, transport);
+        }
+    }
     let subject = Subject::Direct(key.clone());
     let mut listener = listener(&subject.to_string(), places)?;
-    let clusters: BTreeSet<Name> = ports.values().map(|transport| cluster(transport).name()).collect();
+    let clusters: BTreeSet<Name> = ports.values().map(|transport| to(transport).name()).collect();
     listener.filter_chains = match clusters.first() {
         Some(only) if clusters.len() == 1 => vec![chain(snapshot, "any", None, only)],
         _ => ports
             .iter()
-            .map(|(port, transport)| {
-                chain(snapshot, &port.to_string(), Some(*port), &cluster(transport).name())
-            })
+            .map(|(port, transport)| chain(snapshot, &port.to_string(), Some(*port), &to(transport).name()))
             .collect(),
     };
     Some(Resource {
@@ -42,6 +46,46 @@ pub(crate) fn of_workload(snapshot: &Snapshot, key: &WorkloadKey) -> Option<Reso
         sources: BTreeSet::from([key.source()]),
         needs: clusters.into_iter().map(|name| ResourceKey { ty: Type::Cluster, name }).collect(),
     })
+}
+
+/// The cluster of a workload's address within the mesh's networks; `None` where nobody of the mesh is there, or is not
+/// to be dialled.
+pub(crate) fn at(snapshot: &Snapshot, address: IpAddr) -> Option<Resource> {
+    snapshot.mesh.network_of(address)?;
+    let Some(Owner::Workload(key)) = snapshot.addresses.get(&address) else { return None };
+    let workload = snapshot.workloads.get(key).filter(|of| of.addresses.contains(&address))?;
+    let subject = Subject::DirectAt(address);
+    let cluster = match workload.transport_undeclared() {
+        Transport::Plain => cluster::passthrough(&snapshot.mesh, &subject),
+        Transport::Mesh(identity) => cluster::direct(&snapshot.mesh, &subject, &identity),
+        Transport::Refused => return None,
+    };
+    Some(Resource { body: xds::pack(&cluster), sources: BTreeSet::from([key.source()]), needs: Vec::new() })
+}
+
+/// The filters that take a connection to the cluster of its address, and close it where there is none.
+pub(crate) fn dispatch(mesh: &Mesh) -> Vec<xds::Filter> {
+    use xds::filter_state_value::{Key, Value};
+    use xds::substitution_format_string::Format;
+    let name = format!("{}%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%", crate::subject::DIRECT);
+    let text = xds::DataSource {
+        specifier: Some(xds::data_source::Specifier::InlineString(name)),
+        ..Default::default()
+    };
+    let format = xds::SubstitutionFormatString {
+        format: Some(Format::TextFormatSource(text)),
+        ..xds::SubstitutionFormatString::default()
+    };
+    let cluster = xds::FilterStateValue {
+        key: Some(Key::ObjectKey("envoy.tcp_proxy.cluster".into())),
+        value: Some(Value::FormatString(format)),
+        ..xds::FilterStateValue::default()
+    };
+    let choice = xds::SetFilterState { on_new_connection: vec![cluster], ..xds::SetFilterState::default() };
+    vec![
+        network_filter("envoy.filters.network.set_filter_state", &choice),
+        tcp::proxy(mesh, Direction::Outbound, &Subject::Blackhole.to_string()),
+    ]
 }
 
 /// The listener at the addresses of a headless Service's port that are no workload's.
@@ -101,18 +145,22 @@ pub(crate) fn is_someone(snapshot: &Snapshot, identity: &Identity) -> bool {
         .any(|(_, workload)| workload.identity.as_ref() == Some(identity))
 }
 
-/// How a port of a workload is dialled: mesh TLS where it is Strict or its proxy guards it.
-fn transport(workload: &Workload, port: &InboundPort) -> Transport {
-    let mesh = || workload.identity.clone().map(Transport::Mesh);
-    let guarded = workload.plane.is_some() && !workload.skip_inbound_ports.contains(&port.port);
-    match port.mtls {
-        Mtls::Strict => mesh().unwrap_or(Transport::Refused),
-        Mtls::Permissive if guarded => mesh().unwrap_or(Transport::Plain),
-        Mtls::Permissive | Mtls::Disabled => Transport::Plain,
+/// The ports of a workload that need a listener at one of its addresses: those that are not dialled as all others are,
+/// which its cluster takes; where it can have none, those that somebody declares.
+fn own_ports(mesh: &Mesh, workload: &Workload, address: IpAddr) -> BTreeMap<u16, Transport> {
+    let declared = workload.inbound.iter().map(|port| port.port);
+    let dialled = |port| (port, workload.transport_from(DataPlane::Envoy, port));
+    match mesh.network_of(address) {
+        Some(_) => {
+            let undeclared = workload.transport_undeclared();
+            let named = declared.chain(workload.skip_inbound_ports.iter().copied());
+            named.map(dialled).filter(|(_, transport)| *transport != undeclared).collect()
+        }
+        None => declared.map(dialled).collect(),
     }
 }
 
-fn cluster(transport: &Transport) -> Subject {
+fn to(transport: &Transport) -> Subject {
     match transport {
         Transport::Plain => Subject::Passthrough,
         Transport::Mesh(identity) => Subject::DirectTo(identity.clone()),
@@ -147,5 +195,5 @@ fn listener(name: &str, places: BTreeSet<SocketAddr>) -> Option<xds::Listener> {
 
 fn chain(snapshot: &Snapshot, word: &str, port: Option<u16>, cluster: &str) -> xds::FilterChain {
     let filter = tcp::proxy(&snapshot.mesh, Direction::Outbound, cluster);
-    outbound::chain(word, port, &BTreeSet::new(), filter)
+    outbound::chain(word, port, &BTreeSet::new(), vec![filter])
 }

@@ -2,7 +2,7 @@
 
 use crate::resource::Resource;
 use crate::xds;
-use heddle_model::fact::Locality;
+use heddle_model::fact::{DataPlane, Locality};
 use heddle_model::snapshot::{Endpoint, Endpoints, Health, Transport};
 use heddle_model::{Name, ServicePortKey};
 use std::collections::{BTreeMap, BTreeSet};
@@ -155,9 +155,18 @@ fn localities(priority: u32, tier: &[&Endpoint]) -> Vec<xds::LocalityLbEndpoints
 /// The identity stands in the metadata, which chooses the socket, and in the host name, whose change makes
 /// Envoy leave the connections that were verified against the old one.
 fn endpoint(item: &Endpoint) -> xds::LbEndpoint {
-    let Endpoint { address, port, workload: _, transport, health: _, node: _, region: _, zone: _, server: _ } =
-        item;
-    let label = label(transport);
+    let Endpoint {
+        address,
+        port,
+        workload: _,
+        transport: _,
+        health: _,
+        node: _,
+        region: _,
+        zone: _,
+        server: _,
+    } = item;
+    let label = label(&item.transport_from(DataPlane::Envoy));
     let metadata = BTreeMap::from([("envoy.transport_socket_match".to_string(), identity_is(&label))]);
     xds::LbEndpoint {
         host_identifier: Some(xds::lb_endpoint::HostIdentifier::Endpoint(xds::Endpoint {

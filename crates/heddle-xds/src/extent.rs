@@ -75,7 +75,10 @@ fn of_captured(snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
     let headless = snapshot.services.values().flat_map(|service| direct::headless_ports(service));
     let listeners = workloads.chain(headless.map(|key| named(Type::Listener, &key)));
     let group = Group::Capture(Capture::Captured);
-    let mut names: BTreeSet<_> = listeners.filter(|key| project(&group, key, snapshot).is_some()).collect();
+    let addresses = snapshot.workloads.values().flat_map(|workload| &workload.addresses);
+    let places = addresses.map(|address| subject(Type::Cluster, Subject::DirectAt(*address)));
+    let mut names: BTreeSet<_> =
+        listeners.chain(places).filter(|key| project(&group, key, snapshot).is_some()).collect();
     names.extend(
         direct::identities(snapshot).into_iter().map(|of| subject(Type::Cluster, Subject::DirectTo(of))),
     );

@@ -14,7 +14,8 @@
 //! | `inbound:<port>` | cluster | the application behind an inbound port |
 //! | `inbound:other` | cluster | the application behind every other port, where traffic is captured |
 //! | `outbound` | listener | all outbound traffic, where it is captured |
-//! | `direct:<workload>` | listener | a workload's own addresses and declared ports, as clients dial them |
+//! | `direct:<ip>` | cluster | a workload's own address, whatever the port |
+//! | `direct:<workload>` | listener | a workload's own addresses, at ports that are dialled in another way |
 //! | `direct:<namespace>/<service account>` | cluster | the dialled address, with the TLS of this identity |
 //! | `passthrough`, `blackhole` | cluster | the dialled address as it is; nobody |
 //! | `heddle/broken` | cluster | never defined: the share of a broken backend |

@@ -4,7 +4,7 @@ use crate::capture::Capture;
 use crate::http::{Direction, Manager, Paths};
 use crate::resource::{Resource, ResourceKey, Type};
 use crate::subject::Subject;
-use crate::{address, http, inspect, tcp, xds};
+use crate::{address, direct, http, inspect, tcp, xds};
 use heddle_model::fact::{Egress, Mesh, Mtls, Protocol, ServiceForm};
 use heddle_model::snapshot::{Owner, Service, ServicePort, Workload};
 use heddle_model::{ServicePortKey, Snapshot};
@@ -85,13 +85,16 @@ pub(crate) fn of_port(
 }
 
 /// The listener that captures what goes out and hands it to the listener of the dialled address. What it keeps
-/// has none: it is refused where it lies within the mesh, else passed through or refused as the Mesh says.
+/// has none: within the mesh it goes to the cluster of its address, and is refused where that has none; else it is
+/// passed through or refused as the Mesh says.
 pub(crate) fn captured(snapshot: &Snapshot, six: bool) -> Resource {
     let mesh = &snapshot.mesh;
     let blackhole = || tcp::proxy(mesh, Direction::Outbound, &Subject::Blackhole.to_string());
     let inside = inside(snapshot);
-    let own_port = chain("self", Some(CAPTURE_PORT), &BTreeSet::new(), blackhole());
-    let refused = (!inside.is_empty()).then(|| chain("mesh", None, &inside, blackhole()));
+    let own_port = chain("self", Some(CAPTURE_PORT), &BTreeSet::new(), vec![blackhole()]);
+    // Of a mesh without networks only what must not be passed through is told from the rest.
+    let dispatch = if mesh.networks.is_empty() { vec![blackhole()] } else { direct::dispatch(mesh) };
+    let within = (!inside.is_empty()).then(|| chain("mesh", None, &inside, dispatch));
     let rest = match mesh.egress {
         Egress::Allow => tcp::proxy(mesh, Direction::Outbound, &Subject::Passthrough.to_string()),
         Egress::Deny => blackhole(),
@@ -107,8 +110,8 @@ pub(crate) fn captured(snapshot: &Snapshot, six: bool) -> Resource {
         listener_filters: vec![inspect::original_destination()],
         filter_chains: [own_port]
             .into_iter()
-            .chain(refused)
-            .chain([chain("rest", None, &BTreeSet::new(), rest)])
+            .chain(within)
+            .chain([chain("rest", None, &BTreeSet::new(), vec![rest])])
             .collect(),
         traffic_direction: xds::TrafficDirection::Outbound.into(),
         ..xds::Listener::default()
@@ -121,7 +124,7 @@ pub(crate) fn captured(snapshot: &Snapshot, six: bool) -> Resource {
     }
 }
 
-/// What is never passed through: the mesh's networks, and beside them every virtual IP and the addresses of
+/// What is never passed through as it is: the mesh's networks, and beside them every virtual IP and the addresses of
 /// those workloads whose undeclared ports are Strict. In a cluster whose Mesh names its networks there is none
 /// beside them, and the list does not change with the mesh.
 fn inside(snapshot: &Snapshot) -> BTreeSet<IpNet> {
@@ -148,7 +151,7 @@ pub(crate) fn stray_workload(mesh: &Mesh, workload: &Workload) -> BTreeSet<IpNet
 }
 
 fn strays(mesh: &Mesh, addresses: &[IpAddr]) -> BTreeSet<IpNet> {
-    let outside = |address: &&IpAddr| !mesh.networks.iter().any(|net| net.contains(*address));
+    let outside = |address: &&IpAddr| mesh.network_of(**address).is_none();
     addresses.iter().filter(outside).map(|address| IpNet::from(*address)).collect()
 }
 
@@ -172,7 +175,12 @@ fn chains(mesh: &Mesh, protocol: Protocol, name: &str) -> Vec<xds::FilterChain> 
         chains.push(requests(mesh, protocol, name));
     }
     if carries_bytes(protocol) {
-        chains.push(chain("bytes", None, &BTreeSet::new(), tcp::proxy(mesh, Direction::Outbound, name)));
+        chains.push(chain(
+            "bytes",
+            None,
+            &BTreeSet::new(),
+            vec![tcp::proxy(mesh, Direction::Outbound, name)],
+        ));
     }
     chains
 }
@@ -207,7 +215,7 @@ pub(crate) fn chain(
     name: &str,
     port: Option<u16>,
     to: &BTreeSet<IpNet>,
-    filter: xds::Filter,
+    filters: Vec<xds::Filter>,
 ) -> xds::FilterChain {
     xds::FilterChain {
         name: name.into(),
@@ -216,7 +224,7 @@ pub(crate) fn chain(
             prefix_ranges: to.iter().map(address::network).collect(),
             ..xds::FilterChainMatch::default()
         }),
-        filters: vec![filter],
+        filters,
         ..xds::FilterChain::default()
     }
 }

@@ -57,7 +57,7 @@ fn of_mesh(ty: Type, subject: &Subject, snapshot: &Snapshot) -> Option<Resource>
         Type::Endpoint => endpoints(ty, subject, Seen::Anywhere, snapshot),
         Type::Route if outbound::is_routed(service, port) => {
             let table = snapshot.routes.get(&RouteKey { port: key.clone(), consumer: None });
-            Some(route::of_port(key, table.map(|table| &**table)))
+            Some(route::of_port(key, table.map(|table| &**table), &service.defaults))
         }
         Type::Route | Type::Listener => None,
     }
@@ -67,7 +67,7 @@ fn of_consumer(namespace: &Name, ty: Type, subject: &Subject, snapshot: &Snapsho
     let (Type::Route, Subject::Service(key)) = (ty, subject) else { return None };
     let (service, port) = service_port(snapshot, key)?;
     let table = snapshot.routes.get(&RouteKey { port: key.clone(), consumer: Some(namespace.clone()) })?;
-    outbound::is_routed(service, port).then(|| route::of_port(key, Some(&**table)))
+    outbound::is_routed(service, port).then(|| route::of_port(key, Some(&**table), &service.defaults))
 }
 
 fn endpoints(ty: Type, subject: &Subject, seen: Seen, snapshot: &Snapshot) -> Option<Resource> {
@@ -94,10 +94,13 @@ fn of_capture(capture: &Capture, ty: Type, subject: &Subject, snapshot: &Snapsho
         }
         (Type::Listener, Subject::Outbound) => captured.map(|()| outbound::captured(snapshot, false)),
         (Type::Listener, Subject::Direct(key)) => captured.and_then(|()| direct::of_workload(snapshot, key)),
+        (Type::Cluster, Subject::DirectAt(address)) => captured.and_then(|()| direct::at(snapshot, *address)),
         (Type::Cluster, Subject::DirectTo(identity)) => captured
             .filter(|()| direct::is_someone(snapshot, identity))
-            .map(|()| of_nobody(&cluster::direct(mesh, identity))),
-        (Type::Cluster, Subject::Passthrough) => captured.map(|()| of_nobody(&cluster::passthrough(mesh))),
+            .map(|()| of_nobody(&cluster::direct(mesh, subject, identity))),
+        (Type::Cluster, Subject::Passthrough) => {
+            captured.map(|()| of_nobody(&cluster::passthrough(mesh, subject)))
+        }
         (Type::Cluster, Subject::Blackhole) => captured.map(|()| of_nobody(&cluster::blackhole(mesh))),
         (Type::Cluster | Type::Endpoint | Type::Listener | Type::Route, _) => None,
     }

@@ -1,9 +1,9 @@
 //! Who may call, as Envoy's RBAC filters.
 //!
-//! Two stages, in the order that [`Access`] states. The first refuses what an enforced Deny matches. The second
-//! admits what an enforced Allow matches, or what the posture admits outside of every Allow's scope, and refuses
-//! the rest. Policies in Audit are shadow rules of the same stages: of the first those alone, of the second what
-//! would hold if they were enforced too.
+//! Three stages, in the order that [`Access`] states. The first, where routes are attached, refuses what is none of
+//! theirs. The second refuses what an enforced Deny matches. The third admits what an enforced Allow matches, or what
+//! the posture admits outside of every Allow's scope, and refuses the rest. Policies in Audit are shadow rules of
+//! the last two: of the Denies those alone, of the Allows what would hold if they were enforced too.
 //!
 //! Where bytes are carried, nothing is known of requests: an Allow that speaks of HTTP admits nothing and still
 //! covers the port, a Deny forgets its HTTP parts. So whoever could send a route's requests as bytes does not get
@@ -33,7 +33,7 @@ pub(crate) enum Sees {
     Bytes,
 }
 
-/// One of the two filters.
+/// One of the filters.
 struct Stage {
     name: &'static str,
     rules: Option<xds::Rbac>,
@@ -70,20 +70,11 @@ pub(crate) fn network(access: &Access, trust_domain: &str, stat_prefix: &str) ->
     stages(access, Sees::Bytes, trust_domain).map(filter).collect()
 }
 
-/// Whether an enforced policy looks at the path of requests.
-pub(crate) fn minds_paths(access: &Access) -> bool {
-    let enforced = access.policies.iter().filter(|policy| policy.mode == Mode::Enforce);
-    enforced.into_iter().any(|policy| {
-        let scoped = policy.scope.iter().flat_map(|scope| scope.iter()).any(|of| of.path.is_some());
-        let mut requests = policy.rules.iter().flat_map(|rule| &rule.requests);
-        scoped || requests.any(|request| !request.paths.is_empty())
-    })
-}
-
 fn stages(access: &Access, sees: Sees, trust_domain: &str) -> impl Iterator<Item = Stage> {
     let rules = Rules { access, sees, trust_domain };
     let audited =
         |action| access.policies.iter().any(|policy| policy.mode == Mode::Audit && policy.action == action);
+    let routes = Stage { name: "routes", rules: rules.routed(), audit: None, audit_prefix: "" };
     let deny = Stage {
         name: "deny",
         rules: rules.deny(Mode::Enforce),
@@ -96,7 +87,7 @@ fn stages(access: &Access, sees: Sees, trust_domain: &str) -> impl Iterator<Item
         audit: audited(Action::Allow).then(|| rules.allow(&[Mode::Enforce, Mode::Audit])).flatten(),
         audit_prefix: AUDIT_ALLOW,
     };
-    [deny, allow].into_iter().filter(|stage| stage.rules.is_some() || stage.audit.is_some())
+    [routes, deny, allow].into_iter().filter(|stage| stage.rules.is_some() || stage.audit.is_some())
 }
 
 /// What the rules of one port are made from.
@@ -107,6 +98,18 @@ struct Rules<'a> {
 }
 
 impl Rules<'_> {
+    /// `None` where no route is attached. Bytes are no request of any.
+    fn routed(&self) -> Option<xds::Rbac> {
+        let routed = self.access.routed.as_deref()?;
+        let permission = match self.sees {
+            Sees::Requests => permission::requests(Some(routed), &[]),
+            Sees::Bytes => None,
+        };
+        let of_route = permission.map(|of| ("routes".to_string(), policy(of, principal::anyone())));
+        let policies = of_route.into_iter().collect();
+        Some(xds::Rbac { action: xds::rbac::Action::Allow.into(), policies, ..xds::Rbac::default() })
+    }
+
     fn deny(&self, mode: Mode) -> Option<xds::Rbac> {
         let policies = self.policies(Action::Deny, &[mode]);
         (!policies.is_empty()).then_some(xds::Rbac {
@@ -150,15 +153,15 @@ impl Rules<'_> {
 
     fn policies(&self, action: Action, modes: &[Mode]) -> BTreeMap<String, xds::Policy> {
         let of = |from: &Policy| {
-            let named = |(index, rule)| Some((rule_name(&from.source, index), self.rule(from, rule)?));
-            from.rules.iter().enumerate().filter_map(named).collect::<Vec<_>>()
+            let named = |rule: &Rule| Some((rule_name(&from.source, rule.index), self.rule(from, rule)?));
+            from.rules.iter().filter_map(named).collect::<Vec<_>>()
         };
         self.with(action, modes).flat_map(of).collect()
     }
 
     /// `None` for a rule that matches nothing here.
     fn rule(&self, from: &Policy, rule: &Rule) -> Option<xds::Policy> {
-        let Rule { from: peers, requests } = rule;
+        let Rule { index: _, from: peers, requests } = rule;
         let permission = match (self.sees, from.action) {
             (Sees::Requests, _) => permission::requests(from.scope.as_deref(), requests)?,
             (Sees::Bytes, Action::Deny) => permission::any(),

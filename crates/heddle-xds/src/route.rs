@@ -9,21 +9,25 @@ use crate::resource::{Resource, ResourceKey, Type};
 use crate::subject::Subject;
 use crate::xds;
 use heddle_model::http::HttpMatch;
-use heddle_model::route::{RouteEntry, RouteTable};
+use heddle_model::route::{RouteDefaults, RouteEntry, RouteTable};
 use heddle_model::{ServicePortKey, SourceRef};
 use std::collections::BTreeSet;
 
 /// The routes of a port: by its table, else to its own endpoints. What no route of a table matches is answered
 /// 404 (GEP-1294).
-pub(crate) fn of_port(port: &ServicePortKey, table: Option<&RouteTable<HttpMatch>>) -> Resource {
+pub(crate) fn of_port(
+    port: &ServicePortKey,
+    table: Option<&RouteTable<HttpMatch>>,
+    defaults: &RouteDefaults,
+) -> Resource {
     let name = port.to_string();
     let mut sources = BTreeSet::from([port.service.source()]);
     let routes = match table {
         Some(RouteTable { entries }) => {
             sources.extend(entries.iter().map(|entry| entry.rule.source.clone()));
-            entries.iter().map(route).collect()
+            entries.iter().map(|entry| route(entry, defaults)).collect()
         }
-        None => vec![to(&name, "default", action::default(&name))],
+        None => vec![to(&name, "default", action::default(&name, defaults))],
     };
     let needs = match table {
         Some(RouteTable { entries }) => backends(entries),
@@ -59,9 +63,9 @@ pub(crate) fn to(prefix: &str, name: &str, action: xds::RouteAction) -> xds::Rou
     }
 }
 
-fn route(entry: &RouteEntry<HttpMatch>) -> xds::Route {
+fn route(entry: &RouteEntry<HttpMatch>, defaults: &RouteDefaults) -> xds::Route {
     let RouteEntry { matcher, rule } = entry;
-    let mut route = action::route(rule);
+    let mut route = action::route(rule, &defaults.of(rule));
     route.name = rule_name(&rule.source, rule.index);
     route.r#match = Some(matching::request(matcher));
     route

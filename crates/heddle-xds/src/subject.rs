@@ -2,10 +2,13 @@
 
 use heddle_model::{Identity, Name, ServiceKey, ServicePortKey, WorkloadKey};
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// The cluster that is never defined: the share of a broken backend.
 pub(crate) const BROKEN: &str = "heddle/broken";
+
+/// What stands before whom a resource dials directly.
+pub(crate) const DIRECT: &str = "direct:";
 
 /// What the name of a resource means.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,8 +25,10 @@ pub(crate) enum Subject {
     OtherApplications,
     /// All captured outbound traffic.
     Outbound,
-    /// A workload's own addresses and declared ports.
+    /// A workload's own addresses, at ports that are not dialled as all its others are.
     Direct(WorkloadKey),
+    /// A workload's own address, at every other port.
+    DirectAt(IpAddr),
     /// The dialled address, as this identity.
     DirectTo(Identity),
     /// The dialled address as it is.
@@ -52,8 +57,12 @@ impl Subject {
             let application = rest.parse().ok().map(Self::Application);
             return application.or_else(|| rest.parse().ok().map(Self::InboundAt));
         }
-        match name.strip_prefix("direct:") {
-            Some(rest) => rest.parse().ok().map(Self::Direct).or_else(|| identity(rest).map(Self::DirectTo)),
+        match name.strip_prefix(DIRECT) {
+            Some(rest) => {
+                let workload = || rest.parse().ok().map(Self::Direct);
+                let address = rest.parse().ok().map(Self::DirectAt);
+                address.or_else(workload).or_else(|| identity(rest).map(Self::DirectTo))
+            }
             None => service_port(name).map(Self::Service),
         }
     }
@@ -80,6 +89,7 @@ impl fmt::Display for Subject {
             Self::OtherApplications => f.write_str("inbound:other"),
             Self::Outbound => f.write_str("outbound"),
             Self::Direct(workload) => write!(f, "direct:{workload}"),
+            Self::DirectAt(address) => write!(f, "direct:{address}"),
             Self::DirectTo(identity) => write!(f, "direct:{identity}"),
             Self::Passthrough => f.write_str("passthrough"),
             Self::Blackhole => f.write_str("blackhole"),
@@ -109,6 +119,8 @@ mod tests {
                 "direct:pod/shop/cart-0",
                 Subject::Direct(WorkloadKey::new(WorkloadKind::Pod, "shop", "cart-0")),
             ),
+            ("direct:10.0.0.3", Subject::DirectAt([10, 0, 0, 3].into())),
+            ("direct:fd00::3", Subject::DirectAt(IpAddr::V6("fd00::3".parse().expect("an address")))),
             ("direct:shop/cart", Subject::DirectTo(Identity::new("shop", "cart").expect("valid"))),
             ("passthrough", Subject::Passthrough),
             ("blackhole", Subject::Blackhole),

@@ -70,9 +70,11 @@ impl Change<'_> {
             .into_iter()
             .filter_map(|snapshot| snapshot.workloads.get(key)?.identity.clone())
             .map(|identity| subject(Type::Cluster, &Subject::DirectTo(identity)));
+        let addresses = [self.old, self.new].into_iter().filter_map(|snapshot| snapshot.workloads.get(key));
+        let places = addresses.flat_map(|workload| &workload.addresses).map(|address| place(*address));
         let listener = subject(Type::Listener, &Subject::Direct(key.clone()));
         let outbound = self.capture_listener(self.moves_inside(key));
-        identities.chain([listener]).chain(outbound).collect()
+        identities.chain(places).chain([listener]).chain(outbound).collect()
     }
 
     fn service(&self, key: &ServiceKey) -> BTreeSet<ResourceKey> {
@@ -137,10 +139,10 @@ impl Change<'_> {
         own.then(|| named(Type::Route, port)).into_iter().collect()
     }
 
-    /// Who owns an address decides which listener stands there.
+    /// Who owns an address decides which listener stands there, and where connections to it go.
     fn address(&self, address: IpAddr) -> BTreeSet<ResourceKey> {
-        let Group::Capture(_) = self.group else { return BTreeSet::new() };
-        self.both(|snapshot| match snapshot.addresses.get(&address) {
+        let Group::Capture(capture) = self.group else { return BTreeSet::new() };
+        let mut all = self.both(|snapshot| match snapshot.addresses.get(&address) {
             Some(Owner::Workload(key)) => {
                 BTreeSet::from([subject(Type::Listener, &Subject::Direct(key.clone()))])
             }
@@ -153,7 +155,9 @@ impl Change<'_> {
                     .collect()
             }
             None => BTreeSet::new(),
-        })
+        });
+        all.extend((*capture == Capture::Captured).then(|| place(address)));
+        all
     }
 
     /// Listeners of headless ports at strangers' addresses: those of a port that has some, and of every port after it,
@@ -201,6 +205,10 @@ impl Change<'_> {
         };
         strays(self.old) != strays(self.new)
     }
+}
+
+fn place(address: IpAddr) -> ResourceKey {
+    subject(Type::Cluster, &Subject::DirectAt(address))
 }
 
 fn subject(ty: Type, of: &Subject) -> ResourceKey {

@@ -1,18 +1,18 @@
 //! Envoy's messages under one short path, told apart where the API uses one name twice.
 
 pub(crate) use heddle_proto::envoy::config::accesslog::v3::{
-    AccessLog, AccessLogFilter, ComparisonFilter, OrFilter, ResponseFlagFilter, StatusCodeFilter, access_log,
-    access_log_filter, comparison_filter,
+    AccessLog, AccessLogFilter, ComparisonFilter, ExtensionFilter, OrFilter, ResponseFlagFilter,
+    StatusCodeFilter, access_log, access_log_filter, comparison_filter, extension_filter,
 };
 pub(crate) use heddle_proto::envoy::config::cluster::v3::{
-    CircuitBreakers, Cluster, circuit_breakers, cluster,
+    CircuitBreakers, Cluster, OutlierDetection, circuit_breakers, cluster,
 };
 pub(crate) use heddle_proto::envoy::config::core::v3::{
-    Address, AggregatedConfigSource, ApiVersion, BindConfig, CidrRange, ConfigSource, ExtraSourceAddress,
-    HeaderValue, HeaderValueOption, Http1ProtocolOptions, Http2ProtocolOptions, Locality, Metadata,
-    PathConfigSource, RuntimeUInt32, SocketAddress, SubstitutionFormatString, TrafficDirection,
-    TransportSocket, WatchedDirectory, address, config_source, header_value_option, socket_address,
-    substitution_format_string, transport_socket,
+    Address, AggregatedConfigSource, ApiVersion, BindConfig, CidrRange, ConfigSource, DataSource,
+    ExtraSourceAddress, HeaderValue, HeaderValueOption, Http1ProtocolOptions, Http2ProtocolOptions, Locality,
+    Metadata, PathConfigSource, RuntimeUInt32, SocketAddress, SubstitutionFormatString, TrafficDirection,
+    TransportSocket, WatchedDirectory, address, config_source, data_source, header_value_option,
+    socket_address, substitution_format_string, transport_socket,
 };
 pub(crate) use heddle_proto::envoy::config::endpoint::v3::{
     ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints, lb_endpoint,
@@ -29,8 +29,12 @@ pub(crate) use heddle_proto::envoy::config::route::v3::{
     RouteConfiguration, RouteMatch, VirtualHost, WeightedCluster, header_matcher, query_parameter_matcher,
     retry_policy, route, route_action, route_match, weighted_cluster,
 };
+pub(crate) use heddle_proto::envoy::extensions::access_loggers::filters::cel::v3::ExpressionFilter;
 pub(crate) use heddle_proto::envoy::extensions::access_loggers::stream::v3::{
     StdoutAccessLog, stdout_access_log,
+};
+pub(crate) use heddle_proto::envoy::extensions::filters::common::set_filter_state::v3::{
+    FilterStateValue, filter_state_value,
 };
 pub(crate) use heddle_proto::envoy::extensions::filters::http::rbac::v3::Rbac as HttpRbac;
 pub(crate) use heddle_proto::envoy::extensions::filters::http::router::v3::Router;
@@ -41,6 +45,7 @@ pub(crate) use heddle_proto::envoy::extensions::filters::network::http_connectio
     HttpConnectionManager, HttpFilter, Rds, http_connection_manager, http_filter,
 };
 pub(crate) use heddle_proto::envoy::extensions::filters::network::rbac::v3::Rbac as NetworkRbac;
+pub(crate) use heddle_proto::envoy::extensions::filters::network::set_filter_state::v3::Config as SetFilterState;
 pub(crate) use heddle_proto::envoy::extensions::filters::network::tcp_proxy::v3::{TcpProxy, tcp_proxy};
 pub(crate) use heddle_proto::envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate;
 pub(crate) use heddle_proto::envoy::extensions::transport_sockets::raw_buffer::v3::RawBuffer;

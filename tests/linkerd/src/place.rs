@@ -71,7 +71,7 @@ impl Place {
         let bad = |error: String| anyhow!("{}: {error}", actor.name);
         namespace.plug(switch, usize::from(actor.host), &[IpAddr::V4(actor.address())]).map_err(bad)?;
         let skips: &[u16] = if actor.plane == Capturer::Linkerd { &[4191] } else { &[] };
-        namespace.capture(&Captured { by: actor.plane, skips }).map_err(bad)?;
+        namespace.capture(&Captured { by: actor.plane, skips, outbound: true }).map_err(bad)?;
         namespace.within(|| app::start(actor.name, &setting.runtime))?;
         let agent = agent(setting, actor, &namespace)?;
         Ok(Self { actor, agent, namespace })

@@ -12,20 +12,36 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// A connection, in plain text or not.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Dials from a namespace and sends one request, with more headers than it says.
 pub(crate) async fn call(from: &Namespace, ask: &Ask, to: SocketAddr, more: &[(&str, String)]) -> Seen {
+    match connect(from, to) {
+        Some(stream) => answer(stream, ask, more).await,
+        None => Seen::Closed,
+    }
+}
+
+/// A connection from a namespace.
+pub(crate) fn connect(from: &Namespace, to: SocketAddr) -> Option<tokio::net::TcpStream> {
     let dial = || -> std::io::Result<TcpStream> {
         let stream = TcpStream::connect_timeout(&to, PATIENCE)?;
         stream.set_nonblocking(true)?;
         Ok(stream)
     };
-    let Ok(stream) = from.within(dial) else { return Seen::Closed };
-    let Ok(stream) = tokio::net::TcpStream::from_std(stream) else { return Seen::Closed };
+    tokio::net::TcpStream::from_std(from.within(dial).ok()?).ok()
+}
+
+/// Sends one request over a connection.
+pub(crate) async fn answer<S: Stream>(stream: S, ask: &Ask, more: &[(&str, String)]) -> Seen {
     let answer = async {
         match ask.kind {
             Sent::Http => http1(stream, request(ask, more, false)).await,
@@ -54,13 +70,13 @@ fn request(ask: &Ask, more: &[(&str, String)], two: bool) -> Request<Empty<Bytes
     request.body(Empty::new()).expect("a scenario's request is one")
 }
 
-async fn http1(stream: tokio::net::TcpStream, request: Request<Empty<Bytes>>) -> Option<Seen> {
+async fn http1<S: Stream>(stream: S, request: Request<Empty<Bytes>>) -> Option<Seen> {
     let (mut sender, connection) = conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
     tokio::spawn(connection);
     seen(sender.send_request(request).await.ok()?).await
 }
 
-async fn http2(stream: tokio::net::TcpStream, request: Request<Empty<Bytes>>) -> Option<Seen> {
+async fn http2<S: Stream>(stream: S, request: Request<Empty<Bytes>>) -> Option<Seen> {
     let shake = conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream));
     let (mut sender, connection) = shake.await.ok()?;
     tokio::spawn(connection);
@@ -84,7 +100,7 @@ fn uri(xfcc: &str) -> &str {
     xfcc.split(';').find_map(|part| part.strip_prefix("URI=")).unwrap_or(xfcc)
 }
 
-async fn bytes(mut stream: tokio::net::TcpStream, say: &[u8]) -> Option<Seen> {
+async fn bytes<S: Stream>(mut stream: S, say: &[u8]) -> Option<Seen> {
     stream.write_all(say).await.ok()?;
     let mut heard = Vec::new();
     // Up to the end of a line. What does not begin as our application's answer (a proxy's part of a handshake,

@@ -109,7 +109,8 @@ pub(crate) fn is_http(ask: &Ask) -> bool {
 
 /// What is wrong with the headers that an application saw and sent, as a verdict's rule changes them.
 pub(crate) fn wrong_headers(verdict: &Verdict, echo: &Echo) -> Vec<String> {
-    let Outcome::Forwarded(Forward { route: Some(route), shares, carried: _ }) = &verdict.outcome else {
+    let Outcome::Forwarded(Forward { route: Some(route), shares, carried: _, limits: _ }) = &verdict.outcome
+    else {
         return Vec::new();
     };
     let mut wrong = unlike("request", &route.request_headers, &echo.request);

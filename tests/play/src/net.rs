@@ -21,6 +21,8 @@ pub struct Captured<'a> {
     pub by: Capturer,
     /// Inbound ports that are left alone.
     pub skips: &'a [u16],
+    /// Whether what goes out is captured too.
+    pub outbound: bool,
 }
 
 /// The proxy that takes captured traffic.
@@ -68,7 +70,7 @@ impl Namespace {
 
     /// Sends all traffic through the proxy, as an injector's rules do.
     pub fn capture(&self, captured: &Captured) -> Result<(), String> {
-        let Captured { by, skips } = captured;
+        let Captured { by, skips, outbound } = captured;
         let skips = skips.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let skip = if skips.is_empty() { String::new() } else { format!("tcp dport {{ {skips} }} return") };
         let (first, last) = (PROXY_USERS.start, PROXY_USERS.end - 1);
@@ -83,6 +85,7 @@ impl Namespace {
             ),
             Capturer::Linkerd => ("oifname lo return".to_string(), 4140, 4143),
         };
+        let outbound = if *outbound { format!("meta l4proto tcp redirect to :{out}") } else { String::new() };
         let rules = format!(
             "table inet capture {{
                chain out {{ type nat hook output priority -100;
@@ -90,7 +93,7 @@ impl Namespace {
                  meta skuid {first}-{last} return
                  ip daddr 127.0.0.0/8 return
                  ip6 daddr ::1 return
-                 meta l4proto tcp redirect to :{out}
+                 {outbound}
                }}
                chain in {{ type nat hook prerouting priority -100;
                  iifname lo return

@@ -2,16 +2,20 @@
 
 use crate::call::call;
 use crate::expect::{Want, is_http, of_candidate, wants, wrong_headers};
+use crate::linkerd::Proxy;
 use crate::net::Namespace;
 use crate::seen::Seen;
 use crate::site::{Ground, Site, candidates};
 use crate::{certificates, echo, envoy};
-use heddle_decide::verdict::{Carried, Dial, Outcome};
+use heddle_decide::verdict::{Candidate, Carried, Dial, Outcome};
 use heddle_decide::{Request, Verdict, decide};
+use heddle_model::fact::{DataPlane, Mesh};
+use heddle_model::snapshot::Workload;
+use heddle_model::{Map, WorkloadKey};
 use heddle_scenario_tests::{Ask, Scenario};
 use std::net::SocketAddr;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How often a request is sent at most until everything that may be seen was seen.
@@ -87,8 +91,8 @@ fn one(ground: &Ground, index: usize, scenario: &Scenario) -> Vec<String> {
     };
     let mut wrong = Vec::new();
     for (ask, (request, verdict)) in asks.iter().zip(&decided) {
-        let trust_domain = snapshot.mesh.trust_domain.as_str();
-        let turn = Turn { site: &site, ask, request, verdict, trust_domain };
+        let (mesh, workloads) = (&*snapshot.mesh, &snapshot.workloads);
+        let turn = Turn { site: &site, ask, request, verdict, mesh, workloads };
         wrong.extend(
             ground
                 .runtime
@@ -109,7 +113,8 @@ struct Turn<'a> {
     ask: &'a Ask,
     request: &'a Request,
     verdict: &'a Verdict,
-    trust_domain: &'a str,
+    mesh: &'a Mesh,
+    workloads: &'a Map<WorkloadKey, Arc<Workload>>,
 }
 
 impl Turn<'_> {
@@ -117,12 +122,18 @@ impl Turn<'_> {
         let Some(from) = self.site.of(&self.request.client) else {
             return vec!["there is no such client".into()];
         };
-        if !self.verdict.caller.proxied && matches!(self.verdict.outcome, Outcome::Forwarded(_)) {
+        if !self.verdict.caller.proxied() && matches!(self.verdict.outcome, Outcome::Forwarded(_)) {
             return self.each_endpoint(from).await;
+        }
+        if let Some(proxy) = self.site.linkerd(&self.request.client) {
+            return self.as_linkerd(proxy, from).await;
+        }
+        if self.is_beyond_an_envoy() {
+            return vec![];
         }
         let to = SocketAddr::new(self.request.address, self.request.port);
         let owner = self.site.at(self.request.address);
-        let wants = wants(self.verdict, self.ask, self.trust_domain, owner);
+        let wants = wants(self.verdict, self.ask, self.trust_domain(), owner);
         let mut wrong = self.until_all_seen(from, to, &wants).await;
         wrong.extend(self.secrecy(from, to).await);
         wrong.extend(self.limits(from, to).await);
@@ -155,10 +166,48 @@ impl Turn<'_> {
         let mut wrong = Vec::new();
         for candidate in candidates(self.verdict) {
             let to = SocketAddr::new(candidate.address, candidate.port);
-            let want = of_candidate(self.verdict, Carried::Bytes, candidate, self.ask, self.trust_domain);
+            let want = of_candidate(self.verdict, Carried::Bytes, candidate, self.ask, self.trust_domain());
             wrong.extend(self.until_all_seen(from, to, &[want]).await);
         }
         wrong
+    }
+
+    /// What an Envoy makes of a linkerd2-proxy's request, at each endpoint. What happens between two of those, and before
+    /// the request leaves the client, is not ours to play.
+    async fn as_linkerd(&self, proxy: &Proxy, from: &Namespace) -> Vec<String> {
+        let mut wrong = Vec::new();
+        for candidate in candidates(self.verdict).filter(|candidate| self.is_of_envoy(candidate)) {
+            let to = SocketAddr::new(candidate.address, candidate.port);
+            let want = of_candidate(self.verdict, Carried::Bytes, candidate, self.ask, self.trust_domain());
+            let seen = match &candidate.transport {
+                Dial::Mesh(server) => proxy.call(from, self.ask, (to, server), self.mesh).await,
+                Dial::Plain => call(from, self.ask, to, &[]).await,
+                Dial::Refused => Seen::Closed,
+            };
+            if !want.is(&seen) {
+                wrong.push(format!("at {to}: saw {seen:?}, want {want:?}"));
+            }
+        }
+        wrong
+    }
+
+    /// Whether a linkerd2-proxy reads requests within mesh TLS that an Envoy in its place would take for bytes.
+    fn is_beyond_an_envoy(&self) -> bool {
+        let Outcome::Forwarded(forward) = &self.verdict.outcome else { return false };
+        let read = |candidate: &Candidate| {
+            let told = forward.carried == Carried::Http || candidate.transport == Dial::Plain;
+            !told && candidate.arrives == Some(Carried::Http) && !self.is_of_envoy(candidate)
+        };
+        candidates(self.verdict).any(read)
+    }
+
+    fn is_of_envoy(&self, candidate: &Candidate) -> bool {
+        let workload = candidate.workload.as_ref().and_then(|key| self.workloads.get(key));
+        workload.is_some_and(|workload| workload.plane != Some(DataPlane::Linkerd))
+    }
+
+    fn trust_domain(&self) -> &str {
+        &self.mesh.trust_domain
     }
 
     /// Sends the request until each of `wants` was seen, and nothing else ever.
@@ -187,9 +236,9 @@ impl Turn<'_> {
     /// Time limits and retries, where the rule has some and the application answers.
     async fn limits(&self, from: &Namespace, to: SocketAddr) -> Vec<String> {
         let Outcome::Forwarded(forward) = &self.verdict.outcome else { return vec![] };
-        let Some(route) = &forward.route else { return vec![] };
+        let limits = &forward.limits;
         let mut wrong = Vec::new();
-        let given = [route.request_timeout, route.backend_timeout].into_iter().flatten();
+        let given = [limits.request_timeout, limits.backend_timeout].into_iter().flatten();
         let limit = given.filter(|limit| !limit.is_zero()).min();
         if let Some(limit) = limit.filter(|limit| *limit <= Duration::from_secs(2) && is_http(self.ask)) {
             let delay = (limit.as_millis() + 1500).to_string();
@@ -198,7 +247,7 @@ impl Turn<'_> {
                 wrong.push(format!("an answer past the limit of {limit:?}: saw {seen:?}, want 504"));
             }
         }
-        let retried = route.retry.as_ref().filter(|retry| retry.codes.contains(&503) && retry.attempts > 0);
+        let retried = limits.retry.as_ref().filter(|retry| retry.codes.contains(&503) && retry.attempts > 0);
         let fails = retried.map_or(0, |retry| retry.attempts);
         if fails > 0 {
             let seen = call(from, self.ask, to, &[(echo::FAIL, fails.to_string())]).await;
@@ -206,7 +255,7 @@ impl Turn<'_> {
                 wrong.push(format!("{fails} failures with as many retries: saw {seen:?}, want an answer"));
             }
         }
-        if route.retry.as_ref().is_some_and(|retry| retry.attempts == 0) {
+        if limits.retry.as_ref().is_some_and(|retry| retry.attempts == 0) {
             let seen = call(from, self.ask, to, &[(echo::FAIL, "1".into())]).await;
             if seen != Seen::Status(503) {
                 wrong.push(format!("a failure without retries: saw {seen:?}, want 503"));

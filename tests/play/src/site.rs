@@ -2,11 +2,13 @@
 
 use crate::envoy::Envoy;
 use crate::expect::OUTSIDE;
+use crate::linkerd::Proxy;
 use crate::net::{Captured, Capturer, Namespace};
 use crate::{certificates, config, echo};
 use heddle_ca::Authority;
 use heddle_decide::verdict::{Candidate, Outcome, ShareTarget};
 use heddle_decide::{Client, Request, Verdict};
+use heddle_model::fact::DataPlane;
 use heddle_model::snapshot::{Owner, Workload};
 use heddle_model::{Snapshot, WorkloadKey};
 use heddle_xds::Capture;
@@ -30,6 +32,8 @@ struct Place {
     namespace: Namespace,
     addresses: BTreeSet<IpAddr>,
     applications: Vec<AbortHandle>,
+    /// Where what a linkerd2-proxy does is done by us.
+    linkerd: Option<Proxy>,
 }
 
 /// What places a scenario needs.
@@ -67,7 +71,10 @@ impl Site {
             let ports = plan.ports.get(who).cloned().unwrap_or_default();
             let applications = applications(ground, &namespace, who, &ports)?;
             let addresses = addresses.clone();
-            site.places.insert(who.clone(), Place { envoy: None, namespace, addresses, applications });
+            site.places.insert(
+                who.clone(),
+                Place { envoy: None, namespace, addresses, applications, linkerd: None },
+            );
         }
         for key in &plan.workloads {
             site.mesh(ground, snapshot, key)?;
@@ -83,6 +90,11 @@ impl Site {
     /// The namespace of a client.
     pub(crate) fn of(&self, client: &Client) -> Option<&Namespace> {
         self.places.get(&who_calls(client)).map(|place| &place.namespace)
+    }
+
+    /// What a client's linkerd2-proxy would do.
+    pub(crate) fn linkerd(&self, client: &Client) -> Option<&Proxy> {
+        self.places.get(&who_calls(client))?.linkerd.as_ref()
     }
 
     /// Who is at an address.
@@ -105,7 +117,8 @@ impl Site {
         };
         let Some(place) = self.places.get_mut(&key.to_string()) else { return Ok(()) };
         let skips: Vec<u16> = workload.skip_inbound_ports.iter().copied().collect();
-        place.namespace.capture(&Captured { by: Capturer::Envoy, skips: &skips })?;
+        let outbound = workload.plane == Some(DataPlane::Envoy);
+        place.namespace.capture(&Captured { by: Capturer::Envoy, skips: &skips, outbound })?;
         let Some(identity) = &workload.identity else { return Ok(()) };
         let plain: String = key.to_string().replace('/', "_");
         let folder = self.folder.join(plain);
@@ -114,6 +127,7 @@ impl Site {
         let client = heddle_xds::Client { workload: key.clone(), capture: Capture::Captured };
         config::write(&client, snapshot, &folder)?;
         place.envoy = Some(Envoy::start(ground.envoy, &place.namespace, &folder)?);
+        place.linkerd = (!outbound).then(|| Proxy::load(&folder)).transpose()?;
         Ok(())
     }
 }

@@ -7,7 +7,8 @@
 //! | `model.txt` | golden: the Snapshot |
 //! | `verdicts.txt` | golden: what `explain` prints of each request |
 //! | `status.yaml` | golden: the status of every object that has one |
-//! | `xds.yaml` | golden: the resources of the client that `requests.yaml` names |
+//! | `xds.yaml` | golden: the resources of the client that `requests.yaml` names, if that is no linkerd2-proxy |
+//! | `linkerd.yaml` | golden: what the linkerd2-proxies are told, if there are any |
 
 mod brief;
 pub mod linkerd;

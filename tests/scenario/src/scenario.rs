@@ -64,6 +64,11 @@ impl Scenario {
         switched
     }
 
+    /// Whether every proxy is an Envoy.
+    pub fn is_of_envoys(&self) -> bool {
+        self.snapshot().workloads.values().all(|of| of.plane != Some(DataPlane::Linkerd))
+    }
+
     /// An index that was given the objects as complete lists, resolved.
     pub fn index(&self) -> Index {
         resolved(self.objects.lists())

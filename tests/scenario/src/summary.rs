@@ -101,6 +101,7 @@ fn ground(admission: &Admission) -> Option<String> {
     let (Admission::Allowed(ground) | Admission::Denied(ground)) = admission else { return None };
     Some(match ground {
         Ground::Rule { policy, rule, action: _ } => format!("{policy}[{rule}]"),
+        Ground::NotRouted => "no route".into(),
         Ground::NoRuleMatches { policies } => {
             policies.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
         }

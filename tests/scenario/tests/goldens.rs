@@ -1,6 +1,8 @@
 //! Every scenario comes out as accepted, and every request as its author wrote.
 
 use heddle_decide::decide;
+use heddle_model::fact::DataPlane;
+use heddle_scenario_tests::linkerd::linkerd_text;
 use heddle_scenario_tests::{Detail, Scenario, Summary, all, status_text, verdicts_text, xds_text};
 use heddle_xds::{Capture, Client};
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,12 +19,17 @@ fn golden(scenario: &Scenario, bless: bool) -> Result<(), String> {
     let snapshot = index.snapshot();
     // One shows everything; the others show their stories.
     let detail = if scenario.name == "plain-service" { Detail::Full } else { Detail::Brief };
-    let rendered = BTreeMap::from([
+    let mut rendered = BTreeMap::from([
         ("model.txt", heddle_testkit::dump(&snapshot)),
         ("verdicts.txt", verdicts_text(scenario, &snapshot)),
         ("status.yaml", status_text(&index)),
-        ("xds.yaml", xds_text(&client(scenario), &snapshot, detail)),
     ]);
+    let client = client(scenario);
+    if snapshot.workloads.get(&client.workload).is_none_or(|of| of.plane != Some(DataPlane::Linkerd)) {
+        rendered.insert("xds.yaml", xds_text(&client, &snapshot, detail));
+    }
+    let detail = if scenario.name == "linkerd-service" { Detail::Full } else { Detail::Brief };
+    rendered.extend(linkerd_text(scenario, &snapshot, detail).map(|text| ("linkerd.yaml", text)));
     heddle_testkit::golden::check(&scenario.dir, &["in.yaml", "requests.yaml"], &rendered, bless)
 }
 

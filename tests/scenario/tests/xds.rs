@@ -1,6 +1,8 @@
 //! What holds of every client's resources in every scenario.
 
-use heddle_model::{Event, Kind, Lowered, Name, Snapshot, WorkloadKey};
+use heddle_model::server::Requirement;
+use heddle_model::snapshot::Owner;
+use heddle_model::{Event, Fact, Kind, Lowered, Name, Snapshot, WorkloadKey};
 use heddle_proto::json::Printer;
 use heddle_scenario_tests::{Scenario, all, resolved, resources};
 use heddle_xds::{Capture, Client, Resource, ResourceKey};
@@ -68,7 +70,7 @@ fn walk(value: &serde_json::Value, named: &mut BTreeSet<String>) {
 }
 
 /// What one namespace writes changes, for proxies of other namespaces, only resources named for its own
-/// Services and workloads.
+/// Services and workloads; and what those may call, where their own policies say that it decides.
 #[test]
 fn another_namespace_changes_only_what_is_named_for_it() {
     for scenario in all() {
@@ -81,7 +83,10 @@ fn another_namespace_changes_only_what_is_named_for_it() {
                 let (old, new) = (resources(&client, &before), resources(&client, &after));
                 for key in old.keys().chain(new.keys()).filter(|key| old.get(*key) != new.get(*key)) {
                     assert!(
-                        is_named_for(key, namespace) || is_contested(&scenario, key),
+                        is_named_for(key, namespace)
+                            || is_address_of(key, namespace, [&before, &after])
+                            || is_contested(&scenario, key)
+                            || is_granted(&scenario, key, [&client.workload.namespace, namespace]),
                         "{}: {namespace} changes {key:?} of {client:?}",
                         scenario.name
                     );
@@ -99,10 +104,37 @@ fn without(scenario: &Scenario, namespace: &Name) -> Vec<Event> {
     Kind::ALL.into_iter().map(|kind| Event::Replace(kind, others(kind))).collect()
 }
 
+/// Inbound rules of a namespace that requires another's authentications.
+fn is_granted(scenario: &Scenario, key: &ResourceKey, [of, by]: [&Name; 2]) -> bool {
+    let requires = |one: &Lowered| match &one.fact {
+        Fact::Authorization(authorization) => authorization.requires.iter().any(|one| match one {
+            Requirement::Object(object) => object.namespace == *by,
+            Requirement::Here(_) => false,
+        }),
+        _ => false,
+    };
+    let own = scenario.objects.lowered.iter().filter(|one| one.source.namespace == *of);
+    key.name.starts_with("inbound") && own.into_iter().any(requires)
+}
+
 fn is_named_for(key: &ResourceKey, namespace: &str) -> bool {
     let name = key.name.strip_prefix("direct:").unwrap_or(&key.name);
-    let name = name.strip_prefix("pod/").or_else(|| name.strip_prefix("external/")).unwrap_or(name);
+    let name = ["pod/", "external/", "linkerd-external/"]
+        .iter()
+        .find_map(|kind| name.strip_prefix(kind))
+        .unwrap_or(name);
     name.strip_prefix(namespace).is_some_and(|rest| rest.starts_with('/'))
+}
+
+/// The cluster of an address is named for whose the address is.
+fn is_address_of(key: &ResourceKey, namespace: &str, snapshots: [&Snapshot; 2]) -> bool {
+    let address = key.name.strip_prefix("direct:").and_then(|rest| rest.parse().ok());
+    let Some(address) = address else { return false };
+    snapshots.into_iter().any(|snapshot| match snapshot.addresses.get(&address) {
+        Some(Owner::Workload(key)) => key.namespace.as_str() == namespace,
+        Some(Owner::Service(key)) => key.namespace.as_str() == namespace,
+        None => false,
+    })
 }
 
 /// Where the Mesh does not name its networks, the listener of everything else lists the addresses that it must

@@ -8,6 +8,8 @@ fn source(name: &str) -> SourceRef {
 }
 
 fn policy(name: &str, action: Action, rules: Vec<Rule>) -> Policy {
+    let numbered = rules.into_iter().enumerate().map(|(index, rule)| Rule { index, ..rule });
+    let rules: Vec<_> = numbered.collect();
     Policy { source: source(name), action, mode: Mode::Enforce, scope: None, rules: rules.into() }
 }
 
@@ -16,12 +18,13 @@ fn audited(name: &str, action: Action, rules: Vec<Rule>) -> Policy {
 }
 
 fn from(principal: Principal) -> Rule {
-    Rule { from: vec![Peer { principals: [principal].into(), networks: vec![] }], requests: vec![] }
+    let peer = Peer { principals: [principal].into(), networks: vec![] };
+    Rule { from: vec![peer], ..Rule::default() }
 }
 
 fn to(path: &str) -> Rule {
     let request = RequestMatch { paths: [PathMatch::Exact(path.into())].into(), ..RequestMatch::default() };
-    Rule { from: vec![], requests: vec![request] }
+    Rule { requests: vec![request], ..Rule::default() }
 }
 
 fn web() -> Identity {
@@ -52,6 +55,7 @@ fn check_arrival(
 fn said(admission: &Admission) -> String {
     let ground = |ground: &Ground| match ground {
         Ground::Rule { policy, rule, .. } => format!("{}[{rule}]", policy.name),
+        Ground::NotRouted => "no route".into(),
         Ground::NoRuleMatches { policies } => {
             format!("none of {:?}", policies.iter().map(|p| p.name.as_str()).collect::<Vec<_>>())
         }
@@ -116,7 +120,7 @@ fn a_network_has_holes() {
                 except: vec![hole.parse().expect("cidr")],
             }],
         }],
-        requests: vec![],
+        ..Rule::default()
     };
     check(Posture::Deny, vec![policy("a", Action::Allow, vec![rule("10.0.0.8/32")])], "allowed by a[0]");
     check(
@@ -130,7 +134,7 @@ fn a_network_has_holes() {
 fn a_peer_is_a_principal_from_a_network() {
     let network = Network { cidr: "192.168.0.0/16".parse().expect("cidr"), except: vec![] };
     let peer = Peer { principals: [Principal::Any].into(), networks: vec![network] };
-    let rule = Rule { from: vec![peer], requests: vec![] };
+    let rule = Rule { from: vec![peer], ..Rule::default() };
     check(Posture::Deny, vec![policy("a", Action::Allow, vec![rule])], r#"denied by none of ["a"]"#);
 }
 
@@ -161,7 +165,7 @@ fn bytes_take_the_narrowest_meaning_of_a_rule_about_http() {
 fn all_headers_of_a_request_match_must_be_there() {
     let header = |name: &str, value| KeyMatch { name: name.into(), value };
     let rule =
-        |headers| Rule { from: vec![], requests: vec![RequestMatch { headers, ..Default::default() }] };
+        |headers| Rule { requests: vec![RequestMatch { headers, ..Default::default() }], ..Rule::default() };
     let mut call = HttpCall::new("GET", "cart", "/a");
     call.headers.push(("x-a".into(), "1".into()));
     let both = vec![header("x-a", ValueMatch::Present), header("x-b", ValueMatch::Present)];

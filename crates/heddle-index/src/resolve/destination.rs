@@ -28,6 +28,10 @@ impl Index {
                 changed.insert(Key::Report(source.clone()));
             }
             self.dirty.policies.extend(self.tables.policies.of(&source).iter().cloned());
+            self.dirty.authorizations.extend(self.tables.authorizations.of(&source).iter().cloned());
+            for form in [&old, &new].into_iter().flatten() {
+                self.dirty.servers.extend(form.servers.keys().cloned());
+            }
             for (side, form) in [(Side::Goes, old), (Side::Comes, new)] {
                 for port in form.into_iter().flat_map(|form| form.ports) {
                     let table = attachment::table(&source, &port);
@@ -96,6 +100,6 @@ impl Index {
     fn route_table(&self, key: &RouteKey) -> Option<Arc<RouteTable<HttpMatch>>> {
         let sources = self.derived.attached.of(key).iter();
         let attached = sources.filter_map(|source| Some((source, self.derived.attachments.get(source)?)));
-        routes::resolve(attached).map(Arc::new)
+        routes::resolve(&key.port, attached).map(Arc::new)
     }
 }

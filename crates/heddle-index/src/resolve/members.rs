@@ -5,7 +5,8 @@ use crate::findings::Finding;
 use crate::member::{self, Members};
 use crate::multimap::Side;
 use crate::{Index, endpoints, workload};
-use heddle_model::snapshot::Key;
+use heddle_model::fact::DataPlane;
+use heddle_model::snapshot::{Key, Workload};
 use heddle_model::{ServiceKey, ServicePortKey, WorkloadKey};
 use std::mem::take;
 use std::sync::Arc;
@@ -64,6 +65,8 @@ impl Index {
                 owners: &self.snapshot.addresses,
                 services: &self.snapshot.services,
                 policies: &self.derived.policies,
+                servers: &self.derived.servers,
+                mesh: &self.snapshot.mesh,
             };
             let pool = self.derived.pools.entry(key.namespace.clone()).or_default();
             let new = view.resolve(&key, self.derived.edges.of(&key), pool);
@@ -93,8 +96,19 @@ impl Index {
         let (before, after) = (finding(&old), finding(&new));
         self.replace_finding(before.as_ref().unwrap_or(&none), after.as_ref().unwrap_or(&none));
         let live = new.filter(|new| !new.ended).map(|new| new.workload);
+        self.count_linkerd(self.snapshot.workloads.get(key).cloned().as_deref(), live.as_deref());
         if publish(&mut self.snapshot.workloads, key, live) {
             changed.insert(Key::Workload(key.clone()));
+        }
+    }
+
+    /// With the first linkerd2-proxy comes what others do not enforce for it, and goes with the last.
+    fn count_linkerd(&mut self, old: Option<&Workload>, new: Option<&Workload>) {
+        let counts = |of: Option<&Workload>| of.is_some_and(|of| of.plane == Some(DataPlane::Linkerd));
+        let before = self.derived.linkerd;
+        self.derived.linkerd = before + usize::from(counts(new)) - usize::from(counts(old));
+        if (before > 0) != (self.derived.linkerd > 0) {
+            self.dirty.reports.extend(self.derived.findings.not_enforced().cloned());
         }
     }
 
@@ -110,7 +124,7 @@ impl Index {
         }
     }
 
-    fn replace_finding(&mut self, old: &Finding, new: &Finding) {
+    pub(super) fn replace_finding(&mut self, old: &Finding, new: &Finding) {
         let touched = self.derived.findings.replace(old, new);
         self.dirty.diagnostics.extend(touched.diagnostics);
         self.dirty.reports.extend(touched.reports);

@@ -3,23 +3,48 @@
 use super::{Changed, publish};
 use crate::Index;
 use crate::address::Claim;
+use crate::selected::Settings;
 use heddle_model::snapshot::Key;
 use heddle_model::{Kind, ServicePortKey, WorkloadKey};
 use std::mem::take;
 use std::sync::Arc;
 
 impl Index {
-    /// Of the Mesh only its posture decides something here, for the namespaces that do not say theirs.
+    /// Of the Mesh its posture decides something here, for the namespaces that do not say theirs; its suffix,
+    /// where authorizations name identities; and its networks, where they are what is meant by the cluster.
     pub(super) fn resolve_mesh(&mut self, changed: &mut Changed) {
         if !take(&mut self.dirty.mesh) {
             return;
         }
         let mesh = self.tables.mesh();
         self.dirty.workloads.extend(self.workloads_of_mesh_posture());
-        if *self.snapshot.mesh != mesh {
-            self.snapshot.mesh = Arc::new(mesh);
-            changed.insert(Key::Mesh);
+        if *self.snapshot.mesh == mesh {
+            return;
         }
+        if self.snapshot.mesh.identity_suffix != mesh.identity_suffix {
+            self.dirty.authorizations.extend(self.derived.authorizations.keys().cloned());
+        }
+        if self.snapshot.mesh.networks != mesh.networks {
+            self.mark_cluster();
+        }
+        self.snapshot.mesh = Arc::new(mesh);
+        changed.insert(Key::Mesh);
+    }
+
+    /// Marks what hangs on the Mesh's networks.
+    fn mark_cluster(&mut self) {
+        let servers = self.tables.of_kind(Kind::Server).map(|(source, _)| source);
+        let cluster =
+            servers.filter(|source| self.tables.server(source).is_some_and(|one| one.stance.is_cluster()));
+        self.dirty.servers.extend(cluster.cloned());
+        let workloads = self.tables.all_workloads().filter(|(key, workload)| {
+            let settings = Settings::of(&self.tables, key, workload);
+            settings.stance.is_some_and(|(stance, _)| stance.is_cluster())
+        });
+        self.dirty.workloads.extend(workloads.map(|(key, _)| key));
+        let egress = || self.tables.of_kind(Kind::EgressNetwork).map(|(source, _)| source.clone());
+        self.dirty.egress.extend(egress());
+        self.dirty.reports.extend(egress());
     }
 
     /// The workloads whose posture is the Mesh's, if it is another than they were resolved with.

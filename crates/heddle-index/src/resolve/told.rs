@@ -25,6 +25,8 @@ impl Index {
             owners: &self.snapshot.addresses,
             policies: &self.derived.policies,
             findings: &self.derived.findings,
+            linkerd: self.derived.linkerd > 0,
+            mesh: &self.snapshot.mesh,
         };
         let report = view.resolve(source);
         self.work.reports += u64::from(report.is_some());

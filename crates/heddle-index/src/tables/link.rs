@@ -5,6 +5,7 @@ use crate::address::Claim;
 use crate::multimap::Side;
 use crate::parent;
 use heddle_model::fact::{AccessPolicy, Covers, Service, Target, Workload};
+use heddle_model::server::{Authorization, Opens, Requirement};
 use heddle_model::{Fact, Kind, Name, SourceRef, WorkloadKind};
 
 impl Tables {
@@ -22,13 +23,24 @@ impl Tables {
                 for service in parent::services(source, route) {
                     self.routes.put(side, service, source.clone());
                 }
+                for server in route.parents.iter().filter_map(|parent| parent::server(source, parent)) {
+                    self.at_server.put(side, server, source.clone());
+                }
             }
             Fact::AccessPolicy(policy) => {
                 for target in policy_targets(source, policy) {
                     self.policies.put(side, target, source.clone());
                 }
             }
-            Fact::Namespace(_)
+            Fact::Authorization(authorization) => self.link_authorization(side, source, authorization),
+            Fact::RateLimit(limit) => {
+                let server = SourceRef::new(Kind::Server, source.namespace.clone(), limit.server.clone());
+                self.at_server.put(side, server, source.clone());
+            }
+            Fact::Server(_)
+            | Fact::Authentication(_)
+            | Fact::Egress(_)
+            | Fact::Namespace(_)
             | Fact::Node(_)
             | Fact::Mesh(_)
             | Fact::InboundPolicy(_)
@@ -41,13 +53,23 @@ impl Tables {
         if let Some(node) = &workload.node {
             self.on_node.put(side, node.clone(), key.clone());
         }
-        if key.kind == WorkloadKind::External {
+        if key.kind != WorkloadKind::Pod {
             for address in &workload.addresses {
                 self.externals_at.put(side, *address, key.clone());
             }
         }
         for address in owned(workload) {
             self.claims.put(side, *address, Claim::workload(key.clone()));
+        }
+    }
+
+    fn link_authorization(&mut self, side: Side, source: &SourceRef, authorization: &Authorization) {
+        let Authorization { opens, requires } = authorization;
+        self.authorizations.put(side, opened(source, opens), source.clone());
+        for requirement in requires {
+            if let Requirement::Object(object) = requirement {
+                self.requiring.put(side, object.clone(), source.clone());
+            }
         }
     }
 
@@ -73,4 +95,13 @@ fn policy_targets(source: &SourceRef, policy: &AccessPolicy) -> Vec<SourceRef> {
         Target::HttpRoute { name } => object(Kind::HttpRoute, name),
     };
     targets.iter().map(of).collect()
+}
+
+/// Where an authorization is found: at the Server or the route that it opens, or at the Namespace.
+fn opened(source: &SourceRef, opens: &Opens) -> SourceRef {
+    match opens {
+        Opens::Server(name) => SourceRef::new(Kind::Server, source.namespace.clone(), name.clone()),
+        Opens::Servers(_) => SourceRef::new(Kind::Namespace, "", source.namespace.clone()),
+        Opens::Route(route) => route.clone(),
+    }
 }

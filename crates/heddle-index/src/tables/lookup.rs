@@ -3,9 +3,11 @@
 use super::{Row, Tables, mesh_source, selects};
 use heddle_model::access::Posture;
 use heddle_model::fact::{
-    AccessPolicy, Egress, InboundPolicy, Labels, Mesh, Namespace, Node, Route, Service, Slice, Workload,
+    AccessPolicy, Egress, EgressNetwork, InboundPolicy, Labels, Mesh, Namespace, Node, Route, Service, Slice,
+    Workload,
 };
 use heddle_model::http::HttpMatch;
+use heddle_model::server::{Authentication, Authorization, RateLimitPolicy, Server};
 use heddle_model::{Fact, Kind, Name, ServiceKey, SourceRef, WorkloadKey};
 
 impl Tables {
@@ -89,6 +91,58 @@ impl Tables {
         match &row.fact {
             Fact::AccessPolicy(policy) => Some(policy),
             Fact::Invalid(_) => Some(&self.unreadable_access),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn server(&self, source: &SourceRef) -> Option<&Server> {
+        match &self.rows.get(source)?.fact {
+            Fact::Server(server) => Some(server),
+            _ => None,
+        }
+    }
+
+    /// The Servers of a namespace; `None` for one that cannot be read.
+    pub(crate) fn servers(&self, namespace: &Name) -> impl Iterator<Item = (&SourceRef, Option<&Server>)> {
+        self.of_namespace(Kind::Server, namespace).map(|(source, row)| match &row.fact {
+            Fact::Server(server) => (source, Some(server)),
+            _ => (source, None),
+        })
+    }
+
+    pub(crate) fn authorization(&self, source: &SourceRef) -> Option<&Authorization> {
+        match &self.rows.get(source)?.fact {
+            Fact::Authorization(authorization) => Some(authorization),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn authentication(&self, source: &SourceRef) -> Option<&Authentication> {
+        match &self.rows.get(source)?.fact {
+            Fact::Authentication(authentication) => Some(authentication),
+            _ => None,
+        }
+    }
+
+    /// The rate limits that name a Server, the one that holds first: the oldest, then by name.
+    pub(crate) fn rate_limits(&self, server: &SourceRef) -> Vec<(&SourceRef, &RateLimitPolicy)> {
+        let named =
+            self.at_server.of(server).iter().filter_map(|source| match &self.rows.get(source)?.fact {
+                Fact::RateLimit(limit) => Some((source, limit)),
+                _ => None,
+            });
+        let mut limits: Vec<_> = named.collect();
+        limits.sort_by_key(|(source, limit)| (limit.created, *source));
+        limits
+    }
+
+    /// What an EgressNetwork says; an unreadable one denies all that is outside.
+    pub(crate) fn egress(&self, source: &SourceRef) -> Option<EgressNetwork> {
+        match &self.rows.get(source)?.fact {
+            Fact::Egress(egress) => Some(egress.clone()),
+            Fact::Invalid(_) => {
+                Some(EgressNetwork { networks: Vec::new(), policy: Egress::Deny, created: None })
+            }
             _ => None,
         }
     }

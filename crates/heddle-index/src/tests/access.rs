@@ -1,10 +1,11 @@
 //! Who may call each port: which policies cover it, with which scope, and what the posture is.
 
 use super::build::*;
-use heddle_model::access::{Access, Action, Policy, Posture};
-use heddle_model::fact::{Covers, Invalid, Mesh, Namespace, Target};
+use crate::Index;
+use heddle_model::access::{Access, Action, Policy, Posture, RequestMatch, Rule};
+use heddle_model::fact::{AccessPolicy, Covers, DataPlane, Invalid, Mesh, Namespace, Target, Workload};
 use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
-use heddle_model::{Fact, Snapshot};
+use heddle_model::{Event, Fact, Snapshot};
 use std::collections::BTreeSet;
 
 fn path(matcher: &HttpMatch) -> String {
@@ -86,9 +87,9 @@ fn the_posture_is_the_namespaces_else_the_meshs() {
     let by_mesh = "Authenticated by Mesh default";
     let all = |by: &str| ["8080 ", "9090 ", "* "].map(|port| format!("{port}{by}"));
     check([mesh()], &all(by_mesh).each_ref().map(String::as_str));
-    let silent = ("Namespace shop", Fact::Namespace(Namespace { posture: None }));
+    let silent = ("Namespace shop", Fact::Namespace(Namespace::default()));
     check([mesh(), silent], &all(by_mesh).each_ref().map(String::as_str));
-    let deny = ("Namespace shop", Fact::Namespace(Namespace { posture: Some(Posture::Deny) }));
+    let deny = ("Namespace shop", Fact::Namespace(Namespace { posture: Some(Posture::Deny), config: None }));
     check([mesh(), deny], &all("Deny by Namespace shop").each_ref().map(String::as_str));
 }
 
@@ -258,4 +259,37 @@ fn a_policy_that_cannot_be_read_admits_nobody_to_its_namespace() {
           to any workload of the namespace, as an Allow without rules would"
         ]
     );
+}
+
+#[test]
+fn with_the_first_linkerd2_proxy_comes_what_an_envoy_does_not_see_of_its_requests() {
+    let to = |path: &str| Rule {
+        requests: vec![RequestMatch {
+            paths: [PathMatch::Exact(path.into())].into(),
+            ..RequestMatch::default()
+        }],
+        ..Rule::default()
+    };
+    let policy = |name, rules| {
+        let Fact::AccessPolicy(policy) = access(Action::Deny, Covers::Namespace, "any") else { panic!() };
+        (name, Fact::AccessPolicy(AccessPolicy { rules, ..policy }))
+    };
+    let policies = || {
+        [policy("AccessPolicy shop/a", vec![to("/a")]), policy("AccessPolicy shop/b", vec![Rule::default()])]
+    };
+    let mut index = index(world().into_iter().chain(policies()));
+    let enforced = |index: &Index, object: &str| {
+        conditions(&index.snapshot(), object).into_iter().find(|text| text.starts_with("Enforced"))
+    };
+    index.resolve();
+    assert_eq!(enforced(&index, "AccessPolicy shop/a"), None);
+    let other = Workload { plane: Some(DataPlane::Linkerd), ..workload("other", "10.0.0.9") };
+    index.apply(set("Pod shop/other", Fact::Workload(other)));
+    index.resolve();
+    let told = enforced(&index, "AccessPolicy shop/a").expect("it is told");
+    assert!(told.contains("port 8080 is detected"), "{told}");
+    assert_eq!(enforced(&index, "AccessPolicy shop/b"), None);
+    index.apply(Event::Delete(source("Pod shop/other")));
+    index.resolve();
+    assert_eq!(enforced(&index, "AccessPolicy shop/a"), None);
 }

@@ -1,9 +1,12 @@
 //! Random objects of a small world, where much refers to much.
 
+mod linkerd;
+
 use heddle_model::access::{Action, Mode, Posture, Rule};
 use heddle_model::fact::*;
 use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
 use heddle_model::report::ParentRef;
+use heddle_model::server::ProxyConfig;
 use heddle_model::{Diagnostic, Fact, Identity, Kind, Lowered, Meta, Name, ServiceKey, SourceRef};
 use proptest::collection::{btree_set, vec};
 use proptest::option;
@@ -95,37 +98,72 @@ fn invalid() -> impl Strategy<Value = Fact> {
 
 fn fact(kind: Kind) -> BoxedStrategy<Fact> {
     match kind {
-        Kind::Namespace => {
-            option::of(posture()).prop_map(|posture| Fact::Namespace(Namespace { posture })).boxed()
-        }
+        Kind::Namespace => (option::of(posture()), config())
+            .prop_map(|(posture, config)| Fact::Namespace(Namespace { posture, config }))
+            .boxed(),
         Kind::Node => (option::of(name(&["r"])), option::of(name(&["z1", "z2"])))
             .prop_map(|(region, zone)| Fact::Node(Node { region, zone }))
             .boxed(),
-        Kind::Pod | Kind::ExternalWorkload => workload().prop_map(Fact::Workload).boxed(),
+        Kind::Pod | Kind::ExternalWorkload | Kind::LinkerdExternalWorkload => {
+            workload().prop_map(Fact::Workload).boxed()
+        }
         Kind::Service => service().prop_map(Fact::Service).boxed(),
         Kind::EndpointSlice => slice().prop_map(Fact::Slice).boxed(),
-        Kind::HttpRoute => route().prop_map(Fact::HttpRoute).boxed(),
-        Kind::Mesh => posture().prop_map(|posture| Fact::Mesh(Mesh { posture, ..Mesh::default() })).boxed(),
+        Kind::HttpRoute | Kind::LinkerdHttpRoute | Kind::ServiceProfile => {
+            route().prop_map(Fact::HttpRoute).boxed()
+        }
+        Kind::Mesh => mesh().prop_map(Fact::Mesh).boxed(),
         Kind::InboundPolicy => inbound().prop_map(Fact::InboundPolicy).boxed(),
         Kind::AccessPolicy => access().prop_map(Fact::AccessPolicy).boxed(),
+        Kind::Server => linkerd::server().prop_map(Fact::Server).boxed(),
+        Kind::ServerAuthorization | Kind::AuthorizationPolicy => {
+            linkerd::authorization().prop_map(Fact::Authorization).boxed()
+        }
+        Kind::MeshTlsAuthentication | Kind::NetworkAuthentication => {
+            linkerd::authentication().prop_map(Fact::Authentication).boxed()
+        }
+        Kind::RateLimitPolicy => linkerd::rate_limit().prop_map(Fact::RateLimit).boxed(),
+        Kind::EgressNetwork => linkerd::egress().prop_map(Fact::Egress).boxed(),
     }
 }
 
+fn mesh() -> impl Strategy<Value = Mesh> {
+    let suffix = name(&["heddle.cluster.local", "linkerd.cluster.local"]);
+    (posture(), any::<bool>(), suffix).prop_map(|(posture, networks, identity_suffix)| Mesh {
+        posture,
+        networks: if networks { vec!["10.0.0.0/8".parse().unwrap()] } else { Vec::new() },
+        identity_suffix,
+        ..Mesh::default()
+    })
+}
+
+fn config() -> impl Strategy<Value = Option<Box<ProxyConfig>>> {
+    let ports = || option::of(btree_set(number(), 0..2));
+    let config = (option::of(linkerd::stance()), ports(), ports());
+    option::of(config.prop_map(|(stance, opaque_ports, skip_inbound_ports)| {
+        Box::new(ProxyConfig { stance, opaque_ports, skip_inbound_ports })
+    }))
+}
+
 fn workload() -> impl Strategy<Value = Workload> {
-    let who = (labels(), vec(address(), 0..3), option::of(object()), any::<bool>());
+    let plane = select(vec![None, Some(DataPlane::Envoy), Some(DataPlane::Linkerd)]);
+    let who = (labels(), vec(address(), 0..3), option::of(object()), plane);
     let place = (option::of(node()), option::of(name(&["z3"])), any::<bool>(), prop::bool::weighted(0.2));
-    (who, place, vec(workload_port(), 0..3), btree_set(number(), 0..2)).prop_map(
-        |((labels, addresses, account, plane), (node, zone, host_network, ended), ports, skip)| Workload {
-            labels,
-            addresses,
-            identity: account.map(|account| Identity::new("a", account).unwrap()),
-            plane: plane.then_some(DataPlane::Envoy),
-            node,
-            zone,
-            host_network,
-            ended,
-            ports,
-            skip_inbound_ports: skip,
+    (who, place, vec(workload_port(), 0..3), btree_set(number(), 0..2), config()).prop_map(
+        |((labels, addresses, account, plane), (node, zone, host_network, ended), ports, skip, config)| {
+            Workload {
+                labels,
+                addresses,
+                identity: account.map(|account| Identity::new("a", account).unwrap()),
+                plane,
+                node,
+                zone,
+                host_network,
+                ended,
+                ports,
+                skip_inbound_ports: skip,
+                config,
+            }
         },
     )
 }
@@ -145,7 +183,15 @@ fn service() -> impl Strategy<Value = Service> {
         |(form, mut ports, selector, publish_not_ready)| {
             ports.sort_by_key(|port| port.number);
             ports.dedup_by_key(|port| port.number);
-            Service { form, ports, selector, publish_not_ready, locality: Locality::Any }
+            Service {
+                form,
+                ports,
+                selector,
+                publish_not_ready,
+                locality: Locality::Any,
+                accrual: None,
+                defaults: Default::default(),
+            }
         },
     )
 }
@@ -194,6 +240,10 @@ fn matcher() -> impl Strategy<Value = HttpMatch> {
 }
 
 fn parent() -> impl Strategy<Value = ParentRef> {
+    prop_oneof![3 => service_parent(), 1 => linkerd::server_parent()]
+}
+
+fn service_parent() -> impl Strategy<Value = ParentRef> {
     let group = select(vec![Some(""), Some(""), Some("core"), None]);
     let port = (option::weighted(0.2, name(&["p"])), option::weighted(0.3, number()));
     (group, option::of(namespace()), object(), port).prop_map(|(group, namespace, name, (section, port))| {
@@ -223,9 +273,10 @@ fn backend() -> impl Strategy<Value = BackendRef> {
 }
 
 fn route() -> impl Strategy<Value = Route<HttpMatch>> {
-    let rule = (vec(matcher(), 1..3), vec(backend(), 0..3), prop::bool::weighted(0.2));
-    let rule = rule.prop_map(|(matches, backends, broken)| RouteRule {
+    let rule = (vec(matcher(), 1..3), vec(backend(), 0..3), any::<bool>(), prop::bool::weighted(0.2));
+    let rule = rule.prop_map(|(matches, backends, own_endpoints, broken)| RouteRule {
         matches,
+        own_endpoints: own_endpoints && backends.is_empty(),
         request_headers: Default::default(),
         response_headers: Default::default(),
         backends,
@@ -234,11 +285,9 @@ fn route() -> impl Strategy<Value = Route<HttpMatch>> {
         retry: None,
         broken,
     });
-    (vec(parent(), 1..3), vec(rule, 1..3), option::of(0..3i64)).prop_map(|(parents, rules, created)| Route {
-        parents,
-        rules,
-        created,
-    })
+    let unservable = option::weighted(0.2, Just("it has a filter".to_string()));
+    (vec(parent(), 1..3), vec(rule, 1..3), unservable, option::of(0..3i64))
+        .prop_map(|(parents, rules, unservable, created)| Route { parents, rules, unservable, created })
 }
 
 fn inbound() -> impl Strategy<Value = InboundPolicy> {

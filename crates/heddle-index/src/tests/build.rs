@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// `Kind namespace/name`, or `Kind name` for kinds without a namespace.
 pub(crate) fn source(text: &str) -> SourceRef {
     let (kind, name) = text.split_once(' ').unwrap();
-    let kind = Kind::ALL.into_iter().find(|known| known.as_str() == kind).unwrap();
+    let kind = Kind::ALL.into_iter().find(|known| known.to_string() == kind).unwrap();
     let (namespace, name) = name.split_once('/').unwrap_or(("", name));
     SourceRef::new(kind, namespace, name)
 }
@@ -50,6 +50,7 @@ pub(crate) fn workload(app: &str, ip: &str) -> Workload {
         ended: false,
         ports: Vec::new(),
         skip_inbound_ports: BTreeSet::new(),
+        config: None,
     }
 }
 
@@ -69,6 +70,8 @@ pub(crate) fn virtual_service(app: &str, ip: &str) -> Service {
         selector: labels(&format!("app={app}")),
         publish_not_ready: false,
         locality: Locality::Any,
+        accrual: None,
+        defaults: Default::default(),
     }
 }
 
@@ -129,6 +132,7 @@ pub(crate) fn rule(matches: Vec<HttpMatch>, backends: Vec<BackendRef>) -> RouteR
         request_headers: Default::default(),
         response_headers: Default::default(),
         backends,
+        own_endpoints: false,
         request_timeout: None,
         backend_timeout: None,
         retry: None,
@@ -137,14 +141,14 @@ pub(crate) fn rule(matches: Vec<HttpMatch>, backends: Vec<BackendRef>) -> RouteR
 }
 
 pub(crate) fn route(parents: Vec<ParentRef>, rules: Vec<RouteRule<HttpMatch>>) -> Fact {
-    Fact::HttpRoute(Route { parents, rules, created: None })
+    Fact::HttpRoute(Route { parents, rules, unservable: None, created: None })
 }
 
 /// An enforced policy whose one rule names one ServiceAccount of `shop`.
 pub(crate) fn access(action: Action, covers: Covers, from: &str) -> Fact {
     let principal = Principal::Account(Identity::new("shop", from).unwrap());
     let peer = Peer { principals: [principal].into(), networks: Vec::new() };
-    let rules = vec![Rule { from: vec![peer], requests: Vec::new() }];
+    let rules = vec![Rule { from: vec![peer], ..Rule::default() }];
     Fact::AccessPolicy(AccessPolicy { covers, action, mode: Mode::Enforce, rules })
 }
 

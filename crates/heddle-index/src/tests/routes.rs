@@ -162,7 +162,7 @@ fn equal_matches_go_by_age_then_name_then_place() {
     only.port = Some(80);
     let aged = |created| {
         let rules = vec![rule(vec![prefix("/")], vec![]), rule(vec![prefix("/")], vec![])];
-        Fact::HttpRoute(Route { parents: vec![only.clone()], rules, created })
+        Fact::HttpRoute(Route { parents: vec![only.clone()], rules, unservable: None, created })
     };
     let objects = [
         ("HTTPRoute shop/a", aged(Some(9))),

@@ -74,6 +74,8 @@ fn check(change: impl Fn() -> Event, want: Work, keys: usize) {
             members: after.members - before.members,
             attachments: after.attachments - before.attachments,
             policies: after.policies - before.policies,
+            authorizations: after.authorizations - before.authorizations,
+            servers: after.servers - before.servers,
             workloads: after.workloads - before.workloads,
             services: after.services - before.services,
             endpoints: after.endpoints - before.endpoints,
@@ -90,6 +92,8 @@ const NONE: Work = Work {
     members: 0,
     attachments: 0,
     policies: 0,
+    authorizations: 0,
+    servers: 0,
     workloads: 0,
     services: 0,
     endpoints: 0,
@@ -165,7 +169,8 @@ fn a_strict_policy_costs_its_workloads_and_where_they_are_dialled() {
 
 #[test]
 fn a_posture_costs_the_workloads_of_its_namespace() {
-    let deny = || set("Namespace ns1", Fact::Namespace(Namespace { posture: Some(Posture::Deny) }));
+    let deny =
+        || set("Namespace ns1", Fact::Namespace(Namespace { posture: Some(Posture::Deny), config: None }));
     check(deny, Work { workloads: 30, access: 60, ..NONE }, 30);
 }
 

@@ -75,8 +75,11 @@ impl Mode {
 }
 
 /// Who may send bytes. There is nothing in them to know a request by: an Allow that speaks of requests admits nothing,
-/// a Deny forgets what it says of them.
+/// a Deny forgets what it says of them, and where only routes are served nothing is.
 pub(crate) fn of_bytes(access: &Access, policies: &[Told], mode: Mode, mesh: &Mesh) -> Admitted {
+    if access.routed.is_some() {
+        return Admitted::default();
+    }
     let granted = |_: &Told, rule: &ToldRule| !rule.minds_requests;
     let mut grants = granted_by(access, policies, (&|_| true, &granted), mode, mesh);
     let mut excess = Vec::new();

@@ -37,6 +37,12 @@ impl Cell {
         clients && matching::is_within(&self.matcher, &outer.matcher)
     }
 
+    fn contradicted(&self, port: &Port) -> Vec<l5d::HttpRouteMatch> {
+        let twins = matching::contradicted(&self.matcher).into_iter();
+        let twins = twins.map(|matcher| Self { matcher, clients: self.clients.clone() });
+        twins.filter_map(|cell| message(&cell, port)).collect()
+    }
+
     fn meet(&self, other: &Self) -> Option<Self> {
         let clients = match (&self.clients, &other.clients) {
             (Some(one), Some(another)) => Some(one.meet(another)?),
@@ -62,13 +68,19 @@ pub(crate) fn routes(port: &Port, bytes: &[l5d_in::Authz]) -> (Vec<l5d_in::HttpR
     };
     let mode = Mode::of(port.mtls);
     let is_routed = |cell: &&Cell| routed.as_ref().is_none_or(|of| cell.is_within_any(of));
-    let granted = cells
-        .iter()
-        .filter(is_routed)
-        .map(|cell| (cell, callers::of_requests(port.access, &policies, cell, mode, port.mesh)));
+    let admitted = |cell| callers::of_requests(port.access, &policies, cell, mode, port.mesh);
+    let granted: Vec<_> = cells.iter().filter(is_routed).map(|cell| (cell, admitted(cell))).collect();
     let mut routes = Vec::new();
-    if told::minds_paths(port.access) {
+    if port.access.minds_paths() {
         routes.push(refused("other-spellings", vec![other_spellings()]));
+    }
+    if cells.iter().any(|cell| !matching::contradicted(&cell.matcher).is_empty()) {
+        excess.push(Excess::SeveralValues);
+    }
+    let admitting = granted.iter().filter(|(_, grants)| !grants.is_empty());
+    let contradicted: Vec<_> = admitting.flat_map(|(cell, _)| cell.contradicted(port)).collect();
+    if !contradicted.is_empty() {
+        routes.push(refused("several-values", contradicted));
     }
     routes.extend(grouped(granted).iter().filter_map(|(cells, grants)| of_cells(cells, grants, port, bytes)));
     if routes.is_empty() {
@@ -113,7 +125,7 @@ fn closed(bases: &BTreeSet<Cell>) -> Option<Vec<Cell>> {
 }
 
 /// Neighbours with equal callers.
-fn grouped<'a>(granted: impl Iterator<Item = (&'a Cell, Vec<Grant>)>) -> Vec<(Vec<&'a Cell>, Vec<Grant>)> {
+fn grouped(granted: Vec<(&Cell, Vec<Grant>)>) -> Vec<(Vec<&Cell>, Vec<Grant>)> {
     let mut groups: Vec<(Vec<&Cell>, Vec<Grant>)> = Vec::new();
     for (cell, grants) in granted {
         match groups.last_mut() {

@@ -3,7 +3,7 @@
 use crate::pattern;
 use heddle_model::SourceRef;
 use heddle_model::access::{Access, Action, Mode, Peer, Policy, RequestMatch, Rule};
-use heddle_model::http::{HttpMatch, KeyMatch, PathMatch};
+use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
 
 /// The paths that a server may read as another: dots, double slashes, backslashes, and escapes of what needs none.
 ///
@@ -18,10 +18,13 @@ pub(crate) const OTHER_SPELLINGS: &str = concat!(
 pub(crate) enum Excess {
     /// Paths in other spellings, because some policy minds paths.
     Spellings,
+    /// Requests with several values of a header, because some policy minds one of them.
+    SeveralValues,
     /// Bytes of everyone whom this Deny's callers cannot be told from.
     Bytes(SourceRef),
-    /// Requests by authority: what this policy says of one is forgotten (Deny), or admits nothing (Allow).
-    Authority(SourceRef),
+    /// Requests by a header that cannot be compared: what this policy says of one is forgotten (Deny), or admits
+    /// nothing (Allow).
+    Header(SourceRef),
     /// All requests: these policies make more routes than a proxy is given.
     TooManyRoutes,
 }
@@ -49,29 +52,18 @@ pub(crate) struct ToldRule<'a> {
 pub(crate) fn policies(access: &Access) -> (Vec<Told<'_>>, Vec<Excess>) {
     let Access { posture: _, posture_source: _, policies, routed: _ } = access;
     let mut excess = Vec::new();
-    if minds_paths(access) {
+    if access.minds_paths() {
         excess.push(Excess::Spellings);
     }
     let enforced = policies.iter().filter(|policy| policy.mode == Mode::Enforce);
     let told = enforced.map(|policy| {
-        let minds_authority = authorities(policy);
-        if minds_authority {
-            excess.push(Excess::Authority(policy.source.clone()));
+        if minds_untold(policy) {
+            excess.push(Excess::Header(policy.source.clone()));
         }
         one(policy)
     });
     let told = told.collect();
     (told, excess)
-}
-
-/// Whether anything that is enforced looks at paths.
-pub(crate) fn minds_paths(access: &Access) -> bool {
-    let enforced = access.policies.iter().filter(|policy| policy.mode == Mode::Enforce);
-    let mut scopes =
-        enforced.clone().filter_map(|policy| policy.scope.as_deref()).chain(access.routed.as_deref());
-    let mut requests = enforced.flat_map(|policy| policy.rules.iter()).flat_map(|rule| &rule.requests);
-    scopes.any(|scope| scope.iter().any(|of| of.path.is_some()))
-        || requests.any(|request| !request.paths.is_empty())
 }
 
 /// What of these matches requests at all, in the spelling in which paths are compared.
@@ -82,18 +74,18 @@ pub(crate) fn spelled(scope: &[HttpMatch]) -> Vec<HttpMatch> {
 
 fn one(policy: &Policy) -> Told<'_> {
     let Policy { source, action, mode: _, scope, rules } = policy;
-    let covers = scope.as_deref().map(|scope| spelled(scope).iter().map(without_authority).collect());
+    let covers = scope.as_deref().map(|scope| spelled(scope).iter().map(without_untold).collect());
     // Where the scope itself cannot be told, an Allow closes it and admits nothing there.
-    let untold = *action == Action::Allow && scope.iter().flat_map(|of| of.iter()).any(has_authority);
+    let untold = *action == Action::Allow && scope.iter().flat_map(|of| of.iter()).any(has_untold);
     let rules = rules.iter().filter(|_| !untold).map(|rule| told_rule(rule, *action, scope.is_some()));
     Told { source, action: *action, covers, rules: rules.collect() }
 }
 
 fn told_rule(rule: &Rule, action: Action, is_scoped: bool) -> ToldRule<'_> {
-    let Rule { from, requests } = rule;
+    let Rule { index: _, from, requests } = rule;
     let all: Vec<HttpMatch> = requests.iter().flat_map(expanded).collect();
-    let told = spelled(&all).into_iter().filter(|of| action == Action::Deny || !has_authority(of));
-    let told: Vec<HttpMatch> = told.map(|of| without_authority(&of)).collect();
+    let told = spelled(&all).into_iter().filter(|of| action == Action::Deny || !has_untold(of));
+    let told: Vec<HttpMatch> = told.map(|of| without_untold(&of)).collect();
     let minds_requests = is_scoped || !requests.is_empty();
     ToldRule { from, minds_requests, requests: (!requests.is_empty()).then_some(told) }
 }
@@ -124,22 +116,27 @@ fn is_plain(path: &PathMatch) -> bool {
     !pattern::matches(OTHER_SPELLINGS, path)
 }
 
-fn authorities(policy: &Policy) -> bool {
+fn minds_untold(policy: &Policy) -> bool {
     let scopes = policy.scope.iter().flat_map(|scope| scope.iter());
     let requests = policy.rules.iter().flat_map(|rule| &rule.requests).flat_map(|of| &of.headers);
-    scopes.flat_map(|of| &of.headers).chain(requests).any(is_authority)
+    scopes.flat_map(|of| &of.headers).chain(requests).any(is_untold)
 }
 
-fn has_authority(of: &HttpMatch) -> bool {
-    of.headers.iter().any(is_authority)
+fn has_untold(of: &HttpMatch) -> bool {
+    of.headers.iter().any(is_untold)
 }
 
-fn without_authority(of: &HttpMatch) -> HttpMatch {
-    let headers = of.headers.iter().filter(|header| !is_authority(header)).cloned().collect();
+fn without_untold(of: &HttpMatch) -> HttpMatch {
+    let headers = of.headers.iter().filter(|header| !is_untold(header)).cloned().collect();
     HttpMatch { headers, ..of.clone() }
 }
 
-/// HTTP/2 has no such header, and a proxy compares authorities without their port.
-fn is_authority(header: &KeyMatch) -> bool {
-    header.name.eq_ignore_ascii_case("host") || header.name.as_str() == ":authority"
+/// HTTP/2 has no header of the authority, and a proxy compares authorities without their port. A value with a comma may
+/// come as two, of which a proxy sees each alone.
+fn is_untold(KeyMatch { name, value }: &KeyMatch) -> bool {
+    let is_list = match value {
+        ValueMatch::Exact(value) | ValueMatch::Prefix(value) => value.contains(','),
+        ValueMatch::Regex(_) | ValueMatch::Present => false,
+    };
+    is_list || name.eq_ignore_ascii_case("host") || name.as_str() == ":authority"
 }

@@ -1,6 +1,6 @@
 //! A backend: a balancer over the endpoints of a Service port, one address, or nobody.
 
-use crate::endpoint::{Carries, Dial};
+use crate::endpoint::Dial;
 use crate::l5d::{self, outbound as l5d_out};
 use crate::{meta, name};
 use heddle_model::ServicePortKey;
@@ -44,7 +44,7 @@ pub(crate) fn balanced(port: &ServicePortKey) -> l5d_out::Backend {
 
 /// One address. Proxies panic at port 0: topics have none.
 pub(crate) fn forward(metadata: &l5d::Metadata, dial: &Dial, mesh: &Mesh) -> l5d_out::Backend {
-    let endpoint = dial.message(mesh, Carries::Bytes);
+    let endpoint = dial.message(mesh);
     let kind = (dial.at.port() != 0).then_some(backend::Kind::Forward(endpoint));
     with(metadata.clone(), kind)
 }

@@ -133,7 +133,8 @@ fn query_name(place: &Place<'_>) -> Result<Name, Wrong> {
     Err(place.wrong(format!("{} is not the name of a query parameter", place.shown())))
 }
 
-fn regex(place: &Place<'_>, text: &str) -> Result<Name, Wrong> {
+/// A regular expression that every proxy reads alike.
+pub(crate) fn regex(place: &Place<'_>, text: &str) -> Result<Name, Wrong> {
     let shown = place.shown();
     regex::check(text).map(|()| text.into()).map_err(|why| {
         place.unsupported(format!("{shown} is not a regular expression that proxies take: {why}"))

@@ -1,6 +1,7 @@
 //! Whatever comes, lowering has an answer.
 
 use super::*;
+use heddle_model::server::{Authentication, Requirement};
 use proptest::prelude::*;
 
 /// Any JSON, of the words that lowering looks for.
@@ -107,6 +108,50 @@ const WORDS: &[&str] = &[
     "serviceAccount",
     "initContainers",
     "group",
+    "linkerd",
+    "config.linkerd.io/default-inbound-policy",
+    "config.linkerd.io/opaque-ports",
+    "all-authenticated",
+    "80,1000-1002,a",
+    "retry.linkerd.io/http",
+    "5xx,404-410",
+    "timeout.linkerd.io/request",
+    "balancer.linkerd.io/failure-accrual",
+    "consecutive",
+    "podSelector",
+    "matchExpressions",
+    "key",
+    "operator",
+    "Exists",
+    "proxyProtocol",
+    "accessPolicy",
+    "server",
+    "client",
+    "meshTLS",
+    "unauthenticated",
+    "targetRef",
+    "requiredAuthenticationRefs",
+    "policy.linkerd.io",
+    "Server",
+    "ServiceAccount",
+    "identityRefs",
+    "*.shop.serviceaccount.identity.linkerd.td",
+    "total",
+    "requestsPerSecond",
+    "overrides",
+    "clientRefs",
+    "trafficPolicy",
+    "routes",
+    "condition",
+    "pathRegex",
+    "all",
+    "any",
+    "isRetryable",
+    "dstOverrides",
+    "authority",
+    "web.shop.svc.cluster.local:80",
+    "identity",
+    "workloadIPs",
 ];
 
 /// A sound object of each kind, to be spoilt.
@@ -155,6 +200,72 @@ fn sound() -> Vec<(Kind, Value)> {
             object(json!({"addresses": ["10.0.0.1"], "serviceAccount": "a", "ports": [{"port": 1}]})),
         ),
     ]
+    .into_iter()
+    .chain(sound_of_linkerd())
+    .collect()
+}
+
+fn sound_of_linkerd() -> Vec<(Kind, Value)> {
+    let meta = json!({"name": "a", "namespace": "shop", "labels": {"a": "b"}});
+    let object = |spec: Value| json!({"metadata": meta, "spec": spec});
+    let server = json!({"group": "policy.linkerd.io", "kind": "Server", "name": "a"});
+    let account = json!({"kind": "ServiceAccount", "name": "a"});
+    let selector = json!({"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "a", "operator": "In", "values": ["b"]}]});
+    let condition = json!({"any": [{"pathRegex": "/a.*", "method": "GET"}, {"all": [{"method": "PUT"}]}]});
+    let mut profile = object(json!({
+        "routes": [{"name": "a", "condition": condition, "timeout": "5s", "isRetryable": true}],
+        "dstOverrides": [{"authority": "web.shop.svc.cluster.local:80", "weight": "500m"}],
+    }));
+    profile["metadata"]["name"] = "web.shop.svc.cluster.local".into();
+    vec![
+        (Kind::Server, object(json!({"podSelector": selector, "port": "http", "proxyProtocol": "HTTP/1"}))),
+        (
+            Kind::ServerAuthorization,
+            object(json!({
+                "server": {"selector": selector},
+                "client": {"networks": [{"cidr": "10.0.0.0/8"}], "meshTLS": {"identities": ["*"], "serviceAccounts": [{"name": "a"}]}},
+            })),
+        ),
+        (
+            Kind::AuthorizationPolicy,
+            object(json!({"targetRef": server, "requiredAuthenticationRefs": [account]})),
+        ),
+        (
+            Kind::MeshTlsAuthentication,
+            object(
+                json!({"identities": ["*.shop.serviceaccount.identity.linkerd.td"], "identityRefs": [account]}),
+            ),
+        ),
+        (
+            Kind::NetworkAuthentication,
+            object(json!({"networks": [{"cidr": "10.0.0.0/8", "except": ["10.1.0.1"]}]})),
+        ),
+        (
+            Kind::LinkerdHttpRoute,
+            object(json!({"parentRefs": [server], "rules": [{"matches": [{"path": {"value": "/a"}}]}]})),
+        ),
+        (
+            Kind::RateLimitPolicy,
+            object(json!({
+                "targetRef": server, "total": {"requestsPerSecond": 9},
+                "overrides": [{"requestsPerSecond": 5, "clientRefs": [account]}],
+            })),
+        ),
+        (
+            Kind::EgressNetwork,
+            object(
+                json!({"trafficPolicy": "Deny", "networks": [{"cidr": "192.0.2.0/24", "except": ["192.0.2.1"]}]}),
+            ),
+        ),
+        (Kind::ServiceProfile, profile),
+        (
+            Kind::LinkerdExternalWorkload,
+            object(json!({
+                "meshTLS": {"identity": "spiffe://td/ns/shop/sa/a", "serverName": "a.shop.serviceaccount.identity.linkerd.td"},
+                "workloadIPs": [{"ip": "10.0.0.1"}], "ports": [{"port": 1, "name": "a"}],
+            })),
+        ),
+    ]
 }
 
 /// Puts `new` in place of the value that `at` picks among all values within `value`.
@@ -187,7 +298,7 @@ proptest! {
 
     /// What is spoilt is either named, or was nothing that this kind reads.
     #[test]
-    fn a_spoilt_object_is_lowered_the_same_way_each_time(which in 0usize..10, at in 0usize..60, new in any_json()) {
+    fn a_spoilt_object_is_lowered_the_same_way_each_time(which in 0usize..20, at in 0usize..60, new in any_json()) {
         let (kind, mut object) = sound().swap_remove(which);
         spoil(&mut object, &mut at.clone(), &new);
         let lowered = lower(kind, &object);
@@ -213,6 +324,30 @@ proptest! {
                 prop_assert!(!rule.from.is_empty());
                 prop_assert!(rule.from.iter().all(|peer| !peer.principals.is_empty() || !peer.networks.is_empty()));
             }
+        }
+    }
+
+    /// An authorization with one part spoilt asks as much of its callers as the sound one, or admits nobody.
+    #[test]
+    fn a_spoilt_authorization_never_admits_everyone(which in 0usize..20, at in 0usize..24, new in any_json()) {
+        let (kind, mut object) = sound().swap_remove(which);
+        let asks = |authentication: &Authentication| {
+            authentication.clients.is_some() || authentication.networks.is_some()
+        };
+        spoil(&mut object["spec"], &mut at.clone(), &new);
+        // To be open to all is a word of its own.
+        prop_assume!(object["spec"]["client"]["unauthenticated"] != true);
+        prop_assume!(object["spec"]["requiredAuthenticationRefs"] != json!([]));
+        match lower(kind, &object).fact {
+            Fact::Authentication(authentication) => prop_assert!(asks(&authentication)),
+            Fact::Authorization(authorization) => {
+                let asks = authorization.requires.iter().any(|one| match one {
+                    Requirement::Here(authentication) => asks(authentication),
+                    Requirement::Object(_) => true,
+                });
+                prop_assert!(asks);
+            }
+            _ => {}
         }
     }
 }

@@ -157,7 +157,11 @@ fn a_posture_that_cannot_be_read_is_deny() {
     ] {
         let annotations = json!({"heddle.dev/default-posture": written});
         let (fact, _) = say(Kind::Namespace, json!({"metadata": {"annotations": annotations}}));
-        assert_eq!(fact, Fact::Namespace(heddle_model::fact::Namespace { posture }), "{written}");
+        assert_eq!(
+            fact,
+            Fact::Namespace(heddle_model::fact::Namespace { posture, config: None }),
+            "{written}"
+        );
     }
     check_faults(
         Kind::Namespace,

@@ -83,6 +83,13 @@ pub mod envoy {
                     include!("envoy.extensions.access_loggers.file.v3.rs");
                 }
             }
+            pub mod filters {
+                pub mod cel {
+                    pub mod v3 {
+                        include!("envoy.extensions.access_loggers.filters.cel.v3.rs");
+                    }
+                }
+            }
             pub mod stream {
                 pub mod v3 {
                     include!("envoy.extensions.access_loggers.stream.v3.rs");

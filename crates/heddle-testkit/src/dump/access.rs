@@ -1,6 +1,7 @@
 //! Who may call, as text.
 
 use super::{Text, field, list};
+use heddle_model::Kind;
 use heddle_model::access::{
     Access, Action, Mode, Network, Peer, Policy, Posture, Principal, RateLimit, RequestMatch, Rule,
 };
@@ -33,12 +34,20 @@ fn policy_lines(text: &mut Text, policy: &Policy) {
     };
     let scope = scope.iter().flat_map(|all| all.iter()).map(super::http::matcher).collect::<Vec<_>>();
     let scope = if scope.is_empty() { String::new() } else { format!(" of [{}]", scope.join(" | ")) };
-    text.line(2, format_args!("{action}{mode} {}/{}{scope}", source.namespace, source.name));
-    rules.iter().for_each(|rule| text.line(3, rule_text(rule)));
+    let name = match source.kind {
+        Kind::AccessPolicy => format!("{}/{}", source.namespace, source.name),
+        _ => source.to_string(),
+    };
+    text.line(2, format_args!("{action}{mode} {name}{scope}"));
+    for (place, rule) in rules.iter().enumerate() {
+        // Where a rule before it could not be read.
+        let moved = if rule.index == place { String::new() } else { format!("[{}] ", rule.index) };
+        text.line(3, format!("{moved}{}", rule_text(rule)));
+    }
 }
 
 fn rule_text(rule: &Rule) -> String {
-    let Rule { from, requests } = rule;
+    let Rule { index: _, from, requests } = rule;
     let from: Vec<String> = from.iter().map(peer_text).collect();
     let from = if from.is_empty() { "anyone".into() } else { from.join(" | ") };
     let requests: Vec<String> = requests.iter().map(request_text).collect();

@@ -112,3 +112,22 @@ fn an_endpoint_says_who_it_is_twice() {
         assert_eq!(endpoint.hostname, want);
     }
 }
+
+#[test]
+fn an_envoy_does_not_speak_mesh_tls_to_an_opaque_port_of_linkerds_that_is_not_strict() {
+    use heddle_model::fact::{Mtls, Protocol};
+    use heddle_model::snapshot::EndpointServer;
+    let label = |plane, mtls| {
+        let identity = Identity::new("shop", "cart").expect("valid");
+        let server = Some(EndpointServer { plane, protocol: Protocol::Opaque, mtls });
+        let item = Endpoint { transport: Transport::Mesh(identity), server, ..endpoint("a1n") };
+        let found = super::endpoint(&item);
+        let Some(xds::lb_endpoint::HostIdentifier::Endpoint(of)) = found.host_identifier else {
+            panic!("no endpoint")
+        };
+        of.hostname
+    };
+    assert_eq!(label(DataPlane::Linkerd, Mtls::Permissive), "-");
+    assert_eq!(label(DataPlane::Linkerd, Mtls::Strict), "shop/cart");
+    assert_eq!(label(DataPlane::Envoy, Mtls::Permissive), "shop/cart");
+}

@@ -150,7 +150,7 @@ impl Port<'_> {
             mesh: self.mesh,
             direction: Direction::Inbound,
             stat_prefix: cluster.clone(),
-            paths: if rbac::minds_paths(self.access) { Paths::Resolved } else { Paths::AsSent },
+            paths: if self.access.minds_paths() { Paths::Resolved } else { Paths::AsSent },
             filters: rbac::http(self.access, &self.mesh.trust_domain),
             routes: xds::http_connection_manager::RouteSpecifier::RouteConfig(routes),
         };

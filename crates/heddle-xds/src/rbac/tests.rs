@@ -9,19 +9,20 @@ fn account(name: &str) -> Peer {
 }
 
 fn from(peers: &[Peer]) -> Rule {
-    Rule { from: peers.to_vec(), requests: Vec::new() }
+    Rule { from: peers.to_vec(), ..Rule::default() }
 }
 
 fn to(path: PathMatch) -> Rule {
     Rule {
-        from: Vec::new(),
         requests: vec![RequestMatch { paths: [path].into(), ..RequestMatch::default() }],
+        ..Rule::default()
     }
 }
 
 fn policy(name: &str, action: Action, mode: Mode, rules: &[Rule]) -> Policy {
     let source = SourceRef::new(Kind::AccessPolicy, "shop", name);
-    Policy { source, action, mode, scope: None, rules: rules.into() }
+    let numbered = rules.iter().enumerate().map(|(index, rule)| Rule { index, ..rule.clone() });
+    Policy { source, action, mode, scope: None, rules: numbered.collect() }
 }
 
 fn route(path: &str) -> Option<std::sync::Arc<[HttpMatch]>> {
@@ -233,7 +234,7 @@ fn a_request_is_a_method_a_path_and_headers() {
             header("x-b", ValueMatch::Present),
         ],
     };
-    let rule = Rule { from: vec![], requests: vec![request, RequestMatch::default()] };
+    let rule = Rule { requests: vec![request, RequestMatch::default()], ..Rule::default() };
     let allow = policy("p", Action::Allow, Mode::Enforce, &[rule]);
     let want = "allow p/0: (((:method=GET or :method=HEAD) and /a and :authority=cart and x-a=b* and x-b) or any) for anyone";
     check(&access(Posture::Allow, vec![allow]), Sees::Requests, &[want]);
@@ -243,10 +244,26 @@ fn a_request_is_a_method_a_path_and_headers() {
 fn only_an_enforced_policy_that_looks_at_paths_changes_paths() {
     let path = || to(PathMatch::Prefix("/a".into()));
     let with = |mode, rule: Rule| access(Posture::Allow, vec![policy("p", Action::Deny, mode, &[rule])]);
-    assert!(minds_paths(&with(Mode::Enforce, path())));
-    assert!(!minds_paths(&with(Mode::Audit, path())));
-    assert!(!minds_paths(&with(Mode::Enforce, from(&[account("web")]))));
+    assert!(with(Mode::Enforce, path()).minds_paths());
+    assert!(!with(Mode::Audit, path()).minds_paths());
+    assert!(!with(Mode::Enforce, from(&[account("web")])).minds_paths());
     let mut scoped = with(Mode::Enforce, from(&[]));
     scoped.policies[0].scope = route("/a");
-    assert!(minds_paths(&scoped));
+    assert!(scoped.minds_paths());
+}
+
+#[test]
+fn where_routes_are_attached_what_is_none_of_theirs_is_refused_first() {
+    let deny = policy("d", Action::Deny, Mode::Enforce, &[from(&[account("pay")])]);
+    let mut routed = access(Posture::Allow, vec![deny]);
+    routed.routed = route("/pay");
+    assert!(routed.minds_paths());
+    check(
+        &routed,
+        Sees::Requests,
+        &["routes routes: (/pay or /pay/*) for anyone", "deny d/0: any for spiffe://td/ns/shop/sa/pay"],
+    );
+    check(&routed, Sees::Bytes, &["routes nobody", "deny d/0: any for spiffe://td/ns/shop/sa/pay"]);
+    routed.routed = Some([].into());
+    check(&routed, Sees::Requests, &["routes nobody", "deny d/0: any for spiffe://td/ns/shop/sa/pay"]);
 }

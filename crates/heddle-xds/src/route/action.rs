@@ -7,26 +7,27 @@ use crate::subject::{BROKEN, Subject};
 use crate::xds;
 use crate::xds::route_action::{ClusterNotFoundResponseCode, ClusterSpecifier, HostRewriteSpecifier};
 use heddle_model::ServicePortKey;
-use heddle_model::route::{Backend, RouteRule, WeightedBackend};
+use heddle_model::route::{Backend, RouteDefaults, RouteRule, WeightedBackend};
 use std::time::Duration;
 
-/// To one cluster, as long as it takes, trying again where nothing can have been done yet.
-pub(crate) fn default(cluster: &str) -> xds::RouteAction {
+/// To one cluster. Where the limits do not say otherwise: as long as it takes, trying again where nothing can have
+/// been done yet.
+pub(crate) fn default(cluster: &str, limits: &RouteDefaults) -> xds::RouteAction {
     xds::RouteAction {
         cluster_specifier: Some(ClusterSpecifier::Cluster(cluster.into())),
-        timeout: xds::duration(Duration::ZERO),
-        retry_policy: Some(retry::default()),
+        timeout: xds::duration(limits.request_timeout.unwrap_or(Duration::ZERO)),
+        retry_policy: Some(retry::within(limits)),
         ..xds::RouteAction::default()
     }
 }
 
 /// To one cluster, as long as it takes, once.
 pub(crate) fn once(cluster: &str) -> xds::RouteAction {
-    xds::RouteAction { retry_policy: None, ..default(cluster) }
+    xds::RouteAction { retry_policy: None, ..default(cluster, &RouteDefaults::default()) }
 }
 
-/// The action of a rule, without name and match. A rule none of whose backends can be reached answers 500.
-pub(crate) fn route(rule: &RouteRule) -> xds::Route {
+/// The action of a rule within its limits, without name and match. A rule none of whose backends can be reached answers 500.
+pub(crate) fn route(rule: &RouteRule, limits: &RouteDefaults) -> xds::Route {
     let RouteRule {
         source: _,
         index: _,
@@ -39,7 +40,7 @@ pub(crate) fn route(rule: &RouteRule) -> xds::Route {
     } = rule;
     let reachable = backends.iter().any(|share| matches!(share.backend, Backend::Service(_)));
     let action = if reachable {
-        xds::route::Action::Route(forward(rule))
+        xds::route::Action::Route(forward(rule, limits))
     } else {
         xds::route::Action::DirectResponse(xds::DirectResponseAction {
             status: 500,
@@ -65,13 +66,13 @@ pub(crate) fn backends(rule: &RouteRule) -> impl Iterator<Item = &ServicePortKey
     })
 }
 
-fn forward(rule: &RouteRule) -> xds::RouteAction {
+fn forward(rule: &RouteRule, limits: &RouteDefaults) -> xds::RouteAction {
     xds::RouteAction {
         cluster_specifier: Some(destination(&rule.backends)),
         // The share of a broken backend goes to a cluster that is never defined: 500 for exactly that share.
         cluster_not_found_response_code: ClusterNotFoundResponseCode::InternalServerError.into(),
-        timeout: xds::duration(rule.request_timeout.unwrap_or(Duration::ZERO)),
-        retry_policy: Some(retry::of_rule(rule)),
+        timeout: xds::duration(limits.request_timeout.unwrap_or(Duration::ZERO)),
+        retry_policy: Some(retry::within(limits)),
         host_rewrite_specifier: headers::host(&rule.request_headers)
             .map(HostRewriteSpecifier::HostRewriteLiteral),
         ..xds::RouteAction::default()

@@ -44,7 +44,11 @@ fn table(matcher: HttpMatch, rule: RouteRule) -> RouteTable<HttpMatch> {
 
 /// The first route, as JSON, and what it needs.
 fn printed(table: Option<&RouteTable<HttpMatch>>) -> (Value, Vec<String>) {
-    let resource = of_port(&port("cart"), table);
+    printed_with(table, &RouteDefaults::default())
+}
+
+fn printed_with(table: Option<&RouteTable<HttpMatch>>, defaults: &RouteDefaults) -> (Value, Vec<String>) {
+    let resource = of_port(&port("cart"), table, defaults);
     let body = Printer::new().print(&resource.body).expect("it prints");
     let needs = resource.needs.iter().map(|key| key.name.to_string()).collect();
     (body["virtual_hosts"][0]["routes"][0].clone(), needs)
@@ -183,4 +187,29 @@ fn every_kind_of_match_has_its_matcher() {
             ],
         }),
     );
+}
+
+#[test]
+fn what_a_service_says_holds_where_no_rule_says_otherwise() {
+    let retry = |attempts| Some(Retry { attempts, codes: vec![503], backoff: None });
+    let defaults = RouteDefaults {
+        request_timeout: Some(Duration::from_secs(9)),
+        backend_timeout: Some(Duration::from_secs(3)),
+        retry: retry(4),
+    };
+    let limits = |table: Option<&RouteTable<HttpMatch>>| {
+        let route = printed_with(table, &defaults).0["route"].clone();
+        let retry = &route["retry_policy"];
+        json!([route["timeout"], retry["per_try_timeout"], retry["num_retries"]])
+    };
+    assert_eq!(limits(None), json!(["9s", "3s", 4]));
+    let silent = table(HttpMatch::default(), rule(vec![to("cart", 1)]));
+    assert_eq!(limits(Some(&silent)), json!(["9s", "3s", 4]));
+    let spoken = RouteRule {
+        request_timeout: Some(Duration::ZERO),
+        backend_timeout: Some(Duration::from_secs(1)),
+        retry: retry(0),
+        ..rule(vec![to("cart", 1)])
+    };
+    assert_eq!(limits(Some(&table(HttpMatch::default(), spoken))), json!(["0s", "1s", 0]));
 }

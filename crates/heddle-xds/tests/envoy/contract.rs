@@ -2,8 +2,9 @@
 
 use crate::view::{View, clients, scenarios, snapshot};
 use heddle_model::Snapshot;
+use heddle_model::snapshot::Key;
 use heddle_testkit::difference;
-use heddle_xds::{Client, Group, ResourceKey, names, project, touched};
+use heddle_xds::{Capture, Client, Group, ResourceKey, names, project, touched};
 use std::collections::{BTreeMap, BTreeSet};
 
 fn groups(snapshots: &[&Snapshot]) -> BTreeSet<Group> {
@@ -55,5 +56,21 @@ fn a_change_touches_whatever_it_changes() {
                 }
             }
         }
+    }
+}
+
+/// However many others there are: a Pod in the mesh's networks is its addresses, its identity and its exceptions.
+#[test]
+fn a_workload_that_comes_or_goes_touches_its_own_resources_alone() {
+    let (_, text) =
+        scenarios().into_iter().find(|(name, _)| name == "direct-undeclared").expect("it is there");
+    let whole = snapshot(&text);
+    let group = Group::Capture(Capture::Captured);
+    for key in whole.workloads.keys() {
+        let mut without = whole.clone();
+        without.workloads.remove(key);
+        let told = touched(&group, &Key::Workload(key.clone()), &without, &whole);
+        assert!(told.len() <= 3, "{key}: {told:?}");
+        assert!(!told.iter().any(|key| key.name.as_str() == "outbound"), "{key}: {told:?}");
     }
 }

@@ -7,6 +7,7 @@ use crate::view::{View, snapshot};
 use heddle_model::{Identity, Snapshot, WorkloadKey, WorkloadKind};
 use heddle_xds::{Capture, Client};
 use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, Instant};
 
 const WEB: &str = "127.42.0.1";
@@ -16,6 +17,8 @@ const PAY: &str = "127.40.0.3";
 /// The proxies of `web`, `thief` and `pay`, and the application behind the last.
 struct Mesh {
     _proxies: Vec<Proxy>,
+    // Is let go after the proxies have ended.
+    _alone: MutexGuard<'static, ()>,
 }
 
 fn at(ip: &str, port: u16) -> SocketAddr {
@@ -34,14 +37,19 @@ fn start(snapshot: &Snapshot, authority: &Authority, name: &str, net: &str, read
     Proxy::start(&folder, &bootstrap, 9310 + u16::from(name.as_bytes()[0]), ready)
 }
 
-fn mesh() -> Mesh {
-    let snapshot = snapshot(include_str!("live.yaml"));
+/// The proxies with this access log. One mesh at a time: it has its addresses for itself.
+fn mesh(access_log: &str) -> Mesh {
+    static ALONE: Mutex<()> = Mutex::new(());
+    static APPLICATION: Once = Once::new();
+    let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let text = include_str!("live.yaml").replace("accessLog: All", &format!("accessLog: {access_log}"));
+    let snapshot = snapshot(&text);
     let authority = Authority::new("roots");
-    application(at(PAY, 18080));
+    APPLICATION.call_once(|| application(at(PAY, 18080)));
     let pay = start(&snapshot, &authority, "pay", "127.43.0.0/16", at(PAY, 8080));
     let web = start(&snapshot, &authority, "web", "127.42.0.0/16", at(WEB, 8080));
     let thief = start(&snapshot, &authority, "thief", "127.44.0.0/16", at(THIEF, 8080));
-    Mesh { _proxies: vec![pay, web, thief] }
+    Mesh { _proxies: vec![pay, web, thief], _alone: alone }
 }
 
 #[track_caller]
@@ -66,14 +74,14 @@ fn refused_by_tls(ip: &str, port: u16) {
     assert!(got.is_empty() || (got[0] == ALERT && got.len() <= 7), "bytes to {ip}:{port}: {got:?}");
 }
 
-/// Waits for what Envoy writes with a delay.
-fn logged(workload: &str, want: &[&str]) {
+/// Waits for what Envoy writes with a delay; the whole log when it is there.
+fn logged(workload: &str, want: &[&str]) -> String {
     let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(workload).join("access.log");
     let patience = Instant::now() + Duration::from_secs(15);
     loop {
         let text = std::fs::read_to_string(&file).unwrap_or_default();
         if text.lines().any(|line| want.iter().all(|part| line.contains(part))) {
-            return;
+            return text;
         }
         assert!(Instant::now() < patience, "no line with {want:?} in\n{text}");
         std::thread::sleep(Duration::from_millis(200));
@@ -82,7 +90,7 @@ fn logged(workload: &str, want: &[&str]) {
 
 #[test]
 fn what_is_projected_is_what_happens() {
-    let _mesh = mesh();
+    let _mesh = mesh("All");
     // The server sees who calls, and no client can say otherwise.
     let text = status(WEB, 8080, "/", 200);
     assert!(text.contains("URI=spiffe://cluster.local/ns/shop/sa/web"), "{text}");
@@ -119,4 +127,19 @@ fn what_is_projected_is_what_happens() {
     logged("pay", &["AccessPolicy/shop/no-admin/0", "\"http.response.status_code\":403"]);
     logged("pay", &["\"heddle.audit.allow.result\":\"denied\"", "ns/shop/sa/thief"]);
     logged("web", &["\"heddle.server.identity\":\"spiffe://cluster.local/ns/shop/sa/pay\""]);
+}
+
+#[test]
+fn errors_are_what_failed_or_a_policy_refused_and_nothing_else() {
+    let _mesh = mesh("Errors");
+    status(WEB, 8080, "/", 200);
+    status(WEB, 8080, "/forbidden", 403);
+    bytes(WEB, 9000, "hello\n");
+    bytes(THIEF, 9000, "");
+    status(WEB, 8080, "/admin", 403);
+    // The last to happen is there, so whatever of the others is logged is there too.
+    let log = logged("pay", &["rbac_access_denied_matched_policy[AccessPolicy/shop/no-admin/0]"]);
+    let refused = logged("pay", &["ns/shop/sa/thief", "rbac_access_denied_matched_policy[none]"]);
+    assert!(!log.contains("/forbidden") && !refused.contains("/forbidden"), "{refused}");
+    assert_eq!(refused.lines().count(), 2, "{refused}");
 }

@@ -58,7 +58,8 @@ impl Drop for Proxy {
     }
 }
 
-/// An application that answers every HTTP request with what it was sent, and any other first line with itself.
+/// An application that answers every HTTP request with what it was sent, 403 where the path begins with `/forbidden`,
+/// and any other first line with itself.
 pub(crate) fn application(at: SocketAddr) {
     let listener = TcpListener::bind(at).expect("the address is free");
     std::thread::spawn(move || {
@@ -76,7 +77,8 @@ fn answer(mut stream: TcpStream) {
         seen.extend_from_slice(&buffer[..length]);
         let http = seen.windows(4).any(|end| end == b"\r\n\r\n");
         if http {
-            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", seen.len());
+            let status = if seen.starts_with(b"GET /forbidden") { "403 Forbidden" } else { "200 OK" };
+            let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n", seen.len());
             let _sent = stream.write_all(&[head.as_bytes(), &seen].concat());
             seen.clear();
         } else if seen.ends_with(b"\n") && !seen.starts_with(b"GET ") && !seen.contains(&b'\r') {

@@ -46,7 +46,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let Command::Create(Create { state, workload, service_account, lifetime, output }) = args.command;
     if workload.kind != WorkloadKind::External {
         bail!(
-            "{workload}: a Pod's token is made by Kubernetes (a projected volume with audience \"heddle\")"
+            "{workload} is no ExternalWorkload of heddle.dev: a Pod's token is made by Kubernetes (a projected volume with audience \"heddle\")"
         );
     }
     let account = service_account.map_or_else(|| workload.name.clone(), Name::from);

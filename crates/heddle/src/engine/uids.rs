@@ -56,6 +56,7 @@ fn workload_kind(kind: Kind) -> Option<WorkloadKind> {
     match kind {
         Kind::Pod => Some(WorkloadKind::Pod),
         Kind::ExternalWorkload => Some(WorkloadKind::External),
+        Kind::LinkerdExternalWorkload => Some(WorkloadKind::LinkerdExternal),
         Kind::Namespace
         | Kind::Node
         | Kind::Service
@@ -63,7 +64,16 @@ fn workload_kind(kind: Kind) -> Option<WorkloadKind> {
         | Kind::HttpRoute
         | Kind::Mesh
         | Kind::InboundPolicy
-        | Kind::AccessPolicy => None,
+        | Kind::AccessPolicy
+        | Kind::Server
+        | Kind::ServerAuthorization
+        | Kind::AuthorizationPolicy
+        | Kind::MeshTlsAuthentication
+        | Kind::NetworkAuthentication
+        | Kind::LinkerdHttpRoute
+        | Kind::RateLimitPolicy
+        | Kind::EgressNetwork
+        | Kind::ServiceProfile => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The client's side.
 
-use super::matching;
+use super::{matching, valid};
 use heddle_decide::{Call, HttpCall};
 use heddle_linkerd::{Answer, Ask, project, topic};
 use heddle_model::{Snapshot, WorkloadKey};
@@ -67,6 +67,7 @@ pub fn client(snapshot: &Snapshot, client: &WorkloadKey, target: SocketAddr, cal
     let topic = topic(&Ask::Outbound { target }, client, snapshot).expect("a target");
     let Answer::Message(bytes) = project(&topic, snapshot).answer else { panic!("{target} has no policy") };
     let policy = OutboundPolicy::decode(bytes).expect("an OutboundPolicy");
+    valid::outbound(&policy);
     let to = To { snapshot, client, requests: false, call: call.clone() };
     match (policy.protocol.and_then(|of| of.kind).expect("a protocol"), call) {
         (Kind::Detect(detect), Call::Http(http)) => {
@@ -155,7 +156,7 @@ impl To<'_> {
             update::Update::NoEndpoints(_) => Vec::new(),
             update::Update::Remove(_) => panic!("a remove is never first"),
         });
-        sets.flatten().collect()
+        sets.flatten().inspect(valid::endpoint).collect()
     }
 
     fn dialled(&self, of: &WeightedAddr, call: &Call) -> Dialled {

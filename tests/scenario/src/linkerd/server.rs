@@ -1,6 +1,6 @@
 //! The server's side.
 
-use super::matching;
+use super::{matching, valid};
 use heddle_decide::{Call, HttpCall};
 use heddle_linkerd::{Answer, Ask, project, topic};
 use heddle_model::{Snapshot, WorkloadKey};
@@ -35,6 +35,7 @@ pub fn server(snapshot: &Snapshot, workload: &WorkloadKey, port: u16, arrival: &
     let topic = topic(&ask, workload, snapshot).expect("the workload is there");
     let Answer::Message(bytes) = project(&topic, snapshot).answer else { panic!("{ask:?} has no policy") };
     let server = Server::decode(bytes).expect("a Server");
+    valid::inbound(&server);
     let kind = server.protocol.as_ref().and_then(|of| of.kind.as_ref()).expect("a protocol");
     match kind {
         // Nothing is looked at, so mesh TLS would reach the application.

@@ -2,7 +2,7 @@
 
 use crate::xds;
 use crate::xds::retry_policy::{RetryBackOff, RetryHostPredicate, retry_host_predicate};
-use heddle_model::route::{Retry, RouteRule};
+use heddle_model::route::{Retry, RouteDefaults};
 use std::time::Duration;
 
 /// Tried again without anyone's asking: nothing of the request has reached an application. It is what loses
@@ -14,19 +14,15 @@ const ASKED: &str = "connect-failure,refused-stream,reset";
 /// How often, where nobody says.
 const ATTEMPTS: u32 = 2;
 
-/// What holds where no route says anything.
-pub(crate) fn default() -> xds::RetryPolicy {
-    policy(SAFE.into(), ATTEMPTS)
-}
-
-/// What a rule says.
-pub(crate) fn of_rule(rule: &RouteRule) -> xds::RetryPolicy {
-    let mut policy = match &rule.retry {
-        None => default(),
+/// What is tried again, and how long each time.
+pub(crate) fn within(limits: &RouteDefaults) -> xds::RetryPolicy {
+    let RouteDefaults { request_timeout: _, backend_timeout, retry } = limits;
+    let mut policy = match retry {
+        None => policy(SAFE.into(), ATTEMPTS),
         Some(retry) => asked(retry),
     };
     // Zero is no limit, as Envoy has it where it is unset.
-    policy.per_try_timeout = rule.backend_timeout.filter(|limit| !limit.is_zero()).and_then(xds::duration);
+    policy.per_try_timeout = backend_timeout.filter(|limit| !limit.is_zero()).and_then(xds::duration);
     policy
 }
 

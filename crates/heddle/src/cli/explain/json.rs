@@ -16,7 +16,7 @@ pub(crate) fn verdict(verdict: &Verdict) -> Value {
         "client": {
             "workload": caller.workload.as_ref().map(ToString::to_string),
             "identity": caller.identity.as_ref().map(ToString::to_string),
-            "proxied": caller.proxied,
+            "proxied": caller.proxied(),
         },
         "destination": destination_of(destination),
         "outcome": outcome_of(outcome),
@@ -47,7 +47,7 @@ fn outcome_of(outcome: &Outcome) -> Value {
 }
 
 fn forward_of(forward: &Forward) -> Value {
-    let Forward { carried, route, shares } = forward;
+    let Forward { carried, route, limits: _, shares } = forward;
     let shares = shares.iter().map(|share| {
         let to = match &share.to {
             ShareTarget::Broken { reason } => json!({"status": 500, "reason": reason}),
@@ -101,6 +101,7 @@ fn ground_of(ground: &Ground) -> Value {
         Ground::Rule { policy, rule, action } => {
             json!({"policy": policy.to_string(), "rule": rule, "action": format!("{action:?}")})
         }
+        Ground::NotRouted => json!({"notRouted": true}),
         Ground::NoRuleMatches { policies } => {
             json!({"noRuleMatches": policies.iter().map(ToString::to_string).collect::<Vec<_>>()})
         }

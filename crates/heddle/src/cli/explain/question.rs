@@ -65,8 +65,7 @@ fn client(snapshot: &Snapshot, text: &str) -> Result<Client> {
     let (namespace, name) = text
         .split_once('/')
         .with_context(|| format!("--from {text:?} is not a workload, want NAMESPACE/NAME or an address"))?;
-    let kinds = [WorkloadKind::Pod, WorkloadKind::External];
-    let found = kinds.map(|kind| WorkloadKey::new(kind, namespace, name));
+    let found = WorkloadKind::ALL.map(|kind| WorkloadKey::new(kind, namespace, name));
     let found = found.into_iter().find(|key| snapshot.workloads.contains_key(key));
     match found {
         Some(key) => Ok(Client::Workload(key)),

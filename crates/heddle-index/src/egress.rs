@@ -1,0 +1,89 @@
+//! One EgressNetwork: what lies outside, and whether it does.
+
+use crate::tables::Tables;
+use heddle_model::access::Network;
+use heddle_model::fact::{Egress, EgressNetwork, Mesh};
+use heddle_model::report::{Condition, Report, Subject};
+use heddle_model::{Fact, SourceRef};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+
+/// An EgressNetwork with its networks written out. One that overlaps the Mesh's networks is not accepted: it
+/// allows nothing then, and still denies what it denies.
+pub(crate) fn resolve(tables: &Tables, mesh: &Mesh, source: &SourceRef) -> Option<EgressNetwork> {
+    let mut egress = tables.egress(source)?;
+    if egress.networks.is_empty() {
+        egress.networks = outside(mesh);
+    }
+    match egress.policy {
+        Egress::Allow if overlaps(&egress, mesh).is_some() => None,
+        Egress::Allow | Egress::Deny => Some(egress),
+    }
+}
+
+/// What became of it, as Linkerd says it.
+pub(crate) fn report(tables: &Tables, mesh: &Mesh, source: &SourceRef) -> Report {
+    if let Some(Fact::Invalid(invalid)) = tables.row(source).map(|row| &row.fact) {
+        let message = format!("{}; until it is corrected all that is outside is denied", invalid.message);
+        let accepted = Condition::new("Accepted", false, "Invalid", message);
+        return Report { subjects: vec![Subject { parent: None, conditions: vec![accepted] }] };
+    }
+    let overlap = tables.egress(source).and_then(|egress| overlaps(&egress, mesh));
+    let accepted = match overlap {
+        None => Condition::new("Accepted", true, "Accepted", String::new()),
+        Some((own, of_mesh)) => Condition::new(
+            "Accepted",
+            false,
+            "EgressReasonNetworkOverlap",
+            format!("{own} overlaps the Mesh's network {of_mesh}"),
+        ),
+    };
+    Report { subjects: vec![Subject { parent: None, conditions: vec![accepted] }] }
+}
+
+/// Everything but the Mesh's networks.
+fn outside(mesh: &Mesh) -> Vec<Network> {
+    let all = [IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())];
+    let without = |cidr: IpNet| {
+        let except = mesh.networks.iter().filter(|network| cidr.contains(*network)).copied();
+        Network { cidr, except: except.collect() }
+    };
+    all.into_iter().map(without).collect()
+}
+
+/// The first of its networks that shares addresses with one of the Mesh's, and that.
+fn overlaps(egress: &EgressNetwork, mesh: &Mesh) -> Option<(IpNet, IpNet)> {
+    let pairs = egress.networks.iter().flat_map(|own| mesh.networks.iter().map(move |other| (own, other)));
+    pairs.into_iter().find_map(|(own, other)| {
+        let shared = match (own.cidr.contains(other), other.contains(&own.cidr)) {
+            (true, _) => *other,
+            (false, true) => own.cidr,
+            (false, false) => return None,
+        };
+        let left_out = own.except.iter().any(|hole| hole.contains(&shared));
+        (!left_out).then_some((own.cidr, *other))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_overlap_unless_the_holes_are_the_meshs() {
+        let mesh = Mesh { networks: vec!["10.0.0.0/8".parse().unwrap()], ..Mesh::default() };
+        let check = |cidr: &str, except: &[&str], want: bool| {
+            let except = except.iter().map(|hole| hole.parse().unwrap()).collect();
+            let network = Network { cidr: cidr.parse().unwrap(), except };
+            let egress = EgressNetwork { networks: vec![network], policy: Egress::Allow, created: None };
+            assert_eq!(overlaps(&egress, &mesh).is_some(), want, "{cidr}");
+        };
+        check("0.0.0.0/0", &[], true);
+        check("0.0.0.0/0", &["10.0.0.0/8"], false);
+        check("0.0.0.0/0", &["10.1.0.0/16"], true);
+        check("10.1.0.0/16", &[], true);
+        check("192.0.2.0/24", &[], false);
+        check("::/0", &[], false);
+        let all = EgressNetwork { networks: outside(&mesh), policy: Egress::Deny, created: None };
+        assert_eq!(overlaps(&all, &mesh), None);
+    }
+}

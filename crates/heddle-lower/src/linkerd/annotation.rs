@@ -1,0 +1,128 @@
+//! Linkerd's annotations on namespaces, workloads, Services and routes.
+
+use super::duration::duration;
+use super::ports::ports;
+use super::retry;
+use super::server::STANCES;
+use crate::meta::annotation;
+use crate::notes::Notes;
+use crate::place::{Place, Wrong};
+use heddle_model::Name;
+use heddle_model::fact::{Accrual, DataPlane, Protocol, ServicePort, Workload, WorkloadPort};
+use heddle_model::route::RouteDefaults;
+use heddle_model::server::{ProxyConfig, Stance};
+use std::time::Duration;
+
+/// `config.linkerd.io/…` of a workload, which only Linkerd's proxy heeds.
+pub(crate) fn of_workload(
+    root: &Place<'_>,
+    workload: &Workload,
+    notes: &mut Notes,
+) -> Option<Box<ProxyConfig>> {
+    match workload.plane {
+        Some(DataPlane::Linkerd) => proxy_config(root, &named(&workload.ports), notes),
+        Some(DataPlane::Envoy) | None => None,
+    }
+}
+
+fn named(ports: &[WorkloadPort]) -> Vec<(Name, u16)> {
+    ports.iter().filter_map(|port| Some((port.name.clone()?, port.port))).collect()
+}
+
+/// `config.linkerd.io/…`; `None` where nothing is said. A stance that cannot be read is `deny`.
+pub(crate) fn proxy_config(
+    root: &Place<'_>,
+    names: &[(Name, u16)],
+    notes: &mut Notes,
+) -> Option<Box<ProxyConfig>> {
+    let stance = annotation(root, "config.linkerd.io/default-inbound-policy")
+        .map(|word| notes.take(word.one_of(&STANCES), "it is deny").unwrap_or(Stance::Deny));
+    let mut listed = |name: &str| annotation(root, name).and_then(|place| ports(&place, names, notes));
+    let opaque_ports = listed("config.linkerd.io/opaque-ports");
+    let skip_inbound_ports = listed("config.linkerd.io/skip-inbound-ports");
+    let config = ProxyConfig { stance, opaque_ports, skip_inbound_ports };
+    (config != ProxyConfig::default()).then(|| Box::new(config))
+}
+
+/// `config.linkerd.io/opaque-ports` of a Service. A port that says `appProtocol` keeps it.
+pub(crate) fn make_opaque(root: &Place<'_>, spec: &Place<'_>, known: &mut [ServicePort], notes: &mut Notes) {
+    let Some(place) = annotation(root, "config.linkerd.io/opaque-ports") else { return };
+    let names: Vec<_> = known.iter().map(|port| (port.name.clone(), port.number)).collect();
+    let opaque = ports(&place, &names, notes).unwrap_or_default();
+    let written = spec.value()["ports"].as_array().into_iter().flatten();
+    let says: Vec<_> =
+        written.filter(|port| !port["appProtocol"].is_null()).map(|port| port["port"].as_u64()).collect();
+    for port in known.iter_mut().filter(|port| opaque.contains(&port.number)) {
+        if !says.contains(&Some(u64::from(port.number))) {
+            port.protocol = Some(Protocol::Opaque);
+        }
+    }
+}
+
+/// `timeout.linkerd.io/…` and `retry.linkerd.io/…` of a Service or of a route.
+///
+/// Linkerd measures a response and an attempt by themselves; both bound one attempt here, the shorter holds.
+pub(crate) fn route_defaults(root: &Place<'_>, notes: &mut Notes) -> RouteDefaults {
+    let mut timeout = |name: &str| {
+        let read = annotation(root, name).map(|place| duration(&place)).transpose();
+        notes.take(read, "there is no such limit").flatten().filter(|limit| !limit.is_zero())
+    };
+    let request_timeout = timeout("timeout.linkerd.io/request");
+    let response = timeout("timeout.linkerd.io/response");
+    if let Some(idle) = annotation(root, "timeout.linkerd.io/idle") {
+        notes.wrong(idle.unsupported("idle streams are not limited"), "it is ignored");
+    }
+    if let Some(grpc) = annotation(root, "retry.linkerd.io/grpc") {
+        notes.wrong(grpc.unsupported("calls are not tried again by their gRPC status"), "it is ignored");
+    }
+    let (retry, attempt) = retry::read(root, notes);
+    let attempt = [response, attempt].into_iter().flatten().min();
+    let backend_timeout = attempt.filter(|attempt| request_timeout.is_none_or(|most| *attempt <= most));
+    RouteDefaults { request_timeout, backend_timeout, retry }
+}
+
+/// `balancer.linkerd.io/failure-accrual…` of a Service. Where any of it cannot be read there is none.
+pub(crate) fn accrual(root: &Place<'_>, notes: &mut Notes) -> Option<Accrual> {
+    let mode = annotation(root, "balancer.linkerd.io/failure-accrual")?;
+    let mode = notes.take(mode.text().map(|text| (text, mode.clone())), "failures are not counted")?;
+    match mode {
+        ("consecutive", _) => {}
+        ("unified", place) => notes.wrong(
+            place.unsupported("rates of success are not measured"),
+            "only failures in a row are counted",
+        ),
+        (_, place) => {
+            let wrong = place.unsupported(format!("{} is neither consecutive nor unified", place.shown()));
+            notes.wrong(wrong, "failures are not counted");
+            return None;
+        }
+    }
+    let accrual = notes.take(consecutive(root), "failures are not counted")?;
+    (accrual.max_failures > 0).then_some(accrual)
+}
+
+fn consecutive(root: &Place<'_>) -> Result<Accrual, Wrong> {
+    let of =
+        |name: &str| annotation(root, &format!("balancer.linkerd.io/failure-accrual-consecutive-{name}"));
+    let penalty = |place: Option<Place<'_>>, unset| match place {
+        Some(place) => duration(&place),
+        None => Ok(Duration::from_secs(unset)),
+    };
+    let max_failures = of("max-failures").map_or(Ok(7), |place| place.parse("a number of failures"))?;
+    let min_penalty = penalty(of("min-penalty"), 1)?;
+    let max_penalty = penalty(of("max-penalty"), 60)?;
+    if let Some(place) = of("min-penalty").or_else(|| of("max-penalty"))
+        && (min_penalty.is_zero() || min_penalty > max_penalty)
+    {
+        return Err(place.wrong(format!("penalties from {min_penalty:?} to {max_penalty:?} are none")));
+    }
+    let jitter = of("jitter-ratio").map_or(Ok(0.5), |place| ratio(&place))?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 100 times 100")]
+    let jitter_percent = (jitter * 100.0).round() as u16;
+    Ok(Accrual { max_failures, min_penalty, max_penalty, jitter_percent })
+}
+
+fn ratio(place: &Place<'_>) -> Result<f64, Wrong> {
+    let ratio: f64 = place.parse("a ratio")?;
+    if (0.0..=100.0).contains(&ratio) { Ok(ratio) } else { Err(place.wrong("is not from 0 to 100")) }
+}

@@ -1,0 +1,72 @@
+//! ServerAuthorizations.
+
+use super::authentication::{account, items, names, networks};
+use super::selector::selector;
+use crate::notes::Notes;
+use crate::place::{Place, Wrong};
+use heddle_model::access::Principal;
+use heddle_model::server::{Authentication, Authorization, Client, Opens, Requirement};
+
+/// One whose Servers cannot be read opens nothing.
+pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Authorization, Wrong> {
+    let spec = root.need("spec")?;
+    spec.only(&["server", "client"])?;
+    let opens = opens(&spec.need("server")?)?;
+    let client = spec.need("client").and_then(|client| {
+        client.only(&["networks", "unauthenticated", "meshTLS"])?;
+        Ok(client)
+    });
+    let caller = match notes.take(client, "it admits nobody") {
+        Some(client) => caller(&client, notes),
+        None => Authentication::NOBODY,
+    };
+    Ok(Authorization { opens, requires: vec![Requirement::Here(caller)] })
+}
+
+fn opens(place: &Place<'_>) -> Result<Opens, Wrong> {
+    place.only(&["name", "selector"])?;
+    match (place.get("name"), place.get("selector")) {
+        (Some(name), None) => Ok(Opens::Server(name.name()?.into())),
+        (None, Some(labels)) => Ok(Opens::Servers(selector(&labels)?)),
+        _ => Err(place.wrong("one of name and selector must be set")),
+    }
+}
+
+fn caller(client: &Place<'_>, notes: &mut Notes) -> Authentication {
+    let networks = client.get("networks").map(|list| networks(&list, notes));
+    let empty = client.value()["networks"].as_array().is_some_and(Vec::is_empty);
+    let clients = if client.value()["unauthenticated"] == true { None } else { Some(proven(client, notes)) };
+    Authentication { clients, networks: networks.filter(|_| !empty) }
+}
+
+fn proven(client: &Place<'_>, notes: &mut Notes) -> Vec<Client> {
+    let Some(mtls) = notes.take(client.need("meshTLS"), "it admits nobody") else { return Vec::new() };
+    let known = mtls.only(&["unauthenticatedTLS", "identities", "serviceAccounts"]);
+    if notes.take(known, "it admits nobody").is_none() {
+        return Vec::new();
+    }
+    if let Some(bare) = mtls.get("unauthenticatedTLS").filter(|bare| bare.value() == true) {
+        notes.wrong(
+            bare.unsupported("mesh TLS always proves an identity"),
+            "whoever has an identity is admitted",
+        );
+        return vec![Client::Known(Principal::Any)];
+    }
+    let mut clients = names(mtls.get("identities"), notes);
+    let list = items(mtls.get("serviceAccounts"), notes);
+    let accounts: Vec<_> = list.iter().map(|place| service_account(place, notes)).collect();
+    clients.extend(notes.take_all(accounts, "it admits nobody"));
+    if mtls.get("identities").is_none() && mtls.get("serviceAccounts").is_none() {
+        notes.wrong(mtls.wrong("identities or serviceAccounts must be set"), "it admits nobody");
+    }
+    clients
+}
+
+fn service_account(place: &Place<'_>, notes: &Notes) -> Result<Client, Wrong> {
+    place.only(&["namespace", "name"])?;
+    let namespace = match place.get("namespace") {
+        Some(namespace) => namespace.name()?.into(),
+        None => notes.namespace(),
+    };
+    account(place, namespace, place.need("name")?.name()?)
+}

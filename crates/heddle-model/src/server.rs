@@ -1,0 +1,142 @@
+//! What opens and closes ports, as Linkerd's policy objects say it: a Server is a port of some workloads, and is
+//! closed but to those that authorizations name.
+
+use crate::access::{Network, Principal};
+use crate::fact::{Protocol, TargetPort};
+use crate::labels::{Labels, Selector};
+use crate::{Identity, Name, SourceRef};
+use std::collections::BTreeSet;
+
+/// One port of the workloads that it selects, in its own namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Which workloads are looked at.
+    pub among: Among,
+    /// Their labels.
+    pub selector: Selector,
+    /// Their port, as peers dial it.
+    pub port: TargetPort,
+    /// What the port speaks; `None` leaves it to what else says it.
+    pub protocol: Option<Protocol>,
+    /// Whom it admits beside those that authorizations name.
+    pub stance: Stance,
+    /// Its own labels: authorizations may select it by them.
+    pub labels: Labels,
+    /// `metadata.creationTimestamp` in seconds since 1970; absent counts as oldest.
+    pub created: Option<i64>,
+}
+
+/// Which workloads a Server may select.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Among {
+    /// Pods.
+    Pods,
+    /// ExternalWorkloads.
+    Externals,
+}
+
+/// Whom a port admits by default (Linkerd's `accessPolicy` and `default-inbound-policy`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stance {
+    /// Everyone.
+    All,
+    /// Whoever has an identity of this mesh.
+    AllAuthenticated,
+    /// Everyone from the Mesh's networks.
+    Cluster,
+    /// Whoever has an identity of this mesh, from the Mesh's networks.
+    ClusterAuthenticated,
+    /// Nobody.
+    Deny,
+    /// Everyone; what authorizations would refuse is counted.
+    Audit,
+}
+
+impl Stance {
+    /// Whether it hangs on the Mesh's networks.
+    pub const fn is_cluster(self) -> bool {
+        match self {
+            Self::Cluster | Self::ClusterAuthenticated => true,
+            Self::All | Self::AllAuthenticated | Self::Deny | Self::Audit => false,
+        }
+    }
+}
+
+/// Who may call the ports of Servers, or the requests of a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authorization {
+    /// What it opens, in its own namespace.
+    pub opens: Opens,
+    /// All of these must hold. None: anyone may call.
+    pub requires: Vec<Requirement>,
+}
+
+/// What an authorization opens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opens {
+    /// The ports of one Server.
+    Server(Name),
+    /// The ports of all Servers with these labels.
+    Servers(Selector),
+    /// The requests of one route, at the Servers that it is attached to.
+    Route(SourceRef),
+}
+
+/// One thing that an authorization requires of a caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Requirement {
+    /// That it is one of these.
+    Here(Authentication),
+    /// That it is one of those that another object names. While that is not there or cannot be read, nobody is.
+    Object(SourceRef),
+}
+
+/// A set of callers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Authentication {
+    /// Any of these. `None`: anyone, proven or not; empty: nobody.
+    pub clients: Option<Vec<Client>>,
+    /// From any of these. `None`: from anywhere; empty: from nowhere.
+    pub networks: Option<Vec<Network>>,
+}
+
+impl Authentication {
+    /// Nobody.
+    pub const NOBODY: Self = Self { clients: Some(Vec::new()), networks: None };
+}
+
+/// A caller as an object names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Client {
+    /// Whatever the Mesh is.
+    Known(Principal),
+    /// By the DNS name of its identity, or by the end of that after `*.`: whom that means hangs on the Mesh's
+    /// suffix.
+    Dns(Name),
+}
+
+/// How many requests a Server takes, each proxy counting for itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RateLimitPolicy {
+    /// The Server, in its own namespace.
+    pub server: Name,
+    /// Of all clients together, per second.
+    pub total: Option<u32>,
+    /// Of each client identity that no override names, per second.
+    pub identity: Option<u32>,
+    /// Of each of these identities, per second.
+    pub overrides: Vec<(BTreeSet<Identity>, u32)>,
+    /// `metadata.creationTimestamp` in seconds since 1970; absent counts as oldest.
+    pub created: Option<i64>,
+}
+
+/// What annotations `config.linkerd.io/…` say of a workload's proxy. Only Linkerd's heeds them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProxyConfig {
+    /// `default-inbound-policy`: whom ports without a Server admit.
+    pub stance: Option<Stance>,
+    /// `opaque-ports`: bytes that must not be looked at.
+    pub opaque_ports: Option<BTreeSet<u16>>,
+    /// `skip-inbound-ports`: the proxy never sees these.
+    pub skip_inbound_ports: Option<BTreeSet<u16>>,
+}

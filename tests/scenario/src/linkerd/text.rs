@@ -1,0 +1,148 @@
+//! What the linkerd2-proxies of a scenario are told, as YAML.
+
+use super::brief::brief;
+use crate::{Detail, Scenario};
+use heddle_decide::Client;
+use heddle_linkerd::{Answer, Ask, project, topic, unenforceable};
+use heddle_model::fact::DataPlane;
+use heddle_model::{Snapshot, WorkloadKey};
+use heddle_proto::google::protobuf::Any;
+use heddle_proto::io::linkerd::proxy::destination::Update;
+use heddle_proto::io::linkerd::proxy::outbound::backend::{self, endpoint_discovery};
+use heddle_proto::io::linkerd::proxy::outbound::http_route::distribution;
+use heddle_proto::io::linkerd::proxy::outbound::proxy_protocol::Kind;
+use heddle_proto::io::linkerd::proxy::outbound::{Backend, OutboundPolicy, opaque_route};
+use heddle_proto::json::Printer;
+use prost::{Message, Name};
+use std::collections::BTreeSet;
+
+/// A port that nobody declares.
+const UNDECLARED: u16 = 65_535;
+
+/// What the proxies are asked for by the scenario's requests, and what guards each port; `None` where there is no
+/// linkerd2-proxy.
+pub fn linkerd_text(scenario: &Scenario, snapshot: &Snapshot, detail: Detail) -> Option<String> {
+    let servers: Vec<_> =
+        snapshot.workloads.iter().filter(|(_, of)| of.plane == Some(DataPlane::Linkerd)).collect();
+    if servers.is_empty() {
+        return None;
+    }
+    let mut book =
+        Book { snapshot, detail, printer: Printer::new(), told: BTreeSet::new(), text: String::new() };
+    for request in scenario.requests.requests.iter().filter_map(|ask| ask.request(snapshot).ok()) {
+        let Client::Workload(key) = &request.client else { continue };
+        if servers.iter().any(|(server, _)| *server == key) {
+            let target = (request.address, request.port).into();
+            book.outbound(key, &Ask::Outbound { target });
+            if detail == Detail::Full {
+                book.say::<Profile>(
+                    key,
+                    &Ask::Profile { path: format!("{target}") },
+                    &format!("profile {target}"),
+                );
+            }
+        }
+    }
+    for (key, workload) in servers {
+        for port in workload.inbound.iter().map(|own| own.port).chain([UNDECLARED]) {
+            let name = if port == UNDECLARED { "undeclared".into() } else { port.to_string() };
+            book.say::<Server>(key, &Ask::Inbound { port: port.into() }, &format!("inbound {key} {name}"));
+        }
+        for of in unenforceable(snapshot, key) {
+            book.text += &format!("# {} {} {}: {}\n", of.reason, of.object, of.field, of.message);
+        }
+    }
+    Some(book.text)
+}
+
+type Profile = heddle_proto::io::linkerd::proxy::destination::DestinationProfile;
+type Server = heddle_proto::io::linkerd::proxy::inbound::Server;
+
+struct Book<'a> {
+    snapshot: &'a Snapshot,
+    detail: Detail,
+    printer: Printer,
+    told: BTreeSet<String>,
+    text: String,
+}
+
+impl Book<'_> {
+    fn outbound(&mut self, key: &WorkloadKey, ask: &Ask) {
+        let Ask::Outbound { target } = ask else { return };
+        let Some(bytes) =
+            self.say::<OutboundPolicy>(key, ask, &format!("outbound {} {target}", key.namespace))
+        else {
+            return;
+        };
+        for path in paths(&OutboundPolicy::decode(bytes.as_slice()).expect("an OutboundPolicy")) {
+            self.endpoints(key, &path);
+        }
+    }
+
+    fn endpoints(&mut self, key: &WorkloadKey, path: &str) {
+        let topic = topic(&Ask::Endpoints { path: path.into() }, key, self.snapshot).expect("it is there");
+        let Answer::Endpoints(all) = project(&topic, self.snapshot).answer else { return };
+        let title = format!("endpoints {path}");
+        if self.told.insert(title.clone()) {
+            all.whole().into_iter().for_each(|bytes| self.print::<Update>(&title, bytes.to_vec()));
+        }
+    }
+
+    /// `None` where it was said before.
+    fn say<M: Message + Name>(&mut self, key: &WorkloadKey, ask: &Ask, title: &str) -> Option<Vec<u8>> {
+        let topic = topic(ask, key, self.snapshot).expect("a question");
+        let Answer::Message(bytes) = project(&topic, self.snapshot).answer else { return None };
+        self.told.insert(title.to_string()).then(|| {
+            self.print::<M>(title, bytes.to_vec());
+            bytes.to_vec()
+        })
+    }
+
+    fn print<M: Message + Name>(&mut self, title: &str, bytes: Vec<u8>) {
+        let any = Any { type_url: M::type_url(), value: bytes.into() };
+        let mut body = self.printer.print(&any).expect("it prints");
+        if let Some(fields) = body.as_object_mut() {
+            fields.remove("@type");
+        }
+        if self.detail == Detail::Brief {
+            body = brief(body);
+        }
+        self.text += &format!("# {title}\n---\n{}", crate::text::yaml(&body));
+    }
+}
+
+/// The names that a policy gives, each once.
+fn paths(policy: &OutboundPolicy) -> BTreeSet<String> {
+    let mut paths = BTreeSet::new();
+    let (routes, opaque) = match policy.protocol.as_ref().and_then(|of| of.kind.as_ref()) {
+        Some(Kind::Detect(of)) => (of.http1.as_ref().map(|of| of.routes.as_slice()), of.opaque.as_ref()),
+        Some(Kind::Opaque(of)) => (None, Some(of)),
+        Some(Kind::Http1(_) | Kind::Http2(_) | Kind::Grpc(_) | Kind::Tls(_)) | None => (None, None),
+    };
+    for rule in routes.into_iter().flatten().flat_map(|of| &of.rules) {
+        match rule.backends.as_ref().and_then(|of| of.kind.as_ref()) {
+            Some(distribution::Kind::FirstAvailable(of)) => {
+                paths.extend(of.backends.iter().filter_map(|of| path(of.backend.as_ref()?)));
+            }
+            Some(distribution::Kind::RandomAvailable(of)) => {
+                let backends = of.backends.iter().filter_map(|of| of.backend.as_ref());
+                paths.extend(backends.filter_map(|of| path(of.backend.as_ref()?)));
+            }
+            Some(distribution::Kind::Empty(_)) | None => {}
+        }
+    }
+    for rule in opaque.into_iter().flat_map(|of| &of.routes).flat_map(|of| &of.rules) {
+        if let Some(opaque_route::distribution::Kind::FirstAvailable(of)) =
+            rule.backends.as_ref().and_then(|of| of.kind.as_ref())
+        {
+            paths.extend(of.backends.iter().filter_map(|of| path(of.backend.as_ref()?)));
+        }
+    }
+    paths
+}
+
+fn path(of: &Backend) -> Option<String> {
+    let Some(backend::Kind::Balancer(of)) = &of.kind else { return None };
+    let endpoint_discovery::Kind::Dst(get) = of.discovery.as_ref()?.kind.as_ref()?;
+    Some(get.path.clone())
+}
