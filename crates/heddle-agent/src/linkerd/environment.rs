@@ -2,8 +2,6 @@
 
 use super::Sidecar;
 use crate::Config;
-use heddle_model::{WorkloadKey, WorkloadKind};
-use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::Path;
@@ -33,11 +31,11 @@ pub const VARIABLES: [(&str, &str); 27] = [
     ("LINKERD2_PROXY_IDENTITY_SVC_NAME", "--server-name"),
     ("LINKERD2_PROXY_DESTINATION_SVC_ADDR", "--controller"),
     ("LINKERD2_PROXY_DESTINATION_SVC_NAME", "--server-name"),
-    ("LINKERD2_PROXY_DESTINATION_CONTEXT", "the workload, in JSON"),
+    ("LINKERD2_PROXY_DESTINATION_CONTEXT", "the workload"),
     ("LINKERD2_PROXY_DESTINATION_PROFILE_SUFFIXES", "a name that never occurs: no profiles are asked for"),
     ("LINKERD2_PROXY_POLICY_SVC_ADDR", "--controller"),
     ("LINKERD2_PROXY_POLICY_SVC_NAME", "--server-name"),
-    ("LINKERD2_PROXY_POLICY_WORKLOAD", "the workload, in JSON"),
+    ("LINKERD2_PROXY_POLICY_WORKLOAD", "the workload"),
     ("LINKERD2_PROXY_INBOUND_IPS", "--address"),
     ("LINKERD2_PROXY_INBOUND_PORTS", "--port: the first connection to any other is refused"),
     ("LINKERD2_PROXY_INBOUND_DEFAULT_POLICY", "deny: nothing is admitted before the controller said so"),
@@ -85,7 +83,8 @@ impl Settings<'_> {
             "IDENTITY_LOCAL_NAME" => identity.clone(),
             "IDENTITY_SVC_ADDR" | "DESTINATION_SVC_ADDR" | "POLICY_SVC_ADDR" => config.controller.clone(),
             "IDENTITY_SVC_NAME" | "DESTINATION_SVC_NAME" | "POLICY_SVC_NAME" => config.server_name.clone(),
-            "DESTINATION_CONTEXT" | "POLICY_WORKLOAD" => named(workload),
+            // Both come back to the controller as they are.
+            "DESTINATION_CONTEXT" | "POLICY_WORKLOAD" => workload.to_string(),
             "DESTINATION_PROFILE_SUFFIXES" => "never.invalid.".into(),
             "INBOUND_IPS" => list(addresses.iter().map(ToString::to_string).collect())?,
             "INBOUND_PORTS" => list(ports.iter().map(ToString::to_string).collect())?,
@@ -105,16 +104,6 @@ impl Settings<'_> {
         };
         Some(text.into())
     }
-}
-
-/// The workload as Linkerd's own injector names it: both strings come back to the controller as they are.
-fn named(workload: &WorkloadKey) -> String {
-    let WorkloadKey { kind, namespace, name } = workload;
-    let kind = match kind {
-        WorkloadKind::Pod => "pod",
-        WorkloadKind::External => "external_workload",
-    };
-    json!({"ns": namespace.as_str(), kind: name.as_str()}).to_string()
 }
 
 #[cfg(test)]
@@ -159,8 +148,8 @@ mod tests {
         check("IDENTITY_TOKEN_FILE", "/run/token");
         check("POLICY_SVC_ADDR", "heddle.heddle-system.svc:15012");
         check("POLICY_SVC_NAME", "heddle.heddle-system.svc");
-        check("POLICY_WORKLOAD", r#"{"ns":"shop","pod":"web-0"}"#);
-        check("DESTINATION_CONTEXT", r#"{"ns":"shop","pod":"web-0"}"#);
+        check("POLICY_WORKLOAD", "pod/shop/web-0");
+        check("DESTINATION_CONTEXT", "pod/shop/web-0");
         check("INBOUND_IPS", "10.1.0.4");
         check("INBOUND_PORTS", "8080,9090");
         check("INBOUND_DEFAULT_POLICY", "deny");
@@ -181,11 +170,5 @@ mod tests {
             let all = environment(&[name]);
             assert!(TIMEOUTS.iter().all(|timeout| !all.contains_key(timeout)), "{name}");
         }
-    }
-
-    #[test]
-    fn a_workload_outside_kubernetes_is_named_as_one() {
-        let name = named(&"external/shop/web".parse().expect("valid"));
-        assert_eq!(name, r#"{"external_workload":"web","ns":"shop"}"#);
     }
 }

@@ -49,7 +49,7 @@ async fn the_child_finds_key_request_and_settings_and_its_code_is_returned() {
     has(&format!("LINKERD2_PROXY_IDENTITY_LOCAL_NAME={IDENTITY}"));
     has(&format!("LINKERD2_PROXY_POLICY_SVC_ADDR={controller}"));
     has(&format!("LINKERD2_PROXY_DESTINATION_SVC_NAME={NAME}"));
-    has(r#"LINKERD2_PROXY_POLICY_WORKLOAD={"external_workload":"web","ns":"shop"}"#);
+    has("LINKERD2_PROXY_POLICY_WORKLOAD=external/shop/web");
     has("LINKERD2_PROXY_INBOUND_PORTS=8080");
     assert!(env.contains(bench.mesh.bundle().pem().trim_end()), "{env}");
     assert!(!env.contains("LINKERD2_PROXY_OUTBOUND_LISTEN_ADDR"), "{env}");

@@ -42,7 +42,7 @@ impl Workload {
         let Self { service_account, identity_suffix, addresses, ports, proxy_admin } = self;
         let account = match (service_account, workload.kind) {
             (Some(account), _) => Name::from(account),
-            (None, WorkloadKind::External) => workload.name.clone(),
+            (None, WorkloadKind::External | WorkloadKind::LinkerdExternal) => workload.name.clone(),
             (None, WorkloadKind::Pod) => {
                 bail!("{workload}: a Pod is not called as its ServiceAccount: name it with --service-account")
             }
