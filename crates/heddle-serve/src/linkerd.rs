@@ -107,7 +107,15 @@ impl<P: Published, F: Questions> Shared<P, F> {
         }
         self.engine.fresh().inspect_err(|_| peer.activity.part())?;
         let now = self.clock.now();
-        let mut caller = auth::caller(&peer, &metadata, self.tokens.as_ref(), now).await?;
+        // A proxy connects before it has its first certificate. Over that connection it would be refused for ever.
+        let caller = auth::caller(&peer, &metadata, self.tokens.as_ref(), now).await;
+        let (mut caller, running) = match caller {
+            Ok(caller) => (caller, running),
+            Err(refusal) => {
+                running.refuse();
+                return Err(refusal.into());
+            }
+        };
         let state = self.engine.latest()?;
         let workload = context::parse(&question.who).map_err(Refusal::Context)?;
         let workload = bind_workload(workload, &caller, state.snapshot())?;

@@ -109,6 +109,16 @@ async fn only_who_shows_who_it_is_is_answered() {
 }
 
 #[tokio::test]
+async fn a_connection_that_began_without_a_certificate_is_closed_so_that_another_is_made() {
+    let world = World::start().await;
+    let proxy = world.proxy_without(WEB).await;
+    let refusals =
+        async { while proxy.get("cart:80").await.err().expect("refused").code() == Code::Unauthenticated {} };
+    let closed = tokio::time::timeout(Duration::from_secs(20), refusals).await;
+    closed.expect("the connection is closed, however often it is tried");
+}
+
+#[tokio::test]
 async fn a_token_of_one_workload_names_no_other_of_its_account() {
     let world = World::start().await;
     let token = world.token("web", "web-0");
