@@ -6,10 +6,10 @@ export HEDDLE_ENVOY ?= $(ENVOY)
 export HEDDLE_CACHE ?= $(CACHE)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup envoy binaries build demo test unit lint fmt generate bless docs bench deny clean
+.PHONY: help setup envoy binaries build demo try-linkerd test unit lint fmt generate bless docs bench streams deny clean
 
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: envoy binaries build ## Fetch Envoy, build etcd, kube-apiserver and Heddle (first time: about 20 minutes)
 
@@ -29,6 +29,9 @@ build: ## Build the heddle binary
 
 demo: envoy build ## Five workloads, real Envoys, mTLS between them: the guided tour
 	cargo run --quiet -p heddle -- demo --source examples/demo --envoy $(ENVOY)
+
+try-linkerd: envoy build ## Real linkerd2-proxies beside Envoys (root; HEDDLE_LINKERD2_PROXY names a linkerd2-proxy)
+	cargo run --quiet -p heddle-linkerd-tests -- $(SCENES)
 
 test: envoy binaries ## Everything: units, scenarios, real Envoys, real kube-apiserver
 	cargo test --workspace --no-fail-fast
@@ -52,6 +55,9 @@ bless: ## Accept the scenarios' output as their goldens (review the diff)
 
 bench: ## What one endpoint's flip costs in meshes of 100, 1,000 and 10,000 services
 	cargo run --release -p heddle-bench -- flips
+
+streams: ## What linkerd2-proxies' streams cost: memory of 10,000, a change's way to 300 and 1,000
+	cargo run --release -p heddle-bench -- streams
 
 deny: ## Licences, bans and sources (needs cargo-deny)
 	cargo deny check licenses bans sources

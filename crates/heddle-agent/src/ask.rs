@@ -87,7 +87,8 @@ async fn request(config: &Config, key: &PrivateKey) -> Result<IstioCertificateRe
     })
 }
 
-async fn authorization(path: &Path) -> Result<AsciiMetadataValue, NoAnswer> {
+/// The token, as a header says it.
+pub(crate) async fn authorization(path: &Path) -> Result<AsciiMetadataValue, NoAnswer> {
     let read = tokio::fs::read_to_string(path).await;
     let token = read.map_err(|error| NoAnswer::Token { path: path.into(), error })?;
     let bad = |_| NoAnswer::TokenText(path.into());
@@ -112,13 +113,18 @@ async fn connect(config: &Config) -> Result<TlsStream<TcpStream>, NoAnswer> {
     })
 }
 
-async fn tls(anchors: &Path) -> Result<Arc<ClientConfig>, NoAnswer> {
-    let bad = |error: String| NoAnswer::Anchors { path: anchors.into(), error };
-    let text = tokio::fs::read_to_string(anchors).await.map_err(|e| bad(e.to_string()))?;
-    let bundle = Bundle::from_pem(&text).map_err(|e| bad(e.to_string()))?;
+/// The roots in a file.
+pub(crate) async fn anchors(path: &Path) -> Result<Bundle, NoAnswer> {
+    let bad = |error: String| NoAnswer::Anchors { path: path.into(), error };
+    let text = tokio::fs::read_to_string(path).await.map_err(|e| bad(e.to_string()))?;
+    Bundle::from_pem(&text).map_err(|e| bad(e.to_string()))
+}
+
+async fn tls(path: &Path) -> Result<Arc<ClientConfig>, NoAnswer> {
     let mut roots = RootCertStore::empty();
-    for root in bundle.roots() {
-        roots.add(root.clone()).map_err(|e| bad(e.to_string()))?;
+    for root in anchors(path).await?.roots() {
+        let bad = |error: rustls::Error| NoAnswer::Anchors { path: path.into(), error: error.to_string() };
+        roots.add(root.clone()).map_err(bad)?;
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)

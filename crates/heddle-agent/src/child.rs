@@ -1,15 +1,15 @@
-//! The child: started once its certificates are there, told what the agent is told, and ended in good order.
+//! The child: started once what it needs is there, told what the agent is told, and ended in good order.
 
-use crate::Config;
+use crate::config::{Config, Proxy};
 use crate::drain::drain_listeners;
 use crate::progress::{Child as Doing, Progress};
 use crate::signals::Signals;
 use rustix::process::{Pid, Signal, kill_process};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
-use std::time::Duration;
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
@@ -23,35 +23,44 @@ pub struct BadChild {
     pub error: io::Error,
 }
 
-/// Waits for the certificates, runs the command beside them, and returns the code to exit with.
-pub(crate) async fn run(
-    config: &Config,
-    command: Vec<OsString>,
-    mut signals: Signals,
-    progress: watch::Sender<Progress>,
-    mut watched: watch::Receiver<Progress>,
-) -> Result<u8, BadChild> {
-    let Some((program, arguments)) = command.split_first() else {
-        return Ok(without_child(&mut signals).await);
-    };
-    doing(&progress, Doing::Waiting);
-    tokio::select! {
-        signal = ended_by(&mut signals) => return Ok(code_of(signal)),
-        issued = watched.wait_for(|progress| progress.certificate_ends.is_some()) => {
-            issued.expect("the sender outlives this function, which holds one");
-        }
+/// Who tells a child what, and who is told of it.
+pub(crate) struct Supervisor {
+    pub(crate) config: Config,
+    pub(crate) signals: Signals,
+    pub(crate) progress: watch::Sender<Progress>,
+}
+
+/// Variables that a child has beyond the agent's own.
+pub(crate) type Environment = BTreeMap<&'static str, OsString>;
+
+impl Supervisor {
+    /// Waits for what the command needs, runs it, and returns the code to exit with.
+    pub(crate) async fn run(
+        mut self,
+        command: Vec<OsString>,
+        prepared: impl Future<Output = Environment>,
+    ) -> Result<u8, BadChild> {
+        let Some((program, arguments)) = command.split_first() else {
+            return Ok(without_child(&mut self.signals).await);
+        };
+        doing(&self.progress, Doing::Waiting);
+        let environment = tokio::select! {
+            signal = ended_by(&mut self.signals) => return Ok(code_of(signal)),
+            environment = prepared => environment,
+        };
+        let child = Command::new(program)
+            .args(arguments)
+            .envs(environment)
+            .current_dir(&self.config.folder)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| BadChild { command: program.clone(), error })?;
+        tracing::info!(pid = child.id(), "child started");
+        doing(&self.progress, Doing::Running);
+        let code = Supervision { of: self, child }.run().await;
+        tracing::info!(code, "child ended");
+        Ok(code)
     }
-    let spawned = Command::new(program)
-        .args(arguments)
-        .current_dir(&config.folder)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| BadChild { command: program.clone(), error })?;
-    tracing::info!(pid = spawned.id(), "child started");
-    doing(&progress, Doing::Running);
-    let code = Supervision { config, child: spawned, signals, progress }.run().await;
-    tracing::info!(code, "child ended");
-    Ok(code)
 }
 
 /// Certificates alone, for a proxy that something else starts.
@@ -74,19 +83,17 @@ fn doing(progress: &watch::Sender<Progress>, what: Doing) {
     progress.send_modify(|progress| progress.child = what);
 }
 
-struct Supervision<'a> {
-    config: &'a Config,
+struct Supervision {
+    of: Supervisor,
     child: Child,
-    signals: Signals,
-    progress: watch::Sender<Progress>,
 }
 
-impl Supervision<'_> {
+impl Supervision {
     async fn run(&mut self) -> u8 {
         loop {
             let signal = tokio::select! {
                 status = self.child.wait() => return code(status),
-                signal = self.signals.next() => signal,
+                signal = self.of.signals.next() => signal,
             };
             match signal {
                 Signal::TERM => return self.drain().await,
@@ -98,24 +105,25 @@ impl Supervision<'_> {
 
     /// Lets the child serve on until its peers have learned that it leaves; a second signal cuts it short.
     async fn drain(&mut self) -> u8 {
-        doing(&self.progress, Doing::Draining);
-        tracing::info!(seconds = self.config.drain.as_secs(), "draining");
-        if let Some(admin) = self.config.envoy_admin {
-            drain_listeners(admin).await;
+        doing(&self.of.progress, Doing::Draining);
+        tracing::info!(seconds = self.of.config.drain.as_secs(), "draining");
+        match &self.of.config.proxy {
+            Proxy::Files { envoy_admin: Some(admin), .. } => drain_listeners(*admin).await,
+            Proxy::Files { envoy_admin: None, .. } | Proxy::Linkerd(_) => {}
         }
         tokio::select! {
             status = self.child.wait() => return code(status),
-            _ = ended_by(&mut self.signals) => {}
-            () = tokio::time::sleep(self.config.drain) => {}
+            _ = ended_by(&mut self.of.signals) => {}
+            () = tokio::time::sleep(self.of.config.drain) => {}
         }
         self.end(Signal::TERM).await
     }
 
     /// Tells the child to end, and kills it if it does not.
     async fn end(&mut self, signal: Signal) -> u8 {
-        doing(&self.progress, Doing::Draining);
+        doing(&self.of.progress, Doing::Draining);
         self.tell(signal);
-        let grace: Duration = self.config.grace;
+        let grace = self.of.config.grace;
         if let Ok(status) = tokio::time::timeout(grace, self.child.wait()).await {
             return code(status);
         }

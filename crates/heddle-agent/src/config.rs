@@ -1,5 +1,6 @@
 //! What an agent is told.
 
+use crate::linkerd::Sidecar;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,8 +8,8 @@ use std::time::Duration;
 /// What an agent is told. Plain data: the binary's arguments fill it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Where files go: `certs/` and `sds/`. Made if it is not there; the child's working directory, so that
-    /// the relative SDS paths of its configuration lead here.
+    /// Where files go. Made if it is not there; the child's working directory, so that the relative SDS paths of
+    /// an Envoy's configuration lead here.
     pub folder: PathBuf,
     /// `HOST:PORT` of the controller.
     pub controller: String,
@@ -18,16 +19,28 @@ pub struct Config {
     pub trust_anchors: PathBuf,
     /// File with the bearer token. Read again for every request: the kubelet rotates it.
     pub token: PathBuf,
-    /// Spreads renewals: a hash of the workload's UID, or of its name.
-    pub seed: u32,
+    /// What the child is.
+    pub proxy: Proxy,
     /// Where `/live`, `/ready` and `/metrics` are served; `None`: nowhere.
     pub probe: Option<SocketAddr>,
-    /// The child's Envoy admin address, to be told when a drain begins; `None`: it is not told.
-    pub envoy_admin: Option<SocketAddr>,
     /// How long the child goes on serving after SIGTERM, while its peers learn that it leaves.
     pub drain: Duration,
     /// How long the child may take to end after it was told to, before it is killed.
     pub grace: Duration,
+}
+
+/// What the child is, which decides what it needs beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proxy {
+    /// An Envoy, or whatever else reads certificates from files: they are kept fresh below `certs/` and `sds/`.
+    Files {
+        /// Spreads renewals: a hash of the workload's UID, or of its name.
+        seed: u32,
+        /// The child's Envoy admin address, to be told when a drain begins; `None`: it is not told.
+        envoy_admin: Option<SocketAddr>,
+    },
+    /// A linkerd2-proxy, which gets its certificates itself, for a key that it is given.
+    Linkerd(Sidecar),
 }
 
 impl Config {

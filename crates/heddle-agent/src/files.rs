@@ -4,7 +4,7 @@
 //! `tls.key`, `tls.crt` and `ca.crt` are links into `..data`, which is a link to `..v<N>`. A new version is
 //! written in a folder of its own, then one rename of a new `..data` over the old one switches all three.
 
-mod atomic;
+pub(crate) mod atomic;
 
 use crate::sds::{self, NotUtf8};
 use heddle_ca::{Answer, PrivateKey};
@@ -34,7 +34,7 @@ pub enum BadFolder {
 }
 
 impl BadFolder {
-    fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
         move |error| Self::Io { action, path, error }
     }
@@ -87,7 +87,7 @@ impl Folder {
         let folder = self.certs.join(format!("..v{version}"));
         fs::create_dir(&folder).map_err(BadFolder::io("make", &folder))?;
         for (name, text) in FILES.into_iter().zip(texts) {
-            atomic::write_new(&folder.join(name), text, mode(name))?;
+            atomic::write_new(&folder.join(name), text.as_bytes(), mode(name))?;
         }
         atomic::link(&self.certs, "..data", &format!("..v{version}"))?;
         for name in FILES {
@@ -102,7 +102,8 @@ impl Folder {
     pub(crate) fn announce(&self) -> Result<(), BadFolder> {
         for (name, [text, other]) in [("roots.yaml", &self.roots), ("identity.yaml", &self.identity)] {
             let there = fs::read_to_string(self.sds.join(name)).unwrap_or_default();
-            atomic::replace(&self.sds, name, if there == *text { other } else { text })?;
+            let text = if there == *text { other } else { text };
+            atomic::replace(&self.sds, name, text.as_bytes(), 0o644)?;
         }
         Ok(())
     }

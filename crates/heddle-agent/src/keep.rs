@@ -17,14 +17,19 @@ use tokio::sync::watch;
 const BREATH: Duration = Duration::from_millis(500);
 
 /// Gets a certificate, writes it, waits for two thirds of its life, and begins again.
-pub(crate) async fn keep(config: Config, folder: Folder, progress: watch::Sender<Progress>) -> Infallible {
+pub(crate) async fn keep(
+    config: Config,
+    seed: u32,
+    folder: Folder,
+    progress: watch::Sender<Progress>,
+) -> Infallible {
     let folder = Arc::new(folder);
     let mut keeper = Keeper { config, folder, progress, health: Health::default(), announced: false };
     keeper.take_over().await;
     loop {
         let life = keeper.renew().await;
         let came = SystemTime::now();
-        let due = renew_at(came, came + life, keeper.config.seed);
+        let due = renew_at(came, came + life, seed);
         sleep_until(due.max(came + BREATH)).await;
     }
 }

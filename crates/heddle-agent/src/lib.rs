@@ -1,10 +1,12 @@
 //! Beside a workload: a key that never leaves the machine, certificate files that are always fresh, and a
-//! child process (its proxy) that is started when they are there.
+//! child process (its proxy) that is started when they are there. A linkerd2-proxy gets certificates itself: it is
+//! given a key, a request, and an environment.
 //!
 //! ```text
 //!              ┌─ ask ◀──── token file, trust anchors ──▶ controller
 //! run ─▶ keep ─┼─ files ──▶ certs/{tls.key,tls.crt,ca.crt}, then sds/{identity,roots}.yaml
 //!      │       └─ health ─▶ one log line per change of state
+//!      ├─▶ linkerd (instead of keep) ──▶ identity/{key.p8,csr.der}, environment
 //!      ├─▶ child ──▶ starts once the files are there; signals; drain; exit code
 //!      └─▶ probe ──▶ /live, /ready, /metrics
 //! ```
@@ -12,6 +14,7 @@
 //! What is in use is never given up for something worse: an answer is read and checked before it replaces a
 //! file, and a controller that is away changes nothing but the time left.
 
+mod admin;
 mod ask;
 mod child;
 mod clock;
@@ -20,13 +23,14 @@ mod drain;
 mod files;
 mod health;
 mod keep;
+pub mod linkerd;
 mod probe;
 mod progress;
 mod sds;
 mod signals;
 
 pub use child::BadChild;
-pub use config::Config;
+pub use config::{Config, Proxy};
 pub use files::BadFolder;
 
 use std::ffi::OsString;
@@ -38,6 +42,9 @@ pub enum Error {
     /// The folder for certificates cannot be used.
     #[error(transparent)]
     Folder(#[from] BadFolder),
+    /// The identity is no name.
+    #[error(transparent)]
+    Name(#[from] heddle_ca::NotAscii),
     /// The command cannot be started.
     #[error(transparent)]
     Child(#[from] BadChild),
@@ -56,9 +63,10 @@ pub enum Error {
 
 /// Keeps certificates fresh, and runs `command` (if there is one) beside them until it ends.
 ///
-/// The child starts once the certificates are there, with the folder as its working directory. Returns the
-/// code to exit with: the child's, or 128 and the number of the signal that ended it. Without a command, it
-/// runs until SIGTERM or SIGINT and returns 0.
+/// The child starts once the certificates are there (a linkerd2-proxy: its key and what verifies the controller),
+/// with the folder as its working directory. Returns the code to exit with: the child's, or 128 and the number of
+/// the signal that ended it. Without a command, it runs until SIGTERM or SIGINT and returns 0; beside no
+/// linkerd2-proxy there is nothing to keep, so then it returns once the key is written.
 ///
 /// # Errors
 /// Only what trying again cannot heal: a folder that cannot be written, a command that does not start. A
@@ -66,13 +74,28 @@ pub enum Error {
 pub async fn run(config: Config, command: Vec<OsString>) -> Result<u8, Error> {
     // Before anything else: a signal that comes while the first certificate is awaited is not lost.
     let signals = signals::Signals::listen().map_err(Error::Signals)?;
+    let (progress, _) = watch::channel(progress::Progress::default());
+    let supervisor = child::Supervisor { config, signals, progress };
+    match supervisor.config.proxy.clone() {
+        config::Proxy::Files { seed, .. } => beside_files(supervisor, seed, command).await,
+        config::Proxy::Linkerd(sidecar) => linkerd::run(supervisor, sidecar, command).await,
+    }
+}
+
+async fn beside_files(supervisor: child::Supervisor, seed: u32, command: Vec<OsString>) -> Result<u8, Error> {
+    let child::Supervisor { config, progress, .. } = &supervisor;
     let folder = files::Folder::open(&config.folder)?;
-    let (progress, watched) = watch::channel(progress::Progress::default());
     let probe = probe::Probe::bind(config.probe).await?;
-    let serving = tokio::spawn(probe.serve(watched.clone()));
-    let mut keeping = tokio::spawn(keep::keep(config.clone(), folder, progress.clone()));
+    let serving = tokio::spawn(probe.serve(probe::pages(progress.subscribe())));
+    let mut keeping = tokio::spawn(keep::keep(config.clone(), seed, folder, progress.clone()));
+    let mut watched = progress.subscribe();
+    let issued = async move {
+        let issued = watched.wait_for(|progress| progress.certificate_ends.is_some()).await;
+        issued.expect("whoever waits holds a sender");
+        child::Environment::new()
+    };
     let code = tokio::select! {
-        code = child::run(&config, command, signals, progress, watched) => code,
+        code = supervisor.run(command, issued) => code,
         // A child without anybody who renews its certificate must not go on as if all were well.
         Err(ended) = &mut keeping => std::panic::resume_unwind(ended.into_panic()),
     };

@@ -22,21 +22,32 @@ impl Probe {
     }
 
     /// Serves until aborted.
-    pub(crate) async fn serve(self, progress: watch::Receiver<Progress>) {
+    pub(crate) async fn serve(self, router: Router) {
         let Some(listener) = self.0 else { return };
-        let router = Router::new()
-            .route("/live", get(async || "live\n"))
-            .route("/ready", get(ready))
-            .route("/metrics", get(metrics))
-            .with_state(progress);
         if let Err(error) = axum::serve(listener, router).await {
             tracing::error!(%error, "probes are not answered any more");
         }
     }
 }
 
+/// `/live` alone.
+pub(crate) fn live() -> Router {
+    Router::new().route("/live", get(async || "live\n"))
+}
+
+/// The pages beside a proxy whose certificates are ours to keep.
+pub(crate) fn pages(progress: watch::Receiver<Progress>) -> Router {
+    live()
+        .merge(Router::new().route("/ready", get(ready)).route("/metrics", get(metrics)).with_state(progress))
+}
+
 async fn ready(State(progress): State<watch::Receiver<Progress>>) -> (StatusCode, String) {
-    match progress.borrow().waits_for(SystemTime::now()) {
+    readiness(progress.borrow().waits_for(SystemTime::now()))
+}
+
+/// The answer of `/ready`.
+pub(crate) fn readiness(waits_for: Option<&str>) -> (StatusCode, String) {
+    match waits_for {
         None => (StatusCode::OK, "ready\n".into()),
         Some(what) => (StatusCode::SERVICE_UNAVAILABLE, format!("waiting for {what}\n")),
     }

@@ -32,12 +32,21 @@ pub(crate) enum Child {
 impl Progress {
     /// What is missing before traffic may come; nothing if ready.
     pub(crate) fn waits_for(&self, now: SystemTime) -> Option<&'static str> {
-        match (self.certificate_ends, self.child) {
-            (None, _) => Some("the first certificate"),
-            (Some(ends), _) if ends < now => Some("a certificate that is not expired"),
-            (Some(_), Child::Waiting) => Some("the child"),
-            (Some(_), Child::Draining) => Some("nothing: draining"),
-            (Some(_), Child::None | Child::Running) => None,
+        match self.certificate_ends {
+            None => Some("the first certificate"),
+            Some(ends) if ends < now => Some("a certificate that is not expired"),
+            Some(_) => self.child.waits_for(),
+        }
+    }
+}
+
+impl Child {
+    /// What is missing of the child itself; nothing if it is there.
+    pub(crate) fn waits_for(self) -> Option<&'static str> {
+        match self {
+            Self::Waiting => Some("the child"),
+            Self::Draining => Some("nothing: draining"),
+            Self::None | Self::Running => None,
         }
     }
 }

@@ -33,6 +33,11 @@ pub enum BadKey {
     Kind,
 }
 
+/// A name that no certificate can have.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not ASCII: no DNS name in a certificate")]
+pub struct NotAscii(pub String);
+
 impl PrivateKey {
     /// A fresh key, from aws-lc's random generator.
     ///
@@ -84,6 +89,20 @@ impl PrivateKey {
         params.distinguished_name = rcgen::DistinguishedName::new();
         let request = params.serialize_request(&self.0).and_then(|request| request.pem());
         request.expect("a request without names always encodes")
+    }
+
+    /// A certificate signing request in DER whose common name and one DNS name are this name: what linkerd2-proxy
+    /// sends to its identity service, where others compare it with what the caller asks for.
+    ///
+    /// # Errors
+    /// If the name is not ASCII.
+    pub fn request_der(&self, name: &str) -> Result<Vec<u8>, NotAscii> {
+        let bad = |_| NotAscii(name.into());
+        let mut params = rcgen::CertificateParams::new([name.to_string()]).map_err(bad)?;
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        let request = params.serialize_request(&self.0).map_err(bad)?;
+        Ok(request.der().to_vec())
     }
 
     pub(crate) fn pair(&self) -> &KeyPair {
@@ -141,6 +160,27 @@ mod tests {
         let key = PrivateKey::generate();
         let again = PrivateKey::from_pem(&key.secret_pem()).expect("own PEM");
         assert_eq!(again.public(), key.public());
+    }
+
+    #[test]
+    fn a_request_for_a_name_proves_the_key_and_names_nothing_else() {
+        use x509_parser::extensions::{GeneralName, ParsedExtension};
+        use x509_parser::prelude::{FromDer, X509CertificationRequest};
+        let (key, name) = (PrivateKey::generate(), "web.shop.serviceaccount.identity.heddle.cluster.local");
+        let der = key.request_der(name).expect("ASCII");
+        assert_eq!(crate::csr::parse(&der), Ok(key.public()));
+        let (_, request) = X509CertificationRequest::from_der(&der).expect("own DER");
+        assert_eq!(request.certification_request_info.subject.to_string(), format!("CN={name}"));
+        let mut extensions = request.requested_extensions().expect("a SAN");
+        let Some(ParsedExtension::SubjectAlternativeName(san)) = extensions.next() else { panic!("no SAN") };
+        assert_eq!(
+            (san.general_names.as_slice(), extensions.next()),
+            ([GeneralName::DNSName(name)].as_slice(), None)
+        );
+        assert_eq!(
+            key.request_der("café").map_err(|e| e.to_string()),
+            Err("\"café\" is not ASCII: no DNS name in a certificate".into())
+        );
     }
 
     #[test]

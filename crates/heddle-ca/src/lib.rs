@@ -30,7 +30,7 @@ pub use answer::{Answer, BadAnswer};
 pub use authority::{Authority, BadAuthority, Pair};
 pub use bundle::Bundle;
 pub use csr::BadRequest;
-pub use key::{PrivateKey, PublicKey};
+pub use key::{NotAscii, PrivateKey, PublicKey};
 pub use leaf::Leaf;
 pub use renew::renew_at;
 pub use sign::Refused;

@@ -1,4 +1,5 @@
-//! The published resources of one dialect: projected and encoded once per change and group, shared by all readers.
+//! What is published: projected and encoded once per change, shared by all readers. Resources that clients list
+//! are in a [`Catalog`]; answers to questions in [`Feeds`].
 //!
 //! A [`Catalog`] is owned by whoever resolves the Snapshot. It keeps the resources of every group that a joined
 //! client belongs to, and turns a changed Snapshot into the next [`Published`]. A [`Published`] never changes; a
@@ -15,7 +16,9 @@ mod catalog;
 mod client_view;
 mod dialect;
 mod entry;
+mod feeds;
 mod frame;
+mod linkerd;
 mod log;
 mod published;
 mod xds;
@@ -24,5 +27,7 @@ pub use catalog::{Catalog, Counters};
 pub use client_view::ClientView;
 pub use dialect::{Dialect, Projection};
 pub use entry::Entry;
+pub use feeds::{Edition, Feed, Feeds, Made, Work};
+pub use linkerd::Linkerd;
 pub use published::Published;
 pub use xds::Xds;

@@ -92,6 +92,9 @@ pub(crate) fn resolve(tables: &Tables, source: &SourceRef) -> Option<Attachment>
                 }
                 Err(message) => Condition::new("Accepted", false, "NoMatchingParent", message),
             });
+        } else if parent::is_egress(parent) {
+            let message = "routes of an EgressNetwork are not supported: its trafficPolicy decides";
+            conditions.push(Condition::new("Accepted", false, "UnsupportedValue", message.into()));
         } else {
             continue;
         }

@@ -9,6 +9,7 @@ use crate::pool::Pool;
 use crate::tables::{Row, Tables};
 use crate::work::Work;
 use crate::{authorization, parent, policy, report, server, workload};
+use heddle_model::fact::DataPlane;
 use heddle_model::snapshot::RouteKey;
 use heddle_model::{Event, Fact, Kind, Lowered, Meta, Name, ServiceKey, Snapshot, SourceRef, WorkloadKey};
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,8 +44,8 @@ pub(crate) struct Derived {
     pub(crate) servers: BTreeMap<SourceRef, server::Resolved>,
     pub(crate) workloads: BTreeMap<WorkloadKey, workload::Resolved>,
     pub(crate) findings: Findings,
-    /// How many workloads have a linkerd2-proxy.
-    pub(crate) linkerd: usize,
+    /// How many workloads have a proxy of each data plane.
+    pub(crate) planes: BTreeMap<DataPlane, usize>,
     /// Access lists, by the namespace of their workloads.
     pub(crate) pools: BTreeMap<Name, Pool>,
 }

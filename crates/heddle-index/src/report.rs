@@ -4,7 +4,7 @@ use crate::address::{describe, namespace};
 use crate::findings::Findings;
 use crate::tables::{Row, Tables, mesh_source};
 use crate::{egress, policy, rate_limit, unenforced};
-use heddle_model::fact::Mesh;
+use heddle_model::fact::{DataPlane, Mesh};
 use heddle_model::report::{Condition, Report, Subject};
 use heddle_model::snapshot::Owner;
 use heddle_model::{Diagnostic, Fact, Kind, Map, SourceRef};
@@ -48,8 +48,8 @@ pub(crate) struct View<'a> {
     pub(crate) owners: &'a Map<IpAddr, Owner>,
     pub(crate) policies: &'a BTreeMap<SourceRef, policy::Resolved>,
     pub(crate) findings: &'a Findings,
-    /// Whether some workload has a linkerd2-proxy.
-    pub(crate) linkerd: bool,
+    /// The data planes that workloads have.
+    pub(crate) planes: &'a BTreeMap<DataPlane, usize>,
     pub(crate) mesh: &'a Mesh,
 }
 
@@ -62,8 +62,13 @@ impl View<'_> {
             Kind::InboundPolicy => self.inbound(source, row),
             Kind::AccessPolicy => self.access(source, row),
             Kind::ExternalWorkload => self.external(source, row),
-            Kind::RateLimitPolicy => return rate_limit::report(self.tables, source),
-            Kind::EgressNetwork => return Some(egress::report(self.tables, self.mesh, source)),
+            Kind::RateLimitPolicy => {
+                return Some(with(rate_limit::report(self.tables, source)?, self.unenforced(source)));
+            }
+            Kind::EgressNetwork => {
+                let envoys = self.planes.contains_key(&DataPlane::Envoy).then(unenforced::egress);
+                return Some(with(egress::report(self.tables, self.mesh, source), envoys));
+            }
             Kind::Namespace
             | Kind::Node
             | Kind::Pod
@@ -149,7 +154,8 @@ impl View<'_> {
     /// What some workload's proxy does not enforce.
     fn unenforced(&self, source: &SourceRef) -> Option<Condition> {
         let all = self.findings.unenforced(source);
-        let here = all.filter(|found| self.linkerd || found.reason != unenforced::OF_LINKERD);
+        let linkerd = self.planes.contains_key(&DataPlane::Linkerd);
+        let here = all.filter(|found| linkerd || found.reason != unenforced::OF_LINKERD);
         let message = join(here.map(|found| found.message.clone()));
         (!message.is_empty()).then(|| Condition::new("Enforced", false, "NotEnforced", message))
     }
@@ -165,6 +171,15 @@ impl View<'_> {
         let message = join(messages);
         (!message.is_empty()).then(|| Condition::new("PartiallyInvalid", true, reason, message))
     }
+}
+
+/// A report with one more condition of each of its subjects.
+fn with(mut report: Report, condition: Option<Condition>) -> Report {
+    for subject in &mut report.subjects {
+        subject.conditions.extend(condition.clone());
+        subject.conditions.sort();
+    }
+    report
 }
 
 fn sentence(diagnostic: &Diagnostic) -> String {

@@ -5,6 +5,7 @@
 use crate::findings::Finding;
 use heddle_model::access::{Action, Policy};
 use heddle_model::fact::{DataPlane, Protocol};
+use heddle_model::report::Condition;
 use heddle_model::snapshot::InboundPort;
 use heddle_model::{Diagnostic, SourceRef};
 
@@ -28,6 +29,12 @@ pub(crate) fn note(plane: Option<DataPlane>, inbound: &[InboundPort], finding: &
             finding.unenforced.extend(policies.map(|policy| unseen(port.port, policy)));
         }
     }
+}
+
+/// What an EgressNetwork is told while some workload has an Envoy.
+pub(crate) fn egress() -> Condition {
+    let text = "an Envoy follows the egress of the Mesh alone".to_string();
+    Condition::new("Enforced", false, "NotEnforced", text)
 }
 
 /// Mesh TLS of a linkerd2-proxy does not say what it carries, and an Envoy that detects goes by that.

@@ -13,7 +13,15 @@ use heddle_model::{Name, Snapshot, WorkloadKey};
 /// # Errors
 /// Says which of the two is wrong, or that the workload is not known (yet).
 pub(crate) fn bind(node_id: &str, caller: &Caller, snapshot: &Snapshot) -> Result<WorkloadKey, Refusal> {
-    let named: WorkloadKey = node_id.parse()?;
+    bind_workload(node_id.parse()?, caller, snapshot)
+}
+
+/// The workload `named`, if `caller` may speak for it: as [`bind`].
+pub(crate) fn bind_workload(
+    named: WorkloadKey,
+    caller: &Caller,
+    snapshot: &Snapshot,
+) -> Result<WorkloadKey, Refusal> {
     match &caller.proof {
         Proof::Certificate(came) if *came != snapshot.mesh.trust_domain => {
             let want = snapshot.mesh.trust_domain.clone();

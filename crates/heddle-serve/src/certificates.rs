@@ -1,6 +1,10 @@
-//! The certificate service: a token and a CSR in, a chain out.
+//! The certificate services: a token and a CSR in, a chain out.
 
-use crate::auth::{self, Authenticate, Caller, Proof};
+mod istio;
+
+pub(crate) use istio::Istio;
+
+use crate::auth::{Caller, Proof};
 use crate::clock::Clock;
 use crate::engine::{Engine, Published};
 use crate::metrics::Metrics;
@@ -10,16 +14,11 @@ use crate::registry::Registry;
 use arc_swap::ArcSwapOption;
 use heddle_ca::{Authority, Leaf, Template, csr};
 use heddle_model::fact::Mesh;
-use heddle_proto::istio::v1::auth::istio_certificate_service_server::IstioCertificateService;
-use heddle_proto::istio::v1::auth::{IstioCertificateRequest, IstioCertificateResponse};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-use tonic::{Code, Request, Response, Status};
-
-/// The metadata by which ztunnel asks for the identity of another.
-const IMPERSONATED: &str = "ImpersonatedIdentity";
+use tonic::{Code, Status};
 
 /// How long leaves live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,10 +39,9 @@ impl Default for Lifetimes {
 /// Who signs; empty while there is nobody.
 pub type Signer = Arc<ArcSwapOption<Authority>>;
 
-/// `istio.v1.auth.IstioCertificateService`
-pub(crate) struct Certificates<P> {
+/// What the certificate services share: one way from a token and a CSR to a leaf.
+pub(crate) struct Issuer<P> {
     pub(crate) engine: Engine<P>,
-    pub(crate) tokens: Arc<dyn Authenticate>,
     pub(crate) signer: Signer,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) registry: Arc<Registry>,
@@ -53,27 +51,52 @@ pub(crate) struct Certificates<P> {
     pub(crate) signing: Arc<Semaphore>,
 }
 
-impl<P: Published> Certificates<P> {
-    /// The chain: leaf, intermediates, and the roots in one last item.
-    async fn issue(&self, request: Request<IstioCertificateRequest>) -> Result<Vec<String>, Refusal> {
-        let _permit = self.signing.try_acquire().map_err(|_| Refusal::Busy)?;
-        // Always by token: a certificate renews nothing, or a stolen key would live for ever.
-        let token = auth::bearer(request.metadata())?.ok_or(Refusal::NoToken)?;
-        let caller = self.tokens.authenticate(token).await?;
-        let IstioCertificateRequest { csr, validity_duration, metadata } = request.into_inner();
-        if metadata.is_some_and(|metadata| metadata.fields.contains_key(IMPERSONATED)) {
-            return Err(Refusal::Impersonation);
+/// What a caller wants that has shown its token.
+pub(crate) struct Wanted<'a> {
+    pub(crate) caller: Caller,
+    pub(crate) request: &'a [u8],
+    pub(crate) lifetime: Duration,
+}
+
+/// A leaf, and who signed it.
+pub(crate) struct Issued {
+    pub(crate) leaf: Leaf,
+    pub(crate) authority: Arc<Authority>,
+}
+
+impl<P: Published> Issuer<P> {
+    /// Does the work of one call, if there is room for it: counted, logged where it fails.
+    pub(crate) async fn serve<T>(
+        &self,
+        peer: Option<Peer>,
+        work: impl Future<Output = Result<T, Refusal>>,
+    ) -> Result<T, Status> {
+        let start = Instant::now();
+        let _running = peer.as_ref().map(|peer| peer.activity.start());
+        if self.drain.has_begun() {
+            return Err(Ended::Draining.into());
         }
+        let outcome = match self.signing.try_acquire() {
+            Ok(_permit) => work.await,
+            Err(_) => Err(Refusal::Busy),
+        };
+        self.metrics.issued(result(&outcome), start.elapsed());
+        if let Err(refusal) = &outcome {
+            let peer = peer.map(|peer| peer.address.to_string());
+            tracing::info!(peer, code = ?refusal.code(), reason = %refusal, "certificate refused");
+        }
+        Ok(outcome?)
+    }
+
+    /// Signs what the caller's own template says for the key of its request.
+    pub(crate) fn issue(&self, wanted: Wanted<'_>) -> Result<Issued, Refusal> {
+        let Wanted { caller, request, lifetime } = wanted;
         let state = self.engine.latest()?;
         let authority =
             self.signer.load_full().ok_or_else(|| Refusal::Authority("there is no authority".into()))?;
-        let lifetime = self.lifetimes.of(validity_duration);
-        let leaf =
-            sign(&authority, &caller, &state.snapshot().mesh, csr.as_bytes(), lifetime, self.clock.as_ref())?;
+        let leaf = sign(&authority, &caller, &state.snapshot().mesh, request, lifetime, self.clock.as_ref())?;
         self.note(caller, &leaf);
-        let mut chain = leaf.chain_pem();
-        chain.push(authority.bundle().pem().to_string());
-        Ok(chain)
+        Ok(Issued { leaf, authority })
     }
 
     fn note(&self, caller: Caller, leaf: &Leaf) {
@@ -89,7 +112,7 @@ impl<P: Published> Certificates<P> {
 
 impl Lifetimes {
     /// What is granted of `seconds` asked for; none or less than none is not said.
-    fn of(&self, seconds: i64) -> Duration {
+    pub(crate) fn of(&self, seconds: i64) -> Duration {
         match u64::try_from(seconds) {
             Ok(0) | Err(_) => self.default,
             Ok(seconds) => Duration::from_secs(seconds).min(self.most),
@@ -114,35 +137,13 @@ fn sign(
     signed.map_err(|error| Refusal::Authority(error.to_string()))
 }
 
-fn result(outcome: &Result<Vec<String>, Refusal>) -> &'static str {
+fn result<T>(outcome: &Result<T, Refusal>) -> &'static str {
     match outcome.as_ref().map_err(Refusal::code) {
         Ok(_) => "ok",
         Err(Code::Unauthenticated) => "unauthenticated",
         Err(Code::PermissionDenied) => "denied",
-        Err(Code::InvalidArgument) => "invalid",
+        Err(Code::InvalidArgument | Code::FailedPrecondition) => "invalid",
         Err(_) => "unavailable",
-    }
-}
-
-#[tonic::async_trait]
-impl<P: Published> IstioCertificateService for Certificates<P> {
-    async fn create_certificate(
-        &self,
-        request: Request<IstioCertificateRequest>,
-    ) -> Result<Response<IstioCertificateResponse>, Status> {
-        let start = Instant::now();
-        let peer = request.extensions().get::<Peer>().cloned();
-        let _running = peer.as_ref().map(|peer| peer.activity.start());
-        if self.drain.has_begun() {
-            return Err(Ended::Draining.into());
-        }
-        let outcome = self.issue(request).await;
-        self.metrics.issued(result(&outcome), start.elapsed());
-        if let Err(refusal) = &outcome {
-            let peer = peer.map(|peer| peer.address.to_string());
-            tracing::info!(peer, code = ?refusal.code(), reason = %refusal, "certificate refused");
-        }
-        Ok(Response::new(IstioCertificateResponse { cert_chain: outcome? }))
     }
 }
 

@@ -1,7 +1,8 @@
 //! One accepted connection: its bytes, its peer, and what it holds until it closes.
 
+use crate::clock::{Clock, WallClock};
 use crate::metrics::Metrics;
-use crate::peer::{Activity, Peer};
+use crate::peer::{Activity, Leaf, Peer};
 use crate::quota::Held;
 use heddle_model::Identity;
 use std::io;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 use tokio_rustls::server::TlsStream;
 use tonic::transport::server::Connected;
 
@@ -42,10 +43,12 @@ pub(crate) struct Permits {
     metrics: Metrics,
 }
 
-/// Closes a connection that has been without a stream for too long.
+/// Closes a connection that has been without a stream for too long, and one whose certificate has expired: its peer
+/// would go on to ask over it, with a certificate that counts no more.
 struct Idle {
     timer: Pin<Box<Sleep>>,
     limit: Duration,
+    expires: Option<Instant>,
     activity: Arc<Activity>,
 }
 
@@ -64,29 +67,46 @@ impl Drop for Permits {
 
 impl Connection {
     pub(crate) fn new(io: Io, peer: Peer, permits: Permits, idle: Duration) -> Self {
-        let activity = peer.activity.clone();
-        let timer = Box::pin(tokio::time::sleep_until(activity.idle_at(idle)));
-        Self { io, peer, idle: Idle { timer, limit: idle, activity }, _permits: permits }
+        let idle = Idle::new(&peer, idle);
+        Self { io, peer, idle, _permits: permits }
     }
 }
 
 impl Idle {
+    fn new(peer: &Peer, limit: Duration) -> Self {
+        let activity = peer.activity.clone();
+        // By the machine's clock, as the handshake was.
+        let left = |leaf: &Arc<Leaf>| leaf.not_after.duration_since(WallClock.now()).unwrap_or_default();
+        let expires = peer.leaf.as_ref().map(|leaf| Instant::now() + left(leaf));
+        let mut idle = Self { timer: Box::pin(tokio::time::sleep(Duration::ZERO)), limit, expires, activity };
+        let due = idle.due();
+        idle.timer.as_mut().reset(due);
+        idle
+    }
+
     /// An error once the connection has been idle for too long; registers to be woken then.
     fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         if self.activity.is_parting() {
-            self.timer.as_mut().reset(self.activity.idle_at(self.limit));
+            let due = self.due();
+            self.timer.as_mut().reset(due);
         }
         while self.timer.as_mut().poll(cx).is_ready() {
-            let due = self.activity.idle_at(self.limit);
-            if due <= tokio::time::Instant::now() {
-                return Err(io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    "the connection had no stream for too long",
-                ));
+            let (due, now) = (self.due(), Instant::now());
+            if due <= now {
+                let expired = self.expires.is_some_and(|expires| expires <= now);
+                let idle = "the connection had no stream for too long";
+                let text = if expired { "the client certificate has expired" } else { idle };
+                return Err(io::Error::new(io::ErrorKind::TimedOut, text));
             }
             self.timer.as_mut().reset(due);
         }
         Ok(())
+    }
+
+    /// When the connection closes, if no stream starts.
+    fn due(&self) -> Instant {
+        let idle = self.activity.idle_at(self.limit);
+        self.expires.map_or(idle, |expires| expires.min(idle))
     }
 }
 

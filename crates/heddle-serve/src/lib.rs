@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! socket ──▶ accept ──▶ tls ──▶ connection ─┬▶ xds: auth ──▶ bind ──▶ engine ──▶ session ──▶ socket
-//!            (bounds)  (peer)   (idle)      └▶ certificates: auth ──▶ CSR ──▶ authority ──▶ chain
+//!            (bounds)  (peer)   (idle)      ├▶ linkerd: auth ──▶ bind ──▶ feeds ──▶ answers ──▶ socket
+//!                                           └▶ certificates: auth ──▶ CSR ──▶ authority ──▶ chain
 //! ```
 //!
 //! Start at [`server`], which puts the parts of the port together, and at `xds/drive.rs`, which drives one
@@ -26,7 +27,10 @@ pub mod clock;
 mod connection;
 pub mod drain;
 pub mod engine;
+pub mod feeds;
 pub mod limits;
+mod line;
+pub mod linkerd;
 pub mod metrics;
 pub mod peer;
 mod quota;

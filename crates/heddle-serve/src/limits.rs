@@ -17,10 +17,14 @@ pub struct Limits {
     pub idle: Duration,
     /// How long a unary call may take, its body's arrival included.
     pub call: Duration,
-    /// Streams and calls at once on one connection: HTTP/2 `SETTINGS_MAX_CONCURRENT_STREAMS`.
+    /// Streams and calls at once on one connection: HTTP/2 `SETTINGS_MAX_CONCURRENT_STREAMS`. A linkerd2-proxy has
+    /// hundreds on one, and those beyond would wait for ever.
     pub streams_per_connection: u32,
-    /// Streams of one workload. One more is answered RESOURCE_EXHAUSTED.
+    /// Discovery streams of one workload. One more is answered RESOURCE_EXHAUSTED.
     pub streams_per_workload: usize,
+    /// Questions that a workload's linkerd2-proxy has open, each a stream and at most one topic. One more is
+    /// answered RESOURCE_EXHAUSTED, and the proxy asks again later.
+    pub questions_per_workload: usize,
     /// Whether proxies may ask for listeners bound in networks of their own (`bound:<network>`). Each network is a
     /// projection of all listeners, made when its first client comes: for a few processes on one machine, not
     /// for whoever runs in a cluster.
@@ -55,8 +59,9 @@ impl Default for Limits {
             handshake: Duration::from_secs(10),
             idle: Duration::from_secs(60),
             call: Duration::from_secs(15),
-            streams_per_connection: 64,
+            streams_per_connection: 2_048,
             streams_per_workload: 4,
+            questions_per_workload: 2_048,
             own_networks: true,
             first_message: Duration::from_secs(10),
             request_bytes: 4 << 20,

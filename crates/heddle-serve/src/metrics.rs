@@ -30,6 +30,7 @@ pub(crate) const STREAM_CODES: [&str; 7] = [
 ];
 
 const PLANE: &str = "envoy";
+const LINKERD: &str = "linkerd";
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Plane {
@@ -157,6 +158,12 @@ impl Metrics {
             drop(self.push_bytes.get_or_create(&labels));
             drop(self.rejections.get_or_create(&labels));
         }
+        drop(self.clients.get_or_create(&PlaneProtocol { plane: LINKERD, protocol: LINKERD }));
+        for kind in crate::linkerd::Kind::ALL {
+            let labels = PlaneType { plane: LINKERD, r#type: kind.as_str() };
+            drop(self.pushes.get_or_create(&labels));
+            drop(self.push_bytes.get_or_create(&labels));
+        }
         for reason in CONNECTION_REASONS {
             drop(self.refused_connections.get_or_create(&Reason { reason }));
         }
@@ -187,6 +194,22 @@ impl Metrics {
 
     pub(crate) fn client_went(&self, protocol: &'static str) {
         self.clients.get_or_create(&PlaneProtocol { plane: PLANE, protocol }).dec();
+    }
+
+    /// A linkerd2-proxy asks something.
+    pub(crate) fn question_came(&self) {
+        self.clients.get_or_create(&PlaneProtocol { plane: LINKERD, protocol: LINKERD }).inc();
+    }
+
+    pub(crate) fn question_went(&self) {
+        self.clients.get_or_create(&PlaneProtocol { plane: LINKERD, protocol: LINKERD }).dec();
+    }
+
+    /// A message to a linkerd2-proxy, which does not acknowledge it.
+    pub(crate) fn answered(&self, kind: crate::linkerd::Kind, bytes: usize) {
+        let labels = PlaneType { plane: LINKERD, r#type: kind.as_str() };
+        self.pushes.get_or_create(&labels).inc();
+        self.push_bytes.get_or_create(&labels).inc_by(bytes as u64);
     }
 
     pub(crate) fn connection_opened(&self) {

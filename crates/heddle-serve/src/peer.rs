@@ -4,7 +4,7 @@ use heddle_model::{Identity, Name};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
@@ -71,12 +71,16 @@ fn uri<'a>(name: &GeneralName<'a>) -> Option<&'a str> {
 
 /// How long a connection that is parted from lives without a stream: long enough to read why.
 const PARTING: Duration = Duration::from_secs(1);
+/// The same where its peer cannot be served over this connection, and waits to make another.
+const REFUSED: Duration = Duration::from_millis(50);
 
 /// How many streams run on a connection, and when the last one ended.
 #[derive(Debug)]
 pub(crate) struct Activity {
     streams: AtomicUsize,
     parting: AtomicBool,
+    /// When a stream was first refused for what the connection is.
+    refused: OnceLock<Instant>,
     ended: Mutex<Instant>,
 }
 
@@ -89,6 +93,7 @@ impl Activity {
         Arc::new(Self {
             streams: AtomicUsize::new(0),
             parting: AtomicBool::new(false),
+            refused: OnceLock::new(),
             ended: Mutex::new(Instant::now()),
         })
     }
@@ -114,7 +119,19 @@ impl Activity {
         if self.streams.load(Ordering::Relaxed) > 0 {
             return Instant::now() + limit;
         }
+        // What is refused next does not count: whoever tries on would keep the connection, and be refused for ever.
+        if let Some(refused) = self.refused.get() {
+            return *refused + limit.min(REFUSED);
+        }
         *self.ended.lock().unwrap_or_else(PoisonError::into_inner) + limit
+    }
+}
+
+impl Running {
+    /// The stream is refused because of what the connection proves: it is closed soon, so that the peer makes another.
+    pub(crate) fn refuse(self) {
+        self.0.refused.get_or_init(Instant::now);
+        self.0.part();
     }
 }
 
@@ -149,5 +166,17 @@ mod tests {
         assert_eq!(activity.idle_at(limit), start + Duration::from_secs(150));
         activity.part();
         assert_eq!(activity.idle_at(limit), start + Duration::from_secs(91));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_is_refused_and_tries_on_does_not_keep_its_connection() {
+        let activity = Activity::new();
+        let soon = Instant::now() + REFUSED;
+        for _ in 0..3 {
+            activity.start().refuse();
+            assert!(activity.is_parting());
+            assert_eq!(activity.idle_at(Duration::from_secs(60)), soon);
+            tokio::time::advance(REFUSED / 2).await;
+        }
     }
 }

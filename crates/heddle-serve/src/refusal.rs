@@ -61,6 +61,9 @@ pub enum Refusal {
         /// Who calls.
         caller: Identity,
     },
+    /// The proxy's settings name no workload.
+    #[error("the context {0}")]
+    Context(crate::linkerd::BadContext),
     /// `node.metadata` asks for something that there is not.
     #[error("node metadata \"heddle.capture\": {0}")]
     Capture(#[from] heddle_xds::BadCapture),
@@ -84,6 +87,14 @@ pub enum Refusal {
     /// Someone asks for a certificate of somebody else.
     #[error("an impersonated identity was asked for, which is not allowed")]
     Impersonation,
+    /// Someone asks for a certificate of another name than its token's.
+    #[error("a certificate for {asked:?} was asked for, and the token is of {own:?}")]
+    Name {
+        /// What was asked for.
+        asked: String,
+        /// The token's name.
+        own: String,
+    },
     /// The certificate request cannot be signed.
     #[error("the certificate request is refused: {0}")]
     Request(String),
@@ -131,9 +142,13 @@ impl Refusal {
             Self::NotNow(_) | Self::Stale(_) | Self::Unknown(_) | Self::Authority(_) | Self::Busy => {
                 Code::Unavailable
             }
-            Self::NoNode | Self::Node(_) | Self::Capture(_) | Self::OwnNetwork(_) | Self::Request(_) => {
-                Code::InvalidArgument
-            }
+            Self::NoNode
+            | Self::Node(_)
+            | Self::Context(_)
+            | Self::Capture(_)
+            | Self::OwnNetwork(_)
+            | Self::Request(_) => Code::InvalidArgument,
+            Self::Name { .. } => Code::FailedPrecondition,
             Self::OtherWorkload { .. } | Self::OtherIdentity { .. } | Self::Impersonation => {
                 Code::PermissionDenied
             }

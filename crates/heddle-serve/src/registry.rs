@@ -1,10 +1,12 @@
 //! Who is connected, and where each of them stands: for `/debug/clients` and `heddle proxies`.
 
 mod quarantine;
+mod shown;
 mod view;
 
-pub(crate) use view::short;
+pub(crate) use shown::Shown;
 pub use view::{ClientView, RefusedView, TypeView};
+pub(crate) use view::{seconds, short};
 
 use crate::auth::Proof;
 use crate::metrics::Metrics;
@@ -58,6 +60,7 @@ pub struct Registry {
 struct State {
     last: u64,
     clients: BTreeMap<u64, Client>,
+    shown: BTreeMap<u64, shown::Look>,
     certificates: BTreeMap<Holder, SystemTime>,
 }
 
@@ -98,11 +101,16 @@ impl Registry {
         self.len() == 0
     }
 
-    /// Every open stream, oldest first.
+    /// Every open stream, oldest first; then what shows itself.
     pub fn view(&self) -> Vec<ClientView> {
         let state = self.lock();
         let clients = state.clients.iter();
-        clients.map(|(id, client)| view::client(*id, client, state.certificate(client))).collect()
+        let mut views: Vec<ClientView> =
+            clients.map(|(id, client)| view::client(*id, client, state.certificate(client))).collect();
+        let shown = state.shown.clone();
+        drop(state);
+        views.extend(shown.iter().filter_map(|(id, look)| look(*id)));
+        views
     }
 
     /// One more stream of `workload`, if it may have one.
@@ -153,8 +161,12 @@ impl Registry {
 
 impl State {
     fn certificate(&self, client: &Client) -> Option<SystemTime> {
-        let own = self.certificates.get(&Holder::Workload(client.workload.clone()));
-        own.or_else(|| self.certificates.get(&Holder::Identity(client.identity.clone()))).copied()
+        self.certificate_of(&client.workload, &client.identity)
+    }
+
+    fn certificate_of(&self, workload: &WorkloadKey, identity: &Identity) -> Option<SystemTime> {
+        let own = self.certificates.get(&Holder::Workload(workload.clone()));
+        own.or_else(|| self.certificates.get(&Holder::Identity(identity.clone()))).copied()
     }
 }
 

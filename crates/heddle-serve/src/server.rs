@@ -2,14 +2,18 @@
 
 use crate::accept::{Acceptor, BadListener, Security};
 use crate::auth::Authenticate;
-use crate::certificates::{Certificates, Lifetimes, Signer};
+use crate::certificates::{Issuer, Istio, Lifetimes, Signer};
 use crate::clock::Clock;
 use crate::drain::Drain;
 use crate::engine::{Engine, Published};
+use crate::feeds::Subscriber;
 use crate::limits::Limits;
+use crate::linkerd::{self, Certify, Questions};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::xds::{Discovery, Shared};
+use heddle_catalog::Feed;
+use heddle_proto::io::linkerd::proxy::identity::identity_server::IdentityServer;
 use heddle_proto::istio::v1::auth::istio_certificate_service_server::IstioCertificateServiceServer;
 use heddle_proto::raw::AggregatedDiscoveryServiceServer;
 use std::sync::Arc;
@@ -28,11 +32,15 @@ const HEADER_BYTES: u32 = 32 * 1024;
 const WINDOW: u32 = 64 * 1024;
 
 /// Everything that is served from, and by what rules.
-pub struct Server<P> {
+pub struct Server<P, F: Feed> {
     /// The mesh.
     pub engine: Engine<P>,
+    /// Its answers to linkerd2-proxies.
+    pub feeds: Subscriber<F>,
     /// Who checks tokens.
     pub tokens: Arc<dyn Authenticate>,
+    /// Who checks the tokens that linkerd2-proxies show for a certificate.
+    pub linkerd_tokens: Arc<dyn Authenticate>,
     /// Who signs.
     pub signer: Signer,
     /// How long what is signed lives.
@@ -60,7 +68,7 @@ pub enum ServeError {
     Transport(#[from] tonic::transport::Error),
 }
 
-impl<P: Published> Server<P> {
+impl<P: Published, F: Questions> Server<P, F> {
     /// Serves on `listener` until drained: then no connection is accepted, streams end at their own moment,
     /// and this returns when the last connection has closed, or at once when draining is forced.
     ///
@@ -84,10 +92,23 @@ impl<P: Published> Server<P> {
     }
 
     fn router(self) -> Router {
-        let Self { engine, tokens, signer, lifetimes, registry, metrics, limits, clock, drain } = self;
-        let certificates = Certificates {
+        let mut server = transport(&self.limits);
+        let request_bytes = self.limits.request_bytes;
+        let Self {
+            engine,
+            feeds,
+            tokens,
+            linkerd_tokens,
+            signer,
+            lifetimes,
+            registry,
+            metrics,
+            limits,
+            clock,
+            drain,
+        } = self;
+        let issuer = Arc::new(Issuer {
             engine: engine.clone(),
-            tokens: tokens.clone(),
             signer,
             lifetimes,
             registry: registry.clone(),
@@ -95,16 +116,24 @@ impl<P: Published> Server<P> {
             clock: clock.clone(),
             drain: drain.clone(),
             signing: Arc::new(Semaphore::new(limits.signatures)),
-        };
-        let certificates = IstioCertificateServiceServer::new(certificates)
+        });
+        let istio = Istio { issuer: issuer.clone(), tokens: tokens.clone() };
+        let istio =
+            IstioCertificateServiceServer::new(istio).max_decoding_message_size(CERTIFICATE_REQUEST_BYTES);
+        let certify = IdentityServer::new(Certify { issuer, tokens: linkerd_tokens })
             .max_decoding_message_size(CERTIFICATE_REQUEST_BYTES);
-        let request_bytes = limits.request_bytes;
-        let mut server = transport(&limits);
         let shared = Shared { engine, tokens, registry, metrics, limits, clock, drain };
+        let questions = Arc::new(linkerd::Shared::new(&shared, feeds));
         let discovery = AggregatedDiscoveryServiceServer::new(Discovery(Arc::new(shared)))
             .max_decoding_message_size(request_bytes)
             .max_encoding_message_size(usize::MAX);
-        server.add_service(discovery).add_service(certificates)
+        server
+            .add_service(discovery)
+            .add_service(istio)
+            .add_service(certify)
+            .add_service(linkerd::Destination(questions.clone()))
+            .add_service(linkerd::Inbound(questions.clone()))
+            .add_service(linkerd::Outbound(questions))
     }
 }
 

@@ -131,18 +131,27 @@ pub(crate) fn strangers(snapshot: &Snapshot, port: &ServicePortKey) -> BTreeSet<
     items.unwrap_or_default().iter().filter(strange).map(|of| SocketAddr::new(of.address, of.port)).collect()
 }
 
-/// The identities that workloads are dialled as.
+/// The identities that listeners dial.
 pub(crate) fn identities(snapshot: &Snapshot) -> BTreeSet<Identity> {
-    snapshot.workloads.values().filter_map(|workload| workload.identity.clone()).collect()
+    let all = snapshot.workloads.values().filter_map(|workload| listener_identity(snapshot, workload));
+    all.cloned().collect()
 }
 
-/// Whether a workload has the identity. Workloads have identities of their own namespace only.
-pub(crate) fn is_someone(snapshot: &Snapshot, identity: &Identity) -> bool {
+/// Whether some listener dials the identity. Workloads have identities of their own namespace only.
+pub(crate) fn is_dialled(snapshot: &Snapshot, identity: &Identity) -> bool {
     let first = WorkloadKey::new(WorkloadKind::Pod, identity.namespace.clone(), "");
     let in_namespace = snapshot.workloads.range_from(&first);
     in_namespace
         .take_while(|(key, _)| key.namespace == identity.namespace)
-        .any(|(_, workload)| workload.identity.as_ref() == Some(identity))
+        .filter(|(_, workload)| workload.identity.as_ref() == Some(identity))
+        .any(|(_, workload)| listener_identity(snapshot, workload).is_some())
+}
+
+/// The workload's identity, if its listener has a port that is dialled as it.
+fn listener_identity<'a>(snapshot: &Snapshot, workload: &'a Workload) -> Option<&'a Identity> {
+    let places = owned(snapshot, workload).into_iter();
+    let mut ports = places.flat_map(|ip| own_ports(&snapshot.mesh, workload, ip).into_values());
+    ports.any(|transport| matches!(transport, Transport::Mesh(_))).then_some(workload.identity.as_ref())?
 }
 
 /// The ports of a workload that need a listener at one of its addresses: those that are not dialled as all others are,

@@ -96,7 +96,7 @@ fn of_capture(capture: &Capture, ty: Type, subject: &Subject, snapshot: &Snapsho
         (Type::Listener, Subject::Direct(key)) => captured.and_then(|()| direct::of_workload(snapshot, key)),
         (Type::Cluster, Subject::DirectAt(address)) => captured.and_then(|()| direct::at(snapshot, *address)),
         (Type::Cluster, Subject::DirectTo(identity)) => captured
-            .filter(|()| direct::is_someone(snapshot, identity))
+            .filter(|()| direct::is_dialled(snapshot, identity))
             .map(|()| of_nobody(&cluster::direct(mesh, subject, identity))),
         (Type::Cluster, Subject::Passthrough) => {
             captured.map(|()| of_nobody(&cluster::passthrough(mesh, subject)))

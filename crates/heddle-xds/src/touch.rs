@@ -144,7 +144,10 @@ impl Change<'_> {
         let Group::Capture(capture) = self.group else { return BTreeSet::new() };
         let mut all = self.both(|snapshot| match snapshot.addresses.get(&address) {
             Some(Owner::Workload(key)) => {
-                BTreeSet::from([subject(Type::Listener, &Subject::Direct(key.clone()))])
+                let identity = snapshot.workloads.get(key).and_then(|workload| workload.identity.clone());
+                let cluster = identity.map(|of| subject(Type::Cluster, &Subject::DirectTo(of)));
+                let listener = subject(Type::Listener, &Subject::Direct(key.clone()));
+                cluster.into_iter().chain([listener]).collect()
             }
             Some(Owner::Service(key)) => {
                 let service = snapshot.services.get(key);

@@ -7,8 +7,10 @@ mod completion;
 mod controller;
 mod duration;
 mod explain;
+mod files;
 mod proxies;
 mod render;
+mod sidecar;
 mod token;
 mod version;
 

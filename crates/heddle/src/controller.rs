@@ -12,15 +12,17 @@ use crate::state::{self, State};
 use crate::{cluster, engine};
 use anyhow::{Context, Result};
 use arc_swap::ArcSwapOption;
+use engine::Ends;
 use health::Health;
 use heddle_ca::authority::Pair;
 use heddle_ca::{Authority, PrivateKey};
+use heddle_catalog::Linkerd;
 use heddle_serve::accept::Security;
 use heddle_serve::admin::{self, LogLevel};
 use heddle_serve::certificates::Lifetimes;
 use heddle_serve::clock::WallClock;
 use heddle_serve::drain::Drain;
-use heddle_serve::engine::{Engine, Owner};
+use heddle_serve::engine::Engine;
 use heddle_serve::limits::Limits;
 use heddle_serve::metrics::{CertificateUse, Metrics};
 use heddle_serve::registry::Registry;
@@ -49,12 +51,14 @@ pub(crate) struct Config {
     pub certificate_lifetime: Duration,
     pub drain: Duration,
     pub own_networks: bool,
+    pub serving_names: Vec<String>,
 }
 
 /// What a source gives the servers.
 struct Footing {
     authority: Arc<Authority>,
     tokens: Tokens,
+    linkerd_tokens: Tokens,
     owner: engine::Engine,
     health: Health,
 }
@@ -63,7 +67,9 @@ struct Footing {
 pub(crate) async fn serve(config: Config, log: Arc<dyn LogLevel>) -> Result<()> {
     let mut ends = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let (owner, mesh) = heddle_serve::engine::engine();
-    let Footing { authority, tokens, owner, health } = match &config.source {
+    let (desk, feeds) = heddle_serve::feeds::feeds();
+    let owner = Ends { owner, desk };
+    let Footing { authority, tokens, linkerd_tokens, owner, health } = match &config.source {
         Source::Directory(path) => on_folder(path.clone(), &config, owner, mesh.clone())?,
         Source::Kubernetes => on_cluster(&config, owner, mesh.clone()).await?,
     };
@@ -84,7 +90,9 @@ pub(crate) async fn serve(config: Config, log: Arc<dyn LogLevel>) -> Result<()> 
     tokio::spawn(admin::serve(listener, pages, drain.clone()));
     let server = Server {
         engine: mesh.clone().unless(Arc::new(move || health.stale())),
+        feeds,
         tokens: Arc::new(tokens),
+        linkerd_tokens: Arc::new(linkerd_tokens),
         signer: Arc::new(ArcSwapOption::from(Some(authority.clone()))),
         lifetimes: Lifetimes { default: config.certificate_lifetime, most: config.certificate_lifetime },
         registry: clients,
@@ -106,36 +114,43 @@ pub(crate) async fn serve(config: Config, log: Arc<dyn LogLevel>) -> Result<()> 
     Ok(())
 }
 
-fn on_folder(path: PathBuf, config: &Config, owner: Owner<engine::State>, mesh: Mesh) -> Result<Footing> {
+fn on_folder(path: PathBuf, config: &Config, owner: Ends, mesh: Mesh) -> Result<Footing> {
     let state = State::open(&config.state)?;
     let authority = match &config.authority {
         Some(folder) => mounted(folder)?,
         None => state.authority(SystemTime::now())?,
     };
     let key = state.token_key()?;
-    let own = Box::new(live::OwnKeys(key.keys()));
     let live = Arc::new(live::Workloads(mesh));
-    let tokens = Tokens::new(state::token_rules(), key.keys(), own, live, Arc::new(WallClock));
+    let check = |rules| {
+        let own = Box::new(live::OwnKeys(key.keys()));
+        Tokens::new(rules, key.keys(), own, live.clone(), Arc::new(WallClock))
+    };
+    let rules = state::token_rules();
+    let (linkerd_tokens, tokens) = (check(state::with_linkerd(&rules)), check(rules));
     let owner = engine::start(owner, None);
     let health = Health::Folder(folder::watch(path, owner.queue.clone()));
-    Ok(Footing { authority: Arc::new(authority), tokens, owner, health })
+    Ok(Footing { authority: Arc::new(authority), tokens, linkerd_tokens, owner, health })
 }
 
-async fn on_cluster(config: &Config, owner: Owner<engine::State>, mesh: Mesh) -> Result<Footing> {
+async fn on_cluster(config: &Config, owner: Ends, mesh: Mesh) -> Result<Footing> {
     let client = cluster::connect().await?;
     let authority = match &config.authority {
         Some(folder) => mounted(folder)?,
         None => cluster::authority(client.clone(), &config.namespace, SystemTime::now()).await?,
     };
-    let source = cluster::ClusterKeys(client.clone());
-    let (rules, keys) = source.rules().await?;
+    let (rules, keys) = cluster::ClusterKeys(client.clone()).rules().await?;
     let live = Arc::new(live::Workloads(mesh));
-    let tokens = Tokens::new(rules, keys, Box::new(source), live, Arc::new(WallClock))
-        .reviewed_by(Box::new(cluster::ClusterReviews(client.clone())));
+    let check = |rules| {
+        let source = Box::new(cluster::ClusterKeys(client.clone()));
+        Tokens::new(rules, keys.clone(), source, live.clone(), Arc::new(WallClock))
+            .reviewed_by(Box::new(cluster::ClusterReviews(client.clone())))
+    };
+    let (linkerd_tokens, tokens) = (check(state::with_linkerd(&rules)), check(rules));
     let outcomes = cluster::write_statuses(&client, &config.namespace);
     let owner = engine::start(owner, Some(outcomes));
     let health = Health::Cluster(cluster::follow(client, owner.queue.clone()));
-    Ok(Footing { authority: Arc::new(authority), tokens, owner, health })
+    Ok(Footing { authority: Arc::new(authority), tokens, linkerd_tokens, owner, health })
 }
 
 /// An authority in a folder as a `kubernetes.io/tls` Secret is mounted (cert-manager): tls.crt, tls.key, ca.crt.
@@ -162,8 +177,9 @@ fn limits(config: &Config) -> Limits {
 }
 
 fn names(config: &Config) -> Vec<String> {
-    let Config { namespace, cluster_domain, .. } = config;
-    vec![format!("heddle.{namespace}.svc"), format!("heddle.{namespace}.svc.{cluster_domain}")]
+    let Config { namespace, cluster_domain, serving_names, .. } = config;
+    let own = [format!("heddle.{namespace}.svc"), format!("heddle.{namespace}.svc.{cluster_domain}")];
+    own.into_iter().chain(serving_names.iter().cloned()).collect()
 }
 
 /// Opens the port once the first state is there: its own certificate names the mesh's trust domain.
@@ -172,7 +188,7 @@ async fn serve_proxies(
     names: Vec<String>,
     authority: Arc<Authority>,
     mesh: Mesh,
-    server: Server<engine::State>,
+    server: Server<engine::State, Linkerd>,
 ) -> Result<()> {
     let first = mesh.first().await.context("the owner has gone")?;
     let certificate =

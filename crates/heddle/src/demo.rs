@@ -4,7 +4,7 @@ pub mod app;
 pub mod http;
 pub mod load;
 mod process;
-mod scene;
+pub mod scene;
 mod scenes;
 mod stage;
 

@@ -5,12 +5,13 @@ mod uids;
 
 pub(crate) use state::State;
 
-use heddle_catalog::{Catalog, Xds};
+use heddle_catalog::{Catalog, Linkerd, Xds};
 use heddle_index::Index;
 use heddle_model::report::Report;
 use heddle_model::snapshot::Key;
 use heddle_model::{Event, Kind, Meta, Snapshot, SourceRef};
 use heddle_serve::engine::{Membership, Owner};
+use heddle_serve::feeds::Desk;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -42,7 +43,7 @@ pub(crate) struct Progress {
     /// Objects known, by kind.
     pub objects: Vec<(Kind, usize)>,
     /// Outputs recomputed, resources projected and encoded since the start.
-    pub work: (heddle_index::Work, heddle_catalog::Counters),
+    pub work: (heddle_index::Work, heddle_catalog::Counters, heddle_serve::feeds::Work),
 }
 
 /// The ends that others hold.
@@ -53,21 +54,31 @@ pub(crate) struct Engine {
     pub progress: watch::Receiver<Progress>,
 }
 
+/// What the servers may ask of the owner.
+pub(crate) struct Ends {
+    /// Resources, for Envoys.
+    pub owner: Owner<State>,
+    /// Answers, for linkerd2-proxies.
+    pub desk: Desk<Linkerd>,
+}
+
 /// Starts the owner. It ends when every source and every server has gone. Outcomes go to `outcomes` if
 /// somebody writes them.
-pub(crate) fn start(owner: Owner<State>, outcomes: Option<mpsc::Sender<Outcome>>) -> Engine {
+pub(crate) fn start(ends: Ends, outcomes: Option<mpsc::Sender<Outcome>>) -> Engine {
+    let Ends { owner, desk } = ends;
     let (queue, events) = mpsc::channel(QUEUE);
     let (tell, progress) = watch::channel(Progress { waiting: Kind::ALL.into(), ..Progress::default() });
     let index = Index::new();
     let catalog = Catalog::new(index.snapshot());
     let (uids, objects) = (uids::Uids::default(), Kind::ALL.map(|kind| (kind, 0)).into());
-    tokio::spawn(Task { index, catalog, uids, owner, outcomes, tell, batches: 0, objects }.run(events));
+    tokio::spawn(Task { index, catalog, desk, uids, owner, outcomes, tell, batches: 0, objects }.run(events));
     Engine { queue, progress }
 }
 
 struct Task {
     index: Index,
     catalog: Catalog<Xds>,
+    desk: Desk<Linkerd>,
     uids: uids::Uids,
     owner: Owner<State>,
     outcomes: Option<mpsc::Sender<Outcome>>,
@@ -95,26 +106,31 @@ impl Task {
                     Some(member) => self.admit(member),
                     None => return,
                 },
+                word = self.desk.next() => match word {
+                    Some(word) => self.desk.take(word),
+                    None => return,
+                },
             }
         }
     }
 
     fn take_in(&mut self, batch: &mut Vec<Event>, since: Instant) -> BTreeSet<Key> {
-        let mut renewed = false;
+        let mut renamed = BTreeSet::new();
         for event in batch.drain(..) {
-            renewed |= self.uids.apply(&event);
+            renamed.extend(self.uids.apply(&event));
             self.count(&event);
             self.index.apply(event);
         }
         let changed = self.index.resolve();
         self.batches += 1;
         let complete = self.index.complete();
-        if !changed.is_empty() || renewed || self.owner.published.borrow().is_none() {
+        if !changed.is_empty() || !renamed.is_empty() || self.owner.published.borrow().is_none() {
             let snapshot = self.index.snapshot();
             self.catalog.publish(&changed, &snapshot);
             if complete.is_ok() {
-                self.publish(snapshot, since);
+                self.publish(snapshot.clone(), since);
             }
+            self.desk.publish(&changed, &renamed, &snapshot);
         }
         self.tell_progress(complete.err().unwrap_or_default());
         changed
@@ -150,7 +166,7 @@ impl Task {
             waiting,
             batches: self.batches,
             objects: self.objects.iter().map(|(kind, count)| (*kind, *count)).collect(),
-            work: (self.index.work(), self.catalog.counters()),
+            work: (self.index.work(), self.catalog.counters(), self.desk.work()),
         });
     }
 

@@ -19,6 +19,8 @@ use std::time::SystemTime;
 const ISSUER: &str = "heddle";
 /// The audience of tokens that are shown to Heddle.
 pub(crate) const AUDIENCE: &str = "heddle";
+/// The audience of tokens that Linkerd's injector mounts; good for nothing but a certificate.
+const LINKERD_AUDIENCE: &str = "identity.l5d.io";
 
 /// A state folder.
 pub(crate) struct State(PathBuf);
@@ -123,6 +125,13 @@ pub(crate) fn write_new(path: &Path, text: &str, who: Who) -> std::io::Result<()
 /// What a token made without Kubernetes must say.
 pub(crate) fn token_rules() -> Rules {
     Rules { issuer: ISSUER.into(), audiences: BTreeSet::from([AUDIENCE.into()]) }
+}
+
+/// The same rules, and Linkerd's audience is as good.
+pub(crate) fn with_linkerd(rules: &Rules) -> Rules {
+    let mut rules = rules.clone();
+    rules.audiences.insert(LINKERD_AUDIENCE.into());
+    rules
 }
 
 /// Fills a slice with random bytes of the operating system.

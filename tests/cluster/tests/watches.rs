@@ -82,6 +82,48 @@ async fn nothing_is_ready_before_every_heddle_kind_is_there_and_routes_may_come_
     assert_eq!(mirror.watches.view()[&Kind::HttpRoute].phase, Phase::Watching);
 }
 
+/// A definition of Linkerd's HTTPRoute that serves one version and takes any object.
+fn linkerds_routes(version: &str) -> CustomResourceDefinition {
+    let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    serde_json::from_value(json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "httproutes.policy.linkerd.io"},
+        "spec": {
+            "group": "policy.linkerd.io", "scope": "Namespaced",
+            "names": {"kind": "HTTPRoute", "listKind": "HTTPRouteList", "plural": "httproutes", "singular": "httproute"},
+            "versions": [{
+                "name": version, "served": true, "storage": true, "subresources": {"status": {}},
+                "schema": {"openAPIV3Schema": schema},
+            }],
+        },
+    }))
+    .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kind_of_linkerds_is_read_in_the_version_that_the_cluster_has_and_beside_its_namesake() {
+    let cluster = Cluster::start().await;
+    let client = cluster.client();
+    apply_crds(&client).await;
+    let mirror = Mirror::start(client.clone());
+    eventually("all kinds are listed", || async { mirror.ready() }).await;
+    assert_eq!(mirror.watches.view()[&Kind::LinkerdHttpRoute].phase, Phase::Absent);
+
+    apply_crd(&client, &linkerds_routes("v1beta1")).await;
+    namespace(&client, "shop").await;
+    let routes = dynamic(&client, "policy.linkerd.io/v1beta1", "HTTPRoute", "httproutes", "shop");
+    let route = json!({
+        "apiVersion": "policy.linkerd.io/v1beta1", "kind": "HTTPRoute", "metadata": {"name": "web"},
+        "spec": {"parentRefs": [{"group": "core", "kind": "Service", "name": "web"}]},
+    });
+    create(&routes, route).await.unwrap();
+    eventually("the route is known", || async {
+        matches!(mirror.fact(Kind::LinkerdHttpRoute, "shop", "web"), Some(Fact::HttpRoute(_)))
+    })
+    .await;
+    assert_eq!(mirror.watches.view()[&Kind::HttpRoute].phase, Phase::Absent);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_and_deletes_arrive_and_a_poisoned_object_stalls_nobody() {
     let cluster = Cluster::start().await;

@@ -18,7 +18,7 @@ mod echo;
 mod envoy;
 mod expect;
 mod linkerd;
-mod net;
+pub mod net;
 mod play;
 mod seen;
 mod site;

@@ -8,24 +8,35 @@ use std::process::{Command, Stdio};
 
 /// The users that proxies run as, whose traffic packet rules leave alone. Each proxy is a user of its own: the
 /// kernel counts file watches (`fs.inotify.max_user_instances`, 128 by default) by user, on all of the machine.
-pub(crate) const PROXY_USERS: std::ops::Range<u32> = 20_000..21_000;
+pub const PROXY_USERS: std::ops::Range<u32> = 20_000..21_000;
 
 /// A network namespace; it goes with this value.
-pub(crate) struct Namespace {
+pub struct Namespace {
     name: String,
 }
 
 /// How traffic of a namespace is captured.
-pub(crate) struct Captured<'a> {
+pub struct Captured<'a> {
+    /// Where packets are led to, by the chains that they come through.
+    pub by: Capturer,
     /// Inbound ports that are left alone.
-    pub(crate) skips: &'a [u16],
+    pub skips: &'a [u16],
     /// Whether what goes out is captured too.
-    pub(crate) outbound: bool,
+    pub outbound: bool,
+}
+
+/// The proxy that takes captured traffic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Capturer {
+    /// Envoy. What it sends to its own workload's addresses comes in through it again.
+    Envoy,
+    /// linkerd2-proxy. What stays on the machine is the application's own.
+    Linkerd,
 }
 
 impl Namespace {
     /// An empty namespace with its loopback.
-    pub(crate) fn new(name: &str) -> Result<Self, String> {
+    pub fn new(name: &str) -> Result<Self, String> {
         ip(&format!("netns add {name}\n"))?;
         let namespace = Self { name: name.into() };
         ip(&format!("-n {name} link set lo up\n"))?;
@@ -33,13 +44,13 @@ impl Namespace {
     }
 
     /// Makes it the switch that others are plugged into.
-    pub(crate) fn become_switch(&self) -> Result<(), String> {
+    pub fn become_switch(&self) -> Result<(), String> {
         let name = &self.name;
         ip(&format!("-n {name} link add br0 type bridge mcast_snooping 0\n-n {name} link set br0 up\n"))
     }
 
     /// Plugs it into a switch, with these addresses; everything else is on the same wire.
-    pub(crate) fn plug(&self, switch: &Namespace, plug: usize, addresses: &[IpAddr]) -> Result<(), String> {
+    pub fn plug(&self, switch: &Namespace, plug: usize, addresses: &[IpAddr]) -> Result<(), String> {
         let (name, switch) = (&self.name, &switch.name);
         let mut lines = format!("link add p{plug} netns {switch} type veth peer name eth0 netns {name}\n");
         lines += &format!("-n {switch} link set p{plug} master br0 up\n");
@@ -58,15 +69,27 @@ impl Namespace {
     }
 
     /// Sends all traffic through the proxy, as an injector's rules do.
-    pub(crate) fn capture(&self, captured: &Captured) -> Result<(), String> {
-        let skips = captured.skips.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    pub fn capture(&self, captured: &Captured) -> Result<(), String> {
+        let Captured { by, skips, outbound } = captured;
+        let skips = skips.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let skip = if skips.is_empty() { String::new() } else { format!("tcp dport {{ {skips} }} return") };
         let (first, last) = (PROXY_USERS.start, PROXY_USERS.end - 1);
-        let outbound = if captured.outbound { "meta l4proto tcp redirect to :15001" } else { "" };
+        let (own, out, inward) = match by {
+            Capturer::Envoy => (
+                format!(
+                    "oifname lo meta skuid {first}-{last} ip daddr != 127.0.0.0/8 ip saddr != 127.0.0.6 \
+                     meta l4proto tcp redirect to :15006"
+                ),
+                15001,
+                15006,
+            ),
+            Capturer::Linkerd => ("oifname lo return".to_string(), 4140, 4143),
+        };
+        let outbound = if *outbound { format!("meta l4proto tcp redirect to :{out}") } else { String::new() };
         let rules = format!(
             "table inet capture {{
                chain out {{ type nat hook output priority -100;
-                 oifname lo meta skuid {first}-{last} ip daddr != 127.0.0.0/8 ip saddr != 127.0.0.6 meta l4proto tcp redirect to :15006
+                 {own}
                  meta skuid {first}-{last} return
                  ip daddr 127.0.0.0/8 return
                  ip6 daddr ::1 return
@@ -75,7 +98,7 @@ impl Namespace {
                chain in {{ type nat hook prerouting priority -100;
                  iifname lo return
                  {skip}
-                 meta l4proto tcp redirect to :15006
+                 meta l4proto tcp redirect to :{inward}
                }}
              }}"
         );
@@ -83,18 +106,26 @@ impl Namespace {
     }
 
     /// Runs `body` on a thread within the namespace. Sockets opened and processes started there stay in it.
-    pub(crate) fn within<T: Send>(&self, body: impl FnOnce() -> T + Send) -> T {
-        let path = format!("/run/netns/{}", self.name);
+    pub fn within<T: Send>(&self, body: impl FnOnce() -> T + Send) -> T {
         std::thread::scope(|scope| {
+            let enter = self.door();
             let thread = scope.spawn(move || {
-                let file = File::open(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-                let kind = rustix::thread::LinkNameSpaceType::Network;
-                rustix::thread::move_into_link_name_space(file.as_fd(), Some(kind))
-                    .unwrap_or_else(|error| panic!("entering {path}: {error}"));
+                enter();
                 body()
             });
             thread.join().expect("the body does not panic")
         })
+    }
+
+    /// Leads a thread into the namespace, for the rest of that thread.
+    pub fn door(&self) -> impl FnOnce() + Send + 'static {
+        let path = format!("/run/netns/{}", self.name);
+        move || {
+            let file = File::open(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+            let kind = rustix::thread::LinkNameSpaceType::Network;
+            rustix::thread::move_into_link_name_space(file.as_fd(), Some(kind))
+                .unwrap_or_else(|error| panic!("entering {path}: {error}"));
+        }
     }
 
     fn pipe(&self, program: &str, args: &[&str], input: &str) -> Result<(), String> {

@@ -3,7 +3,7 @@
 use crate::envoy::Envoy;
 use crate::expect::OUTSIDE;
 use crate::linkerd::Proxy;
-use crate::net::{Captured, Namespace};
+use crate::net::{Captured, Capturer, Namespace};
 use crate::{certificates, config, echo};
 use heddle_ca::Authority;
 use heddle_decide::verdict::{Candidate, Outcome, ShareTarget};
@@ -118,7 +118,7 @@ impl Site {
         let Some(place) = self.places.get_mut(&key.to_string()) else { return Ok(()) };
         let skips: Vec<u16> = workload.skip_inbound_ports.iter().copied().collect();
         let outbound = workload.plane == Some(DataPlane::Envoy);
-        place.namespace.capture(&Captured { skips: &skips, outbound })?;
+        place.namespace.capture(&Captured { by: Capturer::Envoy, skips: &skips, outbound })?;
         let Some(identity) = &workload.identity else { return Ok(()) };
         let plain: String = key.to_string().replace('/', "_");
         let folder = self.folder.join(plain);

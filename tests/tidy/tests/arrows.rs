@@ -38,7 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "heddle-xds",
         ],
     ),
-    ("heddle-agent", &["heddle-ca", "heddle-proto"]),
+    ("heddle-agent", &[MODEL, "heddle-ca", "heddle-proto"]),
     // the binary
     (
         "heddle",

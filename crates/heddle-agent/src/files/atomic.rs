@@ -18,10 +18,10 @@ fn version_of(name: &std::ffi::OsStr) -> Option<u64> {
 }
 
 /// Writes a file that is not there yet. It is on the disk when this returns.
-pub(super) fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), BadFolder> {
+pub(super) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), BadFolder> {
     let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
     let mut file = file.map_err(BadFolder::io("make", path))?;
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
     written.map_err(BadFolder::io("write", path))
 }
 
@@ -42,10 +42,10 @@ pub(super) fn link_once(folder: &Path, name: &str, target: &str) -> Result<(), B
 }
 
 /// Replaces a file's content, in one step.
-pub(super) fn replace(folder: &Path, name: &str, text: &str) -> Result<(), BadFolder> {
+pub(crate) fn replace(folder: &Path, name: &str, bytes: &[u8], mode: u32) -> Result<(), BadFolder> {
     let (new, path) = (folder.join(format!(".{name}.new")), folder.join(name));
     forget(&new)?;
-    write_new(&new, text, 0o644)?;
+    write_new(&new, bytes, mode)?;
     fs::rename(&new, &path).map_err(BadFolder::io("replace", &path))
 }
 

@@ -3,9 +3,10 @@
 //! Signals go to the whole process, so these tests run one at a time.
 
 mod controller;
+mod linkerd;
 
 use controller::{Controller, Mesh, Seen};
-use heddle_agent::{Config, Error, run};
+use heddle_agent::{Config, Error, Proxy, run};
 use heddle_ca::{Answer, PrivateKey};
 use rustix::process::{Signal, getpid, kill_process};
 use std::ffi::OsString;
@@ -62,9 +63,8 @@ impl Bench {
             server_name: NAME.into(),
             trust_anchors: self.temporary.path().join("roots.pem"),
             token: self.temporary.path().join("token"),
-            seed: 0,
+            proxy: Proxy::Files { seed: 0, envoy_admin: None },
             probe: None,
-            envoy_admin: None,
             drain: Duration::ZERO,
             grace: LIMIT,
         }
@@ -298,7 +298,7 @@ async fn a_drain_fails_readiness_and_tells_envoy_before_the_child_is_told() {
     let probe = free_address().await;
     let config = Config {
         probe: Some(probe),
-        envoy_admin: Some(envoy.local_addr().expect("address")),
+        proxy: Proxy::Files { seed: 0, envoy_admin: Some(envoy.local_addr().expect("address")) },
         drain: HOUR,
         ..bench.config(controller.address)
     };

@@ -9,7 +9,7 @@
 mod controller;
 
 use controller::Mesh;
-use heddle_agent::{Config, run};
+use heddle_agent::{Config, Proxy, run};
 use heddle_ca::Bundle;
 use rustix::process::{Signal, getpid, kill_process};
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -106,9 +106,8 @@ impl Bench {
             server_name: "heddle.heddle.svc".into(),
             trust_anchors: self.temporary.path().join("roots.pem"),
             token: self.temporary.path().join("token"),
-            seed: 0,
+            proxy: Proxy::Files { seed: 0, envoy_admin: None },
             probe: None,
-            envoy_admin: None,
             drain: Duration::ZERO,
             grace: LIMIT,
         }

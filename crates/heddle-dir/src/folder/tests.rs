@@ -77,6 +77,26 @@ fn a_kind_that_nothing_reads_is_a_fault_unless_it_says_nothing_to_a_mesh() {
 }
 
 #[test]
+fn linkerds_kinds_are_read_in_each_of_their_versions_and_a_part_that_cannot_be_is_a_fault() {
+    let server = |version: &str, port: &str| {
+        format!(
+            "apiVersion: policy.linkerd.io/{version}\nkind: Server\nmetadata: {{name: x}}\nspec:\n  podSelector: {{}}\n  port: {port}\n"
+        )
+    };
+    for version in ["v1beta3", "v1beta2", "v1beta1"] {
+        check(&server(version, "80"), &[]);
+    }
+    check(
+        &server("v1", "80"),
+        &["a.yaml:2: kind: policy.linkerd.io/v1 Server is not read, want policy.linkerd.io/v1beta3"],
+    );
+    check(&server("v1beta3", "0"), &["a.yaml:6: spec.port: 0 is not an integer from 1 to 65535"]);
+    let two = "apiVersion: policy.linkerd.io/v1beta3\nkind: HTTPRoute\nmetadata: {name: web}\nspec: {}\n---\n\
+               apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: web}\nspec: {}\n";
+    check(two, &[]);
+}
+
+#[test]
 fn a_second_object_of_one_name_names_the_first() {
     check_files(
         &[("a.yaml", WEB), ("b.yaml", &format!("---\n{WEB}"))],

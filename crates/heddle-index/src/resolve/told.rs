@@ -25,7 +25,7 @@ impl Index {
             owners: &self.snapshot.addresses,
             policies: &self.derived.policies,
             findings: &self.derived.findings,
-            linkerd: self.derived.linkerd > 0,
+            planes: &self.derived.planes,
             mesh: &self.snapshot.mesh,
         };
         let report = view.resolve(source);

@@ -1,10 +1,12 @@
+mod annotation;
+mod profile;
+
 use super::*;
 use heddle_model::Identity;
 use heddle_model::access::Principal;
-use heddle_model::fact::{Accrual, DataPlane, Egress, Protocol, TargetPort, Workload};
+use heddle_model::fact::{DataPlane, Egress, Protocol, TargetPort, Workload};
 use heddle_model::labels::Labels;
 use heddle_model::server::{Among, Authentication, Authorization, Client, Opens, Requirement, Stance};
-use std::time::Duration;
 
 fn authorization(kind: Kind, spec: Value) -> (Authorization, Vec<String>) {
     match say(kind, json!({"spec": spec})) {
@@ -241,93 +243,6 @@ fn an_egress_network_that_cannot_be_read_allows_less_and_denies_more() {
     assert_eq!(egress(json!({"trafficPolicy": "Maybe"})), (Egress::Deny, 0));
 }
 
-/// The rules of a ServiceProfile, in few words, and what is wrong with it.
-#[track_caller]
-fn check_profile(spec: Value, want: &[&str], faults: &[&str]) {
-    let (fact, got) = say(Kind::ServiceProfile, json!({"spec": spec}));
-    let Fact::HttpRoute(route) = fact else { panic!("{fact:?}") };
-    let rules = route.rules.iter().map(|rule| {
-        let matches = rule.matches.iter().map(|found| {
-            let path = found.path.as_ref().map(|path| format!("{path:?}")).unwrap_or_default();
-            format!("{}{path}", found.method.as_deref().unwrap_or_default())
-        });
-        let backends = rule.backends.iter().map(|backend| {
-            let (service, port) = backend.target.clone().expect("sound");
-            format!(" {}x{service}:{port}", backend.weight)
-        });
-        let own = if rule.own_endpoints { " own" } else { "" };
-        let retry = rule.retry.as_ref().map(|retry| format!(" {}x{}", retry.attempts, retry.codes.len()));
-        let timeout = rule.request_timeout.map(|timeout| format!(" {timeout:?}")).unwrap_or_default();
-        let matches = matches.collect::<Vec<_>>().join("|");
-        format!("{matches}{}{own}{timeout}{}", backends.collect::<String>(), retry.unwrap_or_default())
-    });
-    assert_eq!(rules.collect::<Vec<_>>(), want, "{spec}");
-    assert_eq!(got, faults, "{spec}");
-}
-
-#[test]
-fn a_service_profile_is_a_route_of_the_service_that_its_name_spells() {
-    let (fact, _) =
-        say(Kind::ServiceProfile, json!({"spec": {"routes": [{"condition": {"method": "GET"}}]}}));
-    let Fact::HttpRoute(route) = fact else { panic!("{fact:?}") };
-    let parent = &route.parents[0];
-    assert_eq!((parent.namespace.as_deref(), parent.name.as_str()), (Some("shop"), "web"));
-    let profile = |name: &str| json!({"metadata": {"name": name}, "spec": {}});
-    let lowered = lower(Kind::ServiceProfile, &profile("web.shop.svc.cluster.local"));
-    assert!(matches!(lowered.fact, Fact::HttpRoute(route) if route.parents.is_empty()), "it says nothing");
-    check_invalid(
-        Kind::ServiceProfile,
-        profile("example.com"),
-        "metadata.name: \"example.com\" is not SERVICE.NAMESPACE.svc.DOMAIN",
-    );
-}
-
-#[test]
-fn conditions_are_alternatives_and_what_they_cannot_say_is_left_out() {
-    let route = |condition: Value| json!({"name": "r", "condition": condition});
-    check_profile(
-        json!({"routes": [{"name": "a", "condition": {"pathRegex": "/a", "method": "GET"}, "timeout": "2s", "isRetryable": true}]}),
-        &["GETExact(\"/a\") own 2s 1x100", " own"],
-        &[],
-    );
-    let any = json!({"any": [{"pathRegex": "/a/.*"}, {"pathRegex": "/b"}], "all": [{"method": "PUT"}]});
-    check_profile(
-        json!({"routes": [route(any)]}),
-        &["PUTRegex(\"/a/.*\")|PUTExact(\"/b\") own", " own"],
-        &[],
-    );
-    check_profile(
-        json!({"routes": [route(json!({"not": [{"method": "GET"}]}))]}),
-        &[" own"],
-        &["spec.routes[0].condition Invalid: not is not a field, only pathRegex, method, all, any are; \
-           the route is left out, and its requests follow the others"],
-    );
-    check_profile(
-        json!({"routes": [], "dstOverrides": [
-            {"authority": "v1.shop.svc.cluster.local:8080", "weight": "500m"}, {"authority": "v2.b.svc", "weight": 1},
-        ], "retryBudget": {}}),
-        &[" 500xshop/v1:8080 1000xb/v2:80"],
-        &["spec.retryBudget UnsupportedValue: retryBudget is not supported; it is ignored"],
-    );
-}
-
-#[test]
-fn nested_conditions_do_not_multiply_without_end() {
-    let nine = || json!({"any": (0..9).map(|n| json!({"pathRegex": format!("/{n}")})).collect::<Vec<_>>()});
-    check_profile(
-        json!({"routes": [{"name": "r", "condition": {"all": [nine(), nine()]}}]}),
-        &[" own"],
-        &["spec.routes[0].condition UnsupportedValue: it comes to more than 64 alternatives; \
-           the route is left out, and its requests follow the others"],
-    );
-    let mut deep = json!({"method": "GET"});
-    for _ in 0..20 {
-        deep = json!({"all": [deep]});
-    }
-    let (_, faults) = say(Kind::ServiceProfile, json!({"spec": {"routes": [{"condition": deep}]}}));
-    assert!(faults[0].contains("more than 8 deep"), "{faults:?}");
-}
-
 fn external(spec: Value) -> (Workload, Vec<String>) {
     match say(Kind::LinkerdExternalWorkload, json!({"spec": spec})) {
         (Fact::Workload(workload), faults) => (workload, faults),
@@ -368,132 +283,6 @@ fn an_external_workload_is_somebody_of_its_own_namespace_with_linkerds_proxy() {
         let (workload, faults) = external(json!({"meshTLS": {"identity": identity}}));
         assert_eq!((workload.identity, faults), (None, vec![fault.to_string()]));
     }
-}
-
-fn annotated(kind: Kind, annotations: Value, spec: Value) -> (Fact, Vec<String>) {
-    let labels = json!({"heddle.dev/plane": "linkerd"});
-    say(kind, json!({"metadata": {"annotations": annotations, "labels": labels}, "spec": spec}))
-}
-
-#[test]
-fn annotations_steer_linkerds_proxy_and_no_other() {
-    let annotations = json!({
-        "config.linkerd.io/default-inbound-policy": "cluster-authenticated",
-        "config.linkerd.io/opaque-ports": "25, 3306-3308,db", "config.linkerd.io/skip-inbound-ports": "9999",
-    });
-    let spec = json!({"containers": [{"ports": [{"name": "db", "containerPort": 5432}]}]});
-    let (fact, faults) = annotated(Kind::Pod, annotations.clone(), spec.clone());
-    let Fact::Workload(pod) = fact else { panic!("{fact:?}") };
-    let config = pod.config.expect("said");
-    assert_eq!(faults, [""; 0]);
-    assert_eq!(config.stance, Some(Stance::ClusterAuthenticated));
-    assert_eq!(config.opaque_ports, Some([25, 3306, 3307, 3308, 5432].into()));
-    assert_eq!(config.skip_inbound_ports, Some([9999].into()));
-    let (fact, _) = say(Kind::Pod, json!({"metadata": {"annotations": annotations}, "spec": spec}));
-    assert!(matches!(fact, Fact::Workload(pod) if pod.config.is_none()), "no proxy, no setting");
-}
-
-#[test]
-fn what_annotations_cannot_say_is_told_and_a_stance_that_cannot_be_read_denies() {
-    let annotations = json!({
-        "config.linkerd.io/default-inbound-policy": "open", "config.linkerd.io/opaque-ports": "1-65535,80,x",
-    });
-    let (fact, faults) = annotated(Kind::Namespace, annotations, json!({}));
-    let Fact::Namespace(namespace) = fact else { panic!("{fact:?}") };
-    let config = namespace.config.expect("said");
-    assert_eq!((config.stance, config.opaque_ports), (Some(Stance::Deny), Some([80].into())));
-    assert_eq!(
-        faults[1..],
-        [
-            "metadata.annotations[config.linkerd.io/opaque-ports] UnsupportedValue: more than 1024 ports are named; \"1-65535\" is left out",
-            "metadata.annotations[config.linkerd.io/opaque-ports] UnsupportedValue: \"x\" is no port, no range and no name of a port; \"x\" is left out",
-        ]
-    );
-}
-
-#[test]
-fn a_services_annotations_say_how_requests_fare() {
-    let annotations = json!({
-        "config.linkerd.io/opaque-ports": "80,81,db",
-        "balancer.linkerd.io/failure-accrual": "consecutive",
-        "balancer.linkerd.io/failure-accrual-consecutive-max-failures": "3",
-        "balancer.linkerd.io/failure-accrual-consecutive-max-penalty": "1m",
-        "retry.linkerd.io/http": "gateway-error,500", "retry.linkerd.io/limit": "2", "retry.linkerd.io/timeout": "300ms",
-        "timeout.linkerd.io/request": "5s", "timeout.linkerd.io/response": "1s", "timeout.linkerd.io/idle": "3s",
-    });
-    let ports = json!([
-        {"name": "a", "port": 80}, {"name": "b", "port": 81, "appProtocol": "http"}, {"name": "db", "port": 82},
-    ]);
-    let (fact, faults) = annotated(Kind::Service, annotations, json!({"ports": ports}));
-    let Fact::Service(service) = fact else { panic!("{fact:?}") };
-    let protocols: Vec<_> = service.ports.iter().map(|port| port.protocol).collect();
-    assert_eq!(protocols, [Some(Protocol::Opaque), Some(Protocol::Http), Some(Protocol::Opaque)]);
-    let accrual = Accrual {
-        max_failures: 3,
-        min_penalty: Duration::from_secs(1),
-        max_penalty: Duration::from_secs(60),
-        jitter_percent: 50,
-    };
-    assert_eq!(service.accrual, Some(accrual));
-    assert_eq!(service.defaults.request_timeout, Some(Duration::from_secs(5)));
-    assert_eq!(service.defaults.backend_timeout, Some(Duration::from_millis(300)));
-    let retry = service.defaults.retry.expect("said");
-    assert_eq!((retry.attempts, retry.codes), (2, vec![500, 502, 503, 504]));
-    assert_eq!(
-        faults,
-        [
-            "metadata.annotations[timeout.linkerd.io/idle] UnsupportedValue: idle streams are not limited; it is ignored"
-        ]
-    );
-}
-
-#[test]
-fn an_annotation_that_cannot_be_read_sets_nothing() {
-    for (name, value, fault) in [
-        (
-            "retry.linkerd.io/http",
-            "5xx,200",
-            "\"200\" is none of 5xx, gateway-error and statuses from 400 to 599 that can be tried again; nothing is tried again",
-        ),
-        (
-            "retry.linkerd.io/limit",
-            "-1",
-            "\"-1\" is not a number of attempts from 0 to 65535; nothing is tried again",
-        ),
-        (
-            "timeout.linkerd.io/request",
-            "5",
-            "\"5\" is not a duration, want whole numbers of d, h, m, s or ms; there is no such limit",
-        ),
-        (
-            "balancer.linkerd.io/failure-accrual",
-            "other",
-            "\"other\" is neither consecutive nor unified; failures are not counted",
-        ),
-    ] {
-        let (fact, faults) = annotated(Kind::Service, json!({name: value}), json!({"ports": []}));
-        let Fact::Service(service) = fact else { panic!("{fact:?}") };
-        assert_eq!((service.accrual, service.defaults), (None, Default::default()), "{name}");
-        assert!(faults.len() == 1 && faults[0].ends_with(fault), "{faults:?}");
-    }
-}
-
-#[test]
-fn a_routes_annotations_hold_where_its_rules_do_not_say() {
-    let annotations = json!({"timeout.linkerd.io/request": "5s", "retry.linkerd.io/timeout": "2s"});
-    let backends = json!([{"name": "web", "port": 80}]);
-    let rules = json!([{"backendRefs": backends}, {"timeouts": {"request": "1s"}, "retry": {"attempts": 9}, "backendRefs": backends}]);
-    let (fact, _) = annotated(Kind::HttpRoute, annotations, json!({"rules": rules}));
-    let Fact::HttpRoute(route) = fact else { panic!("{fact:?}") };
-    let said: Vec<_> = route
-        .rules
-        .iter()
-        .map(|rule| {
-            (rule.request_timeout, rule.backend_timeout, rule.retry.as_ref().map(|retry| retry.attempts))
-        })
-        .collect();
-    let seconds = |seconds| Some(Duration::from_secs(seconds));
-    assert_eq!(said, [(seconds(5), seconds(2), Some(1)), (seconds(1), None, Some(9))]);
 }
 
 #[test]

@@ -19,7 +19,7 @@ pub struct ClientView {
     pub plane: String,
     /// What it says it is: `envoy 1.40.0`.
     pub agent: String,
-    /// `delta` or `sotw`
+    /// `delta`, `sotw` or `linkerd`
     pub protocol: String,
     /// The groups whose resources it gets, the last one winning.
     pub groups: Vec<String>,
@@ -33,18 +33,18 @@ pub struct ClientView {
     pub credential_expires: u64,
     /// When the newest certificate that this process issued to it expires.
     pub certificate_expires: Option<u64>,
-    /// Where it stands with each type that it asked for.
+    /// Where it stands with each type that it asked for; for linkerd2-proxy, with each kind of stream.
     pub types: Vec<TypeView>,
 }
 
 /// Where a client stands with one type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TypeView {
-    /// `CDS`, `EDS`, `LDS` or `RDS`
+    /// `CDS`, `EDS`, `LDS` or `RDS`; `Get`, `GetProfile`, `WatchPort` or `Watch`
     pub r#type: String,
     /// It asked for everything.
     pub wildcard: bool,
-    /// Resources that it holds.
+    /// Resources that it holds, or streams.
     pub held: usize,
     /// The newest state of which it was sent something.
     pub sent: Option<u64>,
@@ -137,6 +137,6 @@ pub(crate) fn protocol(variant: Variant) -> &'static str {
     }
 }
 
-fn seconds(time: SystemTime) -> u64 {
+pub(crate) fn seconds(time: SystemTime) -> u64 {
     time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

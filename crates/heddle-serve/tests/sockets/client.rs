@@ -27,27 +27,41 @@ use tonic::{Request, Status, Streaming};
 const PATIENCE: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_millis(200);
 
-/// One TLS connection.
+/// One TLS connection, as Envoy makes it.
 pub(crate) async fn dial(
     address: SocketAddr,
     trusted: &Authority,
     credential: Option<&Credential>,
 ) -> io::Result<TlsStream<TcpStream>> {
+    let mut config = config(trusted, credential, rustls::DEFAULT_VERSIONS);
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    connect(address, config).await
+}
+
+/// A client's settings, but for ALPN.
+pub(crate) fn config(
+    trusted: &Authority,
+    credential: Option<&Credential>,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     trusted.bundle().roots().iter().for_each(|root| roots.add(root.clone()).unwrap());
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(roots);
-    let mut config = match credential {
+    match credential {
         Some(Credential { leaf, key }) => {
             let key = PrivateKeyDer::Pkcs8(key.secret_der());
             builder.with_client_auth_cert(leaf.chain(), key).unwrap()
         }
         None => builder.with_no_client_auth(),
-    };
-    config.alpn_protocols = vec![b"h2".to_vec()];
+    }
+}
+
+/// Shakes hands.
+pub(crate) async fn connect(address: SocketAddr, config: ClientConfig) -> io::Result<TlsStream<TcpStream>> {
     let socket = TcpStream::connect(address).await?;
     let name = ServerName::try_from("localhost").unwrap();
     TlsConnector::from(Arc::new(config)).connect(name, socket).await

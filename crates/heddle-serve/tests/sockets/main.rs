@@ -7,6 +7,7 @@ mod bounds;
 mod certificates;
 mod client;
 mod endings;
+mod linkerd;
 mod mesh;
 mod quarantine;
 mod stream;

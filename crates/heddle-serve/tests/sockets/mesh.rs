@@ -1,16 +1,18 @@
 //! A mesh of a few workloads and made-up resources.
 
+use crate::linkerd::toy::{self, Clerk, Toy};
 use bytes::Bytes;
 use heddle_model::access::{Access, Posture};
 use heddle_model::fact::Mtls;
-use heddle_model::snapshot::{InboundDefault, Workload};
+use heddle_model::snapshot::{InboundDefault, Key, Workload};
 use heddle_model::{Identity, Name, Snapshot, WorkloadKey};
 use heddle_proto::envoy::service::discovery::v3 as discovery;
 use heddle_proto::google::protobuf::Any;
 use heddle_serve::engine::{Client, Membership, Owner, Published};
+use heddle_serve::feeds::{Desk, Work};
 use heddle_session::{Resource, Type, Version, View};
 use prost::Message;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, Weak};
 use tokio::time::Instant;
@@ -140,11 +142,12 @@ struct State {
     items: BTreeMap<(Type, Name), Item>,
     clients: Vec<Client>,
     states: Vec<Weak<Mesh>>,
+    desk: Clerk,
 }
 
 impl Publisher {
     /// Publishes a mesh of these workloads, and again for whoever joins or leaves.
-    pub(crate) fn start(owner: Owner<Mesh>, workloads: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(owner: Owner<Mesh>, desk: Desk<Toy>, workloads: &[(&str, &str)]) -> Self {
         let mut owner = owner;
         let (never, closed) = tokio::sync::mpsc::unbounded_channel();
         drop(never);
@@ -157,6 +160,7 @@ impl Publisher {
             items: BTreeMap::new(),
             clients: Vec::new(),
             states: Vec::new(),
+            desk: Clerk::start(desk),
         };
         let publisher = Self(Arc::new(Mutex::new(state)));
         workloads.iter().for_each(|(key, account)| publisher.run(key, account));
@@ -185,7 +189,15 @@ impl Publisher {
 
     /// Runs a workload under an account.
     pub(crate) fn run(&self, key: &str, account: &str) {
-        let key: WorkloadKey = key.parse().unwrap();
+        self.place(key.parse().unwrap(), account, None);
+    }
+
+    /// Says what a topic is answered with.
+    pub(crate) fn say(&self, topic: &str, text: &str) {
+        self.place(toy::source(topic), "feed", Some(text.into()));
+    }
+
+    fn place(&self, key: WorkloadKey, account: &str, zone: Option<Name>) {
         let access = Arc::new(Access {
             posture: Posture::Allow,
             posture_source: None,
@@ -199,22 +211,25 @@ impl Publisher {
             plane: None,
             node: None,
             region: None,
-            zone: None,
+            zone,
             host_network: false,
             skip_inbound_ports: Default::default(),
             inbound: vec![],
             undeclared: InboundDefault { mtls: Mtls::Permissive, mtls_source: None, access },
         };
         let mut state = self.0.lock().unwrap();
-        state.snapshot.workloads.insert(key, Arc::new(workload));
+        state.snapshot.workloads.insert(key.clone(), Arc::new(workload));
         state.send();
+        state.tell([Key::Workload(key)].into(), BTreeSet::new());
     }
 
     /// Says which object a workload is.
     pub(crate) fn is(&self, key: &str, uid: &str) {
         let mut state = self.0.lock().unwrap();
-        state.uids.insert(key.parse().unwrap(), uid.into());
+        let key: WorkloadKey = key.parse().unwrap();
+        state.uids.insert(key.clone(), uid.into());
         state.send();
+        state.tell(BTreeSet::new(), [key].into());
     }
 
     /// Ends a workload.
@@ -223,6 +238,7 @@ impl Publisher {
         let mut state = self.0.lock().unwrap();
         state.snapshot.workloads.remove(&key);
         state.send();
+        state.tell([Key::Workload(key)].into(), BTreeSet::new());
     }
 
     /// Sets a resource.
@@ -251,6 +267,11 @@ impl Publisher {
         self.0.lock().unwrap().states.iter().filter(|state| state.strong_count() > 0).count()
     }
 
+    /// Work done for linkerd2-proxies.
+    pub(crate) fn work(&self) -> Work {
+        self.0.lock().unwrap().desk.work()
+    }
+
     /// Clients that have joined.
     pub(crate) fn joined(&self) -> usize {
         self.0.lock().unwrap().clients.len()
@@ -258,6 +279,10 @@ impl Publisher {
 }
 
 impl State {
+    fn tell(&self, changed: BTreeSet<Key>, renamed: BTreeSet<WorkloadKey>) {
+        self.desk.tell(changed, renamed, self.snapshot.clone());
+    }
+
     fn send(&mut self) {
         let next = self.next();
         self.owner.published.send_replace(Some(next));

@@ -1,5 +1,6 @@
 //! A server with an authority, a token issuer and a mesh of its own.
 
+use crate::linkerd::toy::Toy;
 use crate::mesh::{Mesh, Publisher};
 use futures::future::BoxFuture;
 use heddle_ca::authority::{Pair, intermediate, root};
@@ -11,6 +12,7 @@ use heddle_serve::certificates::Lifetimes;
 use heddle_serve::clock::{Clock, WallClock};
 use heddle_serve::drain::Drain;
 use heddle_serve::engine;
+use heddle_serve::feeds;
 use heddle_serve::limits::Limits;
 use heddle_serve::metrics::Metrics;
 use heddle_serve::registry::{ClientView, Registry};
@@ -120,7 +122,8 @@ impl World {
 
     pub(crate) async fn with(limits: Limits) -> Self {
         let (owner, engine) = engine::engine::<Mesh>();
-        let mesh = Publisher::start(owner, WORKLOADS);
+        let (desk, feeds) = feeds::feeds::<Toy>();
+        let mesh = Publisher::start(owner, desk, WORKLOADS);
         let stale = Arc::<Mutex<Vec<String>>>::default();
         let known = stale.clone();
         let engine = engine.unless(Arc::new(move || known.lock().unwrap().clone()));
@@ -132,11 +135,17 @@ impl World {
         let keys = token_key.keys();
         let source = Box::new(OwnKeys(keys.clone()));
         let clock: Arc<dyn Clock> = Arc::new(WallClock);
-        let tokens = Tokens::new(rules("heddle"), keys, source, live.clone(), clock.clone());
+        let tokens = Tokens::new(rules("heddle"), keys.clone(), source, live.clone(), clock.clone());
+        let audiences = ["heddle", "identity.l5d.io"].map(String::from).into();
+        let both = Rules { audiences, ..rules("heddle") };
+        let source = Box::new(OwnKeys(keys.clone()));
+        let linkerd_tokens = Tokens::new(both, keys, source, live.clone(), clock.clone());
         let tls = Arc::new(Tls::new(material(&authority, &authority)).unwrap());
         let server = Server {
             engine,
+            feeds,
             tokens: Arc::new(tokens),
+            linkerd_tokens: Arc::new(linkerd_tokens),
             signer: Arc::new(arc_swap::ArcSwapOption::from(Some(authority.clone()))),
             lifetimes: Lifetimes { default: Duration::from_secs(600), most: Duration::from_secs(3600) },
             registry: registry.clone(),

@@ -1,24 +1,34 @@
 //! `heddle agent`: certificates for one workload, and its proxy beside them.
 
 use super::address::HostPort;
+use super::files;
+use super::sidecar::{self, For};
 use anyhow::Result;
-use heddle_agent::Config;
+use heddle_agent::{Config, Proxy};
 use heddle_model::WorkloadKey;
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
+
+const EXAMPLES: &str = "Examples:\n  \
+    heddle agent --workload pod/shop/web-0 --dir /var/run/heddle -- envoy -c bootstrap.json\n  \
+    heddle agent --for linkerd --workload external/shop/web --address 10.1.0.4 --port 8080 -- linkerd2-proxy";
 
 /// Keep a workload's certificates fresh, and run its proxy beside them.
 ///
 /// Makes a key that never leaves the machine, gets a certificate for it from the controller, writes both for
 /// Envoy's file-based SDS below --dir, and starts the command in that folder once they are there. Passes
 /// signals on, drains on SIGTERM, and exits as the command does.
+///
+/// With --for linkerd the command is a linkerd2-proxy, which gets its certificates itself: key and request are
+/// written below --dir, and the command is started with the environment that it expects (see --help).
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  \
-    heddle agent --workload pod/shop/web-0 --dir /var/run/heddle -- envoy -c bootstrap.json")]
+#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", sidecar::help()))]
 pub(crate) struct Args {
+    /// The proxy that the command is
+    #[arg(long = "for", value_enum, default_value_t)]
+    proxy: For,
     /// The workload: pod/NAMESPACE/NAME or external/NAMESPACE/NAME
     #[arg(long, env = "HEDDLE_WORKLOAD")]
     workload: WorkloadKey,
@@ -28,20 +38,8 @@ pub(crate) struct Args {
     /// The name in the controller's certificate
     #[arg(long, env = "HEDDLE_SERVER_NAME", default_value = super::SERVER_NAME)]
     server_name: String,
-    /// PEM file with the roots that verify the controller
-    #[arg(
-        long,
-        env = "HEDDLE_ROOTS",
-        value_name = "FILE",
-        default_value = "/var/run/heddle/roots/roots.pem"
-    )]
-    roots: PathBuf,
-    /// File with the token that proves who we are; read again each time
-    #[arg(long, env = "HEDDLE_TOKEN", value_name = "FILE", default_value = "/var/run/secrets/tokens/heddle")]
-    token: PathBuf,
-    /// Where certs/ and sds/ are written; the command's working directory
-    #[arg(long, env = "HEDDLE_DIR", value_name = "FOLDER", default_value = "/var/run/heddle/agent")]
-    dir: PathBuf,
+    #[command(flatten)]
+    files: files::Files,
     /// Where /live, /ready and /metrics are served
     #[arg(long, env = "HEDDLE_AGENT_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:15020")]
     listen: SocketAddr,
@@ -60,6 +58,8 @@ pub(crate) struct Args {
     /// How log lines look
     #[arg(long, env = "HEDDLE_LOG_FORMAT", value_enum, default_value_t)]
     log_format: crate::log::Format,
+    #[command(flatten)]
+    sidecar: sidecar::Workload,
     /// The command, as `-- envoy -c bootstrap.json`
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -68,15 +68,18 @@ pub(crate) struct Args {
 /// Runs until the command ends, or until SIGTERM where there is none.
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     crate::log::start(&args.log, args.log_format)?;
+    let proxy = match args.proxy {
+        For::Envoy => Proxy::Files { seed: seed(&args.workload), envoy_admin: args.envoy_admin },
+        For::Linkerd => Proxy::Linkerd(args.sidecar.of(args.workload, sidecar::given())?),
+    };
     let config = Config {
-        folder: args.dir,
+        folder: args.files.dir,
         controller: args.controller.to_string(),
         server_name: args.server_name,
-        trust_anchors: args.roots,
-        token: args.token,
-        seed: seed(&args.workload),
+        trust_anchors: args.files.roots,
+        token: args.files.token,
+        proxy,
         probe: Some(args.listen),
-        envoy_admin: args.envoy_admin,
         drain: args.drain.unwrap_or_default(),
         grace: args.grace,
     };

@@ -1,17 +1,26 @@
-//! `heddle bootstrap`: prints an Envoy bootstrap.
+//! `heddle bootstrap`: prints an Envoy's bootstrap, or a linkerd2-proxy's environment.
+
+mod environment;
 
 use super::address::HostPort;
+use super::files;
+use super::sidecar::{self, For};
 use crate::bootstrap::{Bootstrap, Variant};
 use anyhow::{Context, Result};
 use heddle_model::WorkloadKey;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Print an Envoy bootstrap for one workload.
+/// Print what one workload's proxy is started with: an Envoy's bootstrap, or a linkerd2-proxy's environment.
 ///
-/// Envoy must run in the folder that `heddle agent` keeps: certificates are named relative to it.
+/// Envoy must run in the folder that `heddle agent` keeps: certificates are named relative to it. A
+/// linkerd2-proxy's environment is printed as a shell reads it; `heddle agent --for linkerd` without a command
+/// writes the key that it names, and with one sets all of it.
 #[derive(clap::Args)]
 pub(crate) struct Args {
+    /// The proxy
+    #[arg(long = "for", value_enum, default_value_t)]
+    proxy: For,
     /// The workload beside which the proxy runs: pod/NAMESPACE/NAME or external/NAMESPACE/NAME
     #[arg(long, env = "HEDDLE_WORKLOAD")]
     workload: WorkloadKey,
@@ -34,6 +43,10 @@ pub(crate) struct Args {
     /// The variant of the xDS protocol: delta sends what differs, sotw the state of the world
     #[arg(long, value_enum, default_value_t)]
     variant: Variant,
+    #[command(flatten)]
+    files: files::Files,
+    #[command(flatten)]
+    sidecar: sidecar::Workload,
     /// Write here instead of standard output
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -41,13 +54,21 @@ pub(crate) struct Args {
 
 /// Prints it.
 pub(crate) fn run(args: Args) -> Result<()> {
-    let Args { workload, controller, server_name, capture, admin, stats, variant, output } = args;
-    let controller = (controller.host, controller.port);
-    let bootstrap =
-        Bootstrap { workload, controller, server_name, capture: capture.to_string(), admin, stats, variant };
-    let text = format!("{:#}\n", bootstrap.json());
+    let output = args.output.clone();
+    let text = match args.proxy {
+        For::Envoy => bootstrap(args),
+        For::Linkerd => environment::print(args)?,
+    };
     match output {
         Some(path) => std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display())),
         None => super::print(&text),
     }
+}
+
+fn bootstrap(args: Args) -> String {
+    let Args { workload, controller, server_name, capture, admin, stats, variant, .. } = args;
+    let controller = (controller.host, controller.port);
+    let bootstrap =
+        Bootstrap { workload, controller, server_name, capture: capture.to_string(), admin, stats, variant };
+    format!("{:#}\n", bootstrap.json())
 }

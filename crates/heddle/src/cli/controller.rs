@@ -43,6 +43,10 @@ pub(crate) struct Args {
     /// Let proxies bind virtual IPs in networks of their own (bound:NETWORK); always so with a folder
     #[arg(long)]
     own_networks: bool,
+    /// Another name for the controller's certificate: what linkerd2-proxies are set to expect
+    /// (linkerd-destination.linkerd.serviceaccount.identity.linkerd.cluster.local); may be repeated
+    #[arg(long = "serving-name", env = "HEDDLE_SERVING_NAMES", value_name = "NAME", value_delimiter = ',')]
+    serving_names: Vec<String>,
     /// What is logged, as "info" or "info,heddle_serve=debug"; changes at run time with PUT /debug/log?filter=
     #[arg(long, env = "HEDDLE_LOG", default_value = "info")]
     log: String,
@@ -64,6 +68,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         certificate_lifetime,
         drain,
         own_networks,
+        serving_names,
         log,
         log_format,
     } = args;
@@ -85,6 +90,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
             certificate_lifetime,
             drain,
             own_networks,
+            serving_names,
         },
         log,
     )

@@ -57,7 +57,7 @@ impl Health {
                 let view = watches.view();
                 let watches_of = view
                     .iter()
-                    .map(|(kind, state)| json!({"kind": kind.as_str(), "state": format!("{state:?}")}));
+                    .map(|(kind, state)| json!({"kind": kind.to_string(), "state": format!("{state:?}")}));
                 json!({"alarms": watches.alarms(), "watches": watches_of.collect::<Vec<_>>()})
             }
         }

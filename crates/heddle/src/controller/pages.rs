@@ -59,15 +59,21 @@ fn snapshot_page(mesh: &Engine<State>, query: &BTreeMap<String, String>) -> Opti
 }
 
 fn watches_page(progress: &Progress, source: &Health) -> Value {
-    let Progress { waiting, batches, objects, work: (index, catalog) } = progress;
+    let Progress { waiting, batches, objects, work: (index, catalog, answers) } = progress;
     json!({
         "kinds": objects.iter().map(|(kind, count)| json!({
-            "kind": kind.as_str(), "objects": count, "listed": !waiting.contains(kind),
+            "kind": kind.to_string(), "objects": count, "listed": !waiting.contains(kind),
         })).collect::<Vec<_>>(),
         "source": source.page(),
         "batches": batches,
         "recomputed": format!("{index:?}"),
         "projections": catalog.projections,
         "encodings": catalog.encodings,
+        "linkerd": {
+            "topics": answers.topics,
+            "projections": answers.projections,
+            "editions": answers.editions,
+            "wakes": answers.wakes,
+        },
     })
 }

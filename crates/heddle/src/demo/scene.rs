@@ -4,14 +4,14 @@ use anyhow::{Result, ensure};
 use std::time::Instant;
 
 /// The assertions of one scene.
-pub(crate) struct Scene {
+pub struct Scene {
     title: &'static str,
     start: Instant,
     proven: Vec<String>,
 }
 
 /// What one scene proved.
-pub(crate) struct Outcome {
+pub struct Outcome {
     /// Its title.
     pub title: &'static str,
     /// How many assertions held.
@@ -24,20 +24,23 @@ pub(crate) struct Outcome {
 
 impl Scene {
     /// Opens a scene.
-    pub(crate) fn open(number: usize, title: &'static str) -> Self {
+    pub fn open(number: usize, title: &'static str) -> Self {
         println!("\n{number}. {title}");
         Self { title, start: Instant::now(), proven: Vec::new() }
     }
 
     /// Says something that is not an assertion.
-    pub(crate) fn tell(&self, text: impl AsRef<str>) {
+    pub fn tell(&self, text: impl AsRef<str>) {
         for line in text.as_ref().lines() {
             println!("   {line}");
         }
     }
 
     /// Asserts: prints what holds, or ends the demo.
-    pub(crate) fn assert(&mut self, holds: bool, what: impl Into<String>) -> Result<()> {
+    ///
+    /// # Errors
+    /// Says what does not hold.
+    pub fn assert(&mut self, holds: bool, what: impl Into<String>) -> Result<()> {
         let what = what.into();
         ensure!(holds, "scene \"{}\": does not hold: {what}", self.title);
         println!("   ok  {what}");
@@ -46,7 +49,7 @@ impl Scene {
     }
 
     /// Closes the scene.
-    pub(crate) fn close(self, result: impl Into<String>) -> Outcome {
+    pub fn close(self, result: impl Into<String>) -> Outcome {
         let seconds = self.start.elapsed().as_secs_f64();
         Outcome { title: self.title, asserted: self.proven.len(), result: result.into(), seconds }
     }

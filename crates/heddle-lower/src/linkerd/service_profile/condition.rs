@@ -17,6 +17,9 @@ pub(super) fn matches(condition: &Place<'_>) -> Result<Vec<HttpMatch>, Wrong> {
 }
 
 fn within(place: &Place<'_>, depth: usize) -> Result<Vec<HttpMatch>, Wrong> {
+    if let Some(not) = place.get("not") {
+        return Err(not.unsupported("a route cannot match what something is not"));
+    }
     place.only(&["pathRegex", "method", "all", "any"])?;
     if depth > DEEPEST {
         return Err(place.unsupported(format!("conditions lie more than {DEEPEST} deep within each other")));

@@ -9,7 +9,8 @@ use std::net::{IpAddr, SocketAddr};
 /// Who asks for what.
 #[derive(clap::Args)]
 pub(crate) struct Question {
-    /// The client: NAMESPACE/NAME, pod/NAMESPACE/NAME, external/NAMESPACE/NAME, or an address outside the mesh
+    /// The client: NAMESPACE/NAME, pod/NAMESPACE/NAME, external/NAMESPACE/NAME, linkerd-external/NAMESPACE/NAME, or
+    /// an address outside the mesh
     #[arg(long, value_name = "CLIENT")]
     from: String,
     /// What it dials: NAMESPACE/SERVICE:PORT or ADDRESS:PORT

@@ -1,0 +1,115 @@
+//! Beside a linkerd2-proxy, which gets and renews its certificates itself: what it wants to find when it starts.
+//!
+//! It makes no key and reads its trust anchors once, from the environment. So both are fixed for the life of the
+//! child: a new key and new anchors come with a restart.
+
+mod environment;
+mod key;
+
+pub use environment::{Given, Settings, VARIABLES};
+
+use crate::Error;
+use crate::admin;
+use crate::ask::{self, NoAnswer};
+use crate::child::Supervisor;
+use crate::config::Config;
+use crate::health::delays;
+use crate::probe::{self, Probe};
+use crate::progress::Progress;
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use heddle_model::WorkloadKey;
+use http::StatusCode;
+use std::ffi::OsString;
+use std::net::{IpAddr, SocketAddr};
+use tokio::sync::watch;
+
+/// The workload beside which a linkerd2-proxy runs, and where that proxy listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sidecar {
+    /// The workload.
+    pub workload: WorkloadKey,
+    /// Its identity, as a DNS name: `<service account>.<namespace>.serviceaccount.identity.<suffix>`.
+    pub identity: String,
+    /// Its addresses: what the proxy takes for itself.
+    pub addresses: Vec<IpAddr>,
+    /// The ports of its application. The first connection to a port that is not named here is refused.
+    pub ports: Vec<u16>,
+    /// Where the proxy's `/ready` and `/metrics` are served.
+    pub admin: SocketAddr,
+    /// The settings that somebody made already: they win.
+    pub given: Given,
+}
+
+/// Writes the key, and runs `command` with the environment that a linkerd2-proxy expects.
+pub(crate) async fn run(
+    supervisor: Supervisor,
+    sidecar: Sidecar,
+    command: Vec<OsString>,
+) -> Result<u8, Error> {
+    let config = supervisor.config.clone();
+    let folder = key::write(&config.folder, &sidecar.identity)?;
+    if command.is_empty() {
+        return Ok(0);
+    }
+    let probe = Probe::bind(config.probe).await?;
+    let beside = Beside { progress: supervisor.progress.subscribe(), admin: sidecar.admin };
+    let serving = tokio::spawn(probe.serve(pages(beside)));
+    let prepared = async {
+        let anchors = readable(&config).await;
+        Settings { config: &config, sidecar: &sidecar, folder: &folder, anchors: &anchors }.environment()
+    };
+    let code = supervisor.run(command, prepared).await;
+    serving.abort();
+    Ok(code?)
+}
+
+/// Waits until the roots and the token can be read. Returns the roots: a proxy that started without them, or
+/// without a token, would end at once.
+async fn readable(config: &Config) -> String {
+    let mut delays = delays(None);
+    let mut told = String::new();
+    loop {
+        match read(config).await {
+            Ok(anchors) => return anchors,
+            Err(failure) => {
+                let reason = failure.to_string();
+                if reason != told {
+                    tracing::warn!(reason, "the proxy cannot start yet, trying on");
+                    told = reason;
+                }
+            }
+        }
+        tokio::time::sleep(delays.next().expect("delays never end")).await;
+    }
+}
+
+async fn read(config: &Config) -> Result<String, NoAnswer> {
+    ask::authorization(&config.token).await?;
+    Ok(ask::anchors(&config.trust_anchors).await?.pem().to_string())
+}
+
+#[derive(Clone)]
+struct Beside {
+    progress: watch::Receiver<Progress>,
+    admin: SocketAddr,
+}
+
+/// No metrics: the certificate is the proxy's, and so is what there is to tell of it.
+fn pages(beside: Beside) -> Router {
+    probe::live().merge(Router::new().route("/ready", get(ready)).with_state(beside))
+}
+
+/// The proxy is ready once it has a certificate.
+async fn ready(State(Beside { progress, admin }): State<Beside>) -> (StatusCode, String) {
+    let waits_for = progress.borrow().child.waits_for();
+    if waits_for.is_some() {
+        return probe::readiness(waits_for);
+    }
+    match admin::ask(admin, "GET /ready").await {
+        Ok(status) if status.contains(" 200 ") => probe::readiness(None),
+        Ok(status) => probe::readiness(Some(&format!("the proxy, which answers {status}"))),
+        Err(error) => probe::readiness(Some(&format!("the proxy at {admin}: {error}"))),
+    }
+}

@@ -1,0 +1,102 @@
+//! What stands around Servers: limits, what lies outside, annotations.
+
+use super::*;
+use heddle_model::fact::{DataPlane, Egress, EgressNetwork, Namespace};
+use heddle_model::{Kind, SourceRef};
+use std::collections::BTreeSet;
+
+#[test]
+fn the_oldest_rate_limit_holds_and_the_others_are_told() {
+    let limit = |total, created| {
+        let (server, overrides) = ("s".into(), Vec::new());
+        Fact::RateLimit(RateLimitPolicy { server, total: Some(total), identity: None, overrides, created })
+    };
+    let objects = vec![
+        ("Server shop/s", closed()),
+        ("HTTPLocalRateLimitPolicy shop/a", limit(1, Some(7))),
+        ("HTTPLocalRateLimitPolicy shop/b", limit(2, Some(6))),
+    ];
+    let snapshot = mesh(objects.clone());
+    let holds = port(&snapshot, 8080).rate_limit.map(|limit| (limit.source.to_string(), limit.total));
+    assert_eq!(holds, Some(("HTTPLocalRateLimitPolicy shop/b".into(), Some(2))));
+    let reason = |snapshot: &Snapshot, name: &str| {
+        snapshot.reports.get(&source(name)).unwrap().subjects[0].conditions[0].reason
+    };
+    assert_eq!(reason(&snapshot, "HTTPLocalRateLimitPolicy shop/a"), "RateLimitReasonAlreadyExists");
+    assert_eq!(reason(&snapshot, "HTTPLocalRateLimitPolicy shop/b"), "Accepted");
+    let none = mesh(objects[1..2].to_vec());
+    assert_eq!(reason(&none, "HTTPLocalRateLimitPolicy shop/a"), "NoMatchingTarget");
+}
+
+#[test]
+fn egress_is_what_lies_outside_and_one_that_overlaps_allows_nothing() {
+    let egress = |cidr: &[&str], policy| {
+        let networks = cidr.iter().map(|cidr| network(cidr)).collect();
+        Fact::Egress(EgressNetwork { networks, policy, created: None })
+    };
+    let mesh = || Mesh { networks: vec!["10.0.0.0/8".parse().unwrap()], ..Mesh::default() };
+    let snapshot = snapshot([
+        ("Mesh default", Fact::Mesh(mesh())),
+        ("EgressNetwork shop/all", egress(&[], Egress::Allow)),
+        ("EgressNetwork shop/inside", egress(&["10.1.0.0/16"], Egress::Allow)),
+        ("EgressNetwork shop/shut", egress(&["10.1.0.0/16"], Egress::Deny)),
+        ("EgressNetwork shop/broken", Fact::Invalid(Invalid { message: "x".into() })),
+    ]);
+    let found = |name: &str| snapshot.egress.get(&SourceRef::new(Kind::EgressNetwork, "shop", name));
+    let all = found("all").unwrap();
+    assert_eq!(all.networks[0].except, ["10.0.0.0/8".parse().unwrap()]);
+    assert!(found("inside").is_none() && found("shut").is_some());
+    assert_eq!(found("broken").map(|egress| egress.policy), Some(Egress::Deny));
+    let reason = |name: &str| {
+        snapshot.reports.get(&source(&format!("EgressNetwork shop/{name}"))).unwrap().subjects[0].conditions
+            [0]
+        .reason
+    };
+    assert_eq!(
+        ["all", "inside", "broken"].map(reason),
+        ["Accepted", "EgressReasonNetworkOverlap", "Invalid"]
+    );
+}
+
+fn annotated(plane: DataPlane, config: ProxyConfig) -> Fact {
+    let mut cart = workload("cart", "10.0.0.1");
+    (cart.plane, cart.config) = (Some(plane), Some(Box::new(config)));
+    Fact::Workload(cart)
+}
+
+#[test]
+fn annotations_hold_for_linkerds_proxies_where_no_server_is() {
+    let config = || ProxyConfig {
+        stance: Some(Stance::Deny),
+        opaque_ports: Some([25].into()),
+        skip_inbound_ports: Some([9999].into()),
+    };
+    let linkerd = snapshot([("Pod shop/cart", annotated(DataPlane::Linkerd, config()))]);
+    let cart = linkerd.workloads.get(&pod_key("cart")).unwrap();
+    assert_eq!(said(&cart.undeclared.access), ["Deny"]);
+    assert_eq!(cart.undeclared.access.posture_source, Some(source("Pod shop/cart")));
+    assert_eq!(cart.skip_inbound_ports, BTreeSet::from([9999]));
+    assert_eq!(port(&linkerd, 25).protocol, Protocol::Opaque);
+    let envoy = snapshot([("Pod shop/cart", annotated(DataPlane::Envoy, config()))]);
+    let cart = envoy.workloads.get(&pod_key("cart")).unwrap();
+    assert_eq!((cart.undeclared.access.posture, cart.inbound.len()), (Posture::Allow, 0));
+}
+
+#[test]
+fn a_pods_annotations_stand_before_its_namespaces() {
+    let stance = |stance| ProxyConfig { stance: Some(stance), ..ProxyConfig::default() };
+    let around = |posture, config| {
+        let config = Some(Box::new(config));
+        ("Namespace shop", Fact::Namespace(Namespace { posture, config }))
+    };
+    let posture = |pod: ProxyConfig, around: (&'static str, Fact)| {
+        let snapshot = snapshot([("Pod shop/cart", annotated(DataPlane::Linkerd, pod)), around]);
+        snapshot.workloads.get(&pod_key("cart")).unwrap().undeclared.access.posture
+    };
+    let nothing = ProxyConfig::default;
+    assert_eq!(posture(nothing(), around(None, stance(Stance::Deny))), Posture::Deny);
+    assert_eq!(posture(stance(Stance::All), around(None, stance(Stance::Deny))), Posture::Allow);
+    let own = around(Some(Posture::Authenticated), stance(Stance::Deny));
+    assert_eq!(posture(nothing(), own.clone()), Posture::Authenticated, "Heddle's own word comes first");
+    assert_eq!(posture(stance(Stance::All), own), Posture::Allow);
+}
