@@ -10,7 +10,7 @@ use heddle::demo::load::{Load, Tally};
 use heddle_play_tests::net::{Captured, Capturer, Namespace, PROXY_USERS};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::chown;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -263,7 +263,7 @@ fn linkerd(setting: &Setting, actor: Actor) -> Vec<String> {
     args
 }
 
-fn envoy(setting: &Setting, actor: Actor, folder: &PathBuf) -> Result<Vec<String>> {
+fn envoy(setting: &Setting, actor: Actor, folder: &Path) -> Result<Vec<String>> {
     let bootstrap = text(&folder.join("bootstrap.json"));
     let (workload, controller) = (actor.workload(), setting.controller());
     setting.run(&[

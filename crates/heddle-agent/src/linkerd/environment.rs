@@ -64,8 +64,8 @@ impl Settings<'_> {
     pub fn environment(&self) -> BTreeMap<&'static str, OsString> {
         let given = &self.sidecar.given;
         let streams_are_given = TIMEOUTS.iter().any(|name| given.contains(*name));
-        let free = |name: &str| !given.contains(name) && !(streams_are_given && TIMEOUTS.contains(&name));
-        let all = VARIABLES.iter().filter(|(name, _)| free(name));
+        let taken = |name: &str| given.contains(name) || (streams_are_given && TIMEOUTS.contains(&name));
+        let all = VARIABLES.iter().filter(|(name, _)| !taken(name));
         all.filter_map(|(name, _)| Some((*name, self.value(name.strip_prefix("LINKERD2_PROXY_")?)?)))
             .collect()
     }
