@@ -18,7 +18,7 @@ const HOURS: Duration = Duration::from_secs(6 * 3600);
 /// A minute is longer than any wait between two attempts, and than calm takes to be believed.
 const MINUTE: Duration = Duration::from_secs(60);
 
-const PLURALS: [&str; 10] = [
+const PLURALS: [&str; 20] = [
     "namespaces",
     "nodes",
     "pods",
@@ -29,6 +29,16 @@ const PLURALS: [&str; 10] = [
     "inboundpolicies",
     "accesspolicies",
     "externalworkloads",
+    "servers",
+    "serverauthorizations",
+    "authorizationpolicies",
+    "meshtlsauthentications",
+    "networkauthentications",
+    "linkerdroutes",
+    "httplocalratelimitpolicies",
+    "egressnetworks",
+    "serviceprofiles",
+    "linkerdworkloads",
 ];
 
 /// Watches that have listed everything: Services `a` and `b`.

@@ -137,7 +137,7 @@ impl Server {
     }
 
     async fn answer(self, request: Request<Body>) -> Result<Answer, io::Error> {
-        let plural = request.uri().path().rsplit('/').next().expect("a path").to_owned();
+        let plural = plural(request.uri().path());
         let query = request.uri().query().unwrap_or_default().to_owned();
         let mood = {
             let mut state = self.lock();
@@ -237,4 +237,14 @@ fn gone() -> Answer {
         "message": "too old resource version", "reason": "Expired", "code": 410});
     let body = futures::stream::iter([line(&status)]).boxed();
     Response::builder().status(410).body(StreamBody::new(body)).expect("a response")
+}
+
+/// What a path asks about. Linkerd has routes and workloads of its own by the same names.
+fn plural(path: &str) -> String {
+    let mut words = path.rsplit('/');
+    match (words.next(), words.nth(1)) {
+        (Some("httproutes"), Some("policy.linkerd.io")) => "linkerdroutes".into(),
+        (Some("externalworkloads"), Some("workload.linkerd.io")) => "linkerdworkloads".into(),
+        (last, _) => last.expect("a path").into(),
+    }
 }

@@ -151,14 +151,17 @@ impl Clerk {
                     biased;
                     told = told.recv() => {
                         let Some(Told { changed, renamed, snapshot }) = told else { return };
+                        // Who was woken and asks waits until all are.
+                        let mut shown = shown.lock().unwrap();
                         desk.publish(&changed, &renamed, &snapshot);
+                        *shown = desk.work();
                     }
                     word = desk.next() => {
                         let Some(word) = word else { return };
                         desk.take(word);
+                        *shown.lock().unwrap() = desk.work();
                     }
                 }
-                *shown.lock().unwrap() = desk.work();
             }
         });
         Self { tell, work }
