@@ -1,6 +1,6 @@
 //! What many recomputed things say of one object, counted, so that a change of one of them costs only itself.
 
-use heddle_model::{Diagnostic, SourceRef};
+use heddle_model::{Counted, Diagnostic, SourceRef};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one recomputed thing (a Service's members, a workload) says of objects.
@@ -32,8 +32,6 @@ pub(crate) struct Findings {
     selected: BTreeMap<SourceRef, Selected>,
 }
 
-type Counted = BTreeMap<SourceRef, BTreeMap<Diagnostic, usize>>;
-
 /// The objects about which something else is said now.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Touched {
@@ -44,10 +42,10 @@ pub(crate) struct Touched {
 impl Findings {
     /// Replaces what one thing said by what it says now.
     pub(crate) fn replace(&mut self, old: &Finding, new: &Finding) -> Touched {
-        let mut touched = Touched::default();
-        recount(&mut self.diagnostics, &old.diagnostics, &new.diagnostics, &mut touched.diagnostics);
-        recount(&mut self.conflicts, &old.conflicts, &new.conflicts, &mut touched.reports);
-        recount(&mut self.unenforced, &old.unenforced, &new.unenforced, &mut touched.reports);
+        let diagnostics = self.diagnostics.replace(&old.diagnostics, &new.diagnostics);
+        let mut reports = self.conflicts.replace(&old.conflicts, &new.conflicts);
+        reports.extend(self.unenforced.replace(&old.unenforced, &new.unenforced));
+        let mut touched = Touched { diagnostics, reports };
         if old.selected != new.selected {
             self.reselect(old, new, &mut touched.reports);
         }
@@ -74,48 +72,23 @@ impl Findings {
     }
 
     pub(crate) fn diagnostics(&self, object: &SourceRef) -> impl Iterator<Item = &Diagnostic> {
-        self.diagnostics.get(object).into_iter().flat_map(BTreeMap::keys)
+        self.diagnostics.of(object)
     }
 
     pub(crate) fn conflicts(&self, object: &SourceRef) -> impl Iterator<Item = &Diagnostic> {
-        self.conflicts.get(object).into_iter().flat_map(BTreeMap::keys)
+        self.conflicts.of(object)
     }
 
     pub(crate) fn unenforced(&self, object: &SourceRef) -> impl Iterator<Item = &Diagnostic> {
-        self.unenforced.get(object).into_iter().flat_map(BTreeMap::keys)
+        self.unenforced.of(object)
     }
 
     /// The objects of which something is not enforced.
     pub(crate) fn not_enforced(&self) -> impl Iterator<Item = &SourceRef> {
-        self.unenforced.keys()
+        self.unenforced.objects()
     }
 
     pub(crate) fn selected(&self, policy: &SourceRef) -> Selected {
         self.selected.get(policy).copied().unwrap_or_default()
-    }
-}
-
-fn recount(
-    sums: &mut Counted,
-    old: &BTreeSet<Diagnostic>,
-    new: &BTreeSet<Diagnostic>,
-    touched: &mut BTreeSet<SourceRef>,
-) {
-    for comes in new.difference(old) {
-        *sums.entry(comes.object.clone()).or_default().entry(comes.clone()).or_default() += 1;
-        touched.insert(comes.object.clone());
-    }
-    for goes in old.difference(new) {
-        let Some(sum) = sums.get_mut(&goes.object) else { continue };
-        if let Some(count) = sum.get_mut(goes) {
-            *count -= 1;
-            if *count == 0 {
-                sum.remove(goes);
-            }
-        }
-        if sum.is_empty() {
-            sums.remove(&goes.object);
-        }
-        touched.insert(goes.object.clone());
     }
 }

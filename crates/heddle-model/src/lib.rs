@@ -5,6 +5,7 @@
 //! clock or depends on hash order.
 
 pub mod access;
+mod counted;
 pub mod egress;
 pub mod event;
 pub mod fact;
@@ -19,6 +20,7 @@ pub mod server;
 pub mod snapshot;
 mod transport;
 
+pub use counted::Counted;
 pub use event::{Event, Lowered, Meta};
 pub use fact::Fact;
 pub use identity::Identity;

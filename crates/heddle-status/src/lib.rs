@@ -5,6 +5,7 @@
 
 mod condition;
 mod parent;
+mod shortfalls;
 mod target;
 mod time;
 
@@ -12,6 +13,7 @@ use heddle_model::report::Report;
 use heddle_model::{Kind, Meta, SourceRef};
 use serde_json::{Map, Value};
 
+pub use shortfalls::Shortfalls;
 pub use time::rfc3339;
 
 /// The controller that Heddle's entries in `status.parents[]` name.

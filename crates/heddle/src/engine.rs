@@ -1,5 +1,6 @@
 //! The one owner: drains the queue, resolves once, projects once, publishes.
 
+mod shortfalls;
 mod state;
 mod uids;
 
@@ -70,8 +71,10 @@ pub(crate) fn start(ends: Ends, outcomes: Option<mpsc::Sender<Outcome>>) -> Engi
     let (tell, progress) = watch::channel(Progress { waiting: Kind::ALL.into(), ..Progress::default() });
     let index = Index::new();
     let catalog = Catalog::new(index.snapshot());
-    let (uids, objects) = (uids::Uids::default(), Kind::ALL.map(|kind| (kind, 0)).into());
-    tokio::spawn(Task { index, catalog, desk, uids, owner, outcomes, tell, batches: 0, objects }.run(events));
+    let objects = Kind::ALL.map(|kind| (kind, 0)).into();
+    let (uids, shortfalls) = (uids::Uids::default(), shortfalls::OfLinkerd::default());
+    let task = Task { index, catalog, desk, uids, shortfalls, owner, outcomes, tell, batches: 0, objects };
+    tokio::spawn(task.run(events));
     Engine { queue, progress }
 }
 
@@ -80,6 +83,7 @@ struct Task {
     catalog: Catalog<Xds>,
     desk: Desk<Linkerd>,
     uids: uids::Uids,
+    shortfalls: shortfalls::OfLinkerd,
     owner: Owner<State>,
     outcomes: Option<mpsc::Sender<Outcome>>,
     tell: watch::Sender<Progress>,
@@ -193,16 +197,18 @@ impl Task {
     /// Waits for the writer: the mesh is published already, and the queue behind is bounded.
     ///
     /// An object that was written is told again even if nothing became of it: its status names its generation.
-    async fn tell_outcomes(&self, written: BTreeSet<SourceRef>, changed: &BTreeSet<Key>) {
+    async fn tell_outcomes(&mut self, written: BTreeSet<SourceRef>, changed: &BTreeSet<Key>) {
         let Some(outcomes) = &self.outcomes else { return };
         let snapshot = self.index.snapshot();
+        let touched = self.shortfalls.follow(changed, &snapshot);
         let reported = changed.iter().filter_map(|key| {
             let Key::Report(source) = key else { return None };
             Some(source.clone())
         });
-        for source in reported.chain(written).collect::<BTreeSet<_>>() {
+        for source in reported.chain(touched).chain(written).collect::<BTreeSet<_>>() {
             let Some(meta) = self.index.meta(&source).cloned() else { continue };
-            let Some(report) = snapshot.reports.get(&source).cloned() else { continue };
+            let Some(report) = snapshot.reports.get(&source) else { continue };
+            let report = self.shortfalls.onto(&source, report);
             // A writer that has gone takes the process with it.
             let _ = outcomes.send(Outcome { source, report, meta }).await;
         }

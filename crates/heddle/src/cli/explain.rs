@@ -1,6 +1,7 @@
 //! `heddle explain`: why a request goes where it goes.
 
 mod json;
+mod notes;
 mod question;
 
 use crate::source::Source;
@@ -41,9 +42,10 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let world = world::load(&args.source).await?;
     let request = args.question.ask(&world.snapshot)?;
     let verdict = decide(&world.snapshot, &request);
+    let notes = notes::notes(&world.snapshot, &verdict);
     match args.output {
-        Output::Text => super::print(&explain(&verdict))?,
-        Output::Json => super::print(&format!("{:#}\n", json::verdict(&verdict)))?,
+        Output::Text => super::print(&format!("{}{}", explain(&verdict), notes::text(&notes)))?,
+        Output::Json => super::print(&format!("{:#}\n", json::verdict(&verdict, &notes)))?,
     }
     Ok(if can_succeed(&verdict) { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }

@@ -5,10 +5,12 @@ use heddle_decide::verdict::{
     Admission, Candidate, Carried, Destination, Dial, Forward, Ground, Outcome, RouteChoice, ShareTarget,
     Step, Topic,
 };
+use heddle_model::Diagnostic;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
-/// The verdict of one request.
-pub(crate) fn verdict(verdict: &Verdict) -> Value {
+/// The verdict of one request, and what else is told of the objects that made it.
+pub(crate) fn verdict(verdict: &Verdict, notes: &BTreeSet<Diagnostic>) -> Value {
     let Verdict { caller, destination, outcome, steps } = verdict;
     json!({
         "apiVersion": "cli.heddle.dev/v1",
@@ -21,7 +23,12 @@ pub(crate) fn verdict(verdict: &Verdict) -> Value {
         "destination": destination_of(destination),
         "outcome": outcome_of(outcome),
         "steps": steps.iter().map(step).collect::<Vec<_>>(),
+        "notes": notes.iter().map(note).collect::<Vec<_>>(),
     })
+}
+
+fn note(Diagnostic { object, field, reason, message }: &Diagnostic) -> Value {
+    json!({"object": object.to_string(), "field": field, "reason": reason, "message": message})
 }
 
 fn destination_of(destination: &Destination) -> Value {
