@@ -20,11 +20,13 @@ mod outbound;
 mod pattern;
 mod precedence;
 mod profile;
+mod questions;
 mod topic;
 mod unenforceable;
 
 pub use answer::{Answer, Projected, Wide, project};
 pub use ask::{Ask, Refused};
 pub use endpoints::Endpoints;
+pub use questions::{names, questions};
 pub use topic::{Place, Target, Topic, topic};
 pub use unenforceable::{unenforceable, unordered};

@@ -1,5 +1,6 @@
 //! The binary's parts: the command line, the owner of all state, adapters between edges, the demo.
 
+mod answers;
 mod bootstrap;
 pub mod cli;
 mod cluster;

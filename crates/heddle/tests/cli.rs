@@ -20,6 +20,7 @@ fn fails(args: &[&str], want: &str) {
 }
 
 const DEMO: &str = "dir:examples/demo";
+const TWO_PLANES: &str = "dir:tests/linkerd/manifests";
 
 #[test]
 fn explain_names_what_decides() {
@@ -66,6 +67,70 @@ fn questions_that_cannot_be_asked_say_why() {
         &["explain", "--source", "file:x", "--from", "a", "--to", "b"],
         "want \"kubernetes\" or \"dir:FOLDER\"",
     );
+}
+
+#[test]
+fn render_speaks_the_dialect_of_the_workloads_proxy() {
+    let render = |args: &[&str]| -> serde_json::Value {
+        let out = heddle(&[&["render", "--source", TWO_PLANES, "-o", "json"], args].concat());
+        serde_json::from_slice(&out.stdout).expect("JSON")
+    };
+    let split = render(&["external/clients/web", "--only", "198.18.65.4:8080"]);
+    let routes =
+        split.pointer("/outbound/0/policy/protocol/detect/http1/routes").and_then(|of| of.as_array());
+    assert_eq!(routes.map(Vec::len), Some(4), "one per rule: {split:#}");
+    let paths: Vec<_> = split["endpoints"].as_array().expect("a list").iter().map(|of| &of["path"]).collect();
+    assert_eq!(paths, ["cart-v1.shop.svc.cluster.local:8080", "cart-v2.shop.svc.cluster.local:8080"]);
+    let ports = render(&["external/shop/cart-v1"])["inbound"].clone();
+    let ports: Vec<_> = ports.as_array().expect("a list").iter().map(|of| of["port"].clone()).collect();
+    assert_eq!(ports, [8080, 8090, 9000, 9001, 65535], "one that nobody declares comes last");
+    let one = render(&["external/shop/cart-v1", "--only", "9000"]);
+    assert!(one.pointer("/inbound/0/server/protocol/tls").is_some(), "{one:#}");
+    assert!(render(&["external/shop/edge"])["listeners"].is_array());
+    assert!(render(&["external/shop/edge", "--dialect", "linkerd"])["outbound"].is_array());
+    fails(
+        &["render", "--source", TWO_PLANES, "external/clients/web", "--only", "cart"],
+        "\"cart\" is not the name of a Service, want \"<service>.<namespace>.svc.<domain>[:<port>]\"",
+    );
+}
+
+#[test]
+fn explain_notes_what_a_proxy_cannot_do_and_what_cannot_be_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/linkerd/manifests");
+    for entry in std::fs::read_dir(root).expect("a folder").map(|entry| entry.expect("an entry")) {
+        std::fs::copy(entry.path(), folder.path().join(entry.file_name())).expect("it is copied");
+    }
+    let policies = "
+apiVersion: heddle.dev/v1alpha1
+kind: AccessPolicy
+metadata: {name: no-intruder, namespace: shop}
+spec:
+  targetRefs: [{group: '', kind: Service, name: cart}]
+  action: Deny
+  rules:
+  - from: [{serviceAccounts: [{namespace: clients, name: intruder}]}]
+---
+apiVersion: policy.linkerd.io/v1alpha1
+kind: AuthorizationPolicy
+metadata: {name: lost, namespace: shop}
+spec:
+  targetRef: {group: policy.linkerd.io, kind: Server, name: nowhere}
+  requiredAuthenticationRefs: []
+";
+    std::fs::write(folder.path().join("policies.yaml"), policies).expect("it is written");
+    let source = format!("dir:{}", folder.path().display());
+    let ask = ["explain", "--source", &source, "--from", "clients/web", "--to", "shop/cart:9000", "--tcp"];
+    let text = told(&heddle(&ask));
+    let told_of =
+        |object: &str| text.lines().any(|line| line.trim().starts_with("note") && line.contains(object));
+    for object in ["AccessPolicy shop/no-intruder spec.rules: OverDenied", "AuthorizationPolicy shop/lost"] {
+        assert!(told_of(object), "no {object:?} in:\n{text}");
+    }
+    let json: serde_json::Value =
+        serde_json::from_slice(&heddle(&[&ask[..], &["-o", "json"]].concat()).stdout).expect("JSON");
+    let reasons = json["notes"].as_array().expect("a list").iter().map(|note| note["reason"].clone());
+    assert!(reasons.into_iter().any(|reason| reason == "OverDenied"), "{json:#}");
 }
 
 #[test]

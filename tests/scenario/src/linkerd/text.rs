@@ -3,15 +3,11 @@
 use super::brief::brief;
 use crate::{Detail, Scenario};
 use heddle_decide::Client;
-use heddle_linkerd::{Answer, Ask, project, topic, unenforceable};
+use heddle_linkerd::{Answer, Ask, names, project, topic, unenforceable};
 use heddle_model::fact::DataPlane;
 use heddle_model::{Snapshot, WorkloadKey};
-use heddle_proto::google::protobuf::Any;
 use heddle_proto::io::linkerd::proxy::destination::Update;
-use heddle_proto::io::linkerd::proxy::outbound::backend::{self, endpoint_discovery};
-use heddle_proto::io::linkerd::proxy::outbound::http_route::distribution;
-use heddle_proto::io::linkerd::proxy::outbound::proxy_protocol::Kind;
-use heddle_proto::io::linkerd::proxy::outbound::{Backend, OutboundPolicy, opaque_route};
+use heddle_proto::io::linkerd::proxy::outbound::OutboundPolicy;
 use heddle_proto::json::Printer;
 use prost::{Message, Name};
 use std::collections::BTreeSet;
@@ -74,7 +70,7 @@ impl Book<'_> {
         else {
             return;
         };
-        for path in paths(&OutboundPolicy::decode(bytes.as_slice()).expect("an OutboundPolicy")) {
+        for path in names(&OutboundPolicy::decode(bytes.as_slice()).expect("an OutboundPolicy")) {
             self.endpoints(key, &path);
         }
     }
@@ -99,50 +95,10 @@ impl Book<'_> {
     }
 
     fn print<M: Message + Name>(&mut self, title: &str, bytes: Vec<u8>) {
-        let any = Any { type_url: M::type_url(), value: bytes.into() };
-        let mut body = self.printer.print(&any).expect("it prints");
-        if let Some(fields) = body.as_object_mut() {
-            fields.remove("@type");
-        }
+        let mut body = self.printer.linkerd::<M>(bytes.into()).expect("it prints");
         if self.detail == Detail::Brief {
             body = brief(body);
         }
         self.text += &format!("# {title}\n---\n{}", crate::text::yaml(&body));
     }
-}
-
-/// The names that a policy gives, each once.
-fn paths(policy: &OutboundPolicy) -> BTreeSet<String> {
-    let mut paths = BTreeSet::new();
-    let (routes, opaque) = match policy.protocol.as_ref().and_then(|of| of.kind.as_ref()) {
-        Some(Kind::Detect(of)) => (of.http1.as_ref().map(|of| of.routes.as_slice()), of.opaque.as_ref()),
-        Some(Kind::Opaque(of)) => (None, Some(of)),
-        Some(Kind::Http1(_) | Kind::Http2(_) | Kind::Grpc(_) | Kind::Tls(_)) | None => (None, None),
-    };
-    for rule in routes.into_iter().flatten().flat_map(|of| &of.rules) {
-        match rule.backends.as_ref().and_then(|of| of.kind.as_ref()) {
-            Some(distribution::Kind::FirstAvailable(of)) => {
-                paths.extend(of.backends.iter().filter_map(|of| path(of.backend.as_ref()?)));
-            }
-            Some(distribution::Kind::RandomAvailable(of)) => {
-                let backends = of.backends.iter().filter_map(|of| of.backend.as_ref());
-                paths.extend(backends.filter_map(|of| path(of.backend.as_ref()?)));
-            }
-            Some(distribution::Kind::Empty(_)) | None => {}
-        }
-    }
-    for rule in opaque.into_iter().flat_map(|of| &of.routes).flat_map(|of| &of.rules) {
-        if let Some(opaque_route::distribution::Kind::FirstAvailable(of)) =
-            rule.backends.as_ref().and_then(|of| of.kind.as_ref())
-        {
-            paths.extend(of.backends.iter().filter_map(|of| path(of.backend.as_ref()?)));
-        }
-    }
-    paths
-}
-
-fn path(of: &Backend) -> Option<String> {
-    let Some(backend::Kind::Balancer(of)) = &of.kind else { return None };
-    let endpoint_discovery::Kind::Dst(get) = of.discovery.as_ref()?.kind.as_ref()?;
-    Some(get.path.clone())
 }

@@ -1,0 +1,82 @@
+//! Everything that a proxy may ask: for whoever shows what it is told.
+
+use crate::Ask;
+use heddle_model::fact::ServiceForm;
+use heddle_model::snapshot::Workload;
+use heddle_model::{ServicePortKey, Snapshot, WorkloadKey};
+use heddle_proto::io::linkerd::proxy::outbound::backend::{self, endpoint_discovery};
+use heddle_proto::io::linkerd::proxy::outbound::http_route::distribution;
+use heddle_proto::io::linkerd::proxy::outbound::proxy_protocol::Kind;
+use heddle_proto::io::linkerd::proxy::outbound::{Backend, OutboundPolicy, opaque_route};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+
+/// What the proxy of a workload may ask to begin with: its own ports, one that nobody declares last, and each address
+/// that a Service is dialled by. What it asks then is in the answers, as [`names`] finds it.
+pub fn questions(workload: &WorkloadKey, snapshot: &Snapshot) -> Vec<Ask> {
+    let own = snapshot.workloads.get(workload).map_or_else(Vec::new, |found| ports(found));
+    let inbound = own.into_iter().map(|port| Ask::Inbound { port: port.into() });
+    let outbound = targets(snapshot).into_iter().map(|target| Ask::Outbound { target });
+    inbound.chain(outbound).collect()
+}
+
+fn ports(workload: &Workload) -> Vec<u16> {
+    let declared: BTreeSet<u16> = workload.inbound.iter().map(|of| of.port).collect();
+    let other = (1..=u16::MAX).rev().find(|port| !declared.contains(port));
+    declared.into_iter().chain(other).collect()
+}
+
+fn targets(snapshot: &Snapshot) -> BTreeSet<SocketAddr> {
+    let mut all = BTreeSet::new();
+    for (key, service) in snapshot.services.iter() {
+        for port in service.ports.iter().map(|of| of.number) {
+            match &service.form {
+                ServiceForm::Virtual(addresses) => all.extend(addresses.iter().map(|ip| (*ip, port))),
+                ServiceForm::Headless => {
+                    let found = snapshot.endpoints.get(&ServicePortKey { service: key.clone(), port });
+                    let endpoints = found.into_iter().flat_map(|of| &of.items);
+                    all.extend(endpoints.map(|of| (of.address, of.port)));
+                }
+                ServiceForm::External(_) => {}
+            }
+        }
+    }
+    all.into_iter().map(SocketAddr::from).collect()
+}
+
+/// The names in a policy that `Destination.Get` is then asked about.
+pub fn names(policy: &OutboundPolicy) -> BTreeSet<String> {
+    let (routes, opaque) = match policy.protocol.as_ref().and_then(|of| of.kind.as_ref()) {
+        Some(Kind::Detect(of)) => (of.http1.as_ref().map(|of| of.routes.as_slice()), of.opaque.as_ref()),
+        Some(Kind::Opaque(of)) => (None, Some(of)),
+        // We say neither.
+        Some(Kind::Http1(_) | Kind::Http2(_) | Kind::Grpc(_) | Kind::Tls(_)) | None => (None, None),
+    };
+    let mut names = BTreeSet::new();
+    for rule in routes.into_iter().flatten().flat_map(|of| &of.rules) {
+        match rule.backends.as_ref().and_then(|of| of.kind.as_ref()) {
+            Some(distribution::Kind::FirstAvailable(of)) => {
+                names.extend(of.backends.iter().filter_map(|of| name(of.backend.as_ref()?)));
+            }
+            Some(distribution::Kind::RandomAvailable(of)) => {
+                let backends = of.backends.iter().filter_map(|of| of.backend.as_ref());
+                names.extend(backends.filter_map(|of| name(of.backend.as_ref()?)));
+            }
+            Some(distribution::Kind::Empty(_)) | None => {}
+        }
+    }
+    for rule in opaque.into_iter().flat_map(|of| &of.routes).flat_map(|of| &of.rules) {
+        if let Some(opaque_route::distribution::Kind::FirstAvailable(of)) =
+            rule.backends.as_ref().and_then(|of| of.kind.as_ref())
+        {
+            names.extend(of.backends.iter().filter_map(|of| name(of.backend.as_ref()?)));
+        }
+    }
+    names
+}
+
+fn name(of: &Backend) -> Option<String> {
+    let Some(backend::Kind::Balancer(of)) = &of.kind else { return None };
+    let endpoint_discovery::Kind::Dst(get) = of.discovery.as_ref()?.kind.as_ref()?;
+    Some(get.path.clone())
+}
