@@ -43,13 +43,15 @@ const AT_EDGE: u8 = 6;
 pub type Play = fn(&mut Stage, usize) -> Result<Outcome>;
 
 /// Every scene, by its name.
-pub const SCENES: [(&str, Play); 14] = [
+pub const SCENES: [(&str, Play); 16] = [
     ("pair", pairs::linkerd_to_linkerd),
     ("split", routes::split),
     ("header", routes::header),
     ("timeout", routes::timeout),
     ("retry", routes::retry),
     ("access", access::at_linkerd),
+    ("deny", access::deny_one),
+    ("server", access::by_linkerds_objects),
     ("empty", changes::empty),
     ("to-envoy", pairs::linkerd_to_envoy),
     ("from-envoy", pairs::envoy_to_linkerd),

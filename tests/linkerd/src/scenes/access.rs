@@ -1,6 +1,6 @@
-//! An AccessPolicy, enforced by the server's own proxy, against callers of both planes.
+//! Policies of both kinds, enforced by the server's own proxy, against callers of both planes.
 
-use super::{AT_EDGE, CART, ENVOY_WEB, INTRUDER, WEB};
+use super::{AT_EDGE, CART, CART_1, ENVOY_WEB, INTRUDER, WEB};
 use crate::app;
 use crate::call::Speaks;
 use crate::place::Actor;
@@ -74,4 +74,135 @@ fn enforce(stage: &mut Stage, scene: &mut Scene, service: &str, host: u8) -> Res
         status(stage, INTRUDER, Speaks::Http1, app::HTTP).is_ok_and(|reply| reply.status == 200)
     })?;
     scene.assert(true, format!("without it intruder is served again after {} ms", took.as_millis()))
+}
+
+/// A client as linkerd2-proxy cannot be told of it by a list of whom to admit.
+const DENY: &str = "apiVersion: heddle.dev/v1alpha1
+kind: AccessPolicy
+metadata: {name: no-intruder, namespace: shop}
+spec:
+  targetRefs: [{group: \"\", kind: Service, name: cart-v1}]
+  action: Deny
+  rules:
+  - from: [{serviceAccounts: [{namespace: clients, name: intruder}]}]
+";
+
+pub(super) fn deny_one(stage: &mut Stage, number: usize) -> Result<Outcome> {
+    let mut scene = Scene::open(number, "One identity denied by linkerd2-proxy, everyone else served");
+    let status = |stage: &Stage, from: Actor, speaks| {
+        stage.of(from).request(Stage::service(CART_1, app::HTTP), speaks, "/", &[])
+    };
+    stage.write(FILE, Some(DENY))?;
+    let took = stage.until("intruder is denied", Duration::from_secs(10), |stage| {
+        status(stage, INTRUDER, Speaks::Http1).is_ok_and(|reply| reply.status == 403)
+    })?;
+    scene.assert(true, format!("intruder is denied after {} ms", took.as_millis()))?;
+    for speaks in [Speaks::Http1, Speaks::Http2] {
+        for (from, want) in [(INTRUDER, 403), (WEB, 200), (ENVOY_WEB, 200)] {
+            let reply = status(stage, from, speaks)?;
+            scene.assert(reply.status == want, format!("{} {speaks:?}: {}", from.name, reply.status))?;
+        }
+    }
+    // Who writes the header by which they are told apart is still who it is.
+    let web = WEB.dns();
+    let forged = stage.of(INTRUDER).request(
+        Stage::service(CART_1, app::HTTP),
+        Speaks::Http1,
+        "/",
+        &[("l5d-client-id", &web)],
+    )?;
+    scene.assert(forged.status == 403, format!("intruder under web's name: {}", forged.status))?;
+    stage.write(FILE, None)?;
+    stage.until("intruder is served again", Duration::from_secs(10), |stage| {
+        status(stage, INTRUDER, Speaks::Http1).is_ok_and(|reply| reply.status == 200)
+    })?;
+    Ok(scene.close("requests told apart by the client's identity"))
+}
+
+/// Linkerd's own objects: the port is closed but to web, and to everyone for one path.
+const SERVER: &str = "apiVersion: policy.linkerd.io/v1beta3
+kind: Server
+metadata: {name: cart-http, namespace: shop}
+spec:
+  externalWorkloadSelector: {matchLabels: {app: cart}}
+  port: 8080
+  proxyProtocol: HTTP/1
+---
+apiVersion: policy.linkerd.io/v1alpha1
+kind: MeshTLSAuthentication
+metadata: {name: web, namespace: shop}
+spec: {identities: [web.clients.serviceaccount.identity.heddle.try.mesh]}
+---
+apiVersion: policy.linkerd.io/v1alpha1
+kind: NetworkAuthentication
+metadata: {name: everyone, namespace: shop}
+spec: {networks: [{cidr: 0.0.0.0/0}]}
+---
+apiVersion: policy.linkerd.io/v1beta3
+kind: HTTPRoute
+metadata: {name: pay, namespace: shop}
+spec:
+  parentRefs: [{group: policy.linkerd.io, kind: Server, name: cart-http}]
+  rules: [{matches: [{path: {type: PathPrefix, value: /pay}}]}]
+---
+apiVersion: policy.linkerd.io/v1beta3
+kind: HTTPRoute
+metadata: {name: health, namespace: shop}
+spec:
+  parentRefs: [{group: policy.linkerd.io, kind: Server, name: cart-http}]
+  rules: [{matches: [{path: {type: Exact, value: /healthz}, method: GET}]}]
+---
+apiVersion: policy.linkerd.io/v1alpha1
+kind: AuthorizationPolicy
+metadata: {name: pay, namespace: shop}
+spec:
+  targetRef: {group: policy.linkerd.io, kind: HTTPRoute, name: pay}
+  requiredAuthenticationRefs: [{group: policy.linkerd.io, kind: MeshTLSAuthentication, name: web}]
+---
+apiVersion: policy.linkerd.io/v1alpha1
+kind: AuthorizationPolicy
+metadata: {name: health, namespace: shop}
+spec:
+  targetRef: {group: policy.linkerd.io, kind: HTTPRoute, name: health}
+  requiredAuthenticationRefs: [{group: policy.linkerd.io, kind: NetworkAuthentication, name: everyone}]
+---
+apiVersion: policy.linkerd.io/v1alpha1
+kind: HTTPLocalRateLimitPolicy
+metadata: {name: cart, namespace: shop}
+spec:
+  targetRef: {group: policy.linkerd.io, kind: Server, name: cart-http}
+  identity: {requestsPerSecond: 20}
+";
+
+pub(super) fn by_linkerds_objects(stage: &mut Stage, number: usize) -> Result<Outcome> {
+    let mut scene = Scene::open(number, "Server, HTTPRoutes, authorizations and a rate limit of Linkerd's");
+    let status = |stage: &Stage, from: Actor, path: &str| {
+        let reply = stage.of(from).request(Stage::service(CART_1, app::HTTP), Speaks::Http1, path, &[]);
+        reply.map_or(0, |reply| reply.status)
+    };
+    stage.write(FILE, Some(SERVER))?;
+    let took = stage.until("intruder is denied", Duration::from_secs(10), |stage| {
+        status(stage, INTRUDER, "/pay") == 403
+    })?;
+    scene.assert(true, format!("intruder may not pay after {} ms", took.as_millis()))?;
+    for (from, path, want) in [
+        (WEB, "/pay", 200),
+        (ENVOY_WEB, "/pay", 403),
+        (WEB, "/healthz", 200),
+        (INTRUDER, "/healthz", 200),
+        (ENVOY_WEB, "/healthz", 200),
+        (WEB, "/elsewhere", 404),
+    ] {
+        let got = status(stage, from, path);
+        scene.assert(got == want, format!("{} {path}: {got}", from.name))?;
+    }
+    let answers: Vec<u16> = (0..60).map(|_| status(stage, WEB, "/pay")).collect();
+    let limited = answers.iter().filter(|status| **status == 429).count();
+    scene.assert(limited > 0, format!("of 60 requests at once {limited} get 429"))?;
+    scene.assert(status(stage, INTRUDER, "/healthz") == 200, "another client's are counted apart")?;
+    stage.write(FILE, None)?;
+    stage.until("intruder is served again", Duration::from_secs(10), |stage| {
+        status(stage, INTRUDER, "/pay") == 200
+    })?;
+    Ok(scene.close(format!("{limited} of 60 over the limit")))
 }
