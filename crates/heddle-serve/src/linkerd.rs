@@ -122,6 +122,7 @@ impl<P: Published, F: Questions> Shared<P, F> {
         caller.uid = caller.uid.or_else(|| state.uid(&workload));
         let topic = F::topic(&question.ask, &workload, state.snapshot()).map_err(unanswered)?;
         drop(state);
+        tracing::debug!(%workload, method = question.kind.as_str(), asked = %question.ask, who = question.who, "asked");
         let held = self.streams.take(workload.clone()).ok_or_else(|| Refusal::Streams {
             workload: workload.clone(),
             most: self.limits.questions_per_workload,

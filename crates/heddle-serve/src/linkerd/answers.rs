@@ -1,9 +1,10 @@
 //! One stream: a body that is polled when there is room to send.
 
 use super::Questions;
-use super::group::seat::Seat;
-use super::question::Extent;
+use super::group::seat::{self, Seat};
+use super::question::{Extent, Kind};
 use crate::feeds::Following;
+use crate::refusal::Ended;
 use bytes::Bytes;
 use heddle_catalog::Edition;
 use http::HeaderMap;
@@ -64,11 +65,15 @@ impl<F: Questions> Answers<F> {
         self.seat.tells(edition.sequence());
     }
 
-    /// An end without an error has the proxy ask again; a call that wants one message needs a reason.
+    /// An end without an error has the proxy ask again; a call that wants one message needs a reason. A port has no
+    /// answer any more when its workload has gone, which its guard may not have noticed yet.
     fn ask_again(&self) -> Status {
-        match self.extent {
-            Extent::Follow => Status::ok(""),
-            Extent::Once => Status::unavailable("the answer is about to change, try again"),
+        match (self.seat.kind(), self.extent) {
+            (Kind::WatchPort, _) => seat::status(Ended::Gone),
+            (Kind::Get | Kind::GetProfile | Kind::Watch, Extent::Follow) => Status::ok(""),
+            (Kind::Get | Kind::GetProfile | Kind::Watch, Extent::Once) => {
+                Status::unavailable("the answer is about to change, try again")
+            }
         }
     }
 }

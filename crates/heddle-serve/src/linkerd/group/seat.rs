@@ -44,6 +44,10 @@ impl Seat {
         }
     }
 
+    pub(in crate::linkerd) const fn kind(&self) -> Kind {
+        self.kind
+    }
+
     /// A message goes out.
     pub(in crate::linkerd) fn sent(&self, bytes: usize) {
         self.group.metrics.answered(self.kind, bytes);
@@ -71,7 +75,7 @@ impl Drop for Seat {
 
 /// Of a workload that has gone a proxy may still drain connections: NOT_FOUND would have it forward them without a
 /// policy, so it is told to ask again.
-fn status(ended: Ended) -> Status {
+pub(in crate::linkerd) fn status(ended: Ended) -> Status {
     let code = match ended {
         Ended::Credential | Ended::Age | Ended::Draining | Ended::Gone => Code::Unavailable,
         Ended::Replaced | Ended::Identity => Code::PermissionDenied,
