@@ -1,5 +1,6 @@
 //! What a proxy asks for, and why it is not answered.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 /// One question, as it came.
@@ -30,6 +31,18 @@ pub enum Ask {
         /// `target`
         authority: String,
     },
+}
+
+/// As the proxy wrote it.
+impl fmt::Display for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Endpoints { path } | Self::Profile { path } => f.write_str(path),
+            Self::Inbound { port } => port.fmt(f),
+            Self::Outbound { target } => target.fmt(f),
+            Self::OutboundName { authority } => f.write_str(authority),
+        }
+    }
 }
 
 /// Why a question has no answer, by what the proxy does then (`protocols/linkerd.md` 1.0).

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use comfy_table::{Table, presets};
 use heddle::demo::scene::Outcome;
+use heddle_linkerd_tests::record::record;
 use heddle_linkerd_tests::scenes::{CAST, SCENES};
 use heddle_linkerd_tests::stage::{Setting, Stage};
 use std::path::{Path, PathBuf};
@@ -29,6 +30,9 @@ struct Args {
     /// An Envoy
     #[arg(long, value_name = "FILE", env = "HEDDLE_ENVOY", default_value = ".cache/envoy/bin/envoy")]
     envoy: PathBuf,
+    /// Write here what the proxies asked and are told: tests/linkerd/recorded.yaml, for the test that holds it
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// Leave the folder with all logs
     #[arg(long)]
     keep: bool,
@@ -45,6 +49,7 @@ fn main() -> Result<()> {
     if let Some(name) = unknown {
         bail!("no scene {name:?}, want some of {}", SCENES.map(|(name, _)| name).join(", "));
     }
+    rustls::crypto::aws_lc_rs::default_provider().install_default().expect("no provider is installed yet");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let folder = std::env::temp_dir().join(format!("heddle-try-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
@@ -100,6 +105,9 @@ fn play(args: &Args, setting: Setting) -> Result<()> {
     }
     println!("\n{}", table(&held));
     ensure!(failed.is_empty(), "does not hold: {}", failed.join(", "));
+    if let Some(file) = &args.record {
+        println!("{} questions and their answers are in {}", record(&stage, file)?, file.display());
+    }
     Ok(())
 }
 

@@ -211,25 +211,14 @@ fn agent(setting: &Setting, actor: Actor, namespace: &Namespace) -> Result<Proce
     std::fs::create_dir_all(&folder)?;
     chown(&folder, Some(user), Some(user))?;
     let token = folder.join("token");
-    let (workload, state) = (actor.workload(), text(&setting.folder.join("state")));
-    setting.run(&[
-        "token",
-        "create",
-        "--state",
-        &state,
-        "--workload",
-        &workload,
-        "--service-account",
-        actor.account,
-        "--output",
-        &text(&token),
-    ])?;
+    let workload = actor.workload();
+    setting.token(actor, &token)?;
     chown(&token, Some(user), Some(user))?;
     let mut args: Vec<String> =
         ["agent", "--workload", &workload, "--controller", &setting.controller()].map(String::from).into();
     // The state folder is the controller's alone.
     let roots = folder.join("roots.pem");
-    std::fs::copy(setting.folder.join("state/roots.pem"), &roots)?;
+    std::fs::copy(setting.state().join("roots.pem"), &roots)?;
     args.extend([
         "--roots".into(),
         text(&roots),

@@ -1,5 +1,6 @@
 //! The wire, the controller, and everyone on it.
 
+use crate::manifests::Manifests;
 use crate::place::{Actor, Place};
 use crate::process::{Process, Start};
 use anyhow::{Context, Result, anyhow, bail, ensure};
@@ -35,6 +36,8 @@ pub struct Stage {
     controller: Process,
     control: Namespace,
     _switch: Namespace,
+    /// What the controller reads.
+    pub manifests: Manifests,
     /// What it was set with.
     pub setting: Setting,
 }
@@ -57,13 +60,29 @@ impl Setting {
         Ok(told.into_owned())
     }
 
+    /// The controller's state folder.
+    pub fn state(&self) -> PathBuf {
+        self.folder.join("state")
+    }
+
+    /// Makes a token for a workload, in a file, and returns it.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn token(&self, actor: Actor, file: &Path) -> Result<String> {
+        let (workload, state, file) = (actor.workload(), text(&self.state()), text(file));
+        let of = ["token", "create", "--state", &state, "--workload", &workload];
+        self.run(&[&of[..], &["--service-account", actor.account, "--output", &file]].concat())?;
+        Ok(std::fs::read_to_string(file)?)
+    }
+
     fn manifests(&self) -> PathBuf {
         self.folder.join("manifests")
     }
 
     fn start_controller(&self, within: &Namespace) -> Result<Process> {
         let source = format!("dir:{}", self.manifests().display());
-        let state = text(&self.folder.join("state"));
+        let state = text(&self.state());
         let args = [
             "controller",
             "--source",
@@ -74,6 +93,8 @@ impl Setting {
             &self.controller(),
             "--certificate-lifetime",
             "30s",
+            "--log",
+            "info,heddle_serve::linkerd=debug",
         ];
         let args = args.map(Into::into).into();
         let log = self.folder.join("controller.log");
@@ -90,13 +111,14 @@ impl Stage {
     /// # Errors
     /// If somebody does not become ready.
     pub fn set(setting: Setting, manifests: &Path, cast: &[Actor]) -> Result<Self> {
-        copy(manifests, &setting.manifests())?;
+        let manifests = Manifests::copy(manifests, setting.manifests())?;
         let made = |name: &str| Namespace::new(name).map_err(|error| anyhow!(error));
         let (switch, control) = (made("try-switch")?, made("try-control")?);
         switch.become_switch().map_err(|error| anyhow!(error))?;
         control.plug(&switch, 1, &[IpAddr::V4(CONTROLLER)]).map_err(|error| anyhow!(error))?;
         let controller = setting.start_controller(&control)?;
-        let mut stage = Self { places: BTreeMap::new(), controller, control, _switch: switch, setting };
+        let mut stage =
+            Self { places: BTreeMap::new(), controller, control, _switch: switch, manifests, setting };
         stage.wait_for_controller()?;
         for actor in cast {
             let place = Place::open(&stage.setting, *actor, &stage._switch)?;
@@ -122,27 +144,6 @@ impl Stage {
         SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 18, 65, host)), port)
     }
 
-    /// Replaces one manifest at once, or takes it away.
-    ///
-    /// # Errors
-    /// If it cannot be written.
-    pub fn write(&self, file: &str, text: Option<&str>) -> Result<()> {
-        let (folder, path) = (self.setting.manifests(), self.setting.manifests().join(file));
-        let Some(text) = text else { return Ok(std::fs::remove_file(path)?) };
-        let hidden = folder.join(format!(".{file}.new"));
-        std::fs::write(&hidden, text)?;
-        Ok(std::fs::rename(&hidden, path)?)
-    }
-
-    /// The text of one manifest.
-    ///
-    /// # Errors
-    /// If it cannot be read.
-    pub fn read(&self, file: &str) -> Result<String> {
-        let path = self.setting.manifests().join(file);
-        std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
-    }
-
     /// Kills the controller and starts it again. Returns how long it was away.
     ///
     /// # Errors
@@ -164,6 +165,20 @@ impl Stage {
             std::thread::sleep(Duration::from_millis(20));
         }
         Ok(())
+    }
+
+    /// What the controller has logged.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn log(&self) -> Result<String> {
+        Ok(std::fs::read_to_string(self.setting.folder.join("controller.log"))?)
+    }
+
+    /// Runs something where the controller is.
+    pub fn block_on<T: Send>(&self, future: impl Future<Output = T> + Send) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        self.control.within(|| runtime.expect("a runtime starts").block_on(future))
     }
 
     /// A page of the controller's admin port: status and body.
@@ -225,15 +240,6 @@ impl Stage {
         let places: Vec<String> = self.places.values().map(Place::tail).collect();
         format!("{}\n\nthe end of the controller's log:\n{}", places.join("\n\n"), self.controller.tail())
     }
-}
-
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
-        let entry = entry?;
-        std::fs::copy(entry.path(), to.join(entry.file_name()))?;
-    }
-    Ok(())
 }
 
 /// A path as an argument.

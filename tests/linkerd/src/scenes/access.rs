@@ -5,20 +5,10 @@ use crate::app;
 use crate::call::Speaks;
 use crate::place::Actor;
 use crate::stage::Stage;
+use crate::story::{LINKERDS, NO_INTRUDER, POLICY, only_web};
 use anyhow::Result;
 use heddle::demo::scene::{Outcome, Scene};
 use std::time::Duration;
-
-const FILE: &str = "access.yaml";
-
-/// Only `web` may call the Service.
-fn policy(service: &str) -> String {
-    format!(
-        "apiVersion: heddle.dev/v1alpha1\nkind: AccessPolicy\nmetadata: {{name: only-web, namespace: shop}}\nspec:\n  \
-         targetRefs: [{{group: \"\", kind: Service, name: {service}}}]\n  action: Allow\n  rules:\n  \
-         - from: [{{serviceAccounts: [{{namespace: clients, name: web}}]}}]\n"
-    )
-}
 
 pub(super) fn at_linkerd(stage: &mut Stage, number: usize) -> Result<Outcome> {
     let mut scene = Scene::open(number, "An AccessPolicy enforced by linkerd2-proxy");
@@ -38,7 +28,7 @@ fn enforce(stage: &mut Stage, scene: &mut Scene, service: &str, host: u8) -> Res
     };
     let before = status(stage, INTRUDER, Speaks::Http1, app::HTTP)?;
     scene.assert(before.status == 200, format!("before the policy intruder gets {}", before.status))?;
-    stage.write(FILE, Some(&policy(service)))?;
+    stage.manifests.write(POLICY, Some(&only_web(service)))?;
     let took = stage.until("intruder is denied", Duration::from_secs(10), |stage| {
         status(stage, INTRUDER, Speaks::Http1, app::HTTP).is_ok_and(|reply| reply.status == 403)
     })?;
@@ -62,37 +52,26 @@ fn enforce(stage: &mut Stage, scene: &mut Scene, service: &str, host: u8) -> Res
     let heard = stage.of(WEB).bytes(Stage::service(host, app::BYTES), Some("ping"), 1)?;
     scene.assert(heard.lines.len() == 1, format!("web bytes: {:?}", heard.lines))?;
     let question = ["explain", "--from", "clients/intruder", "--to", &format!("shop/{service}:8080")];
-    let source = format!("dir:{}", stage.setting.folder.join("manifests").display());
+    let source = format!("dir:{}", stage.manifests.0.display());
     let told = stage.ask(&[&question[..], &["--source", &source]].concat())?;
     scene.tell(&told);
     scene.assert(
         told.contains("DENIED") && told.contains("shop/only-web"),
         "heddle explain says who denies it",
     )?;
-    stage.write(FILE, None)?;
+    stage.manifests.write(POLICY, None)?;
     let took = stage.until("intruder is served again", Duration::from_secs(10), |stage| {
         status(stage, INTRUDER, Speaks::Http1, app::HTTP).is_ok_and(|reply| reply.status == 200)
     })?;
     scene.assert(true, format!("without it intruder is served again after {} ms", took.as_millis()))
 }
 
-/// A client as linkerd2-proxy cannot be told of it by a list of whom to admit.
-const DENY: &str = "apiVersion: heddle.dev/v1alpha1
-kind: AccessPolicy
-metadata: {name: no-intruder, namespace: shop}
-spec:
-  targetRefs: [{group: \"\", kind: Service, name: cart-v1}]
-  action: Deny
-  rules:
-  - from: [{serviceAccounts: [{namespace: clients, name: intruder}]}]
-";
-
 pub(super) fn deny_one(stage: &mut Stage, number: usize) -> Result<Outcome> {
     let mut scene = Scene::open(number, "One identity denied by linkerd2-proxy, everyone else served");
     let status = |stage: &Stage, from: Actor, speaks| {
         stage.of(from).request(Stage::service(CART_1, app::HTTP), speaks, "/", &[])
     };
-    stage.write(FILE, Some(DENY))?;
+    stage.manifests.write(POLICY, Some(NO_INTRUDER))?;
     let took = stage.until("intruder is denied", Duration::from_secs(10), |stage| {
         status(stage, INTRUDER, Speaks::Http1).is_ok_and(|reply| reply.status == 403)
     })?;
@@ -112,67 +91,12 @@ pub(super) fn deny_one(stage: &mut Stage, number: usize) -> Result<Outcome> {
         &[("l5d-client-id", &web)],
     )?;
     scene.assert(forged.status == 403, format!("intruder under web's name: {}", forged.status))?;
-    stage.write(FILE, None)?;
+    stage.manifests.write(POLICY, None)?;
     stage.until("intruder is served again", Duration::from_secs(10), |stage| {
         status(stage, INTRUDER, Speaks::Http1).is_ok_and(|reply| reply.status == 200)
     })?;
     Ok(scene.close("requests told apart by the client's identity"))
 }
-
-/// Linkerd's own objects: the port is closed but to web, and to everyone for one path.
-const SERVER: &str = "apiVersion: policy.linkerd.io/v1beta3
-kind: Server
-metadata: {name: cart-http, namespace: shop}
-spec:
-  externalWorkloadSelector: {matchLabels: {app: cart}}
-  port: 8080
-  proxyProtocol: HTTP/1
----
-apiVersion: policy.linkerd.io/v1alpha1
-kind: MeshTLSAuthentication
-metadata: {name: web, namespace: shop}
-spec: {identities: [web.clients.serviceaccount.identity.heddle.try.mesh]}
----
-apiVersion: policy.linkerd.io/v1alpha1
-kind: NetworkAuthentication
-metadata: {name: everyone, namespace: shop}
-spec: {networks: [{cidr: 0.0.0.0/0}]}
----
-apiVersion: policy.linkerd.io/v1beta3
-kind: HTTPRoute
-metadata: {name: pay, namespace: shop}
-spec:
-  parentRefs: [{group: policy.linkerd.io, kind: Server, name: cart-http}]
-  rules: [{matches: [{path: {type: PathPrefix, value: /pay}}]}]
----
-apiVersion: policy.linkerd.io/v1beta3
-kind: HTTPRoute
-metadata: {name: health, namespace: shop}
-spec:
-  parentRefs: [{group: policy.linkerd.io, kind: Server, name: cart-http}]
-  rules: [{matches: [{path: {type: Exact, value: /healthz}, method: GET}]}]
----
-apiVersion: policy.linkerd.io/v1alpha1
-kind: AuthorizationPolicy
-metadata: {name: pay, namespace: shop}
-spec:
-  targetRef: {group: policy.linkerd.io, kind: HTTPRoute, name: pay}
-  requiredAuthenticationRefs: [{group: policy.linkerd.io, kind: MeshTLSAuthentication, name: web}]
----
-apiVersion: policy.linkerd.io/v1alpha1
-kind: AuthorizationPolicy
-metadata: {name: health, namespace: shop}
-spec:
-  targetRef: {group: policy.linkerd.io, kind: HTTPRoute, name: health}
-  requiredAuthenticationRefs: [{group: policy.linkerd.io, kind: NetworkAuthentication, name: everyone}]
----
-apiVersion: policy.linkerd.io/v1alpha1
-kind: HTTPLocalRateLimitPolicy
-metadata: {name: cart, namespace: shop}
-spec:
-  targetRef: {group: policy.linkerd.io, kind: Server, name: cart-http}
-  identity: {requestsPerSecond: 20}
-";
 
 pub(super) fn by_linkerds_objects(stage: &mut Stage, number: usize) -> Result<Outcome> {
     let mut scene = Scene::open(number, "Server, HTTPRoutes, authorizations and a rate limit of Linkerd's");
@@ -180,7 +104,7 @@ pub(super) fn by_linkerds_objects(stage: &mut Stage, number: usize) -> Result<Ou
         let reply = stage.of(from).request(Stage::service(CART_1, app::HTTP), Speaks::Http1, path, &[]);
         reply.map_or(0, |reply| reply.status)
     };
-    stage.write(FILE, Some(SERVER))?;
+    stage.manifests.write(POLICY, Some(LINKERDS))?;
     let took = stage.until("intruder is denied", Duration::from_secs(10), |stage| {
         status(stage, INTRUDER, "/pay") == 403
     })?;
@@ -200,7 +124,7 @@ pub(super) fn by_linkerds_objects(stage: &mut Stage, number: usize) -> Result<Ou
     let limited = answers.iter().filter(|status| **status == 429).count();
     scene.assert(limited > 0, format!("of 60 requests at once {limited} get 429"))?;
     scene.assert(status(stage, INTRUDER, "/healthz") == 200, "another client's are counted apart")?;
-    stage.write(FILE, None)?;
+    stage.manifests.write(POLICY, None)?;
     stage.until("intruder is served again", Duration::from_secs(10), |stage| {
         status(stage, INTRUDER, "/pay") == 200
     })?;

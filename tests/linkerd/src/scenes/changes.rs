@@ -5,6 +5,7 @@ use crate::app;
 use crate::call::Speaks;
 use crate::metrics::sum;
 use crate::stage::Stage;
+use crate::story::{CANARY, OTHER};
 use anyhow::Result;
 use heddle::demo::scene::{Outcome, Scene};
 use std::time::Duration;
@@ -40,10 +41,10 @@ pub(super) fn empty(stage: &mut Stage, number: usize) -> Result<Outcome> {
 pub(super) fn removal(stage: &mut Stage, number: usize) -> Result<Outcome> {
     let mut scene = Scene::open(number, "An endpoint is removed under load");
     let file = "cart-v2.yaml";
-    let manifest = stage.read(file)?;
+    let manifest = stage.manifests.read(file)?;
     let load = stage.of(WEB).load(&url(CART));
     std::thread::sleep(Duration::from_secs(3));
-    stage.write(file, None)?;
+    stage.manifests.write(file, None)?;
     std::thread::sleep(Duration::from_secs(3));
     let tally = load.stop();
     let second = tally.answered.get("cart-v2").copied().unwrap_or(0);
@@ -57,7 +58,7 @@ pub(super) fn removal(stage: &mut Stage, number: usize) -> Result<Outcome> {
         second == 0 && after.failures() == 0,
         format!("then cart-v2 got none of {}{}", after.sent, why(&after)),
     )?;
-    stage.write(file, Some(&manifest))?;
+    stage.manifests.write(file, Some(&manifest))?;
     stage.until("cart-v2 is back", Duration::from_secs(20), |stage| {
         let to = Stage::service(CART_2, app::HTTP);
         stage.of(WEB).request(to, Speaks::Http1, "/", &[]).is_ok_and(|reply| reply.status == 200)
@@ -94,9 +95,7 @@ pub(super) fn restart(stage: &mut Stage, number: usize) -> Result<Outcome> {
     let load = stage.of(WEB).load(&url(CART_1));
     std::thread::sleep(Duration::from_secs(1));
     let away = stage.restart_controller(Duration::from_secs(2))?;
-    let routes = stage.read("routes.yaml")?;
-    let edited = routes.replacen("backendRefs: [{name: cart-v2", "backendRefs: [{name: cart-v1", 1);
-    stage.write("routes.yaml", Some(&edited))?;
+    stage.manifests.edit("routes.yaml", CANARY, OTHER)?;
     let canary = |stage: &Stage| {
         let to = Stage::service(SPLIT, app::HTTP);
         let reply = stage.of(WEB).request(to, Speaks::Http1, "/", &[("x-canary", "yes")]).ok()?;
@@ -106,7 +105,7 @@ pub(super) fn restart(stage: &mut Stage, number: usize) -> Result<Outcome> {
         canary(stage).is_some_and(|name| name == "cart-v1")
     });
     let tally = load.stop();
-    stage.write("routes.yaml", Some(&routes))?;
+    stage.manifests.edit("routes.yaml", OTHER, CANARY)?;
     let shown = shown?;
     scene.assert(tally.failures() == 0, format!("no request failed of {}{}", tally.sent, why(&tally)))?;
     let text = format!(

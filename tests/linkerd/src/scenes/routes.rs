@@ -4,6 +4,7 @@ use super::{CART_1, SPLIT, WEB};
 use crate::app;
 use crate::call::Speaks;
 use crate::stage::Stage;
+use crate::story::{CANARY, OTHER};
 use anyhow::{Context, Result};
 use heddle::demo::scene::{Outcome, Scene};
 use std::time::Duration;
@@ -33,15 +34,12 @@ pub(super) fn header(stage: &mut Stage, number: usize) -> Result<Outcome> {
         let name = who(stage, "/", &[("x-canary", "yes")])?;
         scene.assert(name == "cart-v2", format!("x-canary: yes is answered by {name}"))?;
     }
-    let routes = stage.read("routes.yaml")?;
-    let edited = routes.replacen("backendRefs: [{name: cart-v2", "backendRefs: [{name: cart-v1", 1);
-    scene.assert(edited != routes, "the rule is edited to send them to cart-v1")?;
-    stage.write("routes.yaml", Some(&edited))?;
+    stage.manifests.edit("routes.yaml", CANARY, OTHER)?;
     let took = stage.until("the edit shows", Duration::from_secs(10), |stage| {
         who(stage, "/", &[("x-canary", "yes")]).is_ok_and(|name| name == "cart-v1")
     })?;
     scene.assert(true, format!("it shows {} ms after the file was saved", took.as_millis()))?;
-    stage.write("routes.yaml", Some(&routes))?;
+    stage.manifests.edit("routes.yaml", OTHER, CANARY)?;
     Ok(scene.close(format!("file to linkerd2-proxy's behaviour: {} ms", took.as_millis())))
 }
 
