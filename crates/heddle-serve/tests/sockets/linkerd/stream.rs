@@ -76,9 +76,12 @@ async fn a_call_for_one_message_gets_the_first_state() {
     assert_eq!(proxy.get_port(8080).await.unwrap().words(), "port");
     assert_eq!(proxy.get_policy("10.0.0.1:80").await.unwrap().words(), "address");
     world.eventually(|world| (world.mesh.work().topics == 0).then_some(())).await;
+    world.mesh.say("Watch 10.0.0.1:80", "again");
+    let status = proxy.get_policy("10.0.0.1:80").await.expect_err("refused");
+    crate::client::check(&status, Code::Unavailable, "the answer is about to change, try again");
     world.mesh.say("WatchPort 8080", "again");
     let status = proxy.get_port(8080).await.expect_err("refused");
-    crate::client::check(&status, Code::Unavailable, "the answer is about to change, try again");
+    crate::client::check(&status, Code::Unavailable, "the workload of this stream is gone");
 }
 
 #[tokio::test]
