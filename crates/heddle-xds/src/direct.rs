@@ -147,6 +147,11 @@ pub(crate) fn is_dialled(snapshot: &Snapshot, identity: &Identity) -> bool {
         .any(|(_, workload)| listener_identity(snapshot, workload).is_some())
 }
 
+/// The identity that a workload's listener dials.
+pub(crate) fn dialled_as<'a>(snapshot: &'a Snapshot, key: &WorkloadKey) -> Option<&'a Identity> {
+    listener_identity(snapshot, snapshot.workloads.get(key)?)
+}
+
 /// The workload's identity, if its listener has a port that is dialled as it.
 fn listener_identity<'a>(snapshot: &Snapshot, workload: &'a Workload) -> Option<&'a Identity> {
     let places = owned(snapshot, workload).into_iter();

@@ -66,15 +66,19 @@ impl Change<'_> {
     }
 
     fn dialled_workload(&self, key: &WorkloadKey) -> BTreeSet<ResourceKey> {
-        let identities = [self.old, self.new]
-            .into_iter()
-            .filter_map(|snapshot| snapshot.workloads.get(key)?.identity.clone())
-            .map(|identity| subject(Type::Cluster, &Subject::DirectTo(identity)));
         let addresses = [self.old, self.new].into_iter().filter_map(|snapshot| snapshot.workloads.get(key));
         let places = addresses.flat_map(|workload| &workload.addresses).map(|address| place(*address));
         let listener = subject(Type::Listener, &Subject::Direct(key.clone()));
         let outbound = self.capture_listener(self.moves_inside(key));
-        identities.chain(places).chain([listener]).chain(outbound).collect()
+        self.dialled_identity(key).into_iter().chain(places).chain([listener]).chain(outbound).collect()
+    }
+
+    /// The clusters of the identities that a workload's listener begins to dial, or ceases to: whether others dial them
+    /// is asked of their whole namespace.
+    fn dialled_identity(&self, key: &WorkloadKey) -> BTreeSet<ResourceKey> {
+        let [before, after] = [self.old, self.new].map(|snapshot| direct::dialled_as(snapshot, key));
+        let both = [before, after].into_iter().flatten().filter(|_| before != after);
+        both.map(|identity| subject(Type::Cluster, &Subject::DirectTo(identity.clone()))).collect()
     }
 
     fn service(&self, key: &ServiceKey) -> BTreeSet<ResourceKey> {
@@ -144,10 +148,8 @@ impl Change<'_> {
         let Group::Capture(capture) = self.group else { return BTreeSet::new() };
         let mut all = self.both(|snapshot| match snapshot.addresses.get(&address) {
             Some(Owner::Workload(key)) => {
-                let identity = snapshot.workloads.get(key).and_then(|workload| workload.identity.clone());
-                let cluster = identity.map(|of| subject(Type::Cluster, &Subject::DirectTo(of)));
                 let listener = subject(Type::Listener, &Subject::Direct(key.clone()));
-                cluster.into_iter().chain([listener]).collect()
+                self.dialled_identity(key).into_iter().chain([listener]).collect()
             }
             Some(Owner::Service(key)) => {
                 let service = snapshot.services.get(key);
