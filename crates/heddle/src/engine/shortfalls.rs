@@ -76,3 +76,59 @@ impl OfLinkerd {
         self.shortfalls.onto(source, report)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Source;
+    use heddle_model::{Kind, WorkloadKind};
+
+    const MESH: &str = "
+apiVersion: heddle.dev/v1alpha1
+kind: Mesh
+metadata: {name: default}
+spec: {trustDomain: shop.mesh}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+apiVersion: heddle.dev/v1alpha1
+kind: ExternalWorkload
+metadata: {name: cart, namespace: shop, labels: {heddle.dev/plane: linkerd}}
+spec: {addresses: [10.0.0.1], serviceAccount: cart, ports: [{name: bytes, port: 9000, protocol: TCP}]}
+---
+apiVersion: heddle.dev/v1alpha1
+kind: AccessPolicy
+metadata: {name: no-web, namespace: shop}
+spec: {action: Deny, rules: [{from: [{serviceAccounts: [{name: web}]}]}]}
+";
+
+    async fn snapshot(text: &str) -> Snapshot {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("mesh.yaml"), text).expect("it is written");
+        let source = Source::Directory(folder.path().into());
+        crate::world::load(&source).await.expect("a mesh").snapshot
+    }
+
+    fn enforced(of: &OfLinkerd, snapshot: &Snapshot, policy: &SourceRef) -> Option<String> {
+        let report = of.onto(policy, snapshot.reports.get(policy)?);
+        let conditions = &report.subjects.first()?.conditions;
+        conditions.iter().find(|one| one.kind == "Enforced").map(|one| one.message.clone())
+    }
+
+    #[tokio::test]
+    async fn a_policy_says_what_linkerd2_proxies_cannot_do_of_it_while_there_is_one() {
+        let policy = SourceRef::new(Kind::AccessPolicy, "shop", "no-web");
+        let changed = [Key::Workload(WorkloadKey::new(WorkloadKind::External, "shop", "cart"))].into();
+        let mut of = OfLinkerd::default();
+        let linkerd = snapshot(MESH).await;
+        assert_eq!(of.follow(&changed, &linkerd), [policy.clone()].into());
+        let told = enforced(&of, &linkerd, &policy).expect("a condition");
+        assert!(told.starts_with("port 9000: linkerd2-proxy cannot tell these clients"), "{told}");
+        assert_eq!(of.follow(&changed, &linkerd), BTreeSet::new(), "it is told once");
+        let envoy = snapshot(&MESH.replace("plane: linkerd", "plane: envoy")).await;
+        assert_eq!(of.follow(&changed, &envoy), [policy.clone()].into());
+        assert_eq!(enforced(&of, &envoy, &policy), None);
+    }
+}
