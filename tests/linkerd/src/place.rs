@@ -266,5 +266,6 @@ fn envoy(setting: &Setting, actor: Actor, folder: &Path) -> Result<Vec<String>> 
     ])?;
     let command =
         ["--", &text(&setting.envoy), "-c", &bootstrap, "--concurrency", "1", "--disable-hot-restart"];
-    Ok(command.into_iter().chain(["--log-level", "warning"]).map(String::from).collect())
+    let drain = ["--drain-strategy", "immediate", "--drain-time-s", "30"];
+    Ok(command.into_iter().chain(drain).chain(["--log-level", "warning"]).map(String::from).collect())
 }
