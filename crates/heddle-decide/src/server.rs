@@ -288,7 +288,9 @@ fn ground_step(word: &str, ground: &Ground) -> Step {
                 format!("{word}: no Allow covers the request; posture {}", verdict::posture_word(*posture));
             let field = match source.as_ref().map(|source| source.kind) {
                 Some(heddle_model::Kind::Namespace) => "metadata.annotations[heddle.dev/default-posture]",
-                Some(_) => "spec.defaultPosture",
+                Some(heddle_model::Kind::Mesh) => "spec.defaultPosture",
+                Some(heddle_model::Kind::Server) => "spec.accessPolicy",
+                Some(_) => "metadata.annotations[config.linkerd.io/default-inbound-policy]",
                 None => "",
             };
             Step::new(Topic::Access, source.clone(), field, text)
