@@ -1,6 +1,6 @@
 //! Grants as a proxy is told of them.
 
-use super::callers::{Grant, Who};
+use super::callers::{By, Grant, Who};
 use super::client::Clients;
 use crate::l5d::inbound as l5d_in;
 use crate::{l5d, meta, net};
@@ -13,8 +13,10 @@ use l5d_in::authn::{Permit, PermitMeshTls, PermitUnauthenticated};
 pub(crate) fn messages(grants: &[Grant], mesh: &Mesh) -> Vec<l5d_in::Authz> {
     let message = |grant: &Grant| {
         let metadata = match &grant.by {
-            Some(source) => meta::source(source),
-            None => meta::default("posture"),
+            By::Policy(source) => meta::source(source),
+            // The one name at which a proxy logs whom it admits.
+            By::Audit => meta::default("audit"),
+            By::Posture => meta::default("posture"),
         };
         authz(grant.networks.iter().map(network).collect(), permit(&grant.who, mesh), metadata)
     };

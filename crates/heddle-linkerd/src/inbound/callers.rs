@@ -2,7 +2,7 @@
 
 use super::client::Clients;
 use super::networks::{everywhere, inside, outside};
-use super::told::{Excess, Told, ToldRule};
+use super::told::{self, Excess, Told, ToldRule};
 use heddle_model::SourceRef;
 use heddle_model::access::{Access, Action, Network, Peer, Posture};
 use heddle_model::fact::{Mesh, Mtls};
@@ -28,11 +28,21 @@ pub(crate) enum Who {
     Clients(BTreeSet<Clients>),
 }
 
+/// What admits. A proxy goes by the first that does, so the order is that of being told.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum By {
+    /// A policy; where it is in Audit, one that would admit.
+    Policy(SourceRef),
+    /// The posture, where some policy in Audit would admit others only: the proxy logs whom.
+    Audit,
+    /// The posture.
+    Posture,
+}
+
 /// Callers who are admitted, and by what.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Grant {
-    /// The policy; `None` is the posture.
-    pub(crate) by: Option<SourceRef>,
+    pub(crate) by: By,
     pub(crate) networks: Vec<Network>,
     pub(crate) who: Who,
 }
@@ -139,24 +149,36 @@ fn granted_by(
         is_covered = true;
         for rule in policy.rules.iter().filter(|rule| matches(policy, rule)) {
             let grants = peers(rule.from, mesh).filter_map(|(networks, who)| {
-                Some(Grant { by: Some(policy.source.clone()), networks, who: mode.narrowed(who)? })
+                Some(Grant { by: By::Policy(policy.source.clone()), networks, who: mode.narrowed(who)? })
             });
             all.extend(grants);
         }
     }
     if !is_covered {
-        all.extend(by_posture(access.posture, mode));
+        all.extend(by_posture(access, mode, mesh));
     }
     merged(all)
 }
 
-fn by_posture(posture: Posture, mode: Mode) -> Option<Grant> {
-    let who = match posture {
+/// Whom the posture admits, and of these by name whom policies in Audit would.
+fn by_posture(access: &Access, mode: Mode, mesh: &Mesh) -> Vec<Grant> {
+    let anyone = match access.posture {
         Posture::Allow => Who::Anyone,
         Posture::Authenticated => Who::Clients([Clients::Mesh].into()),
-        Posture::Deny => return None,
+        Posture::Deny => return Vec::new(),
     };
-    Some(Grant { by: None, networks: everywhere(), who: mode.narrowed(who)? })
+    let audits: Vec<Told> = told::audits(access).collect();
+    let by = if audits.is_empty() { By::Posture } else { By::Audit };
+    let would = audits.iter().flat_map(|policy| {
+        let peers = policy.rules.iter().flat_map(|rule| peers(rule.from, mesh));
+        peers.map(|(networks, who)| (By::Policy(policy.source.clone()), networks, who))
+    });
+    let all = would.chain([(by, everywhere(), Who::Anyone)]);
+    let admitted = all.filter_map(|(by, networks, who)| {
+        let who = if who == Who::Anyone { anyone.clone() } else { who };
+        Some(Grant { by, networks, who: mode.narrowed(who)? })
+    });
+    admitted.collect()
 }
 
 /// One grant for the clients that a policy admits from the same networks.

@@ -66,6 +66,12 @@ pub(crate) fn policies(access: &Access) -> (Vec<Told<'_>>, Vec<Excess>) {
     (told, excess)
 }
 
+/// The Allows in Audit, but for those that speak of requests: these are not told.
+pub(crate) fn audits(access: &Access) -> impl Iterator<Item = Told<'_>> {
+    let audits = access.policies.iter().filter(|of| of.mode == Mode::Audit && of.action == Action::Allow);
+    audits.map(one).filter(|of| of.covers.is_none() && of.rules.iter().all(|rule| !rule.minds_requests))
+}
+
 /// What of these matches requests at all, in the spelling in which paths are compared.
 pub(crate) fn spelled(scope: &[HttpMatch]) -> Vec<HttpMatch> {
     let plain = scope.iter().filter(|of| of.path.as_ref().is_none_or(is_plain));

@@ -283,7 +283,10 @@ fn header_value(value: &[u8]) {
 
 fn authz(of: &inbound::Authz) {
     use inbound::authn::{Permit, permit_mesh_tls::Clients};
-    metadata(of.metadata.as_ref());
+    // What an authorization of this name admits is logged: meant where a policy is in Audit, and nowhere else a name.
+    if !of.metadata.as_ref().is_some_and(is_audit) {
+        metadata(of.metadata.as_ref());
+    }
     assert!(!of.networks.is_empty(), "an authorization of no network");
     for of in &of.networks {
         [of.net.as_ref()].into_iter().chain(of.except.iter().map(Some)).for_each(network);
@@ -311,6 +314,10 @@ fn network(of: Option<&net::IpNetwork>) {
 
 fn ip(of: Option<&net::IpAddress>) -> &net::ip_address::Ip {
     of.and_then(|of| of.ip.as_ref()).expect("an address")
+}
+
+fn is_audit(of: &Metadata) -> bool {
+    matches!(&of.kind, Some(metadata::Kind::Default(name)) if name == "audit")
 }
 
 fn metadata(of: Option<&Metadata>) {
