@@ -43,7 +43,7 @@ const AT_EDGE: u8 = 6;
 pub type Play = fn(&mut Stage, usize) -> Result<Outcome>;
 
 /// Every scene, by its name.
-pub const SCENES: [(&str, Play); 16] = [
+pub const SCENES: [(&str, Play); 17] = [
     ("pair", pairs::linkerd_to_linkerd),
     ("split", routes::split),
     ("header", routes::header),
@@ -52,6 +52,7 @@ pub const SCENES: [(&str, Play); 16] = [
     ("access", access::at_linkerd),
     ("deny", access::deny_one),
     ("server", access::by_linkerds_objects),
+    ("audit", access::audit),
     ("empty", changes::empty),
     ("to-envoy", pairs::linkerd_to_envoy),
     ("from-envoy", pairs::envoy_to_linkerd),

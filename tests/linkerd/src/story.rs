@@ -16,6 +16,8 @@ pub fn only_web(service: &str) -> String {
 pub const NO_INTRUDER: &str = include_str!("story/no-intruder.yaml");
 /// Linkerd's own objects: the port is closed but to web, and to everyone for one path.
 pub const LINKERDS: &str = include_str!("story/linkerds.yaml");
+/// A Server in audit, of which an authorization names web.
+pub const AUDIT: &str = include_str!("story/audit.yaml");
 /// The manifest of whichever policy there is.
 pub const POLICY: &str = "access.yaml";
 

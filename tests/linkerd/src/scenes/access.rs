@@ -1,11 +1,12 @@
 //! Policies of both kinds, enforced by the server's own proxy, against callers of both planes.
 
-use super::{AT_EDGE, CART, CART_1, ENVOY_WEB, INTRUDER, WEB};
+use super::{AT_EDGE, CART, CART_1, CART_V1, ENVOY_WEB, INTRUDER, WEB};
 use crate::app;
 use crate::call::Speaks;
+use crate::metrics::sum;
 use crate::place::Actor;
 use crate::stage::Stage;
-use crate::story::{LINKERDS, NO_INTRUDER, POLICY, only_web};
+use crate::story::{AUDIT, LINKERDS, NO_INTRUDER, POLICY, only_web};
 use anyhow::Result;
 use heddle::demo::scene::{Outcome, Scene};
 use std::time::Duration;
@@ -129,4 +130,33 @@ pub(super) fn by_linkerds_objects(stage: &mut Stage, number: usize) -> Result<Ou
         status(stage, INTRUDER, "/pay") == 200
     })?;
     Ok(scene.close(format!("{limited} of 60 over the limit")))
+}
+
+pub(super) fn audit(stage: &mut Stage, number: usize) -> Result<Outcome> {
+    let mut scene = Scene::open(number, "A Server of Linkerd's in audit: everyone served, some logged");
+    let ask = |stage: &Stage, from: Actor| {
+        let reply = stage.of(from).request(Stage::service(CART_1, app::HTTP), Speaks::Http1, "/", &[]);
+        reply.map_or(0, |reply| reply.status)
+    };
+    let counted = |stage: &Stage, kind: &str, name: &str| {
+        let labels = [("authz_kind", kind), ("authz_name", name)];
+        let page = stage.of(CART_V1).metrics().unwrap_or_default();
+        sum(&page, "inbound_http_authz_allow_total", &labels)
+    };
+    stage.manifests.write(POLICY, Some(AUDIT))?;
+    stage.until("intruder is admitted by audit", Duration::from_secs(10), |stage| {
+        ask(stage, INTRUDER) == 200 && counted(stage, "default", "audit") > 0.0
+    })?;
+    let audited = counted(stage, "default", "audit");
+    let named = counted(stage, "AuthorizationPolicy", "web");
+    let served = [WEB, INTRUDER, ENVOY_WEB].map(|from| ask(stage, from));
+    scene.assert(served == [200; 3], format!("web, intruder and envoy-web get {served:?}"))?;
+    let more =
+        (counted(stage, "default", "audit") - audited, counted(stage, "AuthorizationPolicy", "web") - named);
+    scene.assert(
+        more == (2.0, 1.0),
+        format!("{} of them as audit, {} by the authorization", more.0, more.1),
+    )?;
+    stage.manifests.write(POLICY, None)?;
+    Ok(scene.close("who is not authorized is logged as audit"))
 }
