@@ -86,7 +86,11 @@ impl Bootstrap {
                     "api_type": self.variant.api_type(),
                     "transport_api_version": "V3",
                     "set_node_on_first_message_only": true,
-                    "grpc_services": [{"envoy_grpc": {"cluster_name": "xds"}}],
+                    // Envoy's own pauses grow to 30 s, however short the controller was away.
+                    "grpc_services": [{"envoy_grpc": {
+                        "cluster_name": "xds",
+                        "retry_policy": {"retry_back_off": {"base_interval": "0.5s", "max_interval": "5s"}},
+                    }}],
                 },
                 "cds_config": {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s"},
                 "lds_config": {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s"},
