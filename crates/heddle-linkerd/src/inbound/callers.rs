@@ -167,10 +167,9 @@ fn by_posture(access: &Access, mode: Mode, mesh: &Mesh) -> Vec<Grant> {
         Posture::Authenticated => Who::Clients([Clients::Mesh].into()),
         Posture::Deny => return Vec::new(),
     };
-    let audits: Vec<Told> = told::audits(access).collect();
-    let by = if audits.is_empty() { By::Posture } else { By::Audit };
-    let would = audits.iter().flat_map(|policy| {
-        let peers = policy.rules.iter().flat_map(|rule| peers(rule.from, mesh));
+    let by = if told::audits(access).next().is_none() { By::Posture } else { By::Audit };
+    let would = told::audits(access).flat_map(|policy| {
+        let peers = policy.rules.iter().flat_map(|rule| peers(&rule.from, mesh));
         peers.map(|(networks, who)| (By::Policy(policy.source.clone()), networks, who))
     });
     let all = would.chain([(by, everywhere(), Who::Anyone)]);

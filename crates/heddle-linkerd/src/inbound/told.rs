@@ -67,9 +67,9 @@ pub(crate) fn policies(access: &Access) -> (Vec<Told<'_>>, Vec<Excess>) {
 }
 
 /// The Allows in Audit, but for those that speak of requests: these are not told.
-pub(crate) fn audits(access: &Access) -> impl Iterator<Item = Told<'_>> {
+pub(crate) fn audits(access: &Access) -> impl Iterator<Item = &Policy> {
     let audits = access.policies.iter().filter(|of| of.mode == Mode::Audit && of.action == Action::Allow);
-    audits.map(one).filter(|of| of.covers.is_none() && of.rules.iter().all(|rule| !rule.minds_requests))
+    audits.filter(|of| of.scope.is_none() && of.rules.iter().all(|rule| rule.requests.is_empty()))
 }
 
 /// What of these matches requests at all, in the spelling in which paths are compared.
