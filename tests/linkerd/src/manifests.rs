@@ -41,15 +41,14 @@ impl Manifests {
         Ok(std::fs::rename(&hidden, path)?)
     }
 
-    /// Replaces words in one manifest, once. Returns its text from before.
+    /// Replaces words in one manifest, once.
     ///
     /// # Errors
     /// If they are not there.
-    pub fn edit(&self, file: &str, old: &str, new: &str) -> Result<String> {
+    pub fn edit(&self, file: &str, old: &str, new: &str) -> Result<()> {
         let text = self.read(file)?;
         let edited = text.replacen(old, new, 1);
         ensure!(edited != text, "{file} has no {old:?}");
-        self.write(file, Some(&edited))?;
-        Ok(text)
+        self.write(file, Some(&edited))
     }
 }

@@ -20,7 +20,7 @@ use rustls::{ClientConfig, RootCertStore};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tonic::codegen::tokio_stream::{Stream, StreamExt};
@@ -147,9 +147,10 @@ where
     P: Message + Send + 'static,
     M: Name + 'static,
 {
-    let printer = Printer::new();
-    let messages = stream.map(move |message| {
-        let printed = printer.linkerd::<M>(message?.encode_to_vec().into());
+    // It reads all descriptors when it is made.
+    static PRINTER: LazyLock<Printer> = LazyLock::new(Printer::new);
+    let messages = stream.map(|message| {
+        let printed = PRINTER.linkerd::<M>(message?.encode_to_vec().into());
         printed.map_err(|error| Status::internal(error.to_string()))
     });
     Heard { messages: Box::pin(messages), ended: false }

@@ -5,6 +5,7 @@ use crate::scenes::CAST;
 use crate::stage::Stage;
 use crate::transcript::{self, Asking, Question};
 use anyhow::{Context, Result, ensure};
+use heddle::cli::SERVER_NAME;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -30,6 +31,3 @@ pub fn record(stage: &Stage, to: &Path) -> Result<usize> {
     std::fs::write(to, serde_saphyr::to_string(&steps)?)?;
     Ok(questions.len())
 }
-
-/// What a linkerd2-proxy beside `heddle agent` expects.
-pub const SERVER_NAME: &str = "heddle.heddle-system.svc";

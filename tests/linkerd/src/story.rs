@@ -27,13 +27,13 @@ pub type Edit = (&'static str, fn(&Manifests) -> Result<()>);
 /// The changes, in order; the last ones undo the first ones.
 pub const STORY: [Edit; 8] = [
     ("the streams begin", |_| Ok(())),
-    ("the canary is sent to cart-v1", |all| all.edit("routes.yaml", CANARY, OTHER).map(drop)),
+    ("the canary is sent to cart-v1", |all| all.edit("routes.yaml", CANARY, OTHER)),
     ("cart-v2 goes", |all| all.write("cart-v2.yaml", None)),
     ("only web may call cart", |all| all.write(POLICY, Some(&only_web("cart")))),
     ("intruder may not call cart-v1, everyone else may", |all| all.write(POLICY, Some(NO_INTRUDER))),
     ("Linkerd's objects say who may", |all| all.write(POLICY, Some(LINKERDS))),
     ("everyone may", |all| all.write(POLICY, None)),
-    ("the canary is sent to cart-v2", |all| all.edit("routes.yaml", OTHER, CANARY).map(drop)),
+    ("the canary is sent to cart-v2", |all| all.edit("routes.yaml", OTHER, CANARY)),
 ];
 
 /// Where requests that say `x-canary: yes` go.

@@ -3,11 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 use clap::Parser;
-use heddle::cli::{self, Heddle};
+use heddle::cli::{self, Heddle, SERVER_NAME};
 use heddle::demo::Client;
 use heddle_linkerd_tests::manifests::Manifests;
 use heddle_linkerd_tests::proxy::Controller;
-use heddle_linkerd_tests::record::SERVER_NAME;
 use heddle_linkerd_tests::scenes::CAST;
 use heddle_linkerd_tests::transcript::{Asking, Question, Step, play};
 use std::collections::BTreeSet;
