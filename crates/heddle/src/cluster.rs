@@ -6,6 +6,7 @@ mod keys;
 pub(crate) use authority::authority;
 pub(crate) use keys::{ClusterKeys, ClusterReviews};
 
+use crate::controller::vital::VitalTasks;
 use crate::engine::Outcome;
 use anyhow::{Context, Result};
 use heddle_kube::{Client, Election, StatusWriter, Watches, elect};
@@ -28,21 +29,25 @@ pub(crate) async fn list() -> Result<Vec<Event>> {
 }
 
 /// Follows every kind for ever.
-pub(crate) fn follow(client: Client, queue: mpsc::Sender<Event>) -> Watches {
+pub(crate) fn follow(client: Client, queue: mpsc::Sender<Event>, vital: &mut VitalTasks) -> Watches {
     let watches = Watches::new();
-    tokio::spawn(heddle_kube::watch(client, queue, watches.clone()));
+    vital.spawn("watching the cluster", heddle_kube::watch(client, queue, watches.clone()));
     watches
 }
 
 /// Writes what became of objects, while this replica leads.
-pub(crate) fn write_statuses(client: &Client, namespace: &str) -> mpsc::Sender<Outcome> {
+pub(crate) fn write_statuses(
+    client: &Client,
+    namespace: &str,
+    vital: &mut VitalTasks,
+) -> mpsc::Sender<Outcome> {
     let (outcomes, mut came) = mpsc::channel::<Outcome>(OUTCOMES);
     let (lead, leads) = watch::channel(false);
     let election = Election { namespace: namespace.into(), lease: "heddle".into(), replica: replica() };
-    tokio::spawn(elect(client.clone(), election, lead));
+    vital.spawn("the election", elect(client.clone(), election, lead));
     let writer = StatusWriter::new(client.clone(), heddle_status::CONTROLLER);
-    tokio::spawn(writer.clone().run(leads));
-    tokio::spawn(async move {
+    vital.spawn("writing statuses", writer.clone().run(leads));
+    vital.spawn("collecting statuses", async move {
         while let Some(Outcome { source, report, meta }) = came.recv().await {
             writer.want(source, (*report).clone(), meta, seconds(SystemTime::now()));
         }

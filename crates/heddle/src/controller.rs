@@ -6,6 +6,7 @@ mod folder;
 mod health;
 mod live;
 mod pages;
+pub(crate) mod vital;
 
 use crate::source::Source;
 use crate::state::{self, State};
@@ -32,9 +33,11 @@ use prometheus_client::registry::Registry as MetricRegistry;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use vital::VitalTasks;
 
 /// The servers' end of the owner.
 type Mesh = Engine<engine::State>;
@@ -69,9 +72,10 @@ pub(crate) async fn serve(config: Config, log: Arc<dyn LogLevel>) -> Result<()> 
     let (owner, mesh) = heddle_serve::engine::engine();
     let (desk, feeds) = heddle_serve::feeds::feeds();
     let owner = Ends { owner, desk };
+    let mut vital = VitalTasks::default();
     let Footing { authority, tokens, linkerd_tokens, owner, health } = match &config.source {
-        Source::Directory(path) => on_folder(path.clone(), &config, owner, mesh.clone())?,
-        Source::Kubernetes => on_cluster(&config, owner, mesh.clone()).await?,
+        Source::Directory(path) => on_folder(path.clone(), &config, owner, mesh.clone(), &mut vital)?,
+        Source::Kubernetes => on_cluster(&config, owner, mesh.clone(), &mut vital).await?,
     };
     let drain = Drain::new();
     let mut registry = MetricRegistry::default();
@@ -82,12 +86,19 @@ pub(crate) async fn serve(config: Config, log: Arc<dyn LogLevel>) -> Result<()> 
     let limits = limits(&config);
     let clients = Arc::new(Registry::new(limits.streams_per_workload, metrics.clone()));
     let health = Arc::new(health);
-    let pages =
-        pages::Parts { mesh: mesh.clone(), progress: owner.progress.clone(), health: health.clone(), log };
+    let bound = Arc::new(AtomicBool::new(false));
+    let pages = pages::Parts {
+        mesh: mesh.clone(),
+        progress: owner.progress.clone(),
+        health: health.clone(),
+        listen: config.listen,
+        bound: bound.clone(),
+        log,
+    };
     let pages = pages.pages(Arc::new(registry), clients.clone());
     let listener = TcpListener::bind(config.admin).await;
     let listener = listener.with_context(|| format!("cannot serve the admin pages at {}", config.admin))?;
-    tokio::spawn(admin::serve(listener, pages, drain.clone()));
+    vital.spawn("serving the admin pages", admin::serve(listener, pages, drain.clone()));
     let server = Server {
         engine: mesh.clone().unless(Arc::new(move || health.stale())),
         feeds,
@@ -101,20 +112,28 @@ pub(crate) async fn serve(config: Config, log: Arc<dyn LogLevel>) -> Result<()> 
         clock: Arc::new(WallClock),
         drain: drain.clone(),
     };
-    let serving = tokio::spawn(serve_proxies(config.listen, names(&config), authority, mesh, server));
-    tokio::select! {
-        ended = serving => ended.context("serving ended")??,
-        _ = ends.0.recv() => {}
-        _ = ends.1.recv() => {}
-    }
-    tracing::info!(seconds = config.drain.as_secs(), "ending: streams are given time to move on");
+    let port = Port { listen: config.listen, names: names(&config), bound };
+    let serving = tokio::spawn(port.serve(authority, mesh, server));
+    let outcome = tokio::select! {
+        ended = serving => ended.context("serving ended")?,
+        error = vital.ended() => Err(error),
+        _ = ends.0.recv() => Ok(()),
+        _ = ends.1.recv() => Ok(()),
+    };
+    tracing::info!(seconds = config.drain.as_secs(), "shutting down, draining streams");
     if !drain.finish(config.drain).await {
         tracing::warn!("some streams did not end in time");
     }
-    Ok(())
+    outcome
 }
 
-fn on_folder(path: PathBuf, config: &Config, owner: Ends, mesh: Mesh) -> Result<Footing> {
+fn on_folder(
+    path: PathBuf,
+    config: &Config,
+    owner: Ends,
+    mesh: Mesh,
+    vital: &mut VitalTasks,
+) -> Result<Footing> {
     let state = State::open(&config.state)?;
     let authority = match &config.authority {
         Some(folder) => mounted(folder)?,
@@ -128,12 +147,12 @@ fn on_folder(path: PathBuf, config: &Config, owner: Ends, mesh: Mesh) -> Result<
     };
     let rules = state::token_rules();
     let (linkerd_tokens, tokens) = (check(state::with_linkerd(&rules)), check(rules));
-    let owner = engine::start(owner, None);
-    let health = Health::Folder(folder::watch(path, owner.queue.clone()));
+    let owner = engine::start(owner, None, vital);
+    let health = Health::Folder(folder::watch(path, owner.queue.clone(), vital));
     Ok(Footing { authority: Arc::new(authority), tokens, linkerd_tokens, owner, health })
 }
 
-async fn on_cluster(config: &Config, owner: Ends, mesh: Mesh) -> Result<Footing> {
+async fn on_cluster(config: &Config, owner: Ends, mesh: Mesh, vital: &mut VitalTasks) -> Result<Footing> {
     let client = cluster::connect().await?;
     let authority = match &config.authority {
         Some(folder) => mounted(folder)?,
@@ -147,9 +166,9 @@ async fn on_cluster(config: &Config, owner: Ends, mesh: Mesh) -> Result<Footing>
             .reviewed_by(Box::new(cluster::ClusterReviews(client.clone())))
     };
     let (linkerd_tokens, tokens) = (check(state::with_linkerd(&rules)), check(rules));
-    let outcomes = cluster::write_statuses(&client, &config.namespace);
-    let owner = engine::start(owner, Some(outcomes));
-    let health = Health::Cluster(cluster::follow(client, owner.queue.clone()));
+    let outcomes = cluster::write_statuses(&client, &config.namespace, vital);
+    let owner = engine::start(owner, Some(outcomes), vital);
+    let health = Health::Cluster(cluster::follow(client, owner.queue.clone(), vital));
     Ok(Footing { authority: Arc::new(authority), tokens, linkerd_tokens, owner, health })
 }
 
@@ -182,21 +201,35 @@ fn names(config: &Config) -> Vec<String> {
     own.into_iter().chain(serving_names.iter().cloned()).collect()
 }
 
-/// Opens the port once the first state is there: its own certificate names the mesh's trust domain.
-async fn serve_proxies(
+/// Where proxies are served.
+struct Port {
     listen: SocketAddr,
     names: Vec<String>,
-    authority: Arc<Authority>,
-    mesh: Mesh,
-    server: Server<engine::State, Linkerd>,
-) -> Result<()> {
-    let first = mesh.first().await.context("the owner has gone")?;
-    let certificate =
-        certificate::Certificate::new(names, authority, &first.snapshot.mesh, server.metrics.clone())?;
-    let tls = certificate.tls()?;
-    tokio::spawn(certificate.keep(tls.clone()));
-    let listener =
-        TcpListener::bind(listen).await.with_context(|| format!("cannot serve proxies at {listen}"))?;
-    tracing::info!(address = %listen, "serving proxies and agents");
-    Ok(server.serve(listener, Security::Tls(tls)).await?)
+    /// Set once the kernel takes connections: readiness waits for it.
+    bound: Arc<AtomicBool>,
+}
+
+impl Port {
+    /// Opens the port once the first state is there: its own certificate names the mesh's trust domain.
+    async fn serve(
+        self,
+        authority: Arc<Authority>,
+        mesh: Mesh,
+        server: Server<engine::State, Linkerd>,
+    ) -> Result<()> {
+        let Self { listen, names, bound } = self;
+        let first = mesh.first().await.context("the owner has gone")?;
+        let certificate =
+            certificate::Certificate::new(names, authority, &first.snapshot.mesh, server.metrics.clone())?;
+        let tls = certificate.tls()?;
+        let listener =
+            TcpListener::bind(listen).await.with_context(|| format!("cannot serve proxies at {listen}"))?;
+        bound.store(true, Ordering::Relaxed);
+        tracing::info!(address = %listen, "serving proxies and agents");
+        let serving = server.serve(listener, Security::Tls(tls.clone()));
+        tokio::select! {
+            served = serving => Ok(served?),
+            never = certificate.keep(tls) => match never {},
+        }
+    }
 }

@@ -6,6 +6,7 @@ mod uids;
 
 pub(crate) use state::State;
 
+use crate::controller::vital::VitalTasks;
 use heddle_catalog::{Catalog, Linkerd, Xds};
 use heddle_index::Index;
 use heddle_model::report::Report;
@@ -65,7 +66,7 @@ pub(crate) struct Ends {
 
 /// Starts the owner. It ends when every source and every server has gone. Outcomes go to `outcomes` if
 /// somebody writes them.
-pub(crate) fn start(ends: Ends, outcomes: Option<mpsc::Sender<Outcome>>) -> Engine {
+pub(crate) fn start(ends: Ends, outcomes: Option<mpsc::Sender<Outcome>>, vital: &mut VitalTasks) -> Engine {
     let Ends { owner, desk } = ends;
     let (queue, events) = mpsc::channel(QUEUE);
     let (tell, progress) = watch::channel(Progress { waiting: Kind::ALL.into(), ..Progress::default() });
@@ -74,7 +75,7 @@ pub(crate) fn start(ends: Ends, outcomes: Option<mpsc::Sender<Outcome>>) -> Engi
     let objects = Kind::ALL.map(|kind| (kind, 0)).into();
     let (uids, shortfalls) = (uids::Uids::default(), shortfalls::OfLinkerd::default());
     let task = Task { index, catalog, desk, uids, shortfalls, owner, outcomes, tell, batches: 0, objects };
-    tokio::spawn(task.run(events));
+    vital.spawn("the owner of the mesh", task.run(events));
     Engine { queue, progress }
 }
 

@@ -7,6 +7,7 @@ use heddle_model::Identity;
 use heddle_model::fact::Mesh;
 use heddle_serve::metrics::{CertificateUse, Metrics};
 use heddle_serve::tls::{Material, Tls};
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -53,7 +54,7 @@ impl Certificate {
     }
 
     /// Renews for ever.
-    pub(super) async fn keep(self, tls: Arc<Tls>) {
+    pub(super) async fn keep(self, tls: Arc<Tls>) -> Infallible {
         loop {
             let at = *self.renew.lock().unwrap_or_else(PoisonError::into_inner);
             tokio::time::sleep(at.duration_since(SystemTime::now()).unwrap_or(PAUSE)).await;

@@ -1,5 +1,6 @@
 //! A folder as the source, and what is wrong with it.
 
+use super::vital::VitalTasks;
 use heddle_model::Event;
 use std::path::PathBuf;
 use tokio::sync::{mpsc, watch};
@@ -8,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 pub(super) type Troubles = watch::Receiver<Vec<String>>;
 
 /// Watches a folder for ever.
-pub(super) fn watch(folder: PathBuf, queue: mpsc::Sender<Event>) -> Troubles {
+pub(super) fn watch(folder: PathBuf, queue: mpsc::Sender<Event>, vital: &mut VitalTasks) -> Troubles {
     let (tell, troubles) = watch::channel(Vec::new());
     let (say, mut said) = watch::channel(heddle_dir::State::default());
     tokio::spawn(async move {
@@ -18,7 +19,7 @@ pub(super) fn watch(folder: PathBuf, queue: mpsc::Sender<Event>) -> Troubles {
             tell.send_replace(texts);
         }
     });
-    tokio::spawn(async move {
+    vital.spawn("following the folder", async move {
         if let Err(error) = heddle_dir::watch(folder, queue, say).await {
             tracing::error!(%error, "the folder is not followed any more");
         }

@@ -63,3 +63,26 @@ impl Health {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heddle_serve::metrics::Metrics;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_metrics_of_a_cluster_have_one_series_per_label_set() {
+        let mut registry = Registry::default();
+        Metrics::new(&mut registry, "0.1.0", "abc");
+        Health::Cluster(Watches::new()).register(&mut registry);
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).expect("text");
+        let mut seen = BTreeSet::new();
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let (series, value) = line.rsplit_once(' ').expect("a series and its value");
+            assert!(value.parse::<f64>().is_ok(), "{line}");
+            assert!(seen.insert(series), "{series} is there twice in\n{text}");
+        }
+        assert!(seen.len() > heddle_model::Kind::ALL.len(), "{text}");
+    }
+}

@@ -8,7 +8,9 @@ use heddle_serve::registry::Registry;
 use prometheus_client::registry::Registry as Metrics;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
 
 /// Where the pages take what they show.
@@ -16,15 +18,23 @@ pub(super) struct Parts {
     pub mesh: Engine<State>,
     pub progress: watch::Receiver<Progress>,
     pub health: Arc<Health>,
+    pub listen: SocketAddr,
+    pub bound: Arc<AtomicBool>,
     pub log: Arc<dyn LogLevel>,
 }
 
 impl Parts {
     /// The pages.
     pub(super) fn pages(self, metrics: Arc<Metrics>, clients: Arc<Registry>) -> Pages {
-        let Self { mesh, progress, health, log } = self;
+        let Self { mesh, progress, health, listen, bound, log } = self;
         let (ready, source) = (progress.clone(), health.clone());
-        let waiting = Arc::new(move || health.waiting(&ready.borrow()));
+        let waiting = Arc::new(move || {
+            let mut waiting = health.waiting(&ready.borrow());
+            if !bound.load(Ordering::Relaxed) {
+                waiting.push(format!("the port: {listen} is not bound yet"));
+            }
+            waiting
+        });
         let snapshot: Page = Arc::new(move |query| snapshot_page(&mesh, query));
         let watches: Page = Arc::new(move |_| Some(watches_page(&progress.borrow(), &source)));
         let debug = BTreeMap::from([("snapshot", snapshot), ("watches", watches)]);
