@@ -2,6 +2,7 @@
 
 use crate::parent;
 use crate::selected;
+use crate::selection::{Selectors, leads_alike};
 use crate::tables::{Tables, owned, selects, service_key, virtual_ips, workload_key};
 use heddle_model::fact::{AccessPolicy, Covers, InboundPolicy, Service, Workload};
 use heddle_model::server::Server;
@@ -28,6 +29,8 @@ pub(crate) struct Dirty {
     pub(crate) servers: BTreeSet<SourceRef>,
     pub(crate) egress: BTreeSet<SourceRef>,
     pub(crate) workloads: BTreeSet<WorkloadKey>,
+    /// Selectors of Services that lead elsewhere now, or whose ports mean something else.
+    pub(crate) selectors: Selectors,
     pub(crate) endpoints: BTreeSet<ServicePortKey>,
     pub(crate) routes: BTreeSet<RouteKey>,
     pub(crate) reports: BTreeSet<SourceRef>,
@@ -93,8 +96,13 @@ impl Dirty {
 
     fn mark_service(&mut self, tables: &Tables, source: &SourceRef, forms: [Option<&Fact>; 2]) {
         let key = service_key(source);
-        for form in forms.into_iter().filter_map(|fact| fact.and_then(service)) {
+        let [old, new] = forms.map(|fact| fact.and_then(service));
+        let alike = old.zip(new).is_some_and(|(old, new)| leads_alike(old, new));
+        for form in [old, new].into_iter().flatten() {
             self.addresses.extend(virtual_ips(form));
+            if !alike {
+                self.selectors.insert(&key.namespace, &form.selector);
+            }
         }
         self.attachments.extend(tables.routes.of(&key).iter().cloned());
         self.policies.extend(tables.policies.of(source).iter().cloned());

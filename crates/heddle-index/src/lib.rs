@@ -38,6 +38,7 @@ mod report;
 mod resolve;
 mod routes;
 mod selected;
+mod selection;
 mod server;
 mod service;
 mod stance;

@@ -180,7 +180,7 @@ fn reachable(service: &Service, address: &IpAddr) -> bool {
 }
 
 /// Where a workload listens for a Service port. `None` if it declares no port of the name asked for.
-fn target(port: &ServicePort, workload: &Workload) -> Option<u16> {
+pub(crate) fn target(port: &ServicePort, workload: &Workload) -> Option<u16> {
     match &port.target {
         TargetPort::Number(number) => Some(*number),
         TargetPort::Name(name) => {

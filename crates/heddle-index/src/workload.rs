@@ -9,6 +9,7 @@ use crate::mtls::Selecting;
 use crate::policy;
 use crate::pool::Pool;
 use crate::selected::{Selected, Settings};
+use crate::selection;
 use crate::server;
 use crate::tables::{Tables, selects};
 use crate::unenforced;
@@ -40,9 +41,10 @@ pub(crate) struct View<'a> {
 }
 
 impl View<'_> {
-    /// Resolves a workload that is behind these Service ports.
-    pub(crate) fn resolve(&self, key: &WorkloadKey, edges: &[Edge], pool: &mut Pool) -> Option<Resolved> {
+    /// Resolves a workload whom the endpoints of these Service ports name.
+    pub(crate) fn resolve(&self, key: &WorkloadKey, named: &[Edge], pool: &mut Pool) -> Option<Resolved> {
         let fact = self.tables.workload(key)?;
+        let edges = &*selection::edges(self.tables, key, fact, named);
         let selecting = self.selecting(key, fact);
         let mut finding = Finding::default();
         let settings = Settings::of(self.tables, key, fact);

@@ -62,9 +62,17 @@ impl Index {
 
     /// Marks the workloads behind a Service: what it says of their ports changed.
     fn mark_behind(&mut self, key: &ServiceKey) {
+        self.mark_selected(key);
         let Some(members) = self.derived.members.get(key) else { return };
         let all = members.ports.values().flatten();
         self.dirty.workloads.extend(all.filter_map(|member| member.workload.clone()));
+    }
+
+    /// Marks the workloads that a Service selects.
+    fn mark_selected(&mut self, key: &ServiceKey) {
+        if let Some(service) = self.tables.service(key) {
+            self.dirty.selectors.insert(&key.namespace, &service.selector);
+        }
     }
 
     pub(super) fn resolve_policies(&mut self) {
@@ -80,6 +88,7 @@ impl Index {
             }
             self.dirty.reports.insert(source);
             for port in [old, new].into_iter().flatten().flat_map(|policy| policy.scopes.into_keys()) {
+                self.mark_selected(&port.service);
                 let Some(members) = self.derived.members.get(&port.service) else { continue };
                 let all = members.ports.get(&port.port).into_iter().flatten();
                 self.dirty.workloads.extend(all.filter_map(|member| member.workload.clone()));

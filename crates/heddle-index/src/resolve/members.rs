@@ -59,6 +59,8 @@ impl Index {
     }
 
     pub(super) fn resolve_workloads(&mut self, changed: &mut Changed) {
+        let selected = take(&mut self.dirty.selectors).workloads(&self.tables);
+        self.dirty.workloads.extend(selected);
         for key in take(&mut self.dirty.workloads) {
             self.work.workloads += 1;
             let view = workload::View {

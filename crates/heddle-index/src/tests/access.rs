@@ -293,3 +293,24 @@ fn with_the_first_linkerd2_proxy_comes_what_an_envoy_does_not_see_of_its_request
     index.resolve();
     assert_eq!(enforced(&index, "AccessPolicy shop/a"), None);
 }
+
+#[test]
+fn a_policy_on_a_service_holds_for_what_its_selector_selects_before_a_slice_names_it() {
+    let policy = access(Action::Allow, targets(vec![service_target("web", Some("admin"))]), "ops");
+    let mut index = index(world());
+    index.apply(set("AccessPolicy shop/only", policy));
+    index.apply(Event::Delete(source("EndpointSlice shop/web")));
+    index.resolve();
+    let closed = ["8080 Allow", "9090 Allow, Allow only [1]", "* Allow"];
+    assert_eq!(print(&index.snapshot()), closed);
+    // A Pod that comes, and a selector that no longer selects it.
+    index.apply(Event::Delete(source("Pod shop/web-0")));
+    index.apply(set("Pod shop/web-0", pod("web", "10.0.0.1")));
+    index.resolve();
+    assert_eq!(print(&index.snapshot()), closed);
+    let mut moved = virtual_service("other", "10.1.0.1");
+    moved.ports.push(service_port("admin", 81, 9090));
+    index.apply(set("Service shop/web", Fact::Service(moved)));
+    index.resolve();
+    assert_eq!(print(&index.snapshot()), ["* Allow"]);
+}
