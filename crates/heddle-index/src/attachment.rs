@@ -1,9 +1,9 @@
 //! One route at its parents: where it applies, what its rules do, and what became of it.
 
-use crate::parent;
 use crate::policy::tellable;
 use crate::report::join;
 use crate::tables::Tables;
+use crate::{parent, parent_ports};
 use heddle_model::fact::{self, BackendRef, Route, ServiceForm};
 use heddle_model::http::HttpMatch;
 use heddle_model::report::{Condition, ParentRef, Report, Subject};
@@ -18,6 +18,8 @@ use std::sync::Arc;
 pub(crate) struct Attachment {
     /// The Service ports that accepted it.
     pub(crate) ports: BTreeSet<ServicePortKey>,
+    /// Those of them that it makes HTTP, since it names them.
+    pub(crate) made_http: BTreeSet<ServicePortKey>,
     /// The Servers that it is attached to. One that does not accept it is closed by it all the same: its other
     /// requests were not to pass.
     pub(crate) servers: BTreeMap<SourceRef, Served>,
@@ -70,15 +72,16 @@ pub(crate) fn resolve(tables: &Tables, source: &SourceRef) -> Option<Attachment>
     let rules: Vec<Rule> = rules.collect();
     let diagnostics = tables.row(source).map_or(&[][..], |row| &row.diagnostics);
     let shared = shared_conditions(route, diagnostics, &faults);
-    let (mut ports, mut servers) = (BTreeSet::new(), BTreeMap::new());
+    let (mut ports, mut made_http, mut servers) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
     let mut subjects = Vec::new();
     for parent in &route.parents {
         let mut conditions = shared.clone();
         if let Some(service) = parent::service(source, parent) {
-            conditions.push(match parent_ports(tables, &service, parent) {
+            conditions.push(match parent_ports::find(tables, source, &service, parent) {
                 Ok(found) => {
-                    ports.extend(found);
-                    accepted(route, diagnostics)
+                    ports.extend(found.ports);
+                    made_http.extend(found.made_http);
+                    accepted(route, diagnostics, found.notes)
                 }
                 Err(message) => Condition::new("Accepted", false, "NoMatchingParent", message),
             });
@@ -101,7 +104,7 @@ pub(crate) fn resolve(tables: &Tables, source: &SourceRef) -> Option<Attachment>
         conditions.sort();
         subjects.push(Subject { parent: Some(parent.clone()), conditions });
     }
-    Some(Attachment { ports, servers, created: route.created, rules, report: Report { subjects } })
+    Some(Attachment { ports, made_http, servers, created: route.created, rules, report: Report { subjects } })
 }
 
 /// Whether a parent reference means a Server as Linkerd takes it: in the route's namespace, and as a whole.
@@ -154,47 +157,17 @@ fn at_server(route: &Route<HttpMatch>, rules: &[Rule]) -> Vec<Condition> {
     conditions
 }
 
-/// The ports of a Service that a parent reference means: all, or those of its `port` and `sectionName`.
-fn parent_ports(
-    tables: &Tables,
-    key: &ServiceKey,
-    parent: &ParentRef,
-) -> Result<BTreeSet<ServicePortKey>, String> {
-    let service = tables.service(key).ok_or_else(|| format!("there is no Service {key}"))?;
-    match &service.form {
-        ServiceForm::Virtual(_) => {}
-        ServiceForm::Headless => {
-            return Err(format!("Service {key} is headless: it has no virtual IP to route"));
-        }
-        ServiceForm::External(_) => {
-            return Err(format!("Service {key} is an ExternalName: nothing dials it"));
-        }
-    }
-    let ParentRef { group: _, kind: _, namespace: _, name: _, section_name, port: number } = parent;
-    let wanted = |port: &&fact::ServicePort| {
-        number.is_none_or(|number| port.number == number)
-            && section_name.as_deref().is_none_or(|name| &*port.name == name)
-    };
-    let ports: BTreeSet<_> = service.ports.iter().filter(wanted).map(|port| port.number).collect();
-    if ports.is_empty() {
-        let name = section_name.as_ref().map(|name| format!(" named {name:?}")).unwrap_or_default();
-        let number = number.map(|number| format!(" {number}")).unwrap_or_default();
-        return Err(format!("Service {key} has no port{number}{name}"));
-    }
-    Ok(ports.into_iter().map(|port| ServicePortKey { service: key.clone(), port }).collect())
-}
-
 /// Whether a route is accepted by a parent that is there.
 ///
 /// A route of which no rule can be honoured is not accepted, but it stays in front of its Service and answers
 /// 500: to let its requests through as if it were not there would be to guess.
-fn accepted<M>(route: &Route<M>, diagnostics: &[Diagnostic]) -> Condition {
+fn accepted<M>(route: &Route<M>, diagnostics: &[Diagnostic], notes: Vec<String>) -> Condition {
     if !route.rules.is_empty() && route.rules.iter().all(|rule| rule.broken) {
         let message =
             format!("no rule can be honoured, all requests get 500: {}", broken_parts(route, diagnostics));
         return Condition::new("Accepted", false, "UnsupportedValue", message);
     }
-    Condition::new("Accepted", true, "Accepted", String::new())
+    Condition::new("Accepted", true, "Accepted", join(notes.into_iter()))
 }
 
 /// The conditions that are alike at every parent.

@@ -69,12 +69,13 @@ impl Ports<'_> {
         self.workload.ports.iter().find(|port| port.port == number)
     }
 
-    /// An InboundPolicy says it, else a Server, else the workload, else the Services.
+    /// An InboundPolicy says it, else a Server, else the workload, else the Services, else the name of the port.
     fn protocol(&self, number: u16, finding: &mut Finding) -> Protocol {
         mtls::protocol(&self.selecting, number, finding)
             .or_else(|| self.around.protocol(number))
             .or_else(|| self.declared(number).and_then(|port| port.protocol))
             .or_else(|| port::from_services(self.services, self.edges, number, finding))
+            .or_else(|| self.declared(number).and_then(|port| port.named))
             .unwrap_or(Protocol::Detect)
     }
 

@@ -14,7 +14,7 @@ pub(crate) fn resolve<'a>(
 ) -> Option<RouteTable<HttpMatch>> {
     let mut ranked = Vec::new();
     let mut attached = false;
-    for (source, Attachment { ports: _, servers: _, created, rules, report: _ }) in routes {
+    for (source, Attachment { ports: _, made_http: _, servers: _, created, rules, report: _ }) in routes {
         attached = true;
         for (index, rule) in rules.iter().enumerate() {
             let action = action(rule, port);

@@ -1,22 +1,34 @@
 //! One Service as resolved.
 
 use crate::address::describe;
+use crate::attachment::Attachment;
 use crate::multimap::Multimap;
+use crate::service_port::{Stated, is_bytes, stated};
 use crate::tables::{Tables, virtual_ips};
 use heddle_model::fact::{self, Protocol, ServiceForm};
 use heddle_model::snapshot::{Owner, RouteKey, Service, ServicePort};
-use heddle_model::{Diagnostic, Kind, Map, ServiceKey, ServicePortKey, SourceRef};
+use heddle_model::{Diagnostic, Map, ServiceKey, ServicePortKey, SourceRef};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 /// A Service with the virtual IPs that are its own and the protocols that its ports speak.
 pub(crate) fn resolve(
     tables: &Tables,
     owners: &Map<IpAddr, Owner>,
-    attached: &Multimap<RouteKey, SourceRef>,
+    routes: &Attached<'_>,
     key: &ServiceKey,
 ) -> Option<Service> {
-    let fact::Service { form, ports, selector: _, publish_not_ready: _, locality, accrual, defaults } =
-        tables.service(key)?;
+    let fact = tables.service(key)?;
+    let fact::Service {
+        form,
+        ports,
+        opaque_ports: _,
+        selector: _,
+        publish_not_ready: _,
+        locality,
+        accrual,
+        defaults,
+    } = fact;
     let own = |ip: &&IpAddr| owners.get(*ip) == Some(&Owner::Service(key.clone()));
     let form = match form {
         ServiceForm::Virtual(ips) => ServiceForm::Virtual(ips.iter().filter(own).copied().collect()),
@@ -24,9 +36,8 @@ pub(crate) fn resolve(
         ServiceForm::External(name) => ServiceForm::External(name.clone()),
     };
     let ports = ports.iter().map(|port| {
-        let fact::ServicePort { name, number, target: _, protocol } = port;
-        let routed = || is_routed(attached, ServicePortKey { service: key.clone(), port: *number });
-        let protocol = protocol.unwrap_or_else(|| if routed() { Protocol::Http } else { Protocol::Detect });
+        let fact::ServicePort { name, number, target: _, protocol: _ } = port;
+        let protocol = protocol(routes, key, *number, stated(fact, port));
         ServicePort { name: name.clone(), number: *number, protocol }
     });
     let mut ports: Vec<_> = ports.collect();
@@ -50,9 +61,32 @@ pub(crate) fn diagnostics(tables: &Tables, owners: &Map<IpAddr, Owner>, key: &Se
     lost.collect()
 }
 
-/// Whether an HTTPRoute of the Service's own namespace is attached to a port. Another namespace's must change
-/// nothing for the Service's other clients, and a ServiceProfile is attached to every port, whatever that speaks.
-fn is_routed(attached: &Multimap<RouteKey, SourceRef>, port: ServicePortKey) -> bool {
-    let attached = attached.of(&RouteKey { port, consumer: None });
-    attached.iter().any(|route| route.kind != Kind::ServiceProfile)
+/// What a port speaks: as its Service states it, but HTTP where a route names it that stands before the statement;
+/// detected where nobody says it.
+fn protocol(routes: &Attached<'_>, key: &ServiceKey, number: u16, stated: Option<Stated>) -> Protocol {
+    let made_http = || routes.make_http(&ServicePortKey { service: key.clone(), port: number });
+    match stated {
+        Some(Stated { protocol, origin }) if is_bytes(protocol) && origin.yields_to_routes() => {
+            if made_http() { Protocol::Http } else { protocol }
+        }
+        Some(Stated { protocol, origin: _ }) => protocol,
+        None if made_http() => Protocol::Http,
+        None => Protocol::Detect,
+    }
+}
+
+/// The routes at every Service port.
+pub(crate) struct Attached<'a> {
+    pub(crate) by_table: &'a Multimap<RouteKey, SourceRef>,
+    pub(crate) attachments: &'a BTreeMap<SourceRef, Attachment>,
+}
+
+impl Attached<'_> {
+    /// Whether a route of the Service's own namespace names the port. Another namespace's must change nothing for the
+    /// Service's other clients.
+    fn make_http(&self, port: &ServicePortKey) -> bool {
+        let sources = self.by_table.of(&RouteKey { port: port.clone(), consumer: None });
+        let mut found = sources.iter().filter_map(|source| self.attachments.get(source));
+        found.any(|route| route.made_http.contains(port))
+    }
 }

@@ -49,5 +49,6 @@ fn port(place: &Place<'_>) -> Result<WorkloadPort, Wrong> {
     let name = place.get("name").map(|name| name.name()).transpose()?;
     let app_port = place.get("targetPort").map_or(Ok(port), |target| target.port())?;
     let protocol = place.get("protocol").map(|word| word.one_of(&protocol::WORDS)).transpose()?;
-    Ok(WorkloadPort { name: name.map(Into::into), port, app_port, protocol })
+    let named = name.and_then(protocol::by_prefix);
+    Ok(WorkloadPort { name: name.map(Into::into), port, app_port, protocol, named })
 }

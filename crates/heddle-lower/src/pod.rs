@@ -3,6 +3,7 @@
 use crate::linkerd::annotation;
 use crate::notes::Notes;
 use crate::place::{Place, Wrong};
+use crate::protocol;
 use crate::workload;
 use heddle_model::fact::{Workload, WorkloadPort};
 use std::collections::BTreeSet;
@@ -72,7 +73,9 @@ fn named_ports(spec: &Place<'_>, notes: &mut Notes) -> Vec<WorkloadPort> {
 
 fn named_port(place: &Place<'_>) -> Result<WorkloadPort, Wrong> {
     let port = place.need("containerPort")?.port()?;
-    Ok(WorkloadPort { name: Some(place.need("name")?.name()?.into()), port, app_port: port, protocol: None })
+    let name = place.need("name")?.name()?;
+    let named = protocol::by_prefix(name);
+    Ok(WorkloadPort { name: Some(name.into()), port, app_port: port, protocol: None, named })
 }
 
 /// Whether a port of Kubernetes is a TCP port: unset means TCP.

@@ -2,7 +2,7 @@
 
 use crate::notes::Notes;
 use crate::place::{Place, UNSUPPORTED, Wrong};
-use heddle_model::fact::Protocol;
+use heddle_model::fact::{PortProtocol, Protocol};
 
 /// What Heddle's kinds call each protocol.
 pub(crate) const WORDS: [(&str, Protocol); 6] = [
@@ -14,44 +14,70 @@ pub(crate) const WORDS: [(&str, Protocol); 6] = [
     ("Detect", Protocol::Detect),
 ];
 
-/// The protocol of a Service's port: `appProtocol`, else the port's name or its part before the first `-`.
+/// What a Service says of a port: `appProtocol`, else the prefix of the port's name.
 ///
 /// An `appProtocol` of somebody's domain that is not known here says nothing (KEP-1422), and then neither
 /// does the name.
-pub(crate) fn of_port(port: &Place<'_>, name: &str, notes: &mut Notes) -> Option<Protocol> {
+pub(crate) fn of_port(port: &Place<'_>, name: &str, notes: &mut Notes) -> PortProtocol {
     let Some(written) = port.get("appProtocol") else {
-        return by_name(name.split('-').next().unwrap_or_default());
+        return by_prefix(name).map_or(PortProtocol::Unset, PortProtocol::Named);
     };
-    let text = notes.take(written.text(), "the protocol is detected")?;
+    let Some(text) = notes.take(written.text(), "the protocol is detected") else {
+        return PortProtocol::Unset;
+    };
     let word = text.to_ascii_lowercase();
-    let known = by_domain(&word).or_else(|| by_name(&word));
+    let known = lookup(&DOMAIN_NAMES, &word).or_else(|| lookup(&SERVICE_NAMES, &word));
     if known.is_none() && !word.contains('/') {
         let message = format!("{} is not a protocol that is known here", written.shown());
         let wrong = Wrong { field: written.path().into(), reason: UNSUPPORTED, message };
         notes.wrong(wrong, "the protocol is detected");
     }
-    known
+    known.map_or(PortProtocol::Unset, PortProtocol::Declared)
 }
 
-/// Names that Kubernetes itself defines for `appProtocol` (KEP-3726).
-fn by_domain(word: &str) -> Option<Protocol> {
-    match word {
-        "kubernetes.io/h2c" => Some(Protocol::Http2),
-        "kubernetes.io/ws" => Some(Protocol::Http),
-        "kubernetes.io/wss" => Some(Protocol::Opaque),
-        _ => None,
-    }
+/// Returns the protocol that a port's name begins with: the longest of [`SERVICE_NAMES`] that is the whole name or
+/// stands before a `-`. So `grpc-web-x` is `grpc-web`, and `grpcweb` is no protocol.
+pub(crate) fn by_prefix(name: &str) -> Option<Protocol> {
+    let ends = name.match_indices('-').map(|(end, _)| end).chain([name.len()]);
+    let mut prefixes: Vec<&str> = ends.filter_map(|end| name.get(..end)).collect();
+    prefixes.reverse();
+    prefixes.into_iter().find_map(|prefix| lookup(&SERVICE_NAMES, prefix))
 }
 
-/// IANA service names, and those that port names commonly begin with. Where the server speaks first or the
-/// application brings TLS of its own, the bytes must not be waited for or looked at.
-fn by_name(word: &str) -> Option<Protocol> {
-    match word {
-        "http" | "ws" => Some(Protocol::Http),
-        "http2" | "h2c" => Some(Protocol::Http2),
-        "grpc" => Some(Protocol::Grpc),
-        "tcp" | "redis" | "mongo" | "mongodb" | "postgres" | "postgresql" => Some(Protocol::Tcp),
-        "https" | "tls" | "wss" | "mysql" | "smtp" | "imap" | "pop3" | "ftp" => Some(Protocol::Opaque),
-        _ => None,
-    }
+fn lookup(names: &[(&str, Protocol)], word: &str) -> Option<Protocol> {
+    names.iter().find(|(name, _)| *name == word).map(|(_, protocol)| *protocol)
 }
+
+/// Values of `appProtocol` that Kubernetes defines (KEP-3726), and those that Linkerd adds.
+const DOMAIN_NAMES: [(&str, Protocol); 5] = [
+    ("kubernetes.io/h2c", Protocol::Http2),
+    ("kubernetes.io/ws", Protocol::Http),
+    ("kubernetes.io/wss", Protocol::Opaque),
+    ("linkerd.io/opaque", Protocol::Opaque),
+    ("linkerd.io/tcp", Protocol::Opaque),
+];
+
+/// IANA service names, and other words that port names commonly begin with. Opaque are those whose server speaks
+/// first, and those that bring TLS of their own. gRPC-Web is HTTP: it is served over HTTP/1.1 too.
+const SERVICE_NAMES: [(&str, Protocol); 20] = [
+    ("http", Protocol::Http),
+    ("ws", Protocol::Http),
+    ("grpc-web", Protocol::Http),
+    ("http2", Protocol::Http2),
+    ("h2c", Protocol::Http2),
+    ("grpc", Protocol::Grpc),
+    ("tcp", Protocol::Tcp),
+    ("redis", Protocol::Tcp),
+    ("mongo", Protocol::Tcp),
+    ("mongodb", Protocol::Tcp),
+    ("postgres", Protocol::Tcp),
+    ("postgresql", Protocol::Tcp),
+    ("https", Protocol::Opaque),
+    ("tls", Protocol::Opaque),
+    ("wss", Protocol::Opaque),
+    ("mysql", Protocol::Opaque),
+    ("smtp", Protocol::Opaque),
+    ("imap", Protocol::Opaque),
+    ("pop3", Protocol::Opaque),
+    ("ftp", Protocol::Opaque),
+];

@@ -13,17 +13,18 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Service, Wron
     let spec = root.need("spec")?;
     spec.object()?;
     let selector = spec.get("selector").map(|selector| selector.labels());
-    let mut service = Service {
-        form: form(&spec, notes),
-        ports: ports(&spec, notes),
+    let form = form(&spec, notes);
+    let ports = ports(&spec, notes);
+    Ok(Service {
+        form,
+        opaque_ports: annotation::opaque_ports(root, &ports, notes),
+        ports,
         selector: selector.and_then(|labels| notes.take(labels, "it selects nothing")).unwrap_or_default(),
         publish_not_ready: spec.value()["publishNotReadyAddresses"].as_bool().unwrap_or_default(),
         locality: locality(&spec, notes),
         accrual: annotation::accrual(root, notes),
         defaults: annotation::route_defaults(root, notes),
-    };
-    annotation::make_opaque(root, &spec, &mut service.ports, notes);
-    Ok(service)
+    })
 }
 
 fn form(spec: &Place<'_>, notes: &mut Notes) -> ServiceForm {

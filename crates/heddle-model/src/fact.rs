@@ -125,6 +125,8 @@ pub struct WorkloadPort {
     pub app_port: u16,
     /// What it speaks, if it says.
     pub protocol: Option<Protocol>,
+    /// What the prefix of its name says it speaks, where nobody else says it.
+    pub named: Option<Protocol>,
 }
 
 /// What a port speaks.
@@ -151,6 +153,8 @@ pub struct Service {
     pub form: ServiceForm,
     /// Its TCP ports, by number.
     pub ports: Vec<ServicePort>,
+    /// Annotation `config.linkerd.io/opaque-ports`, by port number; `None` where the Service has none.
+    pub opaque_ports: Option<BTreeSet<u16>>,
     /// Labels of the workloads behind it; empty selects none.
     pub selector: Labels,
     /// Endpoints that are not ready are used too.
@@ -222,8 +226,20 @@ pub struct ServicePort {
     pub number: u16,
     /// `targetPort`: where the workloads listen.
     pub target: TargetPort,
-    /// From `appProtocol`, else from the port's name; `None` if neither says.
-    pub protocol: Option<Protocol>,
+    /// What the Service says of its protocol.
+    pub protocol: PortProtocol,
+}
+
+/// The protocol of a Service's port, as far as the Service says it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PortProtocol {
+    /// Nothing is said.
+    #[default]
+    Unset,
+    /// By the prefix of the port's name. A route that names the port stands before it.
+    Named(Protocol),
+    /// By `appProtocol`, before everything else.
+    Declared(Protocol),
 }
 
 /// Where a Service's workloads listen.

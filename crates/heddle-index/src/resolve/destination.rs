@@ -47,8 +47,12 @@ impl Index {
         for key in take(&mut self.dirty.services) {
             self.work.services += 1;
             self.dirty.diagnostics.insert(key.source());
-            let (owners, attached) = (&self.snapshot.addresses, &self.derived.attached);
-            let new = service::resolve(&self.tables, owners, attached, &key).map(Arc::new);
+            let owners = &self.snapshot.addresses;
+            let routes = service::Attached {
+                by_table: &self.derived.attached,
+                attachments: &self.derived.attachments,
+            };
+            let new = service::resolve(&self.tables, owners, &routes, &key).map(Arc::new);
             let old = self.snapshot.services.get(&key).cloned();
             if !publish(&mut self.snapshot.services, &key, new.clone()) {
                 continue;

@@ -169,8 +169,10 @@ fn workload() -> impl Strategy<Value = Workload> {
 }
 
 fn workload_port() -> impl Strategy<Value = WorkloadPort> {
-    (option::of(name(&["p", "q"])), number(), number(), option::of(protocol()))
-        .prop_map(|(name, port, app_port, protocol)| WorkloadPort { name, port, app_port, protocol })
+    let protocols = (option::of(protocol()), option::of(protocol()));
+    (option::of(name(&["p", "q"])), number(), number(), protocols).prop_map(
+        |(name, port, app_port, (protocol, named))| WorkloadPort { name, port, app_port, protocol, named },
+    )
 }
 
 fn service() -> impl Strategy<Value = Service> {
@@ -179,13 +181,15 @@ fn service() -> impl Strategy<Value = Service> {
         1 => Just(ServiceForm::Headless),
         1 => Just(ServiceForm::External("example.com".into())),
     ];
-    (form, vec(service_port(), 1..3), labels(), any::<bool>()).prop_map(
-        |(form, mut ports, selector, publish_not_ready)| {
+    let opaque = option::weighted(0.3, btree_set(number(), 0..2));
+    (form, vec(service_port(), 1..3), opaque, labels(), any::<bool>()).prop_map(
+        |(form, mut ports, opaque_ports, selector, publish_not_ready)| {
             ports.sort_by_key(|port| port.number);
             ports.dedup_by_key(|port| port.number);
             Service {
                 form,
                 ports,
+                opaque_ports,
                 selector,
                 publish_not_ready,
                 locality: Locality::Any,
@@ -199,8 +203,17 @@ fn service() -> impl Strategy<Value = Service> {
 fn service_port() -> impl Strategy<Value = ServicePort> {
     let target =
         prop_oneof![number().prop_map(TargetPort::Number), name(&["p", "q"]).prop_map(TargetPort::Name)];
-    (name(&["p", "q"]), number(), target, option::of(protocol()))
-        .prop_map(|(name, number, target, protocol)| ServicePort { name, number, target, protocol })
+    let protocol = prop_oneof![
+        Just(PortProtocol::Unset),
+        protocol().prop_map(PortProtocol::Named),
+        protocol().prop_map(PortProtocol::Declared),
+    ];
+    (name(&["p", "q"]), number(), target, protocol).prop_map(|(name, number, target, protocol)| ServicePort {
+        name,
+        number,
+        target,
+        protocol,
+    })
 }
 
 fn key() -> impl Strategy<Value = ServiceKey> + Clone {

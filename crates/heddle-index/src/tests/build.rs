@@ -3,8 +3,9 @@
 use crate::Index;
 use heddle_model::access::{Action, Mode, Peer, Principal, Rule};
 use heddle_model::fact::{
-    AccessPolicy, BackendRef, Covers, DataPlane, InboundPolicy, Labels, Locality, Protocol, Route, RouteRule,
-    Service, ServiceForm, ServicePort, Slice, SliceEndpoint, TargetPort, Workload, WorkloadPort,
+    AccessPolicy, BackendRef, Covers, DataPlane, InboundPolicy, Labels, Locality, PortProtocol, Protocol,
+    Route, RouteRule, Service, ServiceForm, ServicePort, Slice, SliceEndpoint, TargetPort, Workload,
+    WorkloadPort,
 };
 use heddle_model::http::{HttpMatch, PathMatch};
 use heddle_model::report::ParentRef;
@@ -59,7 +60,7 @@ pub(crate) fn pod(app: &str, ip: &str) -> Fact {
 }
 
 pub(crate) fn declared(name: &str, port: u16, protocol: Option<Protocol>) -> WorkloadPort {
-    WorkloadPort { name: Some(name.into()), port, app_port: port, protocol }
+    WorkloadPort { name: Some(name.into()), port, app_port: port, protocol, named: None }
 }
 
 /// A Service with one port `http` 80 to 8080, selecting `app`.
@@ -67,6 +68,7 @@ pub(crate) fn virtual_service(app: &str, ip: &str) -> Service {
     Service {
         form: ServiceForm::Virtual(vec![ip.parse().unwrap()]),
         ports: vec![service_port("http", 80, 8080)],
+        opaque_ports: None,
         selector: labels(&format!("app={app}")),
         publish_not_ready: false,
         locality: Locality::Any,
@@ -76,7 +78,12 @@ pub(crate) fn virtual_service(app: &str, ip: &str) -> Service {
 }
 
 pub(crate) fn service_port(name: &str, number: u16, target: u16) -> ServicePort {
-    ServicePort { name: name.into(), number, target: TargetPort::Number(target), protocol: None }
+    ServicePort {
+        name: name.into(),
+        number,
+        target: TargetPort::Number(target),
+        protocol: PortProtocol::Unset,
+    }
 }
 
 pub(crate) fn service(app: &str, ip: &str) -> Fact {

@@ -2,7 +2,7 @@
 
 use super::build::*;
 use heddle_model::access::Action;
-use heddle_model::fact::{Covers, Invalid, Mtls, Protocol, Service, Workload, WorkloadPort};
+use heddle_model::fact::{Covers, Invalid, Mtls, PortProtocol, Protocol, Service, Workload, WorkloadPort};
 use heddle_model::{Fact, Snapshot};
 use std::collections::BTreeSet;
 
@@ -40,7 +40,7 @@ fn behind(service: &'static str) -> Fact {
 
 fn speaking(protocol: Option<Protocol>) -> Fact {
     let mut service = virtual_service("web", "10.1.0.1");
-    service.ports[0].protocol = protocol;
+    service.ports[0].protocol = protocol.map_or(PortProtocol::Unset, PortProtocol::Named);
     Fact::Service(service)
 }
 
@@ -59,7 +59,13 @@ fn a_pod_that_nothing_names_has_only_its_default() {
 #[test]
 fn ports_are_those_of_services_of_the_workload_and_of_policies() {
     let declaring = Workload {
-        ports: vec![WorkloadPort { name: None, port: 9000, app_port: 9001, protocol: Some(Protocol::Tcp) }],
+        ports: vec![WorkloadPort {
+            name: None,
+            port: 9000,
+            app_port: 9001,
+            protocol: Some(Protocol::Tcp),
+            named: None,
+        }],
         ..workload("web", "10.0.0.1")
     };
     let ports = Covers::Workloads { selector: labels("app=web"), ports: [7000].into() };
@@ -112,20 +118,25 @@ fn a_policy_says_the_protocol_before_the_workload_before_the_services() {
 }
 
 #[test]
-fn a_route_of_the_services_own_namespace_makes_its_port_http() {
-    let parents = || vec![parent("web")];
-    let objects = || [web(), ("Service shop/web", speaking(None)), ("EndpointSlice shop/web", behind("web"))];
-    let own = ("HTTPRoute shop/r", route(parents(), vec![]));
-    check(objects().into_iter().chain([own]), &["8080 Http Permissive", "* Permissive"]);
-    let others = ("HTTPRoute bank/r", route(parents(), vec![]));
-    check(objects().into_iter().chain([others]), &["8080 Detect Permissive", "* Permissive"]);
+fn the_name_of_a_workloads_port_is_heard_where_nobody_else_says_its_protocol() {
+    let port = WorkloadPort { named: Some(Protocol::Http), ..declared("http", 8080, None) };
+    let declaring = Workload { ports: vec![port], ..workload("web", "10.0.0.1") };
+    let objects = |service| {
+        [
+            ("Pod shop/web-0", Fact::Workload(declaring.clone())),
+            ("Service shop/web", speaking(service)),
+            ("EndpointSlice shop/web", behind("web")),
+        ]
+    };
+    check(objects(None), &["8080 Http Permissive", "* Permissive"]);
+    check(objects(Some(Protocol::Tcp)), &["8080 Tcp Permissive", "* Permissive"]);
 }
 
 #[test]
 fn two_services_that_disagree_are_both_told_and_the_port_is_detected() {
     let other = Service {
         ports: vec![heddle_model::fact::ServicePort {
-            protocol: Some(Protocol::Tcp),
+            protocol: PortProtocol::Named(Protocol::Tcp),
             ..service_port("http", 90, 8080)
         }],
         ..virtual_service("web", "10.1.0.2")

@@ -1,7 +1,7 @@
 //! Routes: where they attach, in which order they match, where their requests go, and what is told.
 
 use super::build::*;
-use heddle_model::fact::{BackendRef, Route, RouteRule, Service, ServiceForm};
+use heddle_model::fact::{BackendRef, PortProtocol, Protocol, Route, RouteRule, Service, ServiceForm};
 use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
 use heddle_model::report::ParentRef;
 use heddle_model::route::Backend;
@@ -95,6 +95,80 @@ fn port_and_section_name_must_name_one_port() {
         conditions(&snapshot, "HTTPRoute shop/r", 0)[0],
         "Accepted=false NoMatchingParent: Service shop/web has no port 7"
     );
+}
+
+/// A Service `web` whose port 80 is named and states these, one Pod behind it, and a route.
+fn told(protocol: PortProtocol, opaque: Option<u16>, route: (&'static str, Fact)) -> (String, String) {
+    let mut service = virtual_service("web", "10.1.0.1");
+    (service.ports[0].name, service.ports[0].protocol) = ("x".into(), protocol);
+    service.opaque_ports = opaque.map(|port| [port].into());
+    let object = route.0;
+    let snapshot = snapshot([("Service shop/web", Fact::Service(service)), route]);
+    let speaks = snapshot.services.get(&ServiceKey::new("shop", "web")).unwrap().ports[0].protocol;
+    let routed = snapshot.routes.keys().next().map_or("", |_| ", routed");
+    (format!("{speaks:?}{routed}"), conditions(&snapshot, object, 0)[0].clone())
+}
+
+#[test]
+fn app_protocol_comes_before_a_route_that_names_the_port_before_the_ports_name() {
+    use PortProtocol::{Declared, Named, Unset};
+    let naming = || to(ParentRef { port: Some(80), ..parent("web") });
+    let own = |fact| ("HTTPRoute shop/r", fact);
+    let foreign = |fact| ("HTTPRoute bank/r", fact);
+    let accepted = |note: &str| format!("{ACCEPTED}{note}");
+    let refused = |why: &str| format!("Accepted=false NoMatchingParent: {why}");
+    let http = Protocol::Http;
+    for (says, opaque, route, speaks, status) in [
+        (Unset, None, own(naming()), "Http, routed", accepted("")),
+        (Unset, None, own(to(parent("web"))), "Detect, routed", accepted("")),
+        (Unset, None, foreign(naming()), "Detect, routed", accepted("")),
+        (Named(http), None, own(to(parent("web"))), "Http, routed", accepted("")),
+        (Named(Protocol::Grpc), None, own(naming()), "Grpc, routed", accepted("")),
+        (
+            Named(Protocol::Tcp),
+            None,
+            own(naming()),
+            "Http, routed",
+            accepted("port 80 speaks TCP by its name \"x\"; this route names the port and makes it HTTP"),
+        ),
+        (
+            Named(Protocol::Opaque),
+            None,
+            own(to(parent("web"))),
+            "Opaque",
+            refused(
+                "port 80 speaks opaque bytes by its name \"x\": a route that does not name the port passes it over",
+            ),
+        ),
+        (
+            Named(Protocol::Tcp),
+            None,
+            foreign(naming()),
+            "Tcp",
+            refused(
+                "port 80 speaks TCP by its name \"x\", which only a route of namespace shop that names the port may change",
+            ),
+        ),
+        (
+            Declared(Protocol::Tcp),
+            None,
+            own(naming()),
+            "Tcp",
+            refused("port 80 speaks TCP by its appProtocol, which a route does not change"),
+        ),
+        (
+            Named(http),
+            Some(80),
+            own(naming()),
+            "Opaque",
+            refused(
+                "port 80 speaks opaque bytes by annotation config.linkerd.io/opaque-ports, which a route does not change",
+            ),
+        ),
+        (Declared(http), Some(80), own(naming()), "Http, routed", accepted("")),
+    ] {
+        assert_eq!(told(says, opaque, route), (speaks.to_string(), status), "{says:?} {opaque:?}");
+    }
 }
 
 #[test]

@@ -8,9 +8,10 @@ use crate::meta::annotation;
 use crate::notes::Notes;
 use crate::place::{Place, Wrong};
 use heddle_model::Name;
-use heddle_model::fact::{Accrual, DataPlane, Protocol, ServicePort, Workload, WorkloadPort};
+use heddle_model::fact::{Accrual, DataPlane, ServicePort, Workload, WorkloadPort};
 use heddle_model::route::RouteDefaults;
 use heddle_model::server::{ProxyConfig, Stance};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// `config.linkerd.io/…` of a workload, which only Linkerd's proxy heeds.
@@ -44,19 +45,17 @@ pub(crate) fn proxy_config(
     (config != ProxyConfig::default()).then(|| Box::new(config))
 }
 
-/// `config.linkerd.io/opaque-ports` of a Service. A port that says `appProtocol` keeps it.
-pub(crate) fn make_opaque(root: &Place<'_>, spec: &Place<'_>, known: &mut [ServicePort], notes: &mut Notes) {
-    let Some(place) = annotation(root, "config.linkerd.io/opaque-ports") else { return };
+/// `config.linkerd.io/opaque-ports` of a Service: those of its ports that it names.
+pub(crate) fn opaque_ports(
+    root: &Place<'_>,
+    known: &[ServicePort],
+    notes: &mut Notes,
+) -> Option<BTreeSet<u16>> {
+    let place = annotation(root, "config.linkerd.io/opaque-ports")?;
     let names: Vec<_> = known.iter().map(|port| (port.name.clone(), port.number)).collect();
-    let opaque = ports(&place, &names, notes).unwrap_or_default();
-    let written = spec.value()["ports"].as_array().into_iter().flatten();
-    let says: Vec<_> =
-        written.filter(|port| !port["appProtocol"].is_null()).map(|port| port["port"].as_u64()).collect();
-    for port in known.iter_mut().filter(|port| opaque.contains(&port.number)) {
-        if !says.contains(&Some(u64::from(port.number))) {
-            port.protocol = Some(Protocol::Opaque);
-        }
-    }
+    let mut named = ports(&place, &names, notes)?;
+    named.retain(|number| known.iter().any(|port| port.number == *number));
+    Some(named)
 }
 
 /// `timeout.linkerd.io/…` and `retry.linkerd.io/…` of a Service or of a route.

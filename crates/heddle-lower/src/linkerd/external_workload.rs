@@ -4,6 +4,7 @@ use super::annotation;
 use crate::notes::Notes;
 use crate::place::{Place, UNSUPPORTED, Wrong};
 use crate::pod::is_tcp;
+use crate::protocol;
 use crate::workload;
 use heddle_model::Identity;
 use heddle_model::fact::{DataPlane, Workload, WorkloadPort};
@@ -85,5 +86,6 @@ fn ports(spec: &Place<'_>, notes: &mut Notes) -> Vec<WorkloadPort> {
 fn port(place: &Place<'_>) -> Result<WorkloadPort, Wrong> {
     let port = place.need("port")?.port()?;
     let name = place.get("name").map(|name| name.name()).transpose()?;
-    Ok(WorkloadPort { name: name.map(Into::into), port, app_port: port, protocol: None })
+    let named = name.and_then(protocol::by_prefix);
+    Ok(WorkloadPort { name: name.map(Into::into), port, app_port: port, protocol: None, named })
 }

@@ -1,5 +1,5 @@
 use super::*;
-use heddle_model::fact::{Locality, Protocol, Service, ServiceForm, Slice, TargetPort};
+use heddle_model::fact::{Locality, PortProtocol, Protocol, Service, ServiceForm, Slice, TargetPort};
 
 fn service(spec: Value) -> Service {
     match say(Kind::Service, json!({"spec": spec})) {
@@ -56,28 +56,59 @@ fn a_service_has_its_tcp_ports_by_number() {
 }
 
 #[test]
-fn the_protocol_is_that_of_app_protocol_and_else_of_the_name() {
+fn the_protocol_of_a_port_is_that_of_app_protocol_and_else_of_its_names_prefix() {
+    use PortProtocol::{Declared, Named, Unset};
+    use Protocol::{Grpc, Http, Http2, Opaque, Tcp};
     for (name, app, want) in [
-        ("http", None, Some(Protocol::Http)),
-        ("http-web", None, Some(Protocol::Http)),
-        ("httpweb", None, None),
-        ("http2", None, Some(Protocol::Http2)),
-        ("grpc-x-y", None, Some(Protocol::Grpc)),
-        ("tcp", None, Some(Protocol::Tcp)),
-        ("tls-a", None, Some(Protocol::Opaque)),
-        ("https", None, Some(Protocol::Opaque)),
-        ("mysql", None, Some(Protocol::Opaque)),
-        ("", None, None),
-        ("web", None, None),
-        ("tcp", Some("http"), Some(Protocol::Http)),
-        ("tcp", Some("HTTP"), Some(Protocol::Http)),
-        ("tcp", Some("grpc"), Some(Protocol::Grpc)),
-        ("tcp", Some("kubernetes.io/h2c"), Some(Protocol::Http2)),
-        ("tcp", Some("kubernetes.io/ws"), Some(Protocol::Http)),
-        ("http", Some("kubernetes.io/wss"), Some(Protocol::Opaque)),
-        ("http", Some("https"), Some(Protocol::Opaque)),
-        ("http", Some("example.com/own"), None),
-        ("http", Some("gopher"), None),
+        ("http", None, Named(Http)),
+        ("http-web", None, Named(Http)),
+        ("httpweb", None, Unset),
+        ("ws-chat", None, Named(Http)),
+        ("http2", None, Named(Http2)),
+        ("http2-x", None, Named(Http2)),
+        ("h2c", None, Named(Http2)),
+        ("grpc", None, Named(Grpc)),
+        ("grpc-x-y", None, Named(Grpc)),
+        ("grpc-web", None, Named(Http)),
+        ("grpc-web-port", None, Named(Http)),
+        ("grpc-webhook", None, Named(Grpc)),
+        ("grpcweb", None, Unset),
+        ("tcp", None, Named(Tcp)),
+        ("tcp-http", None, Named(Tcp)),
+        ("redis", None, Named(Tcp)),
+        ("mongo-0", None, Named(Tcp)),
+        ("mongodb", None, Named(Tcp)),
+        ("postgres", None, Named(Tcp)),
+        ("tls-a", None, Named(Opaque)),
+        ("https", None, Named(Opaque)),
+        ("https-web", None, Named(Opaque)),
+        ("wss", None, Named(Opaque)),
+        ("mysql", None, Named(Opaque)),
+        ("mysqlx", None, Unset),
+        ("smtp-in", None, Named(Opaque)),
+        ("udp", None, Unset),
+        ("", None, Unset),
+        ("-", None, Unset),
+        ("web", None, Unset),
+        ("my-http", None, Unset),
+        ("tcp", Some("http"), Declared(Http)),
+        ("tcp", Some("HTTP"), Declared(Http)),
+        ("tcp", Some("ws"), Declared(Http)),
+        ("tcp", Some("http2"), Declared(Http2)),
+        ("tcp", Some("h2c"), Declared(Http2)),
+        ("tcp", Some("grpc"), Declared(Grpc)),
+        ("tcp", Some("grpc-web"), Declared(Http)),
+        ("tcp", Some("kubernetes.io/h2c"), Declared(Http2)),
+        ("tcp", Some("kubernetes.io/ws"), Declared(Http)),
+        ("http", Some("kubernetes.io/wss"), Declared(Opaque)),
+        ("http", Some("linkerd.io/opaque"), Declared(Opaque)),
+        ("http", Some("linkerd.io/tcp"), Declared(Opaque)),
+        ("http", Some("https"), Declared(Opaque)),
+        ("http", Some("tls"), Declared(Opaque)),
+        ("http", Some("redis"), Declared(Tcp)),
+        ("http", Some("grpc-web-text"), Unset),
+        ("http", Some("example.com/own"), Unset),
+        ("http", Some("gopher"), Unset),
     ] {
         let got =
             service(json!({"ports": [{"name": name, "port": 80, "appProtocol": app}]})).ports[0].protocol;

@@ -1,6 +1,6 @@
 use super::*;
 use heddle_model::access::Posture;
-use heddle_model::fact::{DataPlane, Workload};
+use heddle_model::fact::{DataPlane, Protocol, Workload};
 
 fn workload(kind: Kind, rest: Value) -> (Workload, Vec<String>) {
     match say(kind, rest) {
@@ -25,7 +25,7 @@ fn a_pod_is_a_workload() {
                     {"ports": [{"name": "http", "containerPort": 9}]},
                 ],
                 "initContainers": [
-                    {"restartPolicy": "Always", "ports": [{"name": "side", "containerPort": 7}]},
+                    {"restartPolicy": "Always", "ports": [{"name": "grpc-web-side", "containerPort": 7}]},
                     {"ports": [{"name": "init", "containerPort": 6}]},
                 ],
             },
@@ -37,8 +37,8 @@ fn a_pod_is_a_workload() {
     assert_eq!(pod.plane, Some(DataPlane::Envoy));
     assert_eq!(pod.addresses, ["10.0.0.1", "fd00::1"].map(|ip| ip.parse::<std::net::IpAddr>().expect("ip")));
     let ports: Vec<_> =
-        pod.ports.iter().map(|port| (port.name.as_deref().unwrap_or(""), port.port)).collect();
-    assert_eq!(ports, [("http", 8080), ("side", 7)]);
+        pod.ports.iter().map(|port| (port.name.as_deref().unwrap_or(""), port.port, port.named)).collect();
+    assert_eq!(ports, [("http", 8080, Some(Protocol::Http)), ("grpc-web-side", 7, Some(Protocol::Http))]);
     assert_eq!(pod.skip_inbound_ports.into_iter().collect::<Vec<_>>(), [22, 9090]);
     assert_eq!((pod.node.as_deref(), pod.host_network, pod.ended), (Some("n1"), false, false));
 }

@@ -49,7 +49,7 @@ fn what_annotations_cannot_say_is_told_and_a_stance_that_cannot_be_read_denies()
 #[test]
 fn a_services_annotations_say_how_requests_fare() {
     let annotations = json!({
-        "config.linkerd.io/opaque-ports": "80,81,db",
+        "config.linkerd.io/opaque-ports": "80,81,db,90-99",
         "balancer.linkerd.io/failure-accrual": "consecutive",
         "balancer.linkerd.io/failure-accrual-consecutive-max-failures": "3",
         "balancer.linkerd.io/failure-accrual-consecutive-max-penalty": "1m",
@@ -61,8 +61,7 @@ fn a_services_annotations_say_how_requests_fare() {
     ]);
     let (fact, faults) = annotated(Kind::Service, annotations, json!({"ports": ports}));
     let Fact::Service(service) = fact else { panic!("{fact:?}") };
-    let protocols: Vec<_> = service.ports.iter().map(|port| port.protocol).collect();
-    assert_eq!(protocols, [Some(Protocol::Opaque), Some(Protocol::Http), Some(Protocol::Opaque)]);
+    assert_eq!(service.opaque_ports, Some([80, 81, 82].into()));
     let accrual = Accrual {
         max_failures: 3,
         min_penalty: Duration::from_secs(1),
