@@ -75,6 +75,11 @@ impl<'a> Around<'a> {
         said.or_else(|| self.settings.is_opaque(number).then_some(Protocol::Opaque))
     }
 
+    /// What a port speaks of which nobody says it.
+    pub(crate) fn default_protocol(&self, number: u16) -> Protocol {
+        if self.settings.is_opaque_by_default(number) { Protocol::Opaque } else { Protocol::Detect }
+    }
+
     /// How many requests a port takes.
     pub(crate) fn rate_limit(&self, number: u16) -> Option<Arc<RateLimit>> {
         self.selected.ports.get(&number)?.resolved.rate_limit.clone()

@@ -4,7 +4,7 @@ use crate::policy::tellable;
 use crate::report::join;
 use crate::tables::Tables;
 use crate::{parent, parent_ports};
-use heddle_model::fact::{self, BackendRef, Route, ServiceForm};
+use heddle_model::fact::{self, BackendRef, Mesh, Route, ServiceForm};
 use heddle_model::http::HttpMatch;
 use heddle_model::report::{Condition, ParentRef, Report, Subject};
 use heddle_model::route::{Backend, RouteRule, WeightedBackend};
@@ -60,7 +60,7 @@ pub(crate) fn table(route: &SourceRef, port: &ServicePortKey) -> RouteKey {
 }
 
 /// Attaches a route to the Services that it names.
-pub(crate) fn resolve(tables: &Tables, source: &SourceRef) -> Option<Attachment> {
+pub(crate) fn resolve(tables: &Tables, mesh: &Mesh, source: &SourceRef) -> Option<Attachment> {
     let route = tables.route(source)?;
     let mut faults = Vec::new();
     let rules = route.rules.iter().enumerate().map(|(index, rule)| Rule {
@@ -77,7 +77,7 @@ pub(crate) fn resolve(tables: &Tables, source: &SourceRef) -> Option<Attachment>
     for parent in &route.parents {
         let mut conditions = shared.clone();
         if let Some(service) = parent::service(source, parent) {
-            conditions.push(match parent_ports::find(tables, source, &service, parent) {
+            conditions.push(match parent_ports::find(tables, mesh, source, &service, parent) {
                 Ok(found) => {
                     ports.extend(found.ports);
                     made_http.extend(found.made_http);

@@ -41,7 +41,10 @@ impl Dirty {
     /// Notes what an object touches, in the form it had and in the form it has.
     pub(crate) fn mark(&mut self, tables: &Tables, source: &SourceRef, forms: [Option<&Fact>; 2]) {
         match source.kind {
-            Kind::Namespace => self.workloads.extend(tables.workloads(&source.name).map(|(key, _)| key)),
+            Kind::Namespace => {
+                self.workloads.extend(tables.workloads(&source.name).map(|(key, _)| key));
+                self.mark_opaque_ports(tables, &source.name, forms);
+            }
             Kind::Node => {
                 self.nodes.insert(source.name.clone());
             }
@@ -92,6 +95,19 @@ impl Dirty {
             }
         }
         self.workloads.insert(key);
+    }
+
+    /// The Services of a namespace, and the routes that name them, if it makes other ports of theirs opaque.
+    fn mark_opaque_ports(&mut self, tables: &Tables, namespace: &Name, forms: [Option<&Fact>; 2]) {
+        let [old, new] = forms.map(opaque_ports);
+        if old == new {
+            return;
+        }
+        for (source, _) in tables.of_namespace(Kind::Service, namespace) {
+            let key = service_key(source);
+            self.attachments.extend(tables.routes.of(&key).iter().cloned());
+            self.services.insert(key);
+        }
     }
 
     fn mark_service(&mut self, tables: &Tables, source: &SourceRef, forms: [Option<&Fact>; 2]) {
@@ -169,6 +185,13 @@ impl Dirty {
 fn server(fact: &Fact) -> Option<&Server> {
     match fact {
         Fact::Server(server) => Some(server),
+        _ => None,
+    }
+}
+
+fn opaque_ports(fact: Option<&Fact>) -> Option<&BTreeSet<u16>> {
+    match fact? {
+        Fact::Namespace(namespace) => namespace.config.as_ref()?.opaque_ports.as_ref(),
         _ => None,
     }
 }

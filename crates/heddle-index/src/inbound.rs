@@ -76,7 +76,7 @@ impl Ports<'_> {
             .or_else(|| self.declared(number).and_then(|port| port.protocol))
             .or_else(|| port::from_services(self.services, self.edges, number, finding))
             .or_else(|| self.declared(number).and_then(|port| port.named))
-            .unwrap_or(Protocol::Detect)
+            .unwrap_or_else(|| self.around.default_protocol(number))
     }
 
     fn mtls(&self, port: PortRef, finding: &mut Finding) -> (Mtls, Option<SourceRef>) {

@@ -1,8 +1,8 @@
 //! The ports of a Service that one parent reference of a route leads to.
 
-use crate::service_port::{Origin, Stated, is_bytes, stated};
+use crate::service_port::{OpaquePorts, Origin, Stated, is_bytes, stated};
 use crate::tables::Tables;
-use heddle_model::fact::{Protocol, ServiceForm, ServicePort};
+use heddle_model::fact::{Mesh, Protocol, ServiceForm, ServicePort};
 use heddle_model::report::ParentRef;
 use heddle_model::{ServiceKey, ServicePortKey, SourceRef};
 use std::collections::BTreeSet;
@@ -26,6 +26,7 @@ pub(crate) struct ParentPorts {
 /// Why no port takes the route, in words for its status.
 pub(crate) fn find(
     tables: &Tables,
+    mesh: &Mesh,
     route: &SourceRef,
     key: &ServiceKey,
     parent: &ParentRef,
@@ -56,9 +57,10 @@ pub(crate) fn find(
         (true, false) => Naming::OfConsumer,
         (false, _) => Naming::No,
     };
+    let opaque = OpaquePorts::of(tables, mesh, key, service);
     let mut found = ParentPorts::default();
     for port in wanted {
-        found.add(key, port, stated(service, port), naming);
+        found.add(key, port, stated(&opaque, port), naming);
     }
     if found.ports.is_empty() { Err(found.notes.join("; ")) } else { Ok(found) }
 }
@@ -118,6 +120,7 @@ fn statement(port: &ServicePort, stated: Stated) -> String {
         Origin::AppProtocol => "its appProtocol".into(),
         Origin::Annotation => "annotation config.linkerd.io/opaque-ports".into(),
         Origin::Name => format!("its name {:?}", port.name),
+        Origin::Number => "its number (one of Linkerd's default opaque ports)".into(),
     };
     format!("port {} speaks {protocol} by {by}", port.number)
 }

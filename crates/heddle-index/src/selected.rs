@@ -5,8 +5,8 @@ use crate::mtls::PortRef;
 use crate::server::Resolved;
 use crate::tables::Tables;
 use crate::workload::View;
-use heddle_model::fact::{DataPlane, TargetPort, Workload};
-use heddle_model::server::{Among, ProxyConfig, Server, Stance};
+use heddle_model::fact::{DataPlane, Mesh, TargetPort, Workload};
+use heddle_model::server::{Among, DEFAULT_OPAQUE_PORTS, ProxyConfig, Server, Stance};
 use heddle_model::{Diagnostic, Kind, SourceRef, WorkloadKey, WorkloadKind};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -92,39 +92,55 @@ fn conflict(object: &SourceRef, port: u16, winner: &SourceRef) -> Diagnostic {
     }
 }
 
-/// What annotations say of one workload's proxy, or of those of its namespace. Nothing, unless it is Linkerd's.
+/// What annotations say of one workload's proxy, or of those of its namespace: of an Envoy nothing but that Linkerd's
+/// default opaque ports do not hold.
 #[derive(Default)]
 pub(crate) struct Settings<'a> {
     /// Whom ports without a Server admit, and who says so.
     pub(crate) stance: Option<(Stance, SourceRef)>,
     opaque: Option<&'a BTreeSet<u16>>,
+    /// Linkerd's default opaque ports hold where nobody says what they speak.
+    opaque_by_default: bool,
     skipped: Option<&'a BTreeSet<u16>>,
 }
 
 impl<'a> Settings<'a> {
     /// The workload's own annotations stand before its namespace's; Heddle's posture of the namespace stands
     /// between them.
-    pub(crate) fn of(tables: &'a Tables, key: &WorkloadKey, workload: &'a Workload) -> Self {
-        if workload.plane != Some(DataPlane::Linkerd) {
-            return Self::default();
-        }
+    pub(crate) fn of(tables: &'a Tables, mesh: &Mesh, key: &WorkloadKey, workload: &'a Workload) -> Self {
         let around = tables.namespace(&key.namespace).map(|(_, namespace)| namespace);
         let (own, all) = (workload.config.as_deref(), around.and_then(|around| around.config.as_deref()));
+        let unsaid = all.is_none_or(|all| all.opaque_ports.is_none());
+        match workload.plane {
+            Some(DataPlane::Linkerd) => {}
+            Some(DataPlane::Envoy) => {
+                let opaque_by_default = unsaid && mesh.moves_from_linkerd();
+                return Self { opaque_by_default, ..Self::default() };
+            }
+            None => return Self::default(),
+        }
         let posture = around.is_some_and(|around| around.posture.is_some());
         let of_namespace =
             || Some((all?.stance?, SourceRef::new(Kind::Namespace, "", key.namespace.clone())));
         let stance = own.and_then(|own| Some((own.stance?, key.source())));
         let first =
             |of: fn(&ProxyConfig) -> Option<&BTreeSet<u16>>| own.and_then(of).or_else(|| all.and_then(of));
+        let opaque = first(|config| config.opaque_ports.as_ref());
         Self {
             stance: stance.or_else(|| of_namespace().filter(|_| !posture)),
-            opaque: first(|config| config.opaque_ports.as_ref()),
+            opaque,
+            opaque_by_default: opaque.is_none(),
             skipped: first(|config| config.skip_inbound_ports.as_ref()),
         }
     }
 
     pub(crate) fn is_opaque(&self, number: u16) -> bool {
         self.opaque.is_some_and(|ports| ports.contains(&number))
+    }
+
+    /// Whether a port of which nobody says what it speaks is opaque.
+    pub(crate) fn is_opaque_by_default(&self, number: u16) -> bool {
+        self.opaque_by_default && DEFAULT_OPAQUE_PORTS.contains(&number)
     }
 
     /// Ports that are known by being named, where few are.

@@ -3,9 +3,9 @@
 use crate::address::describe;
 use crate::attachment::Attachment;
 use crate::multimap::Multimap;
-use crate::service_port::{Stated, is_bytes, stated};
+use crate::service_port::{OpaquePorts, Stated, is_bytes, stated};
 use crate::tables::{Tables, virtual_ips};
-use heddle_model::fact::{self, Protocol, ServiceForm};
+use heddle_model::fact::{self, Mesh, Protocol, ServiceForm};
 use heddle_model::snapshot::{Owner, RouteKey, Service, ServicePort};
 use heddle_model::{Diagnostic, Map, ServiceKey, ServicePortKey, SourceRef};
 use std::collections::BTreeMap;
@@ -14,6 +14,7 @@ use std::net::IpAddr;
 /// A Service with the virtual IPs that are its own and the protocols that its ports speak.
 pub(crate) fn resolve(
     tables: &Tables,
+    mesh: &Mesh,
     owners: &Map<IpAddr, Owner>,
     routes: &Attached<'_>,
     key: &ServiceKey,
@@ -35,9 +36,10 @@ pub(crate) fn resolve(
         ServiceForm::Headless => ServiceForm::Headless,
         ServiceForm::External(name) => ServiceForm::External(name.clone()),
     };
+    let opaque = OpaquePorts::of(tables, mesh, key, fact);
     let ports = ports.iter().map(|port| {
         let fact::ServicePort { name, number, target: _, protocol: _ } = port;
-        let protocol = protocol(routes, key, *number, stated(fact, port));
+        let protocol = protocol(routes, key, *number, stated(&opaque, port));
         ServicePort { name: name.clone(), number: *number, protocol }
     });
     let mut ports: Vec<_> = ports.collect();

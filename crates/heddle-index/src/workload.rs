@@ -47,7 +47,7 @@ impl View<'_> {
         let edges = &*selection::edges(self.tables, key, fact, named);
         let selecting = self.selecting(key, fact);
         let mut finding = Finding::default();
-        let settings = Settings::of(self.tables, key, fact);
+        let settings = Settings::of(self.tables, self.mesh, key, fact);
         let skip_inbound_ports = settings.skipped(fact);
         let selected = Selected::of(self, key, fact, &mut finding);
         let around = Around::new(self, key, fact, edges).with(selected, settings, &mut finding);

@@ -5,7 +5,8 @@ use crate::notes::Notes;
 use crate::place::{Place, Wrong};
 use crate::protocol;
 use crate::workload;
-use heddle_model::fact::{Workload, WorkloadPort};
+use heddle_model::fact::{DataPlane, Workload, WorkloadPort};
+use heddle_model::server::DEFAULT_OPAQUE_PORTS;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -14,16 +15,19 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Workload, Wro
     spec.object()?;
     let account = workload::optional_name(&spec, "serviceAccountName", notes);
     let addresses = addresses(root, notes);
+    let labels = workload::labels(root, notes);
+    let identity = workload::identity(&spec, account.as_deref().unwrap_or("default"), notes);
+    let plane = workload::plane(root, notes);
     let mut workload = Workload {
-        labels: workload::labels(root, notes),
-        identity: workload::identity(&spec, account.as_deref().unwrap_or("default"), notes),
-        plane: workload::plane(root, notes),
+        labels,
+        identity,
+        plane,
         node: workload::optional_name(&spec, "nodeName", notes),
         zone: None,
         host_network: spec.value()["hostNetwork"].as_bool().unwrap_or_default(),
         ended: ended(root, &addresses),
         addresses,
-        ports: named_ports(&spec, notes),
+        ports: declared_ports(&spec, plane, notes),
         skip_inbound_ports: workload::skip_inbound_ports(root, notes),
         config: None,
     };
@@ -50,10 +54,12 @@ fn addresses(root: &Place<'_>, notes: &mut Notes) -> Vec<IpAddr> {
 }
 
 /// The named TCP ports of all containers that run beside each other: also init containers that are
-/// restarted always (sidecars).
-fn named_ports(spec: &Place<'_>, notes: &mut Notes) -> Vec<WorkloadPort> {
-    let mut ports = Vec::new();
+/// restarted always (sidecars). Of a Pod with Linkerd's proxy also those without a name that are opaque by default.
+fn declared_ports(spec: &Place<'_>, plane: Option<DataPlane>, notes: &mut Notes) -> Vec<WorkloadPort> {
+    let mut ports: Vec<WorkloadPort> = Vec::new();
     let mut seen = BTreeSet::new();
+    let declares =
+        |port: &&Place<'_>| is_tcp(port) && (port.get("name").is_some() || is_default_opaque(port, plane));
     for field in ["containers", "initContainers"] {
         let list = spec.get(field).map(|list| list.list());
         let containers =
@@ -63,19 +69,26 @@ fn named_ports(spec: &Place<'_>, notes: &mut Notes) -> Vec<WorkloadPort> {
         for container in containers.into_iter().filter(runs) {
             let list = container.get("ports").map(|list| list.list());
             let list = list.and_then(|list| notes.take(list, "its ports are not known")).unwrap_or_default();
-            let named = list.iter().filter(|port| is_tcp(port) && port.get("name").is_some());
-            let read = notes.take_all(named.map(named_port), "the port is not known");
-            ports.extend(read.into_iter().filter(|port| seen.insert(port.name.clone())));
+            let read = notes.take_all(list.iter().filter(declares).map(port), "the port is not known");
+            let new = |port: &WorkloadPort| seen.insert(port.name.clone().ok_or(port.port));
+            ports.extend(read.into_iter().filter(new));
         }
     }
     ports
 }
 
-fn named_port(place: &Place<'_>) -> Result<WorkloadPort, Wrong> {
+/// Whether Linkerd takes a port for opaque that nothing is said of.
+fn is_default_opaque(port: &Place<'_>, plane: Option<DataPlane>) -> bool {
+    let number = port.value()["containerPort"].as_u64();
+    plane == Some(DataPlane::Linkerd)
+        && DEFAULT_OPAQUE_PORTS.iter().any(|port| number == Some((*port).into()))
+}
+
+fn port(place: &Place<'_>) -> Result<WorkloadPort, Wrong> {
     let port = place.need("containerPort")?.port()?;
-    let name = place.need("name")?.name()?;
-    let named = protocol::by_prefix(name);
-    Ok(WorkloadPort { name: Some(name.into()), port, app_port: port, protocol: None, named })
+    let name = place.get("name").map(|name| name.name()).transpose()?;
+    let named = name.and_then(protocol::by_prefix);
+    Ok(WorkloadPort { name: name.map(Into::into), port, app_port: port, protocol: None, named })
 }
 
 /// Whether a port of Kubernetes is a TCP port: unset means TCP.

@@ -356,6 +356,12 @@ impl Mesh {
     pub fn network_of(&self, address: IpAddr) -> Option<&IpNet> {
         self.networks.iter().find(|network| network.contains(&address))
     }
+
+    /// Whether the cluster moves from Linkerd: its identities have the names that Linkerd gives, so that Services have
+    /// Linkerd's default opaque ports.
+    pub fn moves_from_linkerd(&self) -> bool {
+        self.identity_suffix.starts_with("linkerd.")
+    }
 }
 
 impl Default for Mesh {

@@ -7,6 +7,10 @@ use crate::labels::{Labels, Selector};
 use crate::{Identity, Name, SourceRef};
 use std::collections::BTreeSet;
 
+/// The ports that Linkerd takes for opaque where nobody says otherwise: SMTP, mail submission, MySQL, Galera,
+/// PostgreSQL, Redis, Elasticsearch and memcached.
+pub const DEFAULT_OPAQUE_PORTS: [u16; 8] = [25, 587, 3306, 4444, 5432, 6379, 9300, 11211];
+
 /// One port of the workloads that it selects, in its own namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {

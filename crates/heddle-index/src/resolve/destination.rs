@@ -14,7 +14,7 @@ impl Index {
     pub(super) fn resolve_attachments(&mut self, changed: &mut Changed) {
         for source in take(&mut self.dirty.attachments) {
             self.work.attachments += 1;
-            let new = attachment::resolve(&self.tables, &source);
+            let new = attachment::resolve(&self.tables, &self.snapshot.mesh, &source);
             let old = match &new {
                 Some(new) => self.derived.attachments.insert(source.clone(), new.clone()),
                 None => self.derived.attachments.remove(&source),
@@ -52,7 +52,8 @@ impl Index {
                 by_table: &self.derived.attached,
                 attachments: &self.derived.attachments,
             };
-            let new = service::resolve(&self.tables, owners, &routes, &key).map(Arc::new);
+            let new =
+                service::resolve(&self.tables, &self.snapshot.mesh, owners, &routes, &key).map(Arc::new);
             let old = self.snapshot.services.get(&key).cloned();
             if !publish(&mut self.snapshot.services, &key, new.clone()) {
                 continue;

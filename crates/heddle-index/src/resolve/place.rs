@@ -4,6 +4,7 @@ use super::{Changed, publish};
 use crate::Index;
 use crate::address::Claim;
 use crate::selected::Settings;
+use crate::tables::service_key;
 use heddle_model::snapshot::Key;
 use heddle_model::{Kind, ServicePortKey, WorkloadKey};
 use std::mem::take;
@@ -27,8 +28,19 @@ impl Index {
         if self.snapshot.mesh.networks != mesh.networks {
             self.mark_cluster();
         }
+        if self.snapshot.mesh.moves_from_linkerd() != mesh.moves_from_linkerd() {
+            self.mark_default_opaque_ports();
+        }
         self.snapshot.mesh = Arc::new(mesh);
         changed.insert(Key::Mesh);
+    }
+
+    /// Marks what hangs on whether Linkerd's default opaque ports hold.
+    fn mark_default_opaque_ports(&mut self) {
+        let services = self.tables.of_kind(Kind::Service).map(|(source, _)| service_key(source));
+        self.dirty.services.extend(services);
+        self.dirty.attachments.extend(self.derived.attachments.keys().cloned());
+        self.dirty.workloads.extend(self.tables.all_workloads().map(|(key, _)| key));
     }
 
     /// Marks what hangs on the Mesh's networks.
@@ -38,7 +50,7 @@ impl Index {
             servers.filter(|source| self.tables.server(source).is_some_and(|one| one.stance.is_cluster()));
         self.dirty.servers.extend(cluster.cloned());
         let workloads = self.tables.all_workloads().filter(|(key, workload)| {
-            let settings = Settings::of(&self.tables, key, workload);
+            let settings = Settings::of(&self.tables, &self.snapshot.mesh, key, workload);
             settings.stance.is_some_and(|(stance, _)| stance.is_cluster())
         });
         self.dirty.workloads.extend(workloads.map(|(key, _)| key));

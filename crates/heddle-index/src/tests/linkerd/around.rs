@@ -1,8 +1,11 @@
 //! What stands around Servers: limits, what lies outside, annotations.
 
 use super::*;
-use heddle_model::fact::{DataPlane, Egress, EgressNetwork, Namespace};
-use heddle_model::{Kind, SourceRef};
+use heddle_model::fact::{
+    DataPlane, Egress, EgressNetwork, Mesh, Namespace, PortProtocol, Protocol, Service, ServicePort, Slice,
+    Workload,
+};
+use heddle_model::{Kind, ServiceKey, SourceRef};
 use std::collections::BTreeSet;
 
 #[test]
@@ -99,4 +102,63 @@ fn a_pods_annotations_stand_before_its_namespaces() {
     let own = around(Some(Posture::Authenticated), stance(Stance::Deny));
     assert_eq!(posture(nothing(), own.clone()), Posture::Authenticated, "Heddle's own word comes first");
     assert_eq!(posture(stance(Stance::All), own), Posture::Allow);
+}
+
+/// A Service of one port, with a Pod of this plane behind it: what the Service speaks to its clients, and what the Pod's
+/// port speaks.
+fn spoken(
+    suffix: &str,
+    plane: DataPlane,
+    service: impl FnOnce(&mut Service),
+    around: Namespace,
+) -> [Protocol; 2] {
+    let mut own = virtual_service("db", "10.1.0.1");
+    own.ports = vec![ServicePort { name: "".into(), ..service_port("", 3306, 3306) }];
+    service(&mut own);
+    let pod = Workload { plane: Some(plane), ..workload("db", "10.0.0.1") };
+    let slice = Slice {
+        service: Some(ServiceKey::new("shop", "db")),
+        ports: vec![("".into(), 3306)],
+        endpoints: vec![endpoint("10.0.0.1", Some("cart"))],
+    };
+    let mesh = Mesh { identity_suffix: suffix.into(), ..Mesh::default() };
+    let snapshot = snapshot([
+        ("Mesh default", Fact::Mesh(mesh)),
+        ("Namespace shop", Fact::Namespace(around)),
+        ("Service shop/db", Fact::Service(own)),
+        ("Pod shop/cart", Fact::Workload(pod)),
+        ("EndpointSlice shop/db", Fact::Slice(slice)),
+    ]);
+    let service = snapshot.services.get(&ServiceKey::new("shop", "db")).unwrap();
+    [service.ports[0].protocol, port(&snapshot, 3306).protocol]
+}
+
+#[test]
+fn linkerds_default_opaque_ports_hold_until_an_annotation_or_the_port_says_otherwise() {
+    use DataPlane::{Envoy, Linkerd};
+    use Protocol::{Detect, Http, Opaque};
+    let moving = "linkerd.cluster.local";
+    let own = "heddle.cluster.local";
+    let none = |_: &mut Service| {};
+    let nothing = Namespace::default;
+    for plane in [Envoy, Linkerd] {
+        assert_eq!(spoken(moving, plane, none, nothing()), [Opaque, Opaque], "{plane:?}");
+    }
+    assert_eq!(spoken(own, Linkerd, none, nothing()), [Detect, Opaque]);
+    assert_eq!(spoken(own, Envoy, none, nothing()), [Detect, Detect]);
+    let other = |service: &mut Service| service.opaque_ports = Some([25].into());
+    assert_eq!(spoken(moving, Envoy, other, nothing())[0], Detect, "the annotation replaces them");
+    let named = |service: &mut Service| service.ports[0].protocol = PortProtocol::Named(Http);
+    for plane in [Envoy, Linkerd] {
+        assert_eq!(spoken(moving, plane, named, nothing()), [Http, Http], "{plane:?}");
+    }
+    let around = |ports: &[u16]| {
+        let opaque_ports = Some(ports.iter().copied().collect());
+        let config = Some(Box::new(ProxyConfig { opaque_ports, ..ProxyConfig::default() }));
+        Namespace { config, ..Namespace::default() }
+    };
+    for plane in [Envoy, Linkerd] {
+        assert_eq!(spoken(moving, plane, none, around(&[])), [Detect, Detect], "{plane:?}");
+        assert_eq!(spoken(own, plane, none, around(&[3306])), [Opaque, Opaque], "{plane:?}");
+    }
 }
