@@ -2,7 +2,7 @@
 
 use heddle_model::Name;
 use heddle_model::fact::Locality;
-use heddle_model::snapshot::{Endpoint, Endpoints, Health};
+use heddle_model::snapshot::{Endpoint, Health};
 
 /// Where the client is.
 #[derive(Clone, Debug, Default)]
@@ -17,10 +17,14 @@ pub(crate) struct Place {
 ///
 /// `OnlyNode` narrows before readiness is looked at (a Node's ending endpoint is better than another Node's
 /// ready one, as for kube-proxy); the preferences narrow after it, and never to nothing.
-pub(crate) fn eligible<'a>(endpoints: &'a Endpoints, locality: Locality, place: &Place) -> Vec<&'a Endpoint> {
+pub(crate) fn eligible<'a>(
+    endpoints: impl Iterator<Item = &'a Endpoint>,
+    locality: Locality,
+    place: &Place,
+) -> Vec<&'a Endpoint> {
     let on_node = |endpoint: &Endpoint| place.node.is_some() && endpoint.node == place.node;
     let in_zone = |endpoint: &Endpoint| place.zone.is_some() && endpoint.zone == place.zone;
-    let all: Vec<&Endpoint> = endpoints.items.iter().collect();
+    let all: Vec<&Endpoint> = endpoints.collect();
     match locality {
         Locality::Any => ready(all),
         Locality::PreferZone => prefer(ready(all), in_zone),

@@ -29,7 +29,7 @@ use heddle_model::fact::{DataPlane, Egress, Mtls};
 use heddle_model::http::HeaderChange;
 use heddle_model::route::RouteDefaults;
 use heddle_model::snapshot::{Transport, Workload};
-use heddle_model::{Kind, ServicePortKey, Snapshot, SourceRef, WorkloadKey};
+use heddle_model::{Family, Kind, ServicePortKey, Snapshot, SourceRef, WorkloadKey};
 use std::net::IpAddr;
 
 /// The Snapshot as one caller sees it.
@@ -37,6 +37,8 @@ pub(crate) struct View<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) caller: Caller,
     pub(crate) place: Place,
+    /// The family of the dialled address.
+    pub(crate) dialled: Family,
     addresses: Vec<IpAddr>,
 }
 
@@ -51,7 +53,7 @@ impl View<'_> {
 /// What happens to a request, and why.
 pub fn decide(snapshot: &Snapshot, request: &Request) -> Verdict {
     let mut steps = Vec::new();
-    let view = view(snapshot, &request.client, &mut steps);
+    let view = view(snapshot, request, &mut steps);
     let (destination, step) = destination::find(snapshot, request.address, request.port);
     steps.push(step);
     let outcome = match unable(&view) {
@@ -61,7 +63,8 @@ pub fn decide(snapshot: &Snapshot, request: &Request) -> Verdict {
     Verdict { caller: view.caller, destination, outcome, steps }
 }
 
-fn view<'a>(snapshot: &'a Snapshot, client: &Client, steps: &mut Vec<Step>) -> View<'a> {
+fn view<'a>(snapshot: &'a Snapshot, request: &Request, steps: &mut Vec<Step>) -> View<'a> {
+    let client = &request.client;
     let workload = match client {
         Client::Workload(key) => snapshot.workloads.get(key).map(|found| &**found),
         Client::Outside(_) => None,
@@ -80,7 +83,8 @@ fn view<'a>(snapshot: &'a Snapshot, client: &Client, steps: &mut Vec<Step>) -> V
     let place = workload
         .map(|found| Place { node: found.node.clone(), zone: found.zone.clone() })
         .unwrap_or_default();
-    View { snapshot, caller: Caller { workload: key, identity, plane }, place, addresses }
+    let caller = Caller { workload: key, identity, plane };
+    View { snapshot, caller, place, dialled: Family::of(request.address), addresses }
 }
 
 fn client_step(

@@ -6,11 +6,11 @@ use crate::verdict::{
     Carried, Forward, Outcome, RouteChoice, Share, ShareTarget, Step, Topic, protocol_word,
 };
 use crate::{View, endpoint, server};
-use heddle_model::ServicePortKey;
 use heddle_model::fact::{Locality, Protocol};
 use heddle_model::http::{HeaderChange, HttpMatch};
 use heddle_model::route::{Backend, RouteDefaults, RouteRule, RouteTable, WeightedBackend};
 use heddle_model::snapshot::RouteKey;
+use heddle_model::{Families, ServicePortKey};
 
 /// What a proxied client's request to a Service port comes to.
 pub(crate) fn route(view: &View, port: &ServicePortKey, call: &Call, steps: &mut Vec<Step>) -> Outcome {
@@ -109,7 +109,7 @@ fn by_rule(
     for backend in &rule.backends {
         let to = share_target(view, rule, backend, call);
         let text = match &backend.backend {
-            Backend::Service(port) => format!("{port} gets {} of {of}", backend.weight),
+            Backend::Service { port, families: _ } => format!("{port} gets {} of {of}", backend.weight),
             Backend::Broken { reason } => format!("{} of {of} is answered 500: {reason}", backend.weight),
         };
         steps.push(step(Topic::Backend, format!("{field}.backendRefs"), text));
@@ -142,24 +142,33 @@ fn share_target(view: &View, rule: &RouteRule, backend: &WeightedBackend, call: 
     let WeightedBackend { weight: _, backend: to, request_headers, response_headers } = backend;
     match to {
         Backend::Broken { reason } => ShareTarget::Broken { reason },
-        Backend::Service(port) => {
+        Backend::Service { port, families } => {
             let call = server::changed(call, &[&rule.request_headers, request_headers]);
             let (request, response) = (request_headers.clone(), response_headers.clone());
-            endpoints_of(view, port, Carried::Http, &call, request, response)
+            let to = Backends { port, families: *families };
+            endpoints_of(view, to, Carried::Http, &call, request, response)
         }
     }
 }
 
 /// Everything to the endpoints of the dialled port.
 pub(crate) fn own_endpoints(view: &View, port: &ServicePortKey, carried: Carried, call: &Call) -> Forward {
-    let to = endpoints_of(view, port, carried, call, HeaderChange::default(), HeaderChange::default());
+    let families = view.snapshot.services.get(&port.service).map(|service| service.families);
+    let to = Backends { port, families: families.unwrap_or_default() };
+    let to = endpoints_of(view, to, carried, call, HeaderChange::default(), HeaderChange::default());
     let shares = vec![Share { weight: 1, of: 1, to }];
     Forward { carried, route: None, limits: RouteDefaults::default(), shares }
 }
 
+/// A Service port and the families of its Service.
+struct Backends<'a> {
+    port: &'a ServicePortKey,
+    families: Families,
+}
+
 fn endpoints_of(
     view: &View,
-    port: &ServicePortKey,
+    Backends { port, families }: Backends,
     carried: Carried,
     call: &Call,
     request_headers: HeaderChange,
@@ -168,8 +177,10 @@ fn endpoints_of(
     let service = view.snapshot.services.get(&port.service);
     let locality = service.map_or(Locality::Any, |service| service.locality);
     let endpoints = view.snapshot.endpoints.get(port);
-    let eligible = endpoints.map(|all| endpoint::eligible(all, locality, &view.place)).unwrap_or_default();
+    let family = families.serving(Some(view.dialled));
+    let eligible = endpoints.map(|all| endpoint::eligible(all.of_family(family), locality, &view.place));
     let candidates = eligible
+        .unwrap_or_default()
         .into_iter()
         .map(|endpoint| {
             server::reach(view, server::Target::new(view, endpoint), server::Sent { carried, call })

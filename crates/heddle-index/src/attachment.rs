@@ -9,7 +9,7 @@ use heddle_model::http::HttpMatch;
 use heddle_model::report::{Condition, ParentRef, Report, Subject};
 use heddle_model::route::{Backend, RouteRule, WeightedBackend};
 use heddle_model::snapshot::RouteKey;
-use heddle_model::{Diagnostic, ServiceKey, ServicePortKey, SourceRef};
+use heddle_model::{Diagnostic, Families, ServiceKey, ServicePortKey, SourceRef};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -261,7 +261,7 @@ fn resolve_backend(
     let found = target.clone().and_then(|(service, port)| service_port(tables, service, port));
     let backend = match found {
         Ok(_) if *broken => Backend::Broken { reason: "UnsupportedValue" },
-        Ok(port) => Backend::Service(port),
+        Ok((port, families)) => Backend::Service { port, families },
         Err((reason, message)) => {
             faults.push((reason, format!("{field}: {message}")));
             Backend::Broken { reason }
@@ -277,7 +277,11 @@ fn resolve_backend(
 
 /// A Service port that requests can go to. Another namespace's needs no grant: a route with a Service as parent
 /// reaches nothing that its client could not reach (GEP-1294).
-fn service_port(tables: &Tables, service: ServiceKey, port: u16) -> Result<ServicePortKey, Fault> {
+fn service_port(
+    tables: &Tables,
+    service: ServiceKey,
+    port: u16,
+) -> Result<(ServicePortKey, Families), Fault> {
     let Some(fact) = tables.service(&service) else {
         return Err(("BackendNotFound", format!("there is no Service {service}")));
     };
@@ -287,5 +291,5 @@ fn service_port(tables: &Tables, service: ServiceKey, port: u16) -> Result<Servi
     if !fact.ports.iter().any(|known| known.number == port) {
         return Err(("BackendNotFound", format!("Service {service} has no port {port}")));
     }
-    Ok(ServicePortKey { service, port })
+    Ok((ServicePortKey { service, port }, fact.families))
 }

@@ -4,11 +4,11 @@
 //! before the first request, and because a flip of readiness must touch nothing but one list of endpoints.
 
 use crate::address::{describe, namespace};
-use crate::tables::{Tables, selects, virtual_ips};
+use crate::tables::{Tables, selects};
 use heddle_model::fact::{Service, ServiceForm, ServicePort, Slice, SliceEndpoint, TargetPort, Workload};
 use heddle_model::snapshot::{Health, Owner};
 use heddle_model::{
-    Diagnostic, Fact, Map, Name, ServiceKey, ServicePortKey, SourceRef, WorkloadKey, WorkloadKind,
+    Diagnostic, Fact, Family, Map, Name, ServiceKey, ServicePortKey, SourceRef, WorkloadKey, WorkloadKind,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -104,7 +104,9 @@ impl Resolver<'_> {
                 continue;
             }
             let workload = pod.map(|(key, _)| key).or_else(|| owner.and_then(owning_workload));
-            self.add_endpoint(slice, endpoint, workload);
+            if self.service.families.include(Family::of(endpoint.address)) {
+                self.add_endpoint(slice, endpoint, workload);
+            }
         }
     }
 
@@ -150,8 +152,8 @@ impl Resolver<'_> {
     }
 
     fn add_external(&mut self, key: &WorkloadKey, workload: &Workload) {
-        let reachable = workload.addresses.iter().filter(|address| reachable(self.service, address));
-        for address in reachable {
+        let families = self.service.families;
+        for address in workload.addresses.iter().filter(|address| families.include(Family::of(**address))) {
             self.found.addresses.insert(*address);
             if self.owners.get(address).is_some_and(|owner| namespace(owner) != &key.namespace) {
                 continue;
@@ -170,13 +172,6 @@ impl Resolver<'_> {
             }
         }
     }
-}
-
-/// Whether clients of the Service can use an address of this family. Slices hold one family each, chosen by
-/// Kubernetes; an ExternalWorkload lists all it has.
-fn reachable(service: &Service, address: &IpAddr) -> bool {
-    let ips = virtual_ips(service);
-    ips.is_empty() || ips.iter().any(|ip| ip.is_ipv4() == address.is_ipv4())
 }
 
 /// Where a workload listens for a Service port. `None` if it declares no port of the name asked for.

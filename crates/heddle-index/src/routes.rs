@@ -4,12 +4,13 @@ use crate::attachment::{Attachment, Rule};
 use crate::precedence::rank;
 use heddle_model::http::HttpMatch;
 use heddle_model::route::{Backend, RouteEntry, RouteRule, RouteTable, WeightedBackend};
-use heddle_model::{ServicePortKey, SourceRef};
+use heddle_model::{Families, ServicePortKey, SourceRef};
 use std::sync::Arc;
 
 /// Merges the routes of one table. `None` without routes: then traffic goes to the port's own endpoints.
 pub(crate) fn resolve<'a>(
     port: &ServicePortKey,
+    families: Families,
     routes: impl Iterator<Item = (&'a SourceRef, &'a Attachment)>,
 ) -> Option<RouteTable<HttpMatch>> {
     let mut ranked = Vec::new();
@@ -17,7 +18,7 @@ pub(crate) fn resolve<'a>(
     for (source, Attachment { ports: _, made_http: _, servers: _, created, rules, report: _ }) in routes {
         attached = true;
         for (index, rule) in rules.iter().enumerate() {
-            let action = action(rule, port);
+            let action = action(rule, port, families);
             for (place, matcher) in rule.matches.iter().enumerate() {
                 let entry = RouteEntry { matcher: matcher.clone(), rule: action.clone() };
                 ranked.push((rank(matcher, *created, source, [index, place]), entry));
@@ -29,13 +30,13 @@ pub(crate) fn resolve<'a>(
 }
 
 /// What a rule does at one port. One that sends requests on as they would go does so to that port.
-fn action(rule: &Rule, port: &ServicePortKey) -> Arc<RouteRule> {
+fn action(rule: &Rule, port: &ServicePortKey, families: Families) -> Arc<RouteRule> {
     if !rule.own_endpoints {
         return rule.rule.clone();
     }
     let own = WeightedBackend {
         weight: 1,
-        backend: Backend::Service(port.clone()),
+        backend: Backend::Service { port: port.clone(), families },
         request_headers: Default::default(),
         response_headers: Default::default(),
     };

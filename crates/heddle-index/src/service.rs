@@ -22,6 +22,7 @@ pub(crate) fn resolve(
     let fact = tables.service(key)?;
     let fact::Service {
         form,
+        families,
         ports,
         opaque_ports: _,
         selector: _,
@@ -44,8 +45,8 @@ pub(crate) fn resolve(
     });
     let mut ports: Vec<_> = ports.collect();
     ports.sort_by_key(|port| port.number);
-    let (locality, accrual, defaults) = (*locality, *accrual, defaults.clone());
-    Some(Service { key: key.clone(), form, ports, locality, accrual, defaults })
+    let (families, locality, accrual, defaults) = (*families, *locality, *accrual, defaults.clone());
+    Some(Service { key: key.clone(), form, families, ports, locality, accrual, defaults })
 }
 
 /// What is wrong with a Service: virtual IPs that another one owns.

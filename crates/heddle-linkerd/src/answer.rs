@@ -89,7 +89,7 @@ impl Projected {
 pub fn project(topic: &Topic, snapshot: &Snapshot) -> Projected {
     let look = Look::new(snapshot);
     let answer = match topic {
-        Topic::Endpoints { port, place } => match endpoints::project(&look, port, place) {
+        Topic::Endpoints { port, family, place } => match endpoints::project(&look, port, *family, place) {
             Some(endpoints) => Answer::Endpoints(endpoints.into()),
             None => Answer::AskAgain,
         },

@@ -7,7 +7,7 @@ use crate::{l5d, net};
 use bytes::Bytes;
 use heddle_model::fact::Locality;
 use heddle_model::snapshot::{Endpoint, Health, Transport};
-use heddle_model::{Name, ServicePortKey, snapshot};
+use heddle_model::{Family, Name, ServicePortKey, snapshot};
 use heddle_proto::io::linkerd::proxy::destination::{Update, update};
 use prost::Message as _;
 use std::collections::BTreeMap;
@@ -109,7 +109,12 @@ fn encode(update: update::Update) -> Bytes {
 }
 
 /// The endpoints of a port as clients at a place see them; `None` where another kind of place counts now.
-pub(crate) fn project(look: &Look, port: &ServicePortKey, place: &Place) -> Option<Endpoints> {
+pub(crate) fn project(
+    look: &Look,
+    port: &ServicePortKey,
+    dialled: Option<Family>,
+    place: &Place,
+) -> Option<Endpoints> {
     let service = look.service(&port.service);
     let exists = service.is_some_and(|service| service.ports.iter().any(|of| of.number == port.port));
     let Some(service) = service.filter(|_| exists) else { return Some(Endpoints::default()) };
@@ -117,7 +122,8 @@ pub(crate) fn project(look: &Look, port: &ServicePortKey, place: &Place) -> Opti
         return None;
     }
     let mesh = look.mesh();
-    let all = look.endpoints(port).map(|all| all.items.as_slice()).unwrap_or_default();
+    let family = service.families.serving(dialled);
+    let all = look.endpoints(port).map(|all| all.of_family(family).collect()).unwrap_or_default();
     let dials = eligible(all, service.locality, place).into_iter().filter_map(Dial::of);
     let items = dials.map(|dial| (dial.at, dial.message(mesh).encode_to_vec().into()));
     let labels = [("service", &port.service.name), ("namespace", &port.service.namespace)];
@@ -126,18 +132,17 @@ pub(crate) fn project(look: &Look, port: &ServicePortKey, place: &Place) -> Opti
 }
 
 /// Whether anybody at all may be dialled there: an empty balancer would keep requests waiting.
-pub(crate) fn usable(endpoints: Option<&snapshot::Endpoints>) -> bool {
-    let mut items = endpoints.into_iter().flat_map(|of| &of.items);
+pub(crate) fn usable(endpoints: Option<&snapshot::Endpoints>, family: Option<Family>) -> bool {
+    let mut items = endpoints.into_iter().flat_map(|all| all.of_family(family));
     items.any(|item| item.transport != Transport::Refused)
 }
 
 /// Those that may be chosen. `OnlyNode` narrows before readiness is looked at, as kube-proxy does; preferences narrow
 /// after it, and never to nothing.
-fn eligible<'a>(items: &'a [Endpoint], locality: Locality, place: &Place) -> Vec<&'a Endpoint> {
+fn eligible<'a>(all: Vec<&'a Endpoint>, locality: Locality, place: &Place) -> Vec<&'a Endpoint> {
     let (node, zone) = place.parts();
     let on_node = |item: &Endpoint| node.is_some() && item.node.as_ref() == node;
     let in_zone = |item: &Endpoint| zone.is_some() && item.zone.as_ref() == zone;
-    let all = items.iter().collect();
     match locality {
         Locality::Any => ready(all),
         Locality::PreferZone => prefer(ready(all), in_zone),

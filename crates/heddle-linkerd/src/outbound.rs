@@ -14,8 +14,8 @@ use crate::meta;
 use crate::topic::Target;
 use backend::Route;
 use heddle_model::fact::{DataPlane, Egress, Protocol};
-use heddle_model::snapshot::{Owner, Service, ServicePort, Transport};
-use heddle_model::{Kind, Name, ServicePortKey, SourceRef, WorkloadKey};
+use heddle_model::snapshot::{Owner, ServicePort, Transport};
+use heddle_model::{Family, Kind, Name, ServicePortKey, SourceRef, WorkloadKey};
 use http::Routed;
 use l5d_out::proxy_protocol as protocol;
 use std::net::SocketAddr;
@@ -29,7 +29,7 @@ const DETECT_HTTP: Duration = Duration::from_secs(3600);
 /// The policy for what the clients of a namespace send to a target.
 pub(crate) fn project(look: &Look, namespace: &Name, target: &Target) -> l5d_out::OutboundPolicy {
     match target {
-        Target::Service(port) => to_port(look, namespace, port),
+        Target::Service(port) => to_port(look, namespace, port, None),
         Target::Address(at) => to_address(look, namespace, *at),
     }
 }
@@ -38,31 +38,32 @@ fn to_address(look: &Look, namespace: &Name, at: SocketAddr) -> l5d_out::Outboun
     match look.owner(at.ip()) {
         Some(Owner::Service(service)) => {
             let port = ServicePortKey { service: service.clone(), port: at.port() };
-            to_port(look, namespace, &port)
+            to_port(look, namespace, &port, Some(Family::of(at.ip())))
         }
         Some(Owner::Workload(key)) => to_workload(look, namespace, key, at),
         None => to_nobody(look, namespace, at),
     }
 }
 
-fn to_port(look: &Look, namespace: &Name, port: &ServicePortKey) -> l5d_out::OutboundPolicy {
+fn to_port(
+    look: &Look,
+    namespace: &Name,
+    port: &ServicePortKey,
+    dialled: Option<Family>,
+) -> l5d_out::OutboundPolicy {
     let service = look.service(&port.service);
     let found = service.and_then(|of| Some((of, of.ports.iter().find(|own| own.number == port.port)?)));
     match found {
-        Some((service, own)) => to_service(look, namespace, (service, own), port),
+        Some((service, own)) => to_service(&Routed { look, namespace, service, port, dialled }, own),
         None => refused::policy(meta::service(port), &format!("there is no Service port {port}")),
     }
 }
 
-fn to_service(
-    look: &Look,
-    namespace: &Name,
-    (service, own): (&Service, &ServicePort),
-    port: &ServicePortKey,
-) -> l5d_out::OutboundPolicy {
-    let routed = Routed { look, namespace, service, port };
-    let bytes = || match usable(look.endpoints(port)) {
-        true => opaque::to(&Route::default("opaque"), backend::balanced(port)),
+fn to_service(routed: &Routed, own: &ServicePort) -> l5d_out::OutboundPolicy {
+    let Routed { look, namespace: _, service, port, dialled } = *routed;
+    let families = service.families;
+    let bytes = || match usable(look.endpoints(port), families.serving(dialled)) {
+        true => opaque::to(&Route::default("opaque"), backend::balanced(port, families, dialled)),
         false => opaque::forbidden(),
     };
     let http = |timeout, opaque| {

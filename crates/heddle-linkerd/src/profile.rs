@@ -30,7 +30,7 @@ fn of_port(look: &Look, port: &ServicePortKey) -> Option<l5d::DestinationProfile
         Protocol::Tcp | Protocol::Opaque => true,
         Protocol::Http | Protocol::Http2 | Protocol::Grpc | Protocol::Detect => false,
     };
-    let name = name::of_port(port).and_then(|path| Some(path.rsplit_once(':')?.0.to_string()));
+    let name = name::of_port(port, None).and_then(|path| Some(path.rsplit_once(':')?.0.to_string()));
     Some(l5d::DestinationProfile {
         fully_qualified_name: name.unwrap_or_default(),
         opaque_protocol,

@@ -3,7 +3,7 @@
 use crate::{Ask, Refused, name};
 use heddle_model::fact::ServiceForm;
 use heddle_model::snapshot::Workload;
-use heddle_model::{Name, ServicePortKey, Snapshot, WorkloadKey};
+use heddle_model::{Family, Name, ServicePortKey, Snapshot, WorkloadKey};
 use std::net::SocketAddr;
 
 /// What an answer is about.
@@ -13,6 +13,8 @@ pub enum Topic {
     Endpoints {
         /// The port.
         port: ServicePortKey,
+        /// The family of the address that the clients dialled, where the Service may have both.
+        family: Option<Family>,
         /// Where the clients are.
         place: Place,
     },
@@ -69,14 +71,14 @@ pub fn topic(ask: &Ask, client: &WorkloadKey, snapshot: &Snapshot) -> Result<Top
             Ok(Topic::Outbound { namespace: client.namespace.clone(), target })
         }
         Ask::OutboundName { authority } => {
-            let target = Target::Service(service(authority)?);
+            let target = Target::Service(service(authority)?.0);
             Ok(Topic::Outbound { namespace: client.namespace.clone(), target })
         }
     }
 }
 
 fn endpoints(path: &str, client: &WorkloadKey, snapshot: &Snapshot) -> Result<Topic, Refused> {
-    let port = service(path)?;
+    let (port, family) = service(path)?;
     let Some(found) = snapshot.services.get(&port.service) else {
         return Err(Refused::NotFound(format!("there is no Service {}", port.service)));
     };
@@ -91,7 +93,7 @@ fn endpoints(path: &str, client: &WorkloadKey, snapshot: &Snapshot) -> Result<To
     }
     let client: Option<&Workload> = snapshot.workloads.get(client).map(|found| &**found);
     let (node, zone) = client.map_or((None, None), |of| (of.node.as_ref(), of.zone.as_ref()));
-    Ok(Topic::Endpoints { place: Place::for_locality(found.locality, node, zone), port })
+    Ok(Topic::Endpoints { place: Place::for_locality(found.locality, node, zone), family, port })
 }
 
 /// A profile of what is unknown is refused for good: the proxy then does without, which is all the same to it.
@@ -99,7 +101,7 @@ fn profile(path: &str, snapshot: &Snapshot) -> Result<Target, Refused> {
     if let Ok(at) = path.parse::<SocketAddr>() {
         return dialled(at).map(Target::Address);
     }
-    let port = service(path)?;
+    let (port, _) = service(path)?;
     let found = snapshot.services.get(&port.service);
     if found.is_some_and(|found| found.ports.iter().any(|of| of.number == port.port)) {
         return Ok(Target::Service(port));
@@ -118,7 +120,7 @@ fn inbound(port: u32, client: &WorkloadKey, snapshot: &Snapshot) -> Result<Topic
     Ok(Topic::Inbound { workload: client.clone(), port })
 }
 
-fn service(path: &str) -> Result<ServicePortKey, Refused> {
+fn service(path: &str) -> Result<(ServicePortKey, Option<Family>), Refused> {
     name::parse(path).map_err(Refused::Malformed)
 }
 
@@ -135,7 +137,7 @@ mod tests {
     use heddle_model::fact::Locality;
     use heddle_model::route::RouteDefaults;
     use heddle_model::snapshot::{Service, ServicePort};
-    use heddle_model::{ServiceKey, WorkloadKind};
+    use heddle_model::{Families, ServiceKey, WorkloadKind};
     use std::sync::Arc;
 
     fn client() -> WorkloadKey {
@@ -153,6 +155,7 @@ mod tests {
             let service = Service {
                 key: key.clone(),
                 form,
+                families: Families::Unstated,
                 ports: vec![ServicePort { name: "http".into(), number: 80, protocol }],
                 locality: Locality::PreferZone,
                 accrual: None,

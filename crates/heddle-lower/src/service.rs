@@ -7,6 +7,7 @@ use crate::pod::is_tcp;
 use crate::protocol;
 use crate::workload;
 use heddle_model::fact::{Locality, Service, ServiceForm, ServicePort, TargetPort};
+use heddle_model::{Families, Family};
 use std::collections::BTreeMap;
 
 pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Service, Wrong> {
@@ -16,6 +17,7 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Service, Wron
     let form = form(&spec, notes);
     let ports = ports(&spec, notes);
     Ok(Service {
+        families: families(&spec, &form, notes),
         form,
         opaque_ports: annotation::opaque_ports(root, &ports, notes),
         ports,
@@ -42,6 +44,20 @@ fn form(spec: &Place<'_>, notes: &mut Notes) -> ServiceForm {
         return ServiceForm::Headless;
     }
     ServiceForm::Virtual(workload::addresses(items, notes))
+}
+
+/// Returns the families of the virtual IPs, or `ipFamilies` where there is none.
+fn families(spec: &Place<'_>, form: &ServiceForm, notes: &mut Notes) -> Families {
+    let stated = match form {
+        ServiceForm::Virtual(addresses) if !addresses.is_empty() => {
+            return Families::from_list(addresses.iter().map(|address| Family::of(*address)));
+        }
+        ServiceForm::Virtual(_) | ServiceForm::Headless => spec.get("ipFamilies"),
+        ServiceForm::External(_) => None,
+    };
+    let list = stated.and_then(|list| notes.take(list.list(), "it is not read")).unwrap_or_default();
+    let words = [("IPv4", Family::V4), ("IPv6", Family::V6)];
+    Families::from_list(notes.take_all(list.iter().map(|item| item.one_of(&words)), "it is not read"))
 }
 
 /// The TCP ports, by number. Of two with one number the first counts.

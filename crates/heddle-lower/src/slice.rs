@@ -5,7 +5,7 @@ use crate::notes::Notes;
 use crate::place::{Place, UNSUPPORTED, Wrong};
 use crate::pod::is_tcp;
 use heddle_model::fact::{Slice, SliceEndpoint};
-use heddle_model::{Name, ServiceKey};
+use heddle_model::{Family, Name, ServiceKey};
 use serde_json::Value;
 
 pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Slice, Wrong> {
@@ -16,12 +16,16 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Slice, Wrong>
         ports: Vec::new(),
         endpoints: Vec::new(),
     };
-    if !matches!(family.text()?, "IPv4" | "IPv6") {
-        let message = format!("address type {} is not supported", family.shown());
-        let wrong = Wrong { field: family.path().into(), reason: UNSUPPORTED, message };
-        notes.wrong(wrong, "the slice has no endpoints");
-        return Ok(slice);
-    }
+    let only = match family.text()? {
+        "IPv4" => Family::V4,
+        "IPv6" => Family::V6,
+        _ => {
+            let message = format!("address type {} is not supported", family.shown());
+            let wrong = Wrong { field: family.path().into(), reason: UNSUPPORTED, message };
+            notes.wrong(wrong, "the slice has no endpoints");
+            return Ok(slice);
+        }
+    };
     let items = |field: &str, notes: &mut Notes| {
         let list = root.get(field).map(|list| list.list());
         list.and_then(|list| notes.take(list, "there are none")).unwrap_or_default()
@@ -30,7 +34,8 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Slice, Wrong>
     let ports = ports.iter().filter(|port| is_tcp(port) && port.get("port").is_some()).map(port);
     slice.ports = notes.take_all(ports, "the port has no endpoints");
     let endpoints = items("endpoints", notes);
-    slice.endpoints = notes.take_all(endpoints.iter().map(endpoint), "the endpoint is not used");
+    slice.endpoints =
+        notes.take_all(endpoints.iter().map(|item| endpoint(item, only)), "the endpoint is not used");
     Ok(slice)
 }
 
@@ -39,10 +44,14 @@ fn port(place: &Place<'_>) -> Result<(Name, u16), Wrong> {
     Ok((name.into(), place.need("port")?.port()?))
 }
 
-fn endpoint(place: &Place<'_>) -> Result<SliceEndpoint, Wrong> {
+fn endpoint(place: &Place<'_>, only: Family) -> Result<SliceEndpoint, Wrong> {
     let addresses = place.need("addresses")?;
     let first = addresses.list()?.into_iter().next();
-    let address = first.ok_or_else(|| addresses.wrong("must not be empty"))?.parse("an IP address")?;
+    let first = first.ok_or_else(|| addresses.wrong("must not be empty"))?;
+    let address = first.parse("an IP address")?;
+    if Family::of(address) != only {
+        return Err(first.wrong(format!("{address} is not an {only} address, as addressType says")));
+    }
     let value = place.value();
     let name = |field: &str| value[field].as_str().filter(|text| !text.is_empty()).map(Name::from);
     let target = &value["targetRef"];

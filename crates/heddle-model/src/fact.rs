@@ -5,7 +5,7 @@ use crate::http::{HeaderChange, HttpMatch};
 use crate::report::ParentRef;
 use crate::route::{Retry, RouteDefaults};
 use crate::server::{Authentication, Authorization, ProxyConfig, RateLimitPolicy, Server};
-use crate::{Identity, Name, ServiceKey};
+use crate::{Families, Identity, Name, ServiceKey};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -151,6 +151,8 @@ pub enum Protocol {
 pub struct Service {
     /// How it is reached.
     pub form: ServiceForm,
+    /// The families of its virtual IPs; without any, `spec.ipFamilies`.
+    pub families: Families,
     /// Its TCP ports, by number.
     pub ports: Vec<ServicePort>,
     /// Annotation `config.linkerd.io/opaque-ports`, by port number; `None` where the Service has none.

@@ -1,7 +1,7 @@
 //! Routes as resolved: one table per Service port and group of clients.
 
 use crate::http::HeaderChange;
-use crate::{ServicePortKey, SourceRef};
+use crate::{Families, ServicePortKey, SourceRef};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,7 +61,12 @@ pub struct WeightedBackend {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Backend {
     /// To the endpoints of a Service port; its own routes do not apply again.
-    Service(ServicePortKey),
+    Service {
+        /// The port.
+        port: ServicePortKey,
+        /// The families of the Service: with that of the dialled address they choose among the endpoints.
+        families: Families,
+    },
     /// Nowhere: 500.
     Broken {
         /// A Gateway API reason: `BackendNotFound`, `InvalidKind`, ….

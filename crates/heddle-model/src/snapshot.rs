@@ -5,7 +5,9 @@ use crate::fact::{Accrual, DataPlane, EgressNetwork, Locality, Mesh, Mtls, Proto
 use crate::http::HttpMatch;
 use crate::report::Report;
 use crate::route::{RouteDefaults, RouteTable};
-use crate::{Diagnostic, Identity, Map, Name, ServiceKey, ServicePortKey, SourceRef, WorkloadKey};
+use crate::{
+    Diagnostic, Families, Family, Identity, Map, Name, ServiceKey, ServicePortKey, SourceRef, WorkloadKey,
+};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -116,6 +118,8 @@ pub struct Service {
     pub key: ServiceKey,
     /// How it is reached. Virtual IPs that another Service owns are not here.
     pub form: ServiceForm,
+    /// The families of its endpoints.
+    pub families: Families,
     /// Its ports, by number.
     pub ports: Vec<ServicePort>,
     /// Which endpoints are preferred.
@@ -198,6 +202,20 @@ pub enum Health {
     Ready,
     /// Only where no endpoint is ready: terminating, but still serving (as kube-proxy does).
     Draining,
+}
+
+impl Endpoint {
+    /// Returns the family of its address.
+    pub fn family(&self) -> Family {
+        Family::of(self.address)
+    }
+}
+
+impl Endpoints {
+    /// Returns those of one family, or all of them.
+    pub fn of_family(&self, family: Option<Family>) -> impl Iterator<Item = &Endpoint> + Clone {
+        self.items.iter().filter(move |item| family.is_none_or(|family| item.family() == family))
+    }
 }
 
 /// A key of the Snapshot whose value changed.

@@ -9,7 +9,7 @@ use heddle_model::route::RouteDefaults;
 use heddle_model::snapshot::{
     Endpoint, Health, InboundDefault, InboundPort, Owner, Service, ServicePort, Transport, Workload,
 };
-use heddle_model::{ServicePortKey, Snapshot, SourceRef};
+use heddle_model::{Families, ServicePortKey, Snapshot, SourceRef};
 use std::fmt::{Display, Write};
 
 /// The Snapshot as text, without the reports (they are seen as statuses).
@@ -137,10 +137,13 @@ fn mode(mtls: Mtls, source: Option<&SourceRef>) -> String {
 }
 
 fn service_lines(text: &mut Text, snapshot: &Snapshot, service: &Service) {
-    let Service { key, form, ports, locality, accrual, defaults } = service;
+    let Service { key, form, families, ports, locality, accrual, defaults } = service;
     let form = match form {
         ServiceForm::Virtual(addresses) => format!("at {}", list(addresses)),
-        ServiceForm::Headless => "headless".into(),
+        ServiceForm::Headless => match families {
+            Families::Unstated => "headless".into(),
+            Families::Single(_) | Families::Dual(_) => format!("headless {families:?}"),
+        },
         ServiceForm::External(name) => format!("is {name}"),
     };
     let locality = (*locality != Locality::Any).then(|| format!("{locality:?}"));

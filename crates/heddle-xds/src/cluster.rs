@@ -1,12 +1,13 @@
 //! Clusters: Services' ports, the application itself, and the addresses that were dialled.
 
+use crate::family_port::FamilyPort;
 use crate::resource::{Resource, ResourceKey, Type};
 use crate::subject::Subject;
 use crate::xds::cluster::{ClusterDiscoveryType, DiscoveryType, LbPolicy};
 use crate::{address, endpoint, tls, xds};
+use heddle_model::Identity;
 use heddle_model::fact::{Accrual, DataPlane, Mesh, Protocol};
 use heddle_model::snapshot::{Endpoints, Service, ServicePort, Transport};
-use heddle_model::{Identity, ServicePortKey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -19,8 +20,13 @@ const OWN_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0, 6));
 ///
 /// An endpoint whose identity is not among the matches (its list ran ahead) fails closed, for the default
 /// socket is TLS that nobody satisfies.
-pub(crate) fn of_port(mesh: &Mesh, service: &Service, port: &ServicePort, endpoints: &Endpoints) -> Resource {
-    let name = ServicePortKey { service: service.key.clone(), port: port.number }.to_string();
+pub(crate) fn of_port(
+    mesh: &Mesh,
+    at: &FamilyPort,
+    (service, port): (&Service, &ServicePort),
+    endpoints: &Endpoints,
+) -> Resource {
+    let name = at.to_string();
     let transports: BTreeSet<Transport> =
         endpoints.items.iter().map(|item| item.transport_from(DataPlane::Envoy)).collect();
     let cluster = xds::Cluster {

@@ -1,10 +1,11 @@
 //! Endpoints of a cluster, by locality and priority.
 
+use crate::family_port::FamilyPort;
 use crate::resource::Resource;
 use crate::xds;
+use heddle_model::Name;
 use heddle_model::fact::{DataPlane, Locality};
 use heddle_model::snapshot::{Endpoint, Endpoints, Health, Transport};
-use heddle_model::{Name, ServicePortKey};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The metadata key by which an endpoint says who it is.
@@ -25,7 +26,7 @@ pub(crate) enum Seen<'a> {
 ///
 /// Nobody listed is an empty list, never an absent one: Envoy ignores the removal of a list that it holds.
 pub(crate) fn of_port(
-    port: &ServicePortKey,
+    at: &FamilyPort,
     locality: Locality,
     endpoints: &Endpoints,
     seen: Seen,
@@ -49,8 +50,8 @@ pub(crate) fn of_port(
             vec![usable(endpoints.items.iter().filter(|item| item.node.as_ref() == Some(node)))]
         }
     };
-    let assignment = assignment(&port.to_string(), &tiers);
-    let sources = BTreeSet::from([port.service.source()]);
+    let assignment = assignment(&at.to_string(), &tiers);
+    let sources = BTreeSet::from([at.port.service.source()]);
     Some(Resource { body: xds::pack(&assignment), sources, needs: Vec::new() })
 }
 

@@ -1,6 +1,7 @@
 //! Everything that a group holds.
 
 use crate::capture::Capture;
+use crate::family_port::FamilyPort;
 use crate::group::Group;
 use crate::project::{has_six, project, service_port};
 use crate::resource::{ResourceKey, Type};
@@ -30,17 +31,20 @@ pub fn names(group: &Group, snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
     }
 }
 
-/// The keys of a Service's ports.
-pub(crate) fn ports(service: &Service) -> impl Iterator<Item = ServicePortKey> {
-    service.ports.iter().map(|port| ServicePortKey { service: service.key.clone(), port: port.number })
+/// A Service's ports, by each of its families.
+pub(crate) fn ports(service: &Service) -> impl Iterator<Item = FamilyPort> {
+    service.ports.iter().flat_map(|port| {
+        let port = ServicePortKey { service: service.key.clone(), port: port.number };
+        FamilyPort::all(&port, service.families)
+    })
 }
 
 /// A resource named for a Service's port.
-pub(crate) fn named(ty: Type, port: &ServicePortKey) -> ResourceKey {
-    ResourceKey { ty, name: Subject::Service(port.clone()).name() }
+pub(crate) fn named(ty: Type, at: &FamilyPort) -> ResourceKey {
+    ResourceKey::new(ty, at.to_string())
 }
 
-fn all_ports(snapshot: &Snapshot) -> impl Iterator<Item = ServicePortKey> {
+fn all_ports(snapshot: &Snapshot) -> impl Iterator<Item = FamilyPort> {
     snapshot.services.values().flat_map(|service| ports(service))
 }
 
@@ -57,9 +61,8 @@ fn of_mesh(snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
 fn of_capture(capture: &Capture, snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
     let mut names = BTreeSet::new();
     for service in snapshot.services.values() {
-        let virtual_ips =
-            |key: &ServicePortKey| !outbound::places(snapshot, service, key.port, capture).is_empty();
-        names.extend(ports(service).filter(virtual_ips).map(|key| named(Type::Listener, &key)));
+        let virtual_ips = |at: &FamilyPort| !outbound::places(snapshot, service, at, capture).is_empty();
+        names.extend(ports(service).filter(virtual_ips).map(|at| named(Type::Listener, &at)));
     }
     match capture {
         Capture::Captured => names.extend(of_captured(snapshot)),
@@ -73,7 +76,7 @@ fn of_captured(snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
     let workloads =
         snapshot.workloads.keys().map(|key| subject(Type::Listener, Subject::Direct(key.clone())));
     let headless = snapshot.services.values().flat_map(|service| direct::headless_ports(service));
-    let listeners = workloads.chain(headless.map(|key| named(Type::Listener, &key)));
+    let listeners = workloads.chain(headless.map(|key| named(Type::Listener, &FamilyPort::first(key))));
     let group = Group::Capture(Capture::Captured);
     let addresses = snapshot.workloads.values().flat_map(|workload| &workload.addresses);
     let places = addresses.map(|address| subject(Type::Cluster, Subject::DirectAt(*address)));
@@ -92,10 +95,14 @@ fn of_captured(snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
 
 fn of_consumer(namespace: &Name, snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
     let own = snapshot.routes.keys().filter(|key| key.consumer.as_ref() == Some(namespace));
-    let routed = own.filter(|key| {
-        service_port(snapshot, &key.port).is_some_and(|(service, port)| outbound::is_routed(service, port))
+    let families = own.flat_map(|key| {
+        let service = snapshot.services.get(&key.port.service);
+        FamilyPort::all(&key.port, service.map(|service| service.families).unwrap_or_default())
     });
-    routed.map(|key| named(Type::Route, &key.port)).collect()
+    let routed = families.filter(|at| {
+        service_port(snapshot, at).is_some_and(|(service, port)| outbound::is_routed(service, port))
+    });
+    routed.map(|at| named(Type::Route, &at)).collect()
 }
 
 fn of_place(group: &Group, snapshot: &Snapshot) -> BTreeSet<ResourceKey> {

@@ -9,6 +9,7 @@
 //! | name | types | what |
 //! |---|---|---|
 //! | `<namespace>/<service>:<port>` | all four | a port of a Service, as clients dial it |
+//! | `<namespace>/<service>:<port>/ipv6` (`/ipv4`) | all four | the same by the second family of a dual-stack Service |
 //! | `inbound` | listener | all inbound traffic, where it is captured |
 //! | `inbound:<ip>:<port>` | listener | one inbound port, where the proxy binds it |
 //! | `inbound:<port>` | cluster | the application behind an inbound port |
@@ -27,6 +28,7 @@ mod cluster;
 mod direct;
 mod endpoint;
 mod extent;
+mod family_port;
 mod group;
 mod http;
 mod inbound;

@@ -1,13 +1,14 @@
 //! What goes out: a listener for each port of a Service, and the one that captures all the rest.
 
 use crate::capture::Capture;
+use crate::family_port::FamilyPort;
 use crate::http::{Direction, Manager, Paths};
 use crate::resource::{Resource, ResourceKey, Type};
 use crate::subject::Subject;
 use crate::{address, direct, http, inspect, tcp, xds};
 use heddle_model::fact::{Egress, Mesh, Mtls, Protocol, ServiceForm};
 use heddle_model::snapshot::{Owner, Service, ServicePort, Workload};
-use heddle_model::{ServicePortKey, Snapshot};
+use heddle_model::{Family, Snapshot};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -27,11 +28,18 @@ pub(crate) fn is_routed(service: &Service, port: &ServicePort) -> bool {
 }
 
 /// Where the listener of a port stands; nowhere for what has no virtual IP of its own, or cannot be bound.
-pub(crate) fn places(snapshot: &Snapshot, service: &Service, number: u16, capture: &Capture) -> Vec<IpAddr> {
+pub(crate) fn places(
+    snapshot: &Snapshot,
+    service: &Service,
+    at: &FamilyPort,
+    capture: &Capture,
+) -> Vec<IpAddr> {
     let bindable = match capture {
         Capture::Captured => true,
-        Capture::Bound(_) => number >= LEAST_FREE_PORT,
+        Capture::Bound(_) => at.port.port >= LEAST_FREE_PORT,
     };
+    let family = at.family(service);
+    let is_here = |address: &&IpAddr| family.is_none_or(|family| Family::of(**address) == family);
     match &service.form {
         ServiceForm::Virtual(addresses) if bindable => {
             let own = |address: &&IpAddr| match snapshot.addresses.get(address) {
@@ -40,23 +48,23 @@ pub(crate) fn places(snapshot: &Snapshot, service: &Service, number: u16, captur
                 None => true,
             };
             let placed: BTreeSet<_> =
-                addresses.iter().filter(own).map(|address| capture.place(*address)).collect();
+                addresses.iter().filter(is_here).filter(own).map(|address| capture.place(*address)).collect();
             placed.into_iter().collect()
         }
         ServiceForm::Virtual(_) | ServiceForm::Headless | ServiceForm::External(_) => Vec::new(),
     }
 }
 
-/// The listener of a port at its virtual IPs.
+/// The listener of a port at its virtual IPs of one family.
 pub(crate) fn of_port(
     snapshot: &Snapshot,
-    service: &Service,
-    port: &ServicePort,
+    at: &FamilyPort,
+    (service, port): (&Service, &ServicePort),
     capture: &Capture,
 ) -> Option<Resource> {
     let mesh = &snapshot.mesh;
-    let name = ServicePortKey { service: service.key.clone(), port: port.number }.to_string();
-    let places = places(snapshot, service, port.number, capture);
+    let name = at.to_string();
+    let places = places(snapshot, service, at, capture);
     let (first, more) = places.split_first()?;
     let detects = port.protocol == Protocol::Detect;
     let needs = |ty| ResourceKey::new(ty, name.clone());

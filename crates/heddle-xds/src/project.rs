@@ -2,13 +2,14 @@
 
 use crate::capture::Capture;
 use crate::endpoint::Seen;
+use crate::family_port::FamilyPort;
 use crate::group::Group;
 use crate::resource::{Resource, ResourceKey, Type};
 use crate::subject::Subject;
 use crate::{cluster, direct, endpoint, inbound, outbound, route, xds};
 use heddle_model::fact::ServiceForm;
 use heddle_model::snapshot::{RouteKey, Service, ServicePort, Workload};
-use heddle_model::{Name, ServicePortKey, Snapshot};
+use heddle_model::{Name, Snapshot};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -27,12 +28,14 @@ pub fn project(group: &Group, key: &ResourceKey, snapshot: &Snapshot) -> Option<
     }
 }
 
-/// The Service and the port that a key means; `None` for a Service that the mesh does not carry.
+/// The Service and the port that a name means; `None` for a Service that the mesh does not carry, and for a family that
+/// it lacks.
 pub(crate) fn service_port<'a>(
     snapshot: &'a Snapshot,
-    key: &ServicePortKey,
+    at: &FamilyPort,
 ) -> Option<(&'a Service, &'a ServicePort)> {
-    let service = snapshot.services.get(&key.service)?;
+    let key = &at.port;
+    let service = snapshot.services.get(&key.service).filter(|service| at.is_of(service.families))?;
     match service.form {
         ServiceForm::Virtual(_) | ServiceForm::Headless => {}
         ServiceForm::External(_) => return None,
@@ -47,34 +50,35 @@ pub(crate) fn has_six(workload: &Workload) -> bool {
 }
 
 fn of_mesh(ty: Type, subject: &Subject, snapshot: &Snapshot) -> Option<Resource> {
-    let Subject::Service(key) = subject else { return None };
-    let (service, port) = service_port(snapshot, key)?;
+    let Subject::Service(at) = subject else { return None };
+    let (service, port) = service_port(snapshot, at)?;
     match ty {
         Type::Cluster => {
-            let endpoints = snapshot.endpoints.get(key).cloned().unwrap_or_default();
-            Some(cluster::of_port(&snapshot.mesh, service, port, &endpoints))
+            let endpoints = at.endpoints(service, snapshot);
+            Some(cluster::of_port(&snapshot.mesh, at, (service, port), &endpoints))
         }
         Type::Endpoint => endpoints(ty, subject, Seen::Anywhere, snapshot),
         Type::Route if outbound::is_routed(service, port) => {
-            let table = snapshot.routes.get(&RouteKey { port: key.clone(), consumer: None });
-            Some(route::of_port(key, table.map(|table| &**table), &service.defaults))
+            let table = snapshot.routes.get(&RouteKey { port: at.port.clone(), consumer: None });
+            Some(route::of_port(at, at.family(service), table.map(|table| &**table), &service.defaults))
         }
         Type::Route | Type::Listener => None,
     }
 }
 
 fn of_consumer(namespace: &Name, ty: Type, subject: &Subject, snapshot: &Snapshot) -> Option<Resource> {
-    let (Type::Route, Subject::Service(key)) = (ty, subject) else { return None };
-    let (service, port) = service_port(snapshot, key)?;
-    let table = snapshot.routes.get(&RouteKey { port: key.clone(), consumer: Some(namespace.clone()) })?;
-    outbound::is_routed(service, port).then(|| route::of_port(key, Some(&**table), &service.defaults))
+    let (Type::Route, Subject::Service(at)) = (ty, subject) else { return None };
+    let (service, port) = service_port(snapshot, at)?;
+    let key = RouteKey { port: at.port.clone(), consumer: Some(namespace.clone()) };
+    let table = snapshot.routes.get(&key)?;
+    outbound::is_routed(service, port)
+        .then(|| route::of_port(at, at.family(service), Some(&**table), &service.defaults))
 }
 
 fn endpoints(ty: Type, subject: &Subject, seen: Seen, snapshot: &Snapshot) -> Option<Resource> {
-    let (Type::Endpoint, Subject::Service(key)) = (ty, subject) else { return None };
-    let (service, _) = service_port(snapshot, key)?;
-    let endpoints = snapshot.endpoints.get(key).cloned().unwrap_or_default();
-    endpoint::of_port(key, service.locality, &endpoints, seen)
+    let (Type::Endpoint, Subject::Service(at)) = (ty, subject) else { return None };
+    let (service, _) = service_port(snapshot, at)?;
+    endpoint::of_port(at, service.locality, &at.endpoints(service, snapshot), seen)
 }
 
 fn of_capture(capture: &Capture, ty: Type, subject: &Subject, snapshot: &Snapshot) -> Option<Resource> {
@@ -84,11 +88,12 @@ fn of_capture(capture: &Capture, ty: Type, subject: &Subject, snapshot: &Snapsho
     };
     let mesh = &snapshot.mesh;
     match (ty, subject) {
-        (Type::Listener, Subject::Service(key)) => {
-            let (service, port) = service_port(snapshot, key)?;
+        (Type::Listener, Subject::Service(at)) => {
+            let (service, port) = service_port(snapshot, at)?;
             match service.form {
-                ServiceForm::Virtual(_) => outbound::of_port(snapshot, service, port, capture),
-                ServiceForm::Headless => captured.and_then(|()| direct::of_headless(snapshot, key)),
+                ServiceForm::Virtual(_) => outbound::of_port(snapshot, at, (service, port), capture),
+                ServiceForm::Headless if at.second.is_some() => None,
+                ServiceForm::Headless => captured.and_then(|()| direct::of_headless(snapshot, &at.port)),
                 ServiceForm::External(_) => None,
             }
         }

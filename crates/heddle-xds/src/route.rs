@@ -5,32 +5,33 @@ pub(crate) mod matching;
 
 pub(crate) use action::once;
 
+use crate::family_port::FamilyPort;
 use crate::resource::{Resource, ResourceKey, Type};
-use crate::subject::Subject;
 use crate::xds;
 use heddle_model::http::HttpMatch;
 use heddle_model::route::{RouteDefaults, RouteEntry, RouteTable};
-use heddle_model::{ServicePortKey, SourceRef};
+use heddle_model::{Family, SourceRef};
 use std::collections::BTreeSet;
 
 /// The routes of a port: by its table, else to its own endpoints. What no route of a table matches is answered
-/// 404 (GEP-1294).
+/// 404 (GEP-1294). Backends serve with the family that was dialled, where they have it.
 pub(crate) fn of_port(
-    port: &ServicePortKey,
+    at: &FamilyPort,
+    dialled: Option<Family>,
     table: Option<&RouteTable<HttpMatch>>,
     defaults: &RouteDefaults,
 ) -> Resource {
-    let name = port.to_string();
-    let mut sources = BTreeSet::from([port.service.source()]);
+    let name = at.to_string();
+    let mut sources = BTreeSet::from([at.port.service.source()]);
     let routes = match table {
         Some(RouteTable { entries }) => {
             sources.extend(entries.iter().map(|entry| entry.rule.source.clone()));
-            entries.iter().map(|entry| route(entry, defaults)).collect()
+            entries.iter().map(|entry| route(entry, defaults, dialled)).collect()
         }
         None => vec![to(&name, "default", action::default(&name, defaults))],
     };
     let needs = match table {
-        Some(RouteTable { entries }) => backends(entries),
+        Some(RouteTable { entries }) => backends(entries, dialled),
         None => vec![ResourceKey::new(Type::Cluster, name.clone())],
     };
     Resource { body: xds::pack(&configuration(&name, routes)), sources, needs }
@@ -63,9 +64,9 @@ pub(crate) fn to(prefix: &str, name: &str, action: xds::RouteAction) -> xds::Rou
     }
 }
 
-fn route(entry: &RouteEntry<HttpMatch>, defaults: &RouteDefaults) -> xds::Route {
+fn route(entry: &RouteEntry<HttpMatch>, defaults: &RouteDefaults, dialled: Option<Family>) -> xds::Route {
     let RouteEntry { matcher, rule } = entry;
-    let mut route = action::route(rule, &defaults.of(rule));
+    let mut route = action::route(rule, &defaults.of(rule), dialled);
     route.name = rule_name(&rule.source, rule.index);
     route.r#match = Some(matching::request(matcher));
     route
@@ -77,10 +78,10 @@ fn rule_name(source: &SourceRef, index: usize) -> String {
     format!("{kind}/{namespace}/{name}/{index}")
 }
 
-fn backends(entries: &[RouteEntry<HttpMatch>]) -> Vec<ResourceKey> {
-    let all = entries.iter().flat_map(|entry| action::backends(&entry.rule));
-    let names: BTreeSet<_> = all.map(|port| Subject::Service(port.clone()).name()).collect();
-    names.into_iter().map(|name| ResourceKey { ty: Type::Cluster, name }).collect()
+fn backends(entries: &[RouteEntry<HttpMatch>], dialled: Option<Family>) -> Vec<ResourceKey> {
+    let all = entries.iter().flat_map(|entry| action::backends(&entry.rule, dialled));
+    let names: BTreeSet<_> = all.map(|port| port.to_string()).collect();
+    names.into_iter().map(|name| ResourceKey::new(Type::Cluster, name)).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What the name of a resource means.
 
-use heddle_model::{Identity, Name, ServiceKey, ServicePortKey, WorkloadKey};
+use crate::family_port::FamilyPort;
+use heddle_model::{Identity, Name, WorkloadKey};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
@@ -13,8 +14,8 @@ pub(crate) const DIRECT: &str = "direct:";
 /// What the name of a resource means.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Subject {
-    /// A port of a Service.
-    Service(ServicePortKey),
+    /// A port of a Service, by one of its IP families.
+    Service(FamilyPort),
     /// All captured inbound traffic.
     Inbound,
     /// One inbound port that the proxy binds.
@@ -63,7 +64,7 @@ impl Subject {
                 let address = rest.parse().ok().map(Self::DirectAt);
                 address.or_else(workload).or_else(|| identity(rest).map(Self::DirectTo))
             }
-            None => service_port(name).map(Self::Service),
+            None => FamilyPort::parse(name).map(Self::Service),
         }
     }
 }
@@ -71,12 +72,6 @@ impl Subject {
 fn identity(text: &str) -> Option<Identity> {
     let (namespace, account) = text.split_once('/')?;
     Identity::new(namespace, account).ok()
-}
-
-fn service_port(text: &str) -> Option<ServicePortKey> {
-    let (service, port) = text.rsplit_once(':')?;
-    let (namespace, name) = service.split_once('/')?;
-    Some(ServicePortKey { service: ServiceKey::new(namespace, name), port: port.parse().ok()? })
 }
 
 impl fmt::Display for Subject {
@@ -100,15 +95,16 @@ impl fmt::Display for Subject {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use heddle_model::WorkloadKind;
+    use heddle_model::{Family, ServiceKey, ServicePortKey, WorkloadKind};
 
     #[test]
     fn a_subject_reads_back_what_it_prints() {
+        let port = ServicePortKey { service: ServiceKey::new("shop", "cart"), port: 8080 };
+        let second = |family| FamilyPort { port: port.clone(), second: Some(family) };
         let all = [
-            (
-                "shop/cart:8080",
-                Subject::Service(ServicePortKey { service: ServiceKey::new("shop", "cart"), port: 8080 }),
-            ),
+            ("shop/cart:8080", Subject::Service(FamilyPort::first(port.clone()))),
+            ("shop/cart:8080/ipv4", Subject::Service(second(Family::V4))),
+            ("shop/cart:8080/ipv6", Subject::Service(second(Family::V6))),
             ("inbound", Subject::Inbound),
             ("inbound:127.0.0.2:8080", Subject::InboundAt(([127, 0, 0, 2], 8080).into())),
             ("inbound:[::1]:8080", Subject::InboundAt((std::net::Ipv6Addr::LOCALHOST, 8080).into())),
@@ -138,6 +134,8 @@ mod tests {
             "heddle/broken",
             "shop/cart",
             "shop/cart:99999",
+            "shop/cart/ipv6",
+            "shop/cart:80/ipv5",
             "inbound:",
             "direct:",
             "direct:shop",

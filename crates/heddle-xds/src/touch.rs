@@ -2,6 +2,7 @@
 
 use crate::capture::Capture;
 use crate::extent::{named, names, ports};
+use crate::family_port::FamilyPort;
 use crate::group::Group;
 use crate::project::has_six;
 use crate::resource::{ResourceKey, Type};
@@ -107,7 +108,7 @@ impl Change<'_> {
     }
 
     /// What is named for a port of a Service in this group, if it is there.
-    fn of_port(&self, port: &ServicePortKey) -> Vec<ResourceKey> {
+    fn of_port(&self, port: &FamilyPort) -> Vec<ResourceKey> {
         let types: &[Type] = match self.group {
             Group::Mesh => &[Type::Cluster, Type::Endpoint, Type::Route],
             Group::Capture(_) => &[Type::Listener],
@@ -120,9 +121,9 @@ impl Change<'_> {
 
     fn endpoints(&self, port: &ServicePortKey) -> BTreeSet<ResourceKey> {
         match self.group {
-            Group::Mesh => BTreeSet::from([named(Type::Cluster, port), named(Type::Endpoint, port)]),
+            Group::Mesh => self.named(&[Type::Cluster, Type::Endpoint], port),
             Group::Zone(_) | Group::Node(_) if self.is_local(&port.service) => {
-                BTreeSet::from([named(Type::Endpoint, port)])
+                self.named(&[Type::Endpoint], port)
             }
             Group::Capture(Capture::Captured) => self.later_headless(|_| vec![port.clone()]),
             Group::Zone(_)
@@ -140,7 +141,16 @@ impl Change<'_> {
             (Group::Mesh | Group::Consumer(_), _)
             | (Group::Capture(_) | Group::Zone(_) | Group::Node(_) | Group::Workload(..), _) => false,
         };
-        own.then(|| named(Type::Route, port)).into_iter().collect()
+        if own { self.named(&[Type::Route], port) } else { BTreeSet::new() }
+    }
+
+    /// What is named for a port of a Service, by all families that it has in either Snapshot.
+    fn named(&self, types: &[Type], port: &ServicePortKey) -> BTreeSet<ResourceKey> {
+        self.both(|snapshot| {
+            let families = snapshot.services.get(&port.service).map(|service| service.families);
+            let all = FamilyPort::all(port, families.unwrap_or_default());
+            all.flat_map(|at| types.iter().map(move |ty| named(*ty, &at))).collect()
+        })
     }
 
     /// Who owns an address decides which listener stands there, and where connections to it go.
@@ -176,7 +186,10 @@ impl Change<'_> {
         self.both(|snapshot| {
             let later =
                 snapshot.services.range_from(&first.service).flat_map(|(_, of)| direct::headless_ports(of));
-            later.filter(|port| *port >= first).map(|port| named(Type::Listener, &port)).collect()
+            later
+                .filter(|port| *port >= first)
+                .map(|port| named(Type::Listener, &FamilyPort::first(port)))
+                .collect()
         })
     }
 

@@ -63,7 +63,7 @@ fn topics(snapshot: &Snapshot, namespace: &Name) -> BTreeSet<Topic> {
 
 fn is_about(topic: &Topic, namespace: &Name, snapshot: &Snapshot) -> bool {
     match topic {
-        Topic::Endpoints { port, place: _ } | Topic::Profile(Target::Service(port)) => {
+        Topic::Endpoints { port, family: _, place: _ } | Topic::Profile(Target::Service(port)) => {
             port.service.namespace == *namespace
         }
         Topic::Inbound { workload, port: _ } => workload.namespace == *namespace,
@@ -90,7 +90,7 @@ fn is_led_to(port: &ServicePortKey, client: &Name, namespace: &Name, snapshot: &
     let tables = [Some(client.clone()), None].map(|consumer| RouteKey { port: port.clone(), consumer });
     let entries = tables.iter().filter_map(|key| snapshot.routes.get(key)).flat_map(|table| &table.entries);
     let backends = entries.flat_map(|entry| &entry.rule.backends).filter_map(|of| match &of.backend {
-        Backend::Service(port) => Some(port.service.namespace.clone()),
+        Backend::Service { port, families: _ } => Some(port.service.namespace.clone()),
         Backend::Broken { reason: _ } => None,
     });
     port.service.namespace == *namespace || backends.into_iter().any(|of| of == *namespace)

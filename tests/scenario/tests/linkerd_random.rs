@@ -13,7 +13,8 @@ use heddle_model::snapshot::{
     ServicePort, Transport, Workload,
 };
 use heddle_model::{
-    Identity, Kind, Name, ServiceKey, ServicePortKey, Snapshot, SourceRef, WorkloadKey, WorkloadKind,
+    Families, Family, Identity, Kind, Name, ServiceKey, ServicePortKey, Snapshot, SourceRef, WorkloadKey,
+    WorkloadKind,
 };
 use heddle_scenario_tests::linkerd::difference;
 use proptest::collection::{btree_set, vec};
@@ -120,6 +121,7 @@ fn serve(mesh: &mut Snapshot, name: &str, address: &str, protocol: Protocol, ite
     let service = Service {
         key: port.service.clone(),
         form: ServiceForm::Virtual(vec![ip(address)]),
+        families: Families::Single(Family::V4),
         ports: vec![ServicePort { name: "p".into(), number: 80, protocol }],
         locality: Locality::Any,
         accrual: None,
@@ -148,7 +150,10 @@ fn endpoint(address: &str, protocol: Protocol, mtls: Mtls) -> Endpoint {
 fn entry(place: usize, matcher: HttpMatch) -> RouteEntry<HttpMatch> {
     let backend = WeightedBackend {
         weight: 1,
-        backend: Backend::Service(port(&format!("v{place}"))),
+        backend: Backend::Service {
+            port: port(&format!("v{place}")),
+            families: Families::Single(Family::V4),
+        },
         request_headers: Default::default(),
         response_headers: Default::default(),
     };

@@ -153,6 +153,7 @@ fn resolved(name: &str, port: u16, locality: Locality) -> Arc<Service> {
     Arc::new(Service {
         key: service(name),
         form: ServiceForm::Headless,
+        families: Default::default(),
         ports: vec![port],
         locality,
         accrual: None,

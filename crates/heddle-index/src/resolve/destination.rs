@@ -59,8 +59,11 @@ impl Index {
                 continue;
             }
             changed.insert(Key::Service(key.clone()));
-            if old.map(|old| old.ports.clone()) != new.map(|new| new.ports.clone()) {
+            if old.as_ref().map(|old| &old.ports) != new.as_ref().map(|new| &new.ports) {
                 self.mark_behind(&key);
+            }
+            if old.map(|old| old.families) != new.map(|new| new.families) {
+                self.mark_tables(&key);
             }
         }
     }
@@ -77,6 +80,15 @@ impl Index {
     fn mark_selected(&mut self, key: &ServiceKey) {
         if let Some(service) = self.tables.service(key) {
             self.dirty.selectors.insert(&key.namespace, &service.selector);
+        }
+    }
+
+    /// Marks the route tables of a Service: rules that lead to its own endpoints name its families.
+    fn mark_tables(&mut self, key: &ServiceKey) {
+        for source in self.tables.routes.of(key) {
+            let attached = self.derived.attachments.get(source).into_iter().flat_map(|found| &found.ports);
+            let own = attached.filter(|port| port.service == *key);
+            self.dirty.routes.extend(own.map(|port| attachment::table(source, port)));
         }
     }
 
@@ -114,6 +126,7 @@ impl Index {
     fn route_table(&self, key: &RouteKey) -> Option<Arc<RouteTable<HttpMatch>>> {
         let sources = self.derived.attached.of(key).iter();
         let attached = sources.filter_map(|source| Some((source, self.derived.attachments.get(source)?)));
-        routes::resolve(&key.port, attached).map(Arc::new)
+        let families = self.tables.service(&key.port.service).map(|service| service.families);
+        routes::resolve(&key.port, families.unwrap_or_default(), attached).map(Arc::new)
     }
 }

@@ -7,7 +7,9 @@ use heddle_model::fact::*;
 use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
 use heddle_model::report::ParentRef;
 use heddle_model::server::ProxyConfig;
-use heddle_model::{Diagnostic, Fact, Identity, Kind, Lowered, Meta, Name, ServiceKey, SourceRef};
+use heddle_model::{
+    Diagnostic, Fact, Families, Family, Identity, Kind, Lowered, Meta, Name, ServiceKey, SourceRef,
+};
 use proptest::collection::{btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
@@ -186,7 +188,12 @@ fn service() -> impl Strategy<Value = Service> {
         |(form, mut ports, opaque_ports, selector, publish_not_ready)| {
             ports.sort_by_key(|port| port.number);
             ports.dedup_by_key(|port| port.number);
+            let addresses = match &form {
+                ServiceForm::Virtual(addresses) => addresses.as_slice(),
+                ServiceForm::Headless | ServiceForm::External(_) => &[],
+            };
             Service {
+                families: Families::from_list(addresses.iter().map(|address| Family::of(*address))),
                 form,
                 ports,
                 opaque_ports,

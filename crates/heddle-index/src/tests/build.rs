@@ -11,8 +11,8 @@ use heddle_model::http::{HttpMatch, PathMatch};
 use heddle_model::report::ParentRef;
 use heddle_model::snapshot::Key;
 use heddle_model::{
-    Event, Fact, Identity, Kind, Lowered, Meta, ServiceKey, ServicePortKey, Snapshot, SourceRef, WorkloadKey,
-    WorkloadKind,
+    Event, Fact, Families, Family, Identity, Kind, Lowered, Meta, ServiceKey, ServicePortKey, Snapshot,
+    SourceRef, WorkloadKey, WorkloadKind,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -67,6 +67,7 @@ pub(crate) fn declared(name: &str, port: u16, protocol: Option<Protocol>) -> Wor
 pub(crate) fn virtual_service(app: &str, ip: &str) -> Service {
     Service {
         form: ServiceForm::Virtual(vec![ip.parse().unwrap()]),
+        families: Families::Single(Family::of(ip.parse().unwrap())),
         ports: vec![service_port("http", 80, 8080)],
         opaque_ports: None,
         selector: labels(&format!("app={app}")),

@@ -5,7 +5,7 @@ use heddle_model::fact::{
     Mtls, Node, Protocol, Service, ServiceForm, Slice, SliceEndpoint, TargetPort, Workload,
 };
 use heddle_model::snapshot::{Endpoint, Health, Transport};
-use heddle_model::{Fact, Snapshot};
+use heddle_model::{Fact, Families, Family, Snapshot};
 
 /// `address:port transport health @workload`, one per endpoint.
 fn print(snapshot: &Snapshot, service: &str, port: u16) -> Vec<String> {
@@ -68,10 +68,10 @@ fn readiness_is_what_kube_proxy_makes_of_it() {
 #[test]
 fn an_address_in_two_slices_is_one_endpoint_the_readiest() {
     let first = slice("web", vec![conditions("10.0.0.1", [false, true, true])]);
-    let second = slice("web", vec![endpoint("10.0.0.1", None), endpoint("fd00::1", None)]);
+    let second = slice("web", vec![endpoint("10.0.0.1", None), endpoint("10.0.0.2", None)]);
     check(
         [web(), ("EndpointSlice shop/web-1", first), ("EndpointSlice shop/web-2", second)],
-        &["10.0.0.1:8080 plain", "fd00::1:8080 plain"],
+        &["10.0.0.1:8080 plain", "10.0.0.2:8080 plain"],
     );
 }
 
@@ -178,11 +178,29 @@ fn an_external_workload_has_the_address_families_of_the_service() {
     };
     let both = || ("ExternalWorkload shop/vm", Fact::Workload(both.clone()));
     check([web(), both()], &["10.9.0.1:8080 mesh shop/web @external/shop/vm"]);
-    let headless = Service { form: ServiceForm::Headless, ..virtual_service("web", "10.1.0.1") };
+    let headless = Service {
+        form: ServiceForm::Headless,
+        families: Families::Unstated,
+        ..virtual_service("web", "10.1.0.1")
+    };
     check(
         [("Service shop/web", Fact::Service(headless)), both()],
         &["10.9.0.1:8080 mesh shop/web @external/shop/vm", "fd00::1:8080 mesh shop/web @external/shop/vm"],
     );
+}
+
+#[test]
+fn an_endpoint_of_a_family_that_the_service_lacks_is_none() {
+    let slice = || {
+        let both = slice("web", vec![endpoint("10.0.0.1", None), endpoint("fd00::1", None)]);
+        ("EndpointSlice shop/web", both)
+    };
+    let of = |families| {
+        ("Service shop/web", Fact::Service(Service { families, ..virtual_service("web", "10.1.0.1") }))
+    };
+    check([of(Families::Single(Family::V4)), slice()], &["10.0.0.1:8080 plain"]);
+    check([of(Families::Single(Family::V6)), slice()], &["fd00::1:8080 plain"]);
+    check([of(Families::Dual(Family::V6)), slice()], &["10.0.0.1:8080 plain", "fd00::1:8080 plain"]);
 }
 
 #[test]

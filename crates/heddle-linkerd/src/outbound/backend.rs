@@ -3,8 +3,8 @@
 use crate::endpoint::Dial;
 use crate::l5d::{self, outbound as l5d_out};
 use crate::{meta, name};
-use heddle_model::ServicePortKey;
 use heddle_model::fact::Mesh;
+use heddle_model::{Families, Family, ServicePortKey};
 use l5d_out::backend::{self, balance_p2c, endpoint_discovery};
 use std::time::Duration;
 
@@ -27,11 +27,16 @@ impl Route {
     }
 }
 
-/// A balancer over a Service port's endpoints.
+/// A balancer over a Service port's endpoints of the family that serves clients who dialled `dialled`.
 ///
 /// A name that a proxy would panic at is left out: its requests are answered 502.
-pub(crate) fn balanced(port: &ServicePortKey) -> l5d_out::Backend {
-    let kind = name::of_port(port).map(|path| {
+pub(crate) fn balanced(
+    port: &ServicePortKey,
+    families: Families,
+    dialled: Option<Family>,
+) -> l5d_out::Backend {
+    let second = families.second().filter(|second| families.serving(dialled) == Some(*second));
+    let kind = name::of_port(port, second).map(|path| {
         let get = backend::endpoint_discovery::DestinationGet { path };
         let load = balance_p2c::PeakEwma { default_rtt: Some(DEFAULT_RTT.into()), decay: Some(DECAY.into()) };
         backend::Kind::Balancer(backend::BalanceP2c {

@@ -9,7 +9,7 @@ use crate::{filter, meta};
 use heddle_model::http::HttpMatch;
 use heddle_model::route::{Backend, RouteRule, RouteTable, WeightedBackend};
 use heddle_model::snapshot::{RouteKey, Service};
-use heddle_model::{Name, ServicePortKey};
+use heddle_model::{Families, Family, Name, ServicePortKey};
 use l5d_out::http_route::{self as route, distribution};
 
 /// A Service port, as the clients of a namespace see it.
@@ -18,6 +18,8 @@ pub(crate) struct Routed<'a> {
     pub(crate) namespace: &'a Name,
     pub(crate) service: &'a Service,
     pub(crate) port: &'a ServicePortKey,
+    /// The family of the dialled address; `None` for a target by name.
+    pub(crate) dialled: Option<Family>,
 }
 
 /// What a rule does with its requests.
@@ -59,7 +61,7 @@ impl Routed<'_> {
         };
         let rule = Rule {
             filters: Vec::new(),
-            backends: first(self.to_port(self.port, Vec::new())),
+            backends: first(self.to_port(self.port, self.service.families, Vec::new())),
             timeouts: limits.timeouts(),
             retry: limits.retries(),
         };
@@ -107,7 +109,9 @@ impl Routed<'_> {
     fn backend(&self, of: &WeightedBackend) -> route::RouteBackend {
         let WeightedBackend { weight: _, backend, request_headers, response_headers } = of;
         match backend {
-            Backend::Service(port) => self.to_port(port, filter::changes(request_headers, response_headers)),
+            Backend::Service { port, families } => {
+                self.to_port(port, *families, filter::changes(request_headers, response_headers))
+            }
             Backend::Broken { reason } => answered(
                 meta::default("broken"),
                 filter::answer(500, &format!("the backend is broken: {reason}")),
@@ -116,12 +120,17 @@ impl Routed<'_> {
     }
 
     /// Where nobody is, the policy answers at once: an empty balancer would keep requests waiting for seconds.
-    fn to_port(&self, port: &ServicePortKey, filters: Vec<route::Filter>) -> route::RouteBackend {
-        if !usable(self.look.endpoints(port)) {
+    fn to_port(
+        &self,
+        port: &ServicePortKey,
+        families: Families,
+        filters: Vec<route::Filter>,
+    ) -> route::RouteBackend {
+        if !usable(self.look.endpoints(port), families.serving(self.dialled)) {
             let why = format!("{port} has no endpoint");
             return answered(meta::service(port), filter::answer(503, &why));
         }
-        route::RouteBackend { backend: Some(backend::balanced(port)), filters }
+        route::RouteBackend { backend: Some(backend::balanced(port, families, self.dialled)), filters }
     }
 }
 

@@ -1,5 +1,6 @@
 use super::*;
 use heddle_model::fact::{Locality, PortProtocol, Protocol, Service, ServiceForm, Slice, TargetPort};
+use heddle_model::{Families, Family};
 
 fn service(spec: Value) -> Service {
     match say(Kind::Service, json!({"spec": spec})) {
@@ -141,6 +142,22 @@ fn a_service_says_which_endpoints_are_near() {
 }
 
 #[test]
+fn the_families_of_a_service_are_those_of_its_virtual_ips_or_else_as_stated() {
+    for (spec, want) in [
+        (json!({"clusterIPs": ["10.0.0.1"]}), Families::Single(Family::V4)),
+        (json!({"clusterIPs": ["fd00::1", "10.0.0.1"]}), Families::Dual(Family::V6)),
+        (json!({"clusterIP": "fd00::1", "ipFamilies": ["IPv4"]}), Families::Single(Family::V6)),
+        (json!({"clusterIP": "None", "ipFamilies": ["IPv4", "IPv6"]}), Families::Dual(Family::V4)),
+        (json!({"clusterIP": "None", "ipFamilies": ["IPv6"]}), Families::Single(Family::V6)),
+        (json!({"clusterIP": "None"}), Families::Unstated),
+        (json!({"ipFamilies": ["IPv4"]}), Families::Single(Family::V4)),
+        (json!({"type": "ExternalName", "externalName": "a", "ipFamilies": ["IPv4"]}), Families::Unstated),
+    ] {
+        assert_eq!(service(spec.clone()).families, want, "{spec}");
+    }
+}
+
+#[test]
 fn a_part_of_a_service_that_cannot_be_read_is_absent() {
     check_faults(
         Kind::Service,
@@ -204,12 +221,13 @@ fn a_slice_lists_the_endpoints_of_a_service() {
 fn an_endpoint_that_cannot_be_read_is_not_used() {
     check_faults(
         Kind::EndpointSlice,
-        json!({"addressType": "IPv6", "ports": [{"port": 0}], "endpoints": [{"addresses": ["x"]}, {"addresses": []}, {}]}),
+        json!({"addressType": "IPv6", "ports": [{"port": 0}], "endpoints": [{"addresses": ["x"]}, {"addresses": []}, {}, {"addresses": ["10.0.0.1"]}]}),
         &[
             "ports[0].port Invalid: 0 is not an integer from 1 to 65535; the port has no endpoints",
             r#"endpoints[0].addresses[0] Invalid: "x" is not an IP address; the endpoint is not used"#,
             "endpoints[1].addresses Invalid: must not be empty; the endpoint is not used",
             "endpoints[2].addresses Invalid: is required; the endpoint is not used",
+            "endpoints[3].addresses[0] Invalid: 10.0.0.1 is not an IPv6 address, as addressType says; the endpoint is not used",
         ],
     );
     check_faults(

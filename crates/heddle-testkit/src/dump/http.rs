@@ -45,7 +45,7 @@ fn rule_text(rule: &RouteRule) -> String {
 fn backend_text(backend: &WeightedBackend) -> String {
     let WeightedBackend { weight, backend, request_headers, response_headers } = backend;
     let to = match backend {
-        Backend::Service(port) => port.to_string(),
+        Backend::Service { port, families: _ } => port.to_string(),
         Backend::Broken { reason } => format!("500 {reason}"),
     };
     format!("{weight}x {to}{}{}", change("request", request_headers), change("response", response_headers))

@@ -1,5 +1,5 @@
 use super::*;
-use heddle_model::{Identity, ServiceKey};
+use heddle_model::{Identity, ServiceKey, ServicePortKey};
 use heddle_proto::unpack;
 
 /// `a1n` is an endpoint with address 10.0.0.1 in zone `a`, on Node `n`; a leading `!` drains.
@@ -23,8 +23,8 @@ fn endpoint(text: &str) -> Endpoint {
     }
 }
 
-fn port() -> ServicePortKey {
-    ServicePortKey { service: ServiceKey::new("shop", "cart"), port: 80 }
+fn port() -> FamilyPort {
+    FamilyPort::first(ServicePortKey { service: ServiceKey::new("shop", "cart"), port: 80 })
 }
 
 fn list(locality: Locality, items: &str, seen: Seen) -> Option<xds::ClusterLoadAssignment> {

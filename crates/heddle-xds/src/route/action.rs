@@ -3,10 +3,11 @@
 mod headers;
 mod retry;
 
-use crate::subject::{BROKEN, Subject};
+use crate::family_port::FamilyPort;
+use crate::subject::BROKEN;
 use crate::xds;
 use crate::xds::route_action::{ClusterNotFoundResponseCode, ClusterSpecifier, HostRewriteSpecifier};
-use heddle_model::ServicePortKey;
+use heddle_model::Family;
 use heddle_model::route::{Backend, RouteDefaults, RouteRule, WeightedBackend};
 use std::time::Duration;
 
@@ -26,8 +27,9 @@ pub(crate) fn once(cluster: &str) -> xds::RouteAction {
     xds::RouteAction { retry_policy: None, ..default(cluster, &RouteDefaults::default()) }
 }
 
-/// The action of a rule within its limits, without name and match. A rule none of whose backends can be reached answers 500.
-pub(crate) fn route(rule: &RouteRule, limits: &RouteDefaults) -> xds::Route {
+/// The action of a rule within its limits, without name and match, for clients that dialled a family. A rule none of
+/// whose backends can be reached answers 500.
+pub(crate) fn route(rule: &RouteRule, limits: &RouteDefaults, dialled: Option<Family>) -> xds::Route {
     let RouteRule {
         source: _,
         index: _,
@@ -38,9 +40,9 @@ pub(crate) fn route(rule: &RouteRule, limits: &RouteDefaults) -> xds::Route {
         backend_timeout: _,
         retry: _,
     } = rule;
-    let reachable = backends.iter().any(|share| matches!(share.backend, Backend::Service(_)));
+    let reachable = backends.iter().any(|share| matches!(share.backend, Backend::Service { .. }));
     let action = if reachable {
-        xds::route::Action::Route(forward(rule, limits))
+        xds::route::Action::Route(forward(rule, limits, dialled))
     } else {
         xds::route::Action::DirectResponse(xds::DirectResponseAction {
             status: 500,
@@ -59,16 +61,16 @@ pub(crate) fn route(rule: &RouteRule, limits: &RouteDefaults) -> xds::Route {
 }
 
 /// The ports that a rule sends requests to.
-pub(crate) fn backends(rule: &RouteRule) -> impl Iterator<Item = &ServicePortKey> {
-    rule.backends.iter().filter_map(|share| match &share.backend {
-        Backend::Service(port) => Some(port),
+pub(crate) fn backends(rule: &RouteRule, dialled: Option<Family>) -> impl Iterator<Item = FamilyPort> {
+    rule.backends.iter().filter_map(move |share| match &share.backend {
+        Backend::Service { port, families } => Some(FamilyPort::serving(port, *families, dialled)),
         Backend::Broken { reason: _ } => None,
     })
 }
 
-fn forward(rule: &RouteRule, limits: &RouteDefaults) -> xds::RouteAction {
+fn forward(rule: &RouteRule, limits: &RouteDefaults, dialled: Option<Family>) -> xds::RouteAction {
     xds::RouteAction {
-        cluster_specifier: Some(destination(&rule.backends)),
+        cluster_specifier: Some(destination(&rule.backends, dialled)),
         // The share of a broken backend goes to a cluster that is never defined: 500 for exactly that share.
         cluster_not_found_response_code: ClusterNotFoundResponseCode::InternalServerError.into(),
         timeout: xds::duration(limits.request_timeout.unwrap_or(Duration::ZERO)),
@@ -79,24 +81,24 @@ fn forward(rule: &RouteRule, limits: &RouteDefaults) -> xds::RouteAction {
     }
 }
 
-fn destination(backends: &[WeightedBackend]) -> ClusterSpecifier {
+fn destination(backends: &[WeightedBackend], dialled: Option<Family>) -> ClusterSpecifier {
     if let [WeightedBackend { weight: _, backend, request_headers, response_headers }] = backends
         && request_headers.is_empty()
         && response_headers.is_empty()
     {
-        return ClusterSpecifier::Cluster(cluster(backend));
+        return ClusterSpecifier::Cluster(cluster(backend, dialled));
     }
     ClusterSpecifier::WeightedClusters(xds::WeightedCluster {
-        clusters: backends.iter().map(share).collect(),
+        clusters: backends.iter().map(|backend| share(backend, dialled)).collect(),
         ..xds::WeightedCluster::default()
     })
 }
 
-fn share(of: &WeightedBackend) -> xds::weighted_cluster::ClusterWeight {
+fn share(of: &WeightedBackend, dialled: Option<Family>) -> xds::weighted_cluster::ClusterWeight {
     use xds::weighted_cluster::cluster_weight::HostRewriteSpecifier;
     let WeightedBackend { weight, backend, request_headers, response_headers } = of;
     xds::weighted_cluster::ClusterWeight {
-        name: cluster(backend),
+        name: cluster(backend, dialled),
         weight: xds::number(*weight),
         request_headers_to_add: headers::added(request_headers),
         request_headers_to_remove: headers::removed(request_headers),
@@ -107,9 +109,9 @@ fn share(of: &WeightedBackend) -> xds::weighted_cluster::ClusterWeight {
     }
 }
 
-fn cluster(backend: &Backend) -> String {
+fn cluster(backend: &Backend, dialled: Option<Family>) -> String {
     match backend {
-        Backend::Service(port) => Subject::Service(port.clone()).to_string(),
+        Backend::Service { port, families } => FamilyPort::serving(port, *families, dialled).to_string(),
         Backend::Broken { reason: _ } => BROKEN.into(),
     }
 }

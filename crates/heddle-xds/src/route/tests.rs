@@ -1,7 +1,7 @@
 use super::*;
 use heddle_model::http::{HeaderChange, KeyMatch, PathMatch, ValueMatch};
 use heddle_model::route::{Backend, Retry, RouteRule, WeightedBackend};
-use heddle_model::{Kind, ServiceKey};
+use heddle_model::{Families, Kind, ServiceKey, ServicePortKey};
 use heddle_proto::json::Printer;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ fn port(name: &str) -> ServicePortKey {
 }
 
 fn to(name: &str, weight: u32) -> WeightedBackend {
-    let backend = Backend::Service(port(name));
+    let backend = Backend::Service { port: port(name), families: Families::Single(Family::V4) };
     WeightedBackend {
         weight,
         backend,
@@ -48,7 +48,7 @@ fn printed(table: Option<&RouteTable<HttpMatch>>) -> (Value, Vec<String>) {
 }
 
 fn printed_with(table: Option<&RouteTable<HttpMatch>>, defaults: &RouteDefaults) -> (Value, Vec<String>) {
-    let resource = of_port(&port("cart"), table, defaults);
+    let resource = of_port(&FamilyPort::first(port("cart")), Some(Family::V4), table, defaults);
     let body = Printer::new().print(&resource.body).expect("it prints");
     let needs = resource.needs.iter().map(|key| key.name.to_string()).collect();
     (body["virtual_hosts"][0]["routes"][0].clone(), needs)

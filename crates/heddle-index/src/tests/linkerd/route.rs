@@ -99,7 +99,11 @@ fn a_route_without_backends_goes_on_to_each_port_of_its_service() {
         .iter()
         .map(|(key, table)| (key.port.port, format!("{:?}", table.entries[0].rule.backends[0].backend)))
         .collect();
-    let to = |port| format!("{:?}", heddle_model::route::Backend::Service(port_key("cart", port)));
+    let families = heddle_model::Families::Single(heddle_model::Family::V4);
+    let to = |port| {
+        let backend = heddle_model::route::Backend::Service { port: port_key("cart", port), families };
+        format!("{backend:?}")
+    };
     assert_eq!(backends, [(80, to(80)), (81, to(81))]);
     let protocols: Vec<_> = snapshot
         .services
