@@ -25,6 +25,9 @@ pub(crate) enum Alpn {
 }
 
 /// The server's side: a client without an identity of this mesh does not get through the handshake.
+///
+/// No session is resumed: a resumed one carries the certificate of an earlier handshake, whose expiry is not
+/// checked again.
 pub(crate) fn server(mesh: &Mesh, alpn: Alpn) -> xds::TransportSocket {
     let offered: &[&str] = match alpn {
         Alpn::Http => &["h2", "http/1.1"],
@@ -35,9 +38,13 @@ pub(crate) fn server(mesh: &Mesh, alpn: Alpn) -> xds::TransportSocket {
         alpn_protocols: offered.iter().map(|name| (*name).into()).collect(),
         ..common(anyone)
     };
+    let no_tickets =
+        xds::downstream_tls_context::SessionTicketKeysType::DisableStatelessSessionResumption(true);
     socket(&xds::DownstreamTlsContext {
         common_tls_context: Some(common),
         require_client_certificate: xds::flag(true),
+        disable_stateful_session_resumption: true,
+        session_ticket_keys_type: Some(no_tickets),
         ..xds::DownstreamTlsContext::default()
     })
 }
@@ -46,10 +53,13 @@ pub(crate) fn server(mesh: &Mesh, alpn: Alpn) -> xds::TransportSocket {
 ///
 /// No ALPN is set: each connection pool then offers that of the protocol it speaks. With a list here Envoy
 /// speaks HTTP/1.1 on connections that negotiated HTTP/2.
+///
+/// No session is kept to be resumed: each connection shows the certificate in force and checks the server's.
 pub(crate) fn client(mesh: &Mesh, server: &Identity) -> xds::TransportSocket {
     socket(&xds::UpstreamTlsContext {
         common_tls_context: Some(common(xds::exact(&server.spiffe(&mesh.trust_domain)))),
         sni: server.dns(&mesh.identity_suffix),
+        max_session_keys: xds::number(0),
         ..xds::UpstreamTlsContext::default()
     })
 }

@@ -51,8 +51,8 @@ pub(crate) use heddle_proto::envoy::extensions::retry::host::previous_hosts::v3:
 pub(crate) use heddle_proto::envoy::extensions::transport_sockets::raw_buffer::v3::RawBuffer;
 pub(crate) use heddle_proto::envoy::extensions::transport_sockets::tls::v3::{
     CertificateValidationContext, CommonTlsContext, DownstreamTlsContext, SdsSecretConfig,
-    SubjectAltNameMatcher, TlsParameters, UpstreamTlsContext, common_tls_context, subject_alt_name_matcher,
-    tls_parameters,
+    SubjectAltNameMatcher, TlsParameters, UpstreamTlsContext, common_tls_context, downstream_tls_context,
+    subject_alt_name_matcher, tls_parameters,
 };
 pub(crate) use heddle_proto::envoy::extensions::upstreams::http::v3::{
     HttpProtocolOptions, http_protocol_options,

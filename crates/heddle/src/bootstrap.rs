@@ -137,6 +137,7 @@ impl Bootstrap {
                 "typed_config": {
                     "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext",
                     "sni": self.server_name,
+                    "max_session_keys": 0,
                     "common_tls_context": self.tls(),
                 },
             },

@@ -1,10 +1,17 @@
 //! Certificates of a mesh of the tests' own.
 
 use heddle_model::Identity;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, SanType,
+};
+use rustls::pki_types::CertificateDer;
 use serde_json::json;
 use std::fs;
 use std::path::Path;
+use time::OffsetDateTime;
+
+/// The suffix of the names in certificates.
+pub(crate) const SUFFIX: &str = "heddle.cluster.local";
 
 /// An authority.
 pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -19,14 +26,30 @@ impl Authority {
         Self(CertifiedIssuer::self_signed(params, key).expect("it signs itself"))
     }
 
-    /// The SDS files of a workload: its certificate by this authority, and this authority's own as root.
-    pub(crate) fn write(&self, folder: &Path, identity: &Identity, trust_domain: &str) {
-        let dns = identity.dns("heddle.cluster.local");
+    /// Its own certificate.
+    pub(crate) fn root(&self) -> &CertificateDer<'static> {
+        self.0.der()
+    }
+
+    /// A certificate for a workload with its key.
+    pub(crate) fn leaf(
+        &self,
+        identity: &Identity,
+        trust_domain: &str,
+        not_after: OffsetDateTime,
+    ) -> (Certificate, KeyPair) {
+        let dns = identity.dns(SUFFIX);
         let mut params = CertificateParams::new(vec![dns]).expect("a DNS name");
         let uri = identity.spiffe(trust_domain).try_into().expect("an ASCII text");
         params.subject_alt_names.push(SanType::URI(uri));
+        params.not_after = not_after;
         let key = KeyPair::generate().expect("a key");
-        let leaf = params.signed_by(&key, &self.0).expect("it is signed");
+        (params.signed_by(&key, &self.0).expect("it is signed"), key)
+    }
+
+    /// The SDS files of a workload: its certificate by this authority, and this authority's own as root.
+    pub(crate) fn write(&self, folder: &Path, identity: &Identity, trust_domain: &str) {
+        let (leaf, key) = self.leaf(identity, trust_domain, rcgen::date_time_ymd(4096, 1, 1));
         fs::create_dir_all(folder.join("sds")).expect("the folder is ours");
         let own = json!({
             "name": "identity",

@@ -15,4 +15,5 @@ mod contract;
 mod live;
 mod load;
 mod proxy;
+mod resumption;
 mod view;
