@@ -208,14 +208,22 @@ pub struct RequestMatch {
 }
 
 /// A condition on the path.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    validation = Rule::new(rule::NO_WILDCARD)
+        .message("* stands for nothing in paths: use type PathPrefix with the path before /*")
+)]
 #[serde(rename_all = "camelCase")]
 pub struct PathMatch {
     /// How `value` is compared.
     #[serde(default)]
     pub r#type: PathMatchType,
-    /// The path, or its start.
-    #[schemars(length(max = 1024), regex(pattern = r"^/[^?#\s]*$"))]
+    /// The path, or its start. Its spelling does not matter: requests are compared with dot segments and double slashes
+    /// resolved, and a character is the same as its escape. `*` stands for nothing (and is written `%2A`).
+    #[schemars(
+        length(max = 1024),
+        regex(pattern = r"^/([^%*?#\s]|%[1-9A-Fa-f][0-9A-Fa-f]|%0[1-9A-Fa-f])*$")
+    )]
     pub value: String,
 }
 

@@ -18,6 +18,7 @@ pub(crate) const SECTION_OF_SERVICE: &str = "!has(self.sectionName) || self.kind
 pub(crate) const PEER_SAYS_SOMETHING: &str =
     "has(self.identities) || has(self.serviceAccounts) || has(self.namespaces) || has(self.networks)";
 pub(crate) const REQUEST_SAYS_SOMETHING: &str = "has(self.methods) || has(self.paths) || has(self.headers)";
+pub(crate) const NO_WILDCARD: &str = "!self.value.endsWith('/*')";
 pub(crate) const VALUE_UNLESS_PRESENT: &str = "has(self.value) != (has(self.type) && self.type == 'Present')";
 
 /// Whether `value` obeys the CEL rule `rule`, or `None` for a rule that is not known here. A value of the
@@ -48,6 +49,7 @@ pub(crate) fn holds(rule: &str, value: &Value) -> Option<bool> {
             ["identities", "serviceAccounts", "namespaces", "networks"].into_iter().any(has)
         }
         REQUEST_SAYS_SOMETHING => ["methods", "paths", "headers"].into_iter().any(has),
+        NO_WILDCARD => value["value"].as_str().is_none_or(|path| !path.ends_with("/*")),
         VALUE_UNLESS_PRESENT => has("value") != is("type", "Present"),
         _ => return None,
     })

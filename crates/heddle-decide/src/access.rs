@@ -1,12 +1,13 @@
 //! Whether a server admits a request: the meaning of [`Access`] that every data plane is held to.
 
-use crate::matching::{header_matches, matches, path_matches};
+use crate::matching::{header_matches, matches_resolved, resolved_path_matches};
 use crate::request::HttpCall;
 use crate::verdict::{Admission, AuditHit, Ground, Would};
 use heddle_model::Identity;
 use heddle_model::access::{
     Access, Action, Mode, Network, Peer, Policy, Posture, Principal, RequestMatch, Rule,
 };
+use heddle_model::path;
 use std::net::IpAddr;
 
 /// The caller and what it sends, as the server's proxy sees them.
@@ -17,7 +18,7 @@ pub(crate) struct Arrival<'a> {
     pub(crate) trust_domain: &'a str,
     /// Where the connection comes from; `None` if that is not known, and then no network matches.
     pub(crate) address: Option<IpAddr>,
-    /// The request; `None` where the server's proxy carries bytes.
+    /// The request, its path as the server's proxy compares it; `None` where the proxy carries bytes.
     pub(crate) http: Option<&'a HttpCall>,
 }
 
@@ -33,6 +34,9 @@ enum Says {
 
 /// Decides in the order that [`Access`] states.
 pub(crate) fn admit(access: &Access, arrival: &Arrival) -> Admission {
+    if access.minds_case() && arrival.http.is_some_and(|call| path::has_lower_escape(call.bare_path())) {
+        return Admission::Denied(Ground::LowerEscape);
+    }
     if !is_routed(access, arrival) {
         return Admission::Denied(Ground::NotRouted);
     }
@@ -83,7 +87,7 @@ pub(crate) fn audit(access: &Access, arrival: &Arrival) -> Vec<AuditHit> {
 /// Whether it is a request of a route, where only those are served.
 fn is_routed(access: &Access, arrival: &Arrival) -> bool {
     let Some(routed) = &access.routed else { return true };
-    arrival.http.is_some_and(|call| routed.iter().any(|matcher| matches(matcher, call)))
+    arrival.http.is_some_and(|call| routed.iter().any(|matcher| matches_resolved(matcher, call)))
 }
 
 fn by_posture(access: &Access, arrival: &Arrival) -> Admission {
@@ -108,7 +112,7 @@ fn says(policy: &Policy, arrival: &Arrival) -> Says {
 /// of that route.
 fn in_scope(policy: &Policy, arrival: &Arrival) -> bool {
     match (&policy.scope, arrival.http) {
-        (Some(scope), Some(call)) => scope.iter().any(|matcher| matches(matcher, call)),
+        (Some(scope), Some(call)) => scope.iter().any(|matcher| matches_resolved(matcher, call)),
         (None, _) | (_, None) => true,
     }
 }
@@ -152,7 +156,7 @@ fn network_matches(want: &Network, from: IpAddr) -> bool {
 fn request_matches(want: &RequestMatch, call: &HttpCall) -> bool {
     let RequestMatch { methods, paths, headers } = want;
     (methods.is_empty() || methods.contains(call.method.as_str()))
-        && (paths.is_empty() || paths.iter().any(|path| path_matches(path, call.bare_path())))
+        && (paths.is_empty() || paths.iter().any(|path| resolved_path_matches(path, call.bare_path())))
         && headers.iter().all(|header| header_matches(header, call))
 }
 

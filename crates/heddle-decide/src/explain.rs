@@ -67,7 +67,7 @@ fn headline(outcome: &Outcome) -> String {
 fn forwarded(forward: &Forward) -> String {
     let mut words: Vec<&str> = forward.shares.iter().flat_map(share_words).collect();
     let rank = |word: &str| {
-        ["DENIED", "REFUSED", "500", "503", "UNENFORCED", "ALLOWED"].iter().position(|w| *w == word)
+        ["DENIED", "REFUSED", "400", "500", "503", "UNENFORCED", "ALLOWED"].iter().position(|w| *w == word)
     };
     words.sort_by_key(|word| rank(word));
     words.dedup();
@@ -93,6 +93,7 @@ fn admission_word(admission: &Admission) -> &'static str {
         Admission::Allowed(_) => "ALLOWED",
         Admission::Denied(_) => "DENIED",
         Admission::Unenforced { .. } => "UNENFORCED",
+        Admission::BadRequest { .. } => "400",
         Admission::Refused { .. } => "REFUSED",
     }
 }
@@ -205,6 +206,7 @@ fn write_group(f: &mut fmt::Formatter<'_>, group: &[&Candidate]) -> fmt::Result 
     write!(f, "    {word}{draining}  {}", shown.join(", "))?;
     match &first.admission {
         Admission::Unenforced { why } | Admission::Refused { why } => writeln!(f, ": {why}")?,
+        Admission::BadRequest { why } => writeln!(f, ": {why}")?,
         Admission::Allowed(_) | Admission::Denied(_) => writeln!(f)?,
     }
     first.steps.iter().try_for_each(|step| writeln!(f, "      {step}"))

@@ -19,7 +19,7 @@ mod server;
 pub mod verdict;
 
 pub use explain::explain;
-pub use request::{Call, Client, HttpCall, Request};
+pub use request::{Call, Client, HttpCall, Request, Version};
 pub use verdict::Verdict;
 
 use crate::endpoint::Place;

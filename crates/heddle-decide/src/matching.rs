@@ -12,6 +12,19 @@ pub(crate) fn matches(matcher: &HttpMatch, call: &HttpCall) -> bool {
         && query.iter().all(|want| call.query(&want.name).is_some_and(|got| value_matches(&want.value, got)))
 }
 
+/// Every part that is set holds, of a match whose path is canonical and a request whose path a proxy has resolved.
+pub(crate) fn matches_resolved(matcher: &HttpMatch, call: &HttpCall) -> bool {
+    let HttpMatch { path, method, headers, query } = matcher;
+    let rest =
+        HttpMatch { path: None, method: method.clone(), headers: headers.clone(), query: query.clone() };
+    path.as_ref().is_none_or(|want| resolved_path_matches(want, call.bare_path())) && matches(&rest, call)
+}
+
+/// Whether a resolved path is one of the spellings of a canonical one.
+pub(crate) fn resolved_path_matches(want: &PathMatch, path: &str) -> bool {
+    want.spellings().iter().any(|want| path_matches(want, path))
+}
+
 /// Whether a path, without its query, is meant.
 pub(crate) fn path_matches(want: &PathMatch, path: &str) -> bool {
     match want {

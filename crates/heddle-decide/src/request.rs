@@ -36,9 +36,21 @@ pub enum Call {
     Tls,
 }
 
+/// How a request is framed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Version {
+    /// HTTP/1.1.
+    #[default]
+    Http1,
+    /// HTTP/2.
+    Http2,
+}
+
 /// An HTTP request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpCall {
+    /// How it is framed.
+    pub version: Version,
     /// `Host` or `:authority`. Decides only where a header match names `host`.
     pub authority: String,
     /// The method, in upper case.
@@ -52,7 +64,8 @@ pub struct HttpCall {
 impl HttpCall {
     /// A request without headers.
     pub fn new(method: &str, authority: &str, path: &str) -> Self {
-        Self { authority: authority.into(), method: method.into(), path: path.into(), headers: Vec::new() }
+        let (authority, method, path) = (authority.into(), method.into(), path.into());
+        Self { version: Version::default(), authority, method, path, headers: Vec::new() }
     }
 
     /// The path without its query.

@@ -5,8 +5,8 @@ use crate::request::{Call, HttpCall};
 use crate::verdict::{
     Carried, Forward, Outcome, RouteChoice, Share, ShareTarget, Step, Topic, protocol_word,
 };
-use crate::{View, endpoint, server};
-use heddle_model::fact::{Locality, Protocol};
+use crate::{View, endpoint, path, server};
+use heddle_model::fact::{DataPlane, Locality, Protocol};
 use heddle_model::http::{HeaderChange, HttpMatch};
 use heddle_model::route::{Backend, RouteDefaults, RouteRule, RouteTable, WeightedBackend};
 use heddle_model::snapshot::RouteKey;
@@ -18,6 +18,13 @@ pub(crate) fn route(view: &View, port: &ServicePortKey, call: &Call, steps: &mut
         Ok(carried) => carried,
         Err(why) => return Outcome::Refused { why },
     };
+    if let (Carried::Http, Call::Http(http), Some(DataPlane::Envoy)) = (carried, call, view.caller.plane)
+        && let Some(fault) = path::fault(http)
+    {
+        let why = format!("the client's proxy takes no such request: {fault}");
+        steps.push(Step::new(Topic::Route, None, "", why.clone()));
+        return Outcome::Answered { status: 400, why, route: None };
+    }
     let table = table(view, port);
     let (Carried::Http, Call::Http(http), Some((key, table))) = (carried, call, table) else {
         steps.push(Step::new(Topic::Route, None, "", "no route: to the Service's own endpoints"));

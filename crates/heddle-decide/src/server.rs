@@ -169,6 +169,9 @@ fn arrive(
         (Some(_), Some(_) | None) | (None, _) => true,
     };
     match seen(port.protocol, meshed, told, sent.call) {
+        Ok(Some(http)) if workload.plane == Some(DataPlane::Envoy) && path::fault(http).is_some() => {
+            Fate::bad_request(path::fault(http).unwrap_or_default(), steps)
+        }
         Ok(http) => admit(view, &port, target.address, meshed, http, steps),
         Err(why) => Fate::refused(why),
     }
@@ -182,7 +185,11 @@ fn admit(
     http: Option<&HttpCall>,
     steps: &mut Vec<Step>,
 ) -> Fate {
-    let resolved = http.filter(|_| port.access.minds_paths()).map(path::resolved);
+    let resolved = match http.filter(|_| port.access.minds_paths()).map(path::resolved) {
+        Some(None) => return Fate::bad_request("the path has %00", steps),
+        Some(resolved) => resolved,
+        None => None,
+    };
     let arrival = Arrival {
         identity: view.caller.identity.as_ref().filter(|_| meshed),
         trust_domain: &view.snapshot.mesh.trust_domain,
@@ -253,7 +260,7 @@ fn access_steps(admission: &Admission, audit: &[verdict::AuditHit]) -> Vec<Step>
     match admission {
         Admission::Allowed(ground) => steps.push(ground_step("allowed", ground)),
         Admission::Denied(ground) => steps.push(ground_step("denied", ground)),
-        Admission::Unenforced { .. } | Admission::Refused { .. } => {}
+        Admission::Unenforced { .. } | Admission::BadRequest { .. } | Admission::Refused { .. } => {}
     }
     for hit in audit {
         let (field, text) = match hit.would {
@@ -271,6 +278,10 @@ fn ground_step(word: &str, ground: &Ground) -> Step {
         Ground::Rule { policy, rule, action: _ } => {
             let text = format!("{word} by this rule");
             Step::new(Topic::Access, Some(policy.clone()), format!("spec.rules[{rule}]"), text)
+        }
+        Ground::LowerEscape => {
+            let text = format!("{word}: policies compare escapes, and the path has one in lower case");
+            Step::new(Topic::Access, None, "", text)
         }
         Ground::NotRouted => {
             let text = format!("{word}: routes are attached to the port and the request is none of theirs");
@@ -301,6 +312,11 @@ fn ground_step(word: &str, ground: &Ground) -> Step {
 impl Fate {
     fn refused(why: &str) -> Self {
         Self { arrives: None, admission: Admission::Refused { why: why.into() }, audit: Vec::new() }
+    }
+
+    fn bad_request(why: &'static str, steps: &mut Vec<Step>) -> Self {
+        steps.push(Step::new(Topic::Access, None, "", format!("answered 400: {why}")));
+        Self { arrives: Some(Carried::Http), admission: Admission::BadRequest { why }, audit: Vec::new() }
     }
 
     fn unenforced(why: &str) -> Self {

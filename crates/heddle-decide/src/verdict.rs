@@ -225,6 +225,11 @@ pub enum Admission {
         /// Why not.
         why: String,
     },
+    /// The server's proxy answers 400: no policy is asked.
+    BadRequest {
+        /// Why.
+        why: &'static str,
+    },
     /// No connection comes about.
     Refused {
         /// Why not.
@@ -244,6 +249,8 @@ pub enum Ground {
         /// What the policy does.
         action: Action,
     },
+    /// A policy compares escapes, and the path has one in lower case, which a proxy would take for another path.
+    LowerEscape,
     /// Routes are attached to the port, and the request is none of theirs.
     NotRouted,
     /// These Allow policies cover the request, and none of their rules matches.

@@ -144,9 +144,10 @@ fn at_server(route: &Route<HttpMatch>, rules: &[Rule]) -> Vec<Condition> {
             fields.push(format!("rules[{index}] cannot be honoured"));
             continue;
         }
-        let untold = rule.matches.iter().enumerate().filter(|(_, matcher)| tellable(matcher) != **matcher);
-        fields.extend(untold.map(|(place, _)| {
-            format!("rules[{index}].matches[{place}] has a query or a regular expression, which no server can tell")
+        let matches = rule.matches.iter().enumerate();
+        let untold = matches.filter_map(|(place, matcher)| Some((place, tellable(matcher).1?)));
+        fields.extend(untold.map(|(place, untold)| {
+            format!("rules[{index}].matches[{place}] has {untold}, which no server can tell")
         }));
     }
     let mut conditions = vec![Condition::new("ResolvedRefs", true, "ResolvedRefs", String::new())];

@@ -121,15 +121,16 @@ impl Resolved {
         let mut scope = Scope::default();
         for (index, rule) in attachment.rules.iter().enumerate() {
             for (place, matcher) in rule.matches.iter().enumerate() {
-                let told = tellable(matcher);
-                if told == *matcher {
+                let (told, untold) = tellable(matcher);
+                let Some(untold) = untold else {
                     scope.told.insert(told);
                     continue;
-                }
+                };
                 self.untold.push(format!(
-                    "{route} rules[{index}].matches[{place}] has a query or a regular expression, which no server can tell: {}",
+                    "{route} rules[{index}].matches[{place}] has {untold}, which no server can tell: {}",
                     match self.action {
-                        Action::Allow => "nothing is admitted by it, and all that the rest of it matches is closed",
+                        Action::Allow =>
+                            "nothing is admitted by it, and all that the rest of it matches is closed",
                         Action::Deny => "all that the rest of it matches is denied",
                     }
                 ));
@@ -143,10 +144,20 @@ impl Resolved {
     }
 }
 
-/// The part of a match that a server's rules can tell.
-pub(crate) fn tellable(matcher: &HttpMatch) -> HttpMatch {
-    let HttpMatch { path, method, headers, query: _ } = matcher;
-    let path = path.clone().filter(|path| !matches!(path, PathMatch::Regex(_)));
-    let headers = headers.iter().filter(|header| !matches!(header.value, ValueMatch::Regex(_)));
-    HttpMatch { path, method: method.clone(), headers: headers.cloned().collect(), query: Vec::new() }
+/// Returns the part of a match that a server's rules can tell, its path canonical, and what they cannot tell of it.
+pub(crate) fn tellable(matcher: &HttpMatch) -> (HttpMatch, Option<&'static str>) {
+    let HttpMatch { path, method, headers, query } = matcher;
+    let is_regex = |path: &PathMatch| matches!(path, PathMatch::Regex(_));
+    let canonical = path.as_ref().filter(|path| !is_regex(path)).map(PathMatch::canonical);
+    let told: Vec<_> =
+        headers.iter().filter(|header| !matches!(header.value, ValueMatch::Regex(_))).cloned().collect();
+    let untold = if !query.is_empty() || told != *headers || path.as_ref().is_some_and(is_regex) {
+        Some("a query or a regular expression")
+    } else if matches!(canonical, Some(Err(_))) {
+        Some("a path that proxies do not compare in all of its spellings")
+    } else {
+        None
+    };
+    let path = canonical.and_then(Result::ok);
+    (HttpMatch { path, method: method.clone(), headers: told, query: Vec::new() }, untold)
 }

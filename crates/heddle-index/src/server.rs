@@ -39,7 +39,8 @@ pub(crate) struct View<'a> {
 struct Match<'a> {
     route: &'a SourceRef,
     rank: Rank,
-    matcher: &'a HttpMatch,
+    /// What a server can tell of it, its path canonical.
+    matcher: HttpMatch,
     /// A server can tell it, and its rule can be honoured.
     served: bool,
 }
@@ -82,11 +83,10 @@ impl<'a> View<'a> {
         for (route, attachment, served) in routes {
             for (index, rule) in attachment.rules.iter().enumerate() {
                 let whole = *served == Served::Accepted && !rule.broken;
-                found.extend(rule.matches.iter().enumerate().map(|(place, matcher)| Match {
-                    route,
-                    rank: rank(matcher, attachment.created, route, [index, place]),
-                    matcher,
-                    served: whole && tellable(matcher) == *matcher,
+                found.extend(rule.matches.iter().enumerate().map(|(place, matcher)| {
+                    let (told, untold) = tellable(matcher);
+                    let rank = rank(matcher, attachment.created, route, [index, place]);
+                    Match { route, rank, matcher: told, served: whole && untold.is_none() }
                 }));
             }
         }
@@ -152,7 +152,7 @@ fn scoped(plain: &Policy, route: &SourceRef, matches: &[Match<'_>], finding: &mu
     let (mut opened, mut closed) = (BTreeSet::new(), BTreeSet::new());
     for own in matches.iter().filter(|found| found.served && found.route == route) {
         let better = matches.iter().find(|other| {
-            other.route != route && other.rank < own.rank && overlap(&tellable(other.matcher), own.matcher)
+            other.route != route && other.rank < own.rank && overlap(&other.matcher, &own.matcher)
         });
         let Some(better) = better else {
             opened.insert(own.matcher.clone());

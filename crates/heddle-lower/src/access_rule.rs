@@ -6,7 +6,7 @@ use crate::place::{Place, Wrong};
 use crate::route::{header_name, prefix};
 use heddle_model::access::{Action, Network, Peer, Principal, RequestMatch, Rule};
 use heddle_model::http::{KeyMatch, PathMatch, ValueMatch};
-use heddle_model::{Identity, Name};
+use heddle_model::{Identity, Name, path};
 use ipnet::IpNet;
 
 /// Reads the rule at a place in the list; `None` if it matches nothing (only an Allow can).
@@ -142,12 +142,18 @@ fn path(place: &Place<'_>, _: &mut Notes) -> Result<PathMatch, Wrong> {
     place.only(&["type", "value"])?;
     let value = place.need("value")?;
     let text = value.text()?;
-    if !text.starts_with('/') || text.contains(|c: char| c == '?' || c == '#' || c.is_whitespace()) {
-        return Err(value.wrong(format!("{} is not a path from / without query", value.shown())));
+    if let Some((before, _)) = text.split_once('*') {
+        let elements = before.rsplit_once('/').map_or("/", |(elements, _)| elements);
+        let prefix = if elements.is_empty() { "/" } else { elements };
+        let shown = value.shown();
+        let instead = format!("use type PathPrefix with value {prefix:?} (a * in a path is written %2A)");
+        return Err(value.wrong(format!("{shown} has a *, which stands for nothing in paths; {instead}")));
     }
     let kinds = [("Exact", true), ("PathPrefix", false)];
     let exact = place.get("type").map_or(Ok(false), |kind| kind.one_of(&kinds))?;
-    Ok(if exact { PathMatch::Exact(text.into()) } else { prefix(text) })
+    let path = path::canonical(text);
+    let path = path.map_err(|bad| value.wrong(format!("{} cannot be compared: {bad}", value.shown())))?;
+    Ok(if exact { PathMatch::Exact(path) } else { prefix(&path) })
 }
 
 fn header(place: &Place<'_>) -> Result<KeyMatch, Wrong> {

@@ -82,7 +82,7 @@ pub struct Network {
 pub struct RequestMatch {
     /// Any of these, in upper case.
     pub methods: BTreeSet<Name>,
-    /// Any of these; never [`PathMatch::Regex`].
+    /// Any of these, canonical ([`PathMatch::canonical`]); never [`PathMatch::Regex`].
     pub paths: BTreeSet<PathMatch>,
     /// All of these; never a regular expression.
     pub headers: Vec<KeyMatch>,
@@ -98,7 +98,7 @@ pub struct Policy {
     /// Whether it decides.
     pub mode: Mode,
     /// The requests that it covers: `None` for all of the port, else those that any of these matches (a
-    /// policy that targets a route). Never has a query or a regular expression, which no server's rules know: of
+    /// policy that targets a route), their paths canonical. Never has a query or a regular expression, which no server's rules know: of
     /// a match that has one, a Deny covers all that the rest of the match does, and an Allow is here a second
     /// time, without rules, with the rest of the match as its scope: it closes that and admits nothing by it.
     pub scope: Option<Arc<[HttpMatch]>>,
@@ -120,7 +120,7 @@ pub struct Access {
     pub policies: Vec<Policy>,
     /// Where routes are attached to a Linkerd Server: a request that none of these matches is refused, before
     /// anything else is asked, and so are bytes, of which nobody can say. `None` where no route is. Never has a
-    /// query or a regular expression.
+    /// query or a regular expression; paths are canonical.
     pub routed: Option<Arc<[HttpMatch]>>,
 }
 
@@ -128,15 +128,22 @@ impl Access {
     /// Whether what decides looks at paths: only then the server's proxy resolves dots, double slashes and escaped
     /// slashes, for the policy and for the application alike.
     pub fn minds_paths(&self) -> bool {
-        let of_route = |scope: &Option<Arc<[HttpMatch]>>| {
-            scope.iter().flat_map(|scope| scope.iter()).any(|of| of.path.is_some())
-        };
-        let of_policy = |policy: &Policy| {
-            let mut requests = policy.rules.iter().flat_map(|rule| &rule.requests);
-            of_route(&policy.scope) || requests.any(|want| !want.paths.is_empty())
-        };
-        let mut enforced = self.policies.iter().filter(|policy| policy.mode == Mode::Enforce);
-        of_route(&self.routed) || enforced.any(of_policy)
+        self.paths().next().is_some()
+    }
+
+    /// Returns whether what decides compares escapes whose case can vary: only then the server's proxy refuses requests
+    /// with lower-case escapes, since it compares escapes as they came.
+    pub fn minds_case(&self) -> bool {
+        self.paths().any(PathMatch::minds_case)
+    }
+
+    /// The conditions on paths of what decides.
+    fn paths(&self) -> impl Iterator<Item = &PathMatch> {
+        let enforced = || self.policies.iter().filter(|policy| policy.mode == Mode::Enforce);
+        let scopes = enforced().filter_map(|policy| policy.scope.as_deref()).chain(self.routed.as_deref());
+        let requests = enforced().flat_map(|policy| policy.rules.iter()).flat_map(|rule| &rule.requests);
+        let of_routes = scopes.flatten().filter_map(|matcher| matcher.path.as_ref());
+        of_routes.chain(requests.flat_map(|request| &request.paths))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What an HTTP request looks like to a route or a policy.
 
 use crate::Name;
+use crate::path::{self, BadPath};
 
 /// A condition on a request: every part that is set must hold (Gateway API `HTTPRouteMatch`).
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +25,47 @@ pub enum PathMatch {
     Prefix(Name),
     /// A whole-path RE2 expression written by a user, never built from a name.
     Regex(Name),
+}
+
+impl PathMatch {
+    /// Returns the condition in the form in which policies hold it ([`path::canonical`]). An expression stays.
+    ///
+    /// # Errors
+    /// A path that no proxy compares.
+    pub fn canonical(&self) -> Result<Self, BadPath> {
+        Ok(match self {
+            Self::Exact(text) => Self::Exact(path::canonical(text)?),
+            Self::Prefix(text) if text.is_empty() => self.clone(),
+            Self::Prefix(text) => Self::Prefix(trimmed(&path::canonical(text)?)),
+            Self::Regex(_) => self.clone(),
+        })
+    }
+
+    /// Returns the conditions on resolved paths that a canonical one amounts to.
+    pub fn spellings(&self) -> Vec<Self> {
+        let each = |make: fn(Name) -> Self, text: &Name| {
+            path::spellings(text).into_iter().map(|text| make(text.into())).collect()
+        };
+        match self {
+            Self::Exact(text) => each(Self::Exact, text),
+            Self::Prefix(text) if text.is_empty() => vec![self.clone()],
+            Self::Prefix(text) => each(Self::Prefix, text),
+            Self::Regex(_) => vec![self.clone()],
+        }
+    }
+
+    /// Whether it compares escapes whose case can vary ([`path::minds_case`]).
+    pub fn minds_case(&self) -> bool {
+        match self {
+            Self::Exact(text) | Self::Prefix(text) => path::minds_case(text),
+            Self::Regex(_) => false,
+        }
+    }
+}
+
+/// A prefix without the slash at its end, which the Gateway API ignores.
+fn trimmed(prefix: &str) -> Name {
+    prefix.strip_suffix('/').unwrap_or(prefix).into()
 }
 
 /// A condition on one header or query parameter.

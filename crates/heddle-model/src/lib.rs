@@ -15,6 +15,7 @@ pub mod identity;
 pub mod labels;
 pub mod map;
 pub mod name;
+pub mod path;
 pub mod report;
 pub mod route;
 pub mod server;

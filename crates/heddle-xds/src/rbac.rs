@@ -1,7 +1,8 @@
 //! Who may call, as Envoy's RBAC filters.
 //!
-//! Three stages, in the order that [`Access`] states. The first, where routes are attached, refuses what is none of
-//! theirs. The second refuses what an enforced Deny matches. The third admits what an enforced Allow matches, or what
+//! Stages, in the order that [`Access`] states. Where policies compare escapes, the first refuses paths with lower-case
+//! ones, which Envoy would take for other paths. Where routes are attached, the next refuses what is none of
+//! theirs. The one after refuses what an enforced Deny matches. The last admits what an enforced Allow matches, or what
 //! the posture admits outside of every Allow's scope, and refuses the rest. Policies in Audit are shadow rules of
 //! the last two: of the Denies those alone, of the Allows what would hold if they were enforced too.
 //!
@@ -74,6 +75,7 @@ fn stages(access: &Access, sees: Sees, trust_domain: &str) -> impl Iterator<Item
     let rules = Rules { access, sees, trust_domain };
     let audited =
         |action| access.policies.iter().any(|policy| policy.mode == Mode::Audit && policy.action == action);
+    let escapes = Stage { name: "escapes", rules: rules.escapes(), audit: None, audit_prefix: "" };
     let routes = Stage { name: "routes", rules: rules.routed(), audit: None, audit_prefix: "" };
     let deny = Stage {
         name: "deny",
@@ -87,7 +89,7 @@ fn stages(access: &Access, sees: Sees, trust_domain: &str) -> impl Iterator<Item
         audit: audited(Action::Allow).then(|| rules.allow(&[Mode::Enforce, Mode::Audit])).flatten(),
         audit_prefix: AUDIT_ALLOW,
     };
-    [routes, deny, allow].into_iter().filter(|stage| stage.rules.is_some() || stage.audit.is_some())
+    [escapes, routes, deny, allow].into_iter().filter(|stage| stage.rules.is_some() || stage.audit.is_some())
 }
 
 /// What the rules of one port are made from.
@@ -98,6 +100,15 @@ struct Rules<'a> {
 }
 
 impl Rules<'_> {
+    /// `None` where the case of escapes does not matter.
+    fn escapes(&self) -> Option<xds::Rbac> {
+        (self.sees == Sees::Requests && self.access.minds_case()).then(|| {
+            let refused = policy(permission::lower_escapes(), principal::anyone());
+            let policies = BTreeMap::from([("lower-case escapes".to_string(), refused)]);
+            xds::Rbac { action: xds::rbac::Action::Deny.into(), policies, ..xds::Rbac::default() }
+        })
+    }
+
     /// `None` where no route is attached. Bytes are no request of any.
     fn routed(&self) -> Option<xds::Rbac> {
         let routed = self.access.routed.as_deref()?;

@@ -9,6 +9,7 @@ use http::Request;
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +45,7 @@ pub(crate) fn connect(from: &Namespace, to: SocketAddr) -> Option<tokio::net::Tc
 pub(crate) async fn answer<S: Stream>(stream: S, ask: &Ask, more: &[(&str, String)]) -> Seen {
     let answer = async {
         match ask.kind {
+            Sent::Http if !is_uri(&ask.path) => raw(stream, ask, more).await,
             Sent::Http => http1(stream, request(ask, more, false)).await,
             Sent::Http2 => http2(stream, request(ask, more, true)).await,
             Sent::Tcp => bytes(stream, b"\x01hello\n").await,
@@ -54,20 +56,48 @@ pub(crate) async fn answer<S: Stream>(stream: S, ask: &Ask, more: &[(&str, Strin
 }
 
 fn request(ask: &Ask, more: &[(&str, String)], two: bool) -> Request<Empty<Bytes>> {
-    let authority = ask.host.clone().unwrap_or_else(|| "app.example".into());
+    let authority = authority(ask);
     let mut request = Request::builder().method(ask.method.as_str());
     request = if two {
         request.uri(format!("http://{authority}{}", ask.path)).version(http::Version::HTTP_2)
     } else {
         request.uri(ask.path.as_str()).header("host", authority)
     };
-    for (name, value) in &ask.headers {
-        request = request.header(name.as_str(), value.as_str());
+    for (name, value) in ask.lines() {
+        request = request.header(name, value);
     }
     for (name, value) in more {
         request = request.header(*name, value.as_str());
     }
     request.body(Empty::new()).expect("a scenario's request is one")
+}
+
+fn authority(ask: &Ask) -> &str {
+    ask.host.as_deref().unwrap_or("app.example")
+}
+
+/// Whether a path is sent as it is by a client that knows what a path is.
+fn is_uri(path: &str) -> bool {
+    path.parse::<http::uri::PathAndQuery>().is_ok_and(|parsed| parsed.as_str() == path)
+}
+
+/// Sends a path that no client would, byte by byte.
+async fn raw<S: Stream>(mut stream: S, ask: &Ask, more: &[(&str, String)]) -> Option<Seen> {
+    let lines = ask.lines().chain(more.iter().map(|(name, value)| (*name, value.as_str())));
+    let lines: String = lines.map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let (method, path, host) = (&ask.method, &ask.path, authority(ask));
+    let head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{lines}\r\n");
+    stream.write_all(head.as_bytes()).await.ok()?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.ok()?;
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let (head, body) = (std::str::from_utf8(&answer[..end]).ok()?, &answer[end + 4..]);
+    let mut lines = head.lines();
+    let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
+    let headers = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.into()));
+    of_answer(status, headers.collect(), body)
 }
 
 async fn http1<S: Stream>(stream: S, request: Request<Empty<Bytes>>) -> Option<Seen> {
@@ -84,13 +114,17 @@ async fn http2<S: Stream>(stream: S, request: Request<Empty<Bytes>>) -> Option<S
 }
 
 async fn seen(response: http::Response<hyper::body::Incoming>) -> Option<Seen> {
-    let status = response.status();
+    let status = response.status().as_u16();
     let headers = echo::headers(response.headers());
     let body = response.into_body().collect().await.ok()?.to_bytes();
-    if !status.is_success() {
-        return Some(Seen::Status(status.as_u16()));
+    of_answer(status, headers, &body)
+}
+
+fn of_answer(status: u16, headers: BTreeMap<String, String>, body: &[u8]) -> Option<Seen> {
+    if status != 200 {
+        return Some(Seen::Status(status));
     }
-    let (who, request) = echo::read(&body)?;
+    let (who, request) = echo::read(body)?;
     let identity = request.get("x-forwarded-client-cert").map(|xfcc| uri(xfcc).to_string());
     Some(Seen::Echo(Echo { who, identity, request, response: headers }))
 }

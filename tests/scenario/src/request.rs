@@ -1,6 +1,6 @@
 //! The requests of a scenario, as written.
 
-use heddle_decide::{Call, Client, HttpCall, Request};
+use heddle_decide::{Call, Client, HttpCall, Request, Version};
 use heddle_model::fact::ServiceForm;
 use heddle_model::{ServiceKey, Snapshot, WorkloadKey};
 use serde::Deserialize;
@@ -38,9 +38,9 @@ pub struct Ask {
     pub path: String,
     /// The authority; unset is `to`.
     pub host: Option<String>,
-    /// Headers.
+    /// Headers; one with a list of values is sent as often.
     #[serde(default)]
-    pub headers: BTreeMap<String, String>,
+    pub headers: BTreeMap<String, Values>,
     /// What is wanted, as [`crate::Summary`] says it.
     pub want: String,
     /// Who may answer: workloads, or addresses that are nobody's.
@@ -49,6 +49,26 @@ pub struct Ask {
     pub by: Option<String>,
     /// The rule of the route.
     pub route: Option<String>,
+}
+
+/// The values of a header.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Values {
+    /// One.
+    One(String),
+    /// Several, each in a line of its own.
+    Several(Vec<String>),
+}
+
+impl Values {
+    /// The values in order.
+    pub fn each(&self) -> &[String] {
+        match self {
+            Self::One(value) => std::slice::from_ref(value),
+            Self::Several(values) => values,
+        }
+    }
 }
 
 /// What is sent.
@@ -109,6 +129,13 @@ impl Ask {
         Ok(SocketAddr::new(*address, port.parse().map_err(|_| bad())?))
     }
 
+    /// The lines of its headers: names and values.
+    pub fn lines(&self) -> impl Iterator<Item = (&str, &str)> {
+        let headers = self.headers.iter();
+        headers
+            .flat_map(|(name, values)| values.each().iter().map(move |value| (name.as_str(), value.as_str())))
+    }
+
     fn call(&self) -> Call {
         match self.kind {
             Sent::Tcp => Call::Tcp,
@@ -116,8 +143,11 @@ impl Ask {
             Sent::Http | Sent::Http2 => {
                 let authority = self.host.as_ref().unwrap_or(&self.to);
                 let mut call = HttpCall::new(&self.method, authority, &self.path);
-                let headers = self.headers.iter();
-                call.headers = headers.map(|(name, value)| (name.to_lowercase(), value.clone())).collect();
+                if self.kind == Sent::Http2 {
+                    call.version = Version::Http2;
+                }
+                call.headers =
+                    self.lines().map(|(name, value)| (name.to_lowercase(), value.into())).collect();
                 Call::Http(call)
             }
         }

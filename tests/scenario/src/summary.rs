@@ -87,6 +87,7 @@ fn fate(candidate: &Candidate) -> String {
         Admission::Allowed(_) => "allowed",
         Admission::Denied(_) => "denied",
         Admission::Unenforced { .. } => "unenforced",
+        Admission::BadRequest { .. } => "400",
         Admission::Refused { .. } => "refused",
     };
     let dial = match &candidate.transport {
@@ -101,6 +102,7 @@ fn ground(admission: &Admission) -> Option<String> {
     let (Admission::Allowed(ground) | Admission::Denied(ground)) = admission else { return None };
     Some(match ground {
         Ground::Rule { policy, rule, action: _ } => format!("{policy}[{rule}]"),
+        Ground::LowerEscape => "lower-case escape".into(),
         Ground::NotRouted => "no route".into(),
         Ground::NoRuleMatches { policies } => {
             policies.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")

@@ -172,11 +172,16 @@ fn every_part_of_a_rule_says_what_is_wrong_with_it() {
             "networks": [{"cidr": "10.0.0.0"}, {"cidr": "10.0.0.0/8", "except": ["x"]}],
         }],
         "requests": [{}, {
-            "methods": ["get"], "paths": [{"value": "a"}, {"type": "Regex", "value": "/a"}, {"value": "/a?b"}],
+            "methods": ["get"],
+            "paths": [{"value": "a"}, {"type": "Regex", "value": "/a"}, {"value": "/a?b"}, {"value": "/a/*"}, {"value": "/%zz"}],
             "headers": [{"name": "a b", "value": "1"}, {"name": "x", "type": "Present", "value": "1"}, {"name": "y"}],
         }],
     });
     let label = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
+    let path = |place: usize, value: &str| {
+        let form = r"^/([^%*?#\s]|%[1-9A-Fa-f][0-9A-Fa-f]|%0[1-9A-Fa-f])*$";
+        format!("spec.rules[0].requests[1].paths[{place}].value: {value:?} does not match {form}")
+    };
     let spiffe = r"^(\*|spiffe://[^/*\s]+(/[^/*\s]+)+)$";
     check(
         "AccessPolicy",
@@ -194,9 +199,12 @@ fn every_part_of_a_rule_says_what_is_wrong_with_it() {
             "spec.rules[0].requests[1].headers[1]: value must be set for Exact and Prefix, and only for them",
             "spec.rules[0].requests[1].headers[2]: value must be set for Exact and Prefix, and only for them",
             r#"spec.rules[0].requests[1].methods[0]: "get" does not match ^[A-Z]+$"#,
-            r#"spec.rules[0].requests[1].paths[0].value: "a" does not match ^/[^?#\s]*$"#,
+            &path(0, "a"),
             r#"spec.rules[0].requests[1].paths[1].type: "Regex" is none of Exact, PathPrefix"#,
-            r#"spec.rules[0].requests[1].paths[2].value: "/a?b" does not match ^/[^?#\s]*$"#,
+            &path(2, "/a?b"),
+            &path(3, "/a/*"),
+            "spec.rules[0].requests[1].paths[3]: * stands for nothing in paths: use type PathPrefix with the path before /*",
+            &path(4, "/%zz"),
         ],
     );
 }
@@ -242,7 +250,7 @@ fn every_rule_of_every_kind_is_known_here() {
             }
         });
     }
-    assert_eq!(rules, 12);
+    assert_eq!(rules, 13);
 }
 
 /// The API server refuses a CRD whose rules may cost too much; what bounds the cost is that lists are bounded.

@@ -56,6 +56,7 @@ fn said(admission: &Admission) -> String {
     let ground = |ground: &Ground| match ground {
         Ground::Rule { policy, rule, .. } => format!("{}[{rule}]", policy.name),
         Ground::NotRouted => "no route".into(),
+        Ground::LowerEscape => "a lower-case escape".into(),
         Ground::NoRuleMatches { policies } => {
             format!("none of {:?}", policies.iter().map(|p| p.name.as_str()).collect::<Vec<_>>())
         }
@@ -65,6 +66,7 @@ fn said(admission: &Admission) -> String {
         Admission::Allowed(by) => format!("allowed by {}", ground(by)),
         Admission::Denied(by) => format!("denied by {}", ground(by)),
         Admission::Unenforced { why } | Admission::Refused { why } => why.clone(),
+        Admission::BadRequest { why } => (*why).into(),
     }
 }
 

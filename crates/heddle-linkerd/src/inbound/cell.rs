@@ -2,7 +2,7 @@
 
 use super::callers::{self, Grant, Mode};
 use super::client::Clients;
-use super::told::{self, Excess, OTHER_SPELLINGS, Told};
+use super::told::{self, Excess, LOWER_ESCAPES, OTHER_SPELLINGS, Told};
 use super::{Port, authz};
 use crate::l5d::{self, inbound as l5d_in};
 use crate::matching::{self, Meet};
@@ -72,7 +72,10 @@ pub(crate) fn routes(port: &Port, bytes: &[l5d_in::Authz]) -> (Vec<l5d_in::HttpR
     let granted: Vec<_> = cells.iter().filter(is_routed).map(|cell| (cell, admitted(cell))).collect();
     let mut routes = Vec::new();
     if port.access.minds_paths() {
-        routes.push(refused("other-spellings", vec![other_spellings()]));
+        routes.push(refused("other-spellings", vec![spelled(OTHER_SPELLINGS)]));
+    }
+    if port.access.minds_case() {
+        routes.push(refused("lower-case-escapes", vec![spelled(LOWER_ESCAPES)]));
     }
     if cells.iter().any(|cell| !matching::contradicted(&cell.matcher).is_empty()) {
         excess.push(Excess::SeveralValues);
@@ -156,8 +159,8 @@ fn message(cell: &Cell, port: &Port) -> Option<l5d::HttpRouteMatch> {
     matching::message(&matcher)
 }
 
-fn other_spellings() -> l5d::HttpRouteMatch {
-    let path = l5d::path_match::Kind::Regex(OTHER_SPELLINGS.into());
+fn spelled(expression: &str) -> l5d::HttpRouteMatch {
+    let path = l5d::path_match::Kind::Regex(expression.into());
     l5d::HttpRouteMatch { path: Some(l5d::PathMatch { kind: Some(path) }), ..Default::default() }
 }
 

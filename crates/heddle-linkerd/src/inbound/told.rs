@@ -5,13 +5,17 @@ use heddle_model::SourceRef;
 use heddle_model::access::{Access, Action, Mode, Peer, Policy, RequestMatch, Rule};
 use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
 
-/// The paths that a server may read as another: dots, double slashes, backslashes, and escapes of what needs none.
+/// The paths that a server may read as another: dots, double slashes, backslashes, escapes of what needs none, and
+/// characters that need one.
 ///
 /// A proxy compares paths as they were sent, so such a path might get past a policy for another spelling of it.
 pub(crate) const OTHER_SPELLINGS: &str = concat!(
-    r"(?s)\A(?:.*(?://|\\|/\.{1,2}(?:/|\z)|",
-    r"%(?:2[DdEeFf]|3[0-9]|4[1-9A-Fa-f]|5[0-9AaCcFf]|6[1-9A-Fa-f]|7[0-9AaEe])).*)\z"
+    r#"(?s)\A(?:.*(?://|\\|/\.{1,2}(?:[;/]|\z)|["<>^`{|}]|[^\x21-\x7e]|"#,
+    r"%(?:00|2[DdEeFf]|3[0-9]|4[1-9A-Fa-f]|5[0-9AaCcFf]|6[1-9A-Fa-f]|7[0-9AaEe])).*)\z"
 );
+
+/// The paths with an escape in lower case.
+pub(crate) const LOWER_ESCAPES: &str = r"(?s)\A(?:.*%(?:[0-9A-Fa-f][a-f]|[a-f][0-9A-F]).*)\z";
 
 /// What a proxy refuses though the policies would admit it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,10 +76,15 @@ pub(crate) fn audits(access: &Access) -> impl Iterator<Item = &Policy> {
     audits.filter(|of| of.scope.is_none() && of.rules.iter().all(|rule| rule.requests.is_empty()))
 }
 
-/// What of these matches requests at all, in the spelling in which paths are compared.
+/// These in every spelling of their paths that is compared at all.
 pub(crate) fn spelled(scope: &[HttpMatch]) -> Vec<HttpMatch> {
-    let plain = scope.iter().filter(|of| of.path.as_ref().is_none_or(is_plain));
-    plain.map(crate::matching::normal).collect()
+    scope.iter().flat_map(spellings).map(|of| crate::matching::normal(&of)).collect()
+}
+
+fn spellings(of: &HttpMatch) -> Vec<HttpMatch> {
+    let Some(path) = &of.path else { return vec![of.clone()] };
+    let plain = path.spellings().into_iter().filter(is_plain);
+    plain.map(|path| HttpMatch { path: Some(path), ..of.clone() }).collect()
 }
 
 fn one(policy: &Policy) -> Told<'_> {

@@ -54,11 +54,22 @@ fn header_is(header: &KeyMatch) -> xds::Permission {
     is(Rule::Header(matching::header(header)))
 }
 
+/// Paths with an escape in lower case, of which Envoy leaves the case as it came.
+pub(crate) fn lower_escapes() -> xds::Permission {
+    url(xds::regex(".*%([0-9A-Fa-f][a-f]|[a-f][0-9A-F]).*"))
+}
+
+/// A resolved path in any spelling of a canonical one.
 fn path_is(path: &PathMatch) -> xds::Permission {
-    let url = |matcher| {
-        let rule = xds::path_matcher::Rule::Path(matcher);
-        is(Rule::UrlPath(xds::PathMatcher { rule: Some(rule) }))
-    };
+    one_of(path.spellings().iter().map(spelled).collect()).unwrap_or_else(any)
+}
+
+fn url(matcher: xds::StringMatcher) -> xds::Permission {
+    let rule = xds::path_matcher::Rule::Path(matcher);
+    is(Rule::UrlPath(xds::PathMatcher { rule: Some(rule) }))
+}
+
+fn spelled(path: &PathMatch) -> xds::Permission {
     match path {
         PathMatch::Exact(path) => url(xds::exact(path)),
         PathMatch::Prefix(path) if path.is_empty() => any(),

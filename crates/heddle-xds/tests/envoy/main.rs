@@ -14,6 +14,7 @@ mod certificates;
 mod contract;
 mod live;
 mod load;
+mod paths;
 mod proxy;
 mod resumption;
 mod view;

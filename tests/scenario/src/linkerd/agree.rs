@@ -130,7 +130,7 @@ fn admitted(snapshot: &Snapshot, request: &Request, meant: &Candidate, got: &Dia
     let Some(key) = &meant.workload else { return Ok(()) };
     let wanted = match &meant.admission {
         Admission::Allowed(_) => true,
-        Admission::Denied(_) | Admission::Refused { .. } => false,
+        Admission::Denied(_) | Admission::BadRequest { .. } | Admission::Refused { .. } => false,
         Admission::Unenforced { .. } => return Ok(()),
     };
     let Some(found) = snapshot.workloads.get(key) else { return Ok(()) };
@@ -151,7 +151,8 @@ fn admitted(snapshot: &Snapshot, request: &Request, meant: &Candidate, got: &Dia
 /// Whether it is told that more is refused of what arrives so.
 fn is_told(snapshot: &Snapshot, key: &WorkloadKey, meant: &Candidate, call: &Call) -> bool {
     let requests = meant.arrives == Some(Carried::Http);
-    let is_odd = |path: &str| path.contains("//") || path.contains("/.") || path.contains(['\\', '%']);
+    let odd = |c: char| !c.is_ascii_graphic() || r#"\%"<>^`{|}"#.contains(c);
+    let is_odd = |path: &str| path.contains("//") || path.contains("/.") || path.contains(odd);
     let spelled = matches!(call, Call::Http(call) if is_odd(&call.path));
     unenforceable(snapshot, key).iter().any(|of| match of.reason {
         "PathSpelling" => requests && spelled,

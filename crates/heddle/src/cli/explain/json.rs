@@ -84,6 +84,7 @@ fn candidate(candidate: &Candidate) -> Value {
         Admission::Allowed(ground) => ("Allowed", ground_of(ground)),
         Admission::Denied(ground) => ("Denied", ground_of(ground)),
         Admission::Unenforced { why } => ("Unenforced", json!({"why": why})),
+        Admission::BadRequest { why } => ("BadRequest", json!({"why": why})),
         Admission::Refused { why } => ("Refused", json!({"why": why})),
     };
     let transport = match &candidate.transport {
@@ -108,6 +109,7 @@ fn ground_of(ground: &Ground) -> Value {
         Ground::Rule { policy, rule, action } => {
             json!({"policy": policy.to_string(), "rule": rule, "action": format!("{action:?}")})
         }
+        Ground::LowerEscape => json!({"lowerEscape": true}),
         Ground::NotRouted => json!({"notRouted": true}),
         Ground::NoRuleMatches { policies } => {
             json!({"noRuleMatches": policies.iter().map(ToString::to_string).collect::<Vec<_>>()})

@@ -1,7 +1,7 @@
 //! The question of `heddle explain`, from arguments to a request.
 
 use anyhow::{Context, Result, bail};
-use heddle_decide::{Call, Client, HttpCall, Request};
+use heddle_decide::{Call, Client, HttpCall, Request, Version};
 use heddle_model::fact::ServiceForm;
 use heddle_model::{ServiceKey, Snapshot, WorkloadKey, WorkloadKind};
 use std::net::{IpAddr, SocketAddr};
@@ -46,6 +46,7 @@ impl Question {
             (true, _) => Call::Tcp,
             (_, true) => Call::Tls,
             (false, false) => Call::Http(HttpCall {
+                version: Version::Http1,
                 authority: self.to.clone(),
                 method: self.method.to_ascii_uppercase(),
                 path: self.path.clone(),
