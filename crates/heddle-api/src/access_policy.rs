@@ -44,6 +44,7 @@ pub struct AccessPolicySpec {
     /// The ports that are covered, as peers dial them. Unset means every port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64), inner(range(min = 1, max = 65535)))]
+    #[x_kube(validation = Rule::new(rule::NO_PROXY_PORT).message("ports of the proxy itself (4140, 4143, 4190, 4191, 15000, 15001, 15006, 15020, 15090) cannot be named"))]
     pub ports: Option<Vec<u16>>,
 
     /// What the rules do.

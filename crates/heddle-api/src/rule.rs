@@ -7,6 +7,8 @@ pub(crate) const NAMED_DEFAULT: &str = "self.metadata.name == 'default'";
 pub(crate) const UNCHANGED: &str = "self == oldSelf";
 pub(crate) const UP_TO_A_MINUTE: &str = "duration(self) > duration('0s') && duration(self) <= duration('1m')";
 pub(crate) const IP: &str = "isIP(self)";
+pub(crate) const NO_PROXY_PORT: &str =
+    "self.all(port, !(port in [4140, 4143, 4190, 4191, 15000, 15001, 15006, 15020, 15090]))";
 pub(crate) const SAYS_SOMETHING: &str = "has(self.protocol) || has(self.mtls)";
 pub(crate) const ONE_WAY_TO_COVER: &str =
     "!has(self.targetRefs) || (!has(self.selector) && !has(self.ports))";
@@ -21,6 +23,9 @@ pub(crate) const REQUEST_SAYS_SOMETHING: &str = "has(self.methods) || has(self.p
 pub(crate) const NO_WILDCARD: &str = "!self.value.endsWith('/*')";
 pub(crate) const VALUE_UNLESS_PRESENT: &str = "has(self.value) != (has(self.type) && self.type == 'Present')";
 
+/// The ports of [`NO_PROXY_PORT`]: those of linkerd2-proxy, of Envoy and of the agent.
+const PROXY_PORTS: [u64; 9] = [4140, 4143, 4190, 4191, 15000, 15001, 15006, 15020, 15090];
+
 /// Whether `value` obeys the CEL rule `rule`, or `None` for a rule that is not known here. A value of the
 /// wrong type obeys: the schema speaks of that.
 ///
@@ -34,6 +39,10 @@ pub(crate) fn holds(rule: &str, value: &Value) -> Option<bool> {
         UNCHANGED => true,
         UP_TO_A_MINUTE => text.and_then(millis).is_none_or(|millis| (1..=60_000).contains(&millis)),
         IP => text.is_none_or(|text| text.parse::<std::net::IpAddr>().is_ok()),
+        NO_PROXY_PORT => {
+            let ports = value.as_array().into_iter().flatten();
+            !ports.filter_map(Value::as_u64).any(|port| PROXY_PORTS.contains(&port))
+        }
         SAYS_SOMETHING => has("protocol") || has("mtls"),
         ONE_WAY_TO_COVER => !has("targetRefs") || (!has("selector") && !has("ports")),
         DENY_HAS_RULES => {

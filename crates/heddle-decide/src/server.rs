@@ -146,6 +146,9 @@ fn arrive(
         let nobody = || Fate::refused(&format!("nobody answers mesh TLS there: {why}"));
         return if meshed { nobody() } else { Fate::unenforced(why) };
     }
+    if workload.captures_at(target.port) {
+        return Fate::refused("the port is the proxy's own, at which it captures traffic");
+    }
     if workload.identity.is_none() {
         return Fate::refused(
             "the workload has no identity: its proxy has no configuration and lets nothing in",

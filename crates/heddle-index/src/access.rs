@@ -95,6 +95,11 @@ impl<'a> Around<'a> {
         said.chain(covered)
     }
 
+    /// The Servers at the workload's ports.
+    pub(crate) fn servers(&self) -> impl Iterator<Item = (u16, &SourceRef)> {
+        self.selected.ports.iter().map(|(port, at)| (*port, at.source))
+    }
+
     /// The policies that cover the workload, and where.
     pub(crate) fn covering(&self) -> impl Iterator<Item = (&SourceRef, &Covered)> {
         self.policies.iter().map(|(source, _, covered)| (*source, covered))
@@ -138,6 +143,14 @@ impl<'a> Around<'a> {
 }
 
 impl Covered {
+    /// Whether a port is named, not only covered with all others.
+    pub(crate) fn names(&self, port: u16) -> bool {
+        match self {
+            Self::Ports(ports) => ports.contains(&port),
+            Self::Scopes(scopes) => scopes.contains_key(&port),
+        }
+    }
+
     /// Whether a port is among them.
     pub(crate) fn covers(&self, port: PortRef) -> bool {
         match (self, port) {

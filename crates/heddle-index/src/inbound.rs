@@ -4,16 +4,18 @@ use crate::access::Around;
 use crate::findings::Finding;
 use crate::member::Edge;
 use crate::mtls::{self, PortRef, Selecting};
+use crate::own_port;
 use crate::pool::Pool;
 use crate::port;
 use heddle_model::fact::{Mtls, Protocol, Workload};
 use heddle_model::snapshot::{InboundDefault, InboundPort, Service};
-use heddle_model::{Map, ServiceKey, SourceRef};
+use heddle_model::{Map, ServiceKey, SourceRef, WorkloadKey};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What the ports of one workload are told from.
 pub(crate) struct Ports<'a> {
+    pub(crate) key: &'a WorkloadKey,
     pub(crate) services: &'a Map<ServiceKey, Arc<Service>>,
     pub(crate) workload: &'a Workload,
     pub(crate) edges: &'a [Edge],
@@ -24,7 +26,10 @@ pub(crate) struct Ports<'a> {
 impl Ports<'_> {
     /// Every port that a Service, the workload or a policy names.
     pub(crate) fn resolve(&self, pool: &mut Pool, finding: &mut Finding) -> Vec<InboundPort> {
-        let ports = self.numbers().into_iter().map(|number| {
+        let own = own_port::of(self.workload);
+        self.note_own(&own, finding);
+        let numbers = self.numbers();
+        let ports = numbers.difference(&own).copied().map(|number| {
             let (mtls, mtls_source) = self.mtls(PortRef::Number(number), finding);
             InboundPort {
                 port: number,
@@ -56,6 +61,26 @@ impl Ports<'_> {
             finding.selected.push((source.clone(), inbound.iter().filter(covered).count()));
         }
         finding.selected.shrink_to_fit();
+    }
+
+    /// Tells whoever names a port that is the proxy's own.
+    fn note_own(&self, own: &BTreeSet<u16>, finding: &mut Finding) {
+        for (source, policy) in &self.selecting {
+            policy.ports.intersection(own).for_each(|port| own_port::note_policy(source, *port, finding));
+        }
+        for (source, covered) in self.around.covering() {
+            let named = own.iter().filter(|port| covered.names(**port));
+            named.for_each(|port| own_port::note_policy(source, *port, finding));
+        }
+        for edge in self.edges.iter().filter(|edge| own.contains(&edge.target)) {
+            own_port::note_service(edge, finding);
+        }
+        for port in self.workload.ports.iter().filter(|port| own.contains(&port.port)) {
+            own_port::note_owner(self.key.source(), "spec.ports", port.port, finding);
+        }
+        for (port, server) in self.around.servers().filter(|(port, _)| own.contains(port)) {
+            own_port::note_owner(server.clone(), "spec.port", port, finding);
+        }
     }
 
     fn numbers(&self) -> BTreeSet<u16> {

@@ -28,6 +28,7 @@ mod member;
 mod mtls;
 mod multimap;
 mod overlap;
+mod own_port;
 mod parent;
 mod parent_ports;
 mod policy;

@@ -51,7 +51,7 @@ impl View<'_> {
         let skip_inbound_ports = settings.skipped(fact);
         let selected = Selected::of(self, key, fact, &mut finding);
         let around = Around::new(self, key, fact, edges).with(selected, settings, &mut finding);
-        let ports = inbound::Ports { services: self.services, workload: fact, edges, selecting, around };
+        let ports = inbound::Ports { key, services: self.services, workload: fact, edges, selecting, around };
         let inbound = ports.resolve(pool, &mut finding);
         let undeclared = ports.undeclared(pool, &mut finding);
         ports.count(&inbound, &mut finding);

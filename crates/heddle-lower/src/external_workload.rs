@@ -13,17 +13,21 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Workload, Wro
     let account = spec.need("serviceAccount").and_then(|account| Ok((account.name()?, account)));
     let account = notes.take(account, "the workload has no identity");
     let addresses = notes.take(spec.need("addresses").and_then(|list| list.list()), "it has no address");
+    let labels = workload::labels(root, notes);
+    let addresses = workload::addresses(addresses.unwrap_or_default(), notes);
+    let identity = account.and_then(|(account, place)| workload::identity(&place, account, notes));
+    let plane = workload::plane(root, notes);
     let mut workload = Workload {
-        labels: workload::labels(root, notes),
-        addresses: workload::addresses(addresses.unwrap_or_default(), notes),
-        identity: account.and_then(|(account, place)| workload::identity(&place, account, notes)),
-        plane: workload::plane(root, notes),
+        labels,
+        addresses,
+        identity,
+        plane,
         node: None,
         zone: workload::optional_name(&spec, "zone", notes),
         host_network: false,
         ended: false,
         ports: ports(&spec, notes),
-        skip_inbound_ports: workload::skip_inbound_ports(root, notes),
+        skip_inbound_ports: workload::skip_inbound_ports(root, plane, notes),
         config: None,
     };
     workload.config = annotation::of_workload(root, &workload, notes);

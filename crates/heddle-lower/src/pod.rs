@@ -28,7 +28,7 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Workload, Wro
         ended: ended(root, &addresses),
         addresses,
         ports: declared_ports(&spec, plane, notes),
-        skip_inbound_ports: workload::skip_inbound_ports(root, notes),
+        skip_inbound_ports: workload::skip_inbound_ports(root, plane, notes),
         config: None,
     };
     workload.config = annotation::of_workload(root, &workload, notes);

@@ -39,8 +39,13 @@ pub(crate) fn addresses(items: Vec<Place<'_>>, notes: &mut Notes) -> Vec<IpAddr>
     parsed.into_iter().filter(|address| seen.insert(*address)).collect()
 }
 
-/// The ports of annotation `heddle.dev/skip-inbound-ports`, divided by commas.
-pub(crate) fn skip_inbound_ports(root: &Place<'_>, notes: &mut Notes) -> BTreeSet<u16> {
+/// The ports of annotation `heddle.dev/skip-inbound-ports`, divided by commas, without those at which the workload's own
+/// proxy captures traffic.
+pub(crate) fn skip_inbound_ports(
+    root: &Place<'_>,
+    plane: Option<DataPlane>,
+    notes: &mut Notes,
+) -> BTreeSet<u16> {
     let Some(written) = meta::annotation(root, "heddle.dev/skip-inbound-ports") else {
         return BTreeSet::new();
     };
@@ -50,6 +55,9 @@ pub(crate) fn skip_inbound_ports(root: &Place<'_>, notes: &mut Notes) -> BTreeSe
         return BTreeSet::new();
     }
     let ports = parts.into_iter().map(|part| match part.parse() {
+        Ok(port) if plane.is_some_and(|plane| plane.capture_ports().contains(&port)) => {
+            Err(written.wrong(format!("{port} is the proxy's own port, at which it captures traffic")))
+        }
         Ok(port) if port > 0 => Ok(port),
         _ => Err(written.wrong(format!("{part:?} is not a port"))),
     });

@@ -3,10 +3,27 @@
 use crate::fact::{DataPlane, Mtls, Protocol};
 use crate::snapshot::{Endpoint, EndpointServer, InboundPort, Transport, Workload};
 
+impl DataPlane {
+    /// The ports to which packet rules redirect what goes out of a workload and what comes in. A connection to one of
+    /// them reaches no application.
+    pub const fn capture_ports(self) -> [u16; 2] {
+        match self {
+            Self::Envoy => [15001, 15006],
+            Self::Linkerd => [4140, 4143],
+        }
+    }
+}
+
 impl Workload {
     /// A port that somebody declares.
     pub fn port(&self, number: u16) -> Option<&InboundPort> {
         self.inbound.iter().find(|port| port.port == number)
+    }
+
+    /// Whether a port is one of those by which the workload's own proxy captures traffic.
+    pub fn captures_at(&self, number: u16) -> bool {
+        let plane = self.plane.filter(|_| !self.host_network);
+        plane.is_some_and(|plane| plane.capture_ports().contains(&number))
     }
 
     /// The proxy of ours that takes connections to a port; `None` where no proxy sees them.

@@ -41,7 +41,9 @@ pub(crate) fn captured(mesh: &Mesh, workload: &Workload) -> Option<Resource> {
         return None;
     }
     let ports = captured_ports(mesh, workload);
-    let skipped = &workload.skip_inbound_ports;
+    // Envoy refuses a listener with two chains for one port: the capture port has its own.
+    let skipped: BTreeSet<u16> =
+        workload.skip_inbound_ports.iter().copied().filter(|port| *port != CAPTURE_PORT).collect();
     let mut filter_chains: Vec<_> = ports.iter().flat_map(Port::chains).collect();
     filter_chains.extend(skipped.iter().map(|port| passed_on(mesh, *port)));
     filter_chains.push(own_port(mesh));
@@ -155,7 +157,9 @@ fn bound_at(workload: &Workload) -> impl Iterator<Item = (SocketAddr, &InboundPo
 
 /// Declared ports, then all others.
 fn captured_ports<'a>(mesh: &'a Mesh, workload: &'a Workload) -> Vec<Port<'a>> {
-    let seen = workload.inbound.iter().filter(|port| !workload.skip_inbound_ports.contains(&port.port));
+    let is_seen =
+        |port: &&InboundPort| port.port != CAPTURE_PORT && !workload.skip_inbound_ports.contains(&port.port);
+    let seen = workload.inbound.iter().filter(is_seen);
     let mut ports: Vec<_> = seen.map(|port| declared_port(mesh, port, Some(port.port))).collect();
     let InboundDefault { mtls, mtls_source, access } = &workload.undeclared;
     ports.push(Port {

@@ -178,7 +178,10 @@ impl Plan {
         let workload = snapshot.workloads.get(key);
         let declared = workload.and_then(|w| w.inbound.iter().find(|port| port.port == candidate.port));
         let behind = declared.filter(|_| workload.is_some_and(|w| is_captured(w)));
-        self.add_workload(snapshot, key, Some(behind.map_or(candidate.port, |port| port.app_port)));
+        // No application can bind a port that the proxy itself has.
+        let free = workload.is_none_or(|workload| !workload.captures_at(candidate.port));
+        let port = free.then(|| behind.map_or(candidate.port, |port| port.app_port));
+        self.add_workload(snapshot, key, port);
     }
 
     fn add_workload(&mut self, snapshot: &Snapshot, key: &WorkloadKey, port: Option<u16>) {

@@ -22,6 +22,16 @@ fn check_object(kind: &str, object: Value, want: &[&str]) {
 }
 
 #[test]
+fn a_policy_cannot_name_a_port_of_the_proxy_itself() {
+    let message = "spec.ports: ports of the proxy itself (4140, 4143, 4190, 4191, 15000, 15001, 15006, 15020, 15090) cannot be named";
+    for port in [4140, 4143, 4190, 4191, 15000, 15001, 15006, 15020, 15090] {
+        check("InboundPolicy", json!({"ports": [80, port], "mtls": "Strict"}), &[message]);
+        check("AccessPolicy", json!({"ports": [port]}), &[message]);
+    }
+    check("InboundPolicy", json!({"ports": [15002, 15005, 4142], "mtls": "Strict"}), &[]);
+}
+
+#[test]
 fn a_full_object_of_each_kind_is_taken() {
     check(
         "Mesh",
@@ -250,7 +260,7 @@ fn every_rule_of_every_kind_is_known_here() {
             }
         });
     }
-    assert_eq!(rules, 13);
+    assert_eq!(rules, 15);
 }
 
 /// The API server refuses a CRD whose rules may cost too much; what bounds the cost is that lists are bounded.

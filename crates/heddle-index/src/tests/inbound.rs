@@ -2,8 +2,10 @@
 
 use super::build::*;
 use heddle_model::access::Action;
-use heddle_model::fact::{Covers, Invalid, Mtls, PortProtocol, Protocol, Service, Workload, WorkloadPort};
-use heddle_model::{Fact, Snapshot};
+use heddle_model::fact::{
+    Covers, DataPlane, Invalid, Mtls, PortProtocol, Protocol, Service, Slice, Workload, WorkloadPort,
+};
+use heddle_model::{Fact, ServiceKey, Snapshot};
 use std::collections::BTreeSet;
 
 /// `port protocol mode by policy`, one per port; `*` is every other.
@@ -230,4 +232,70 @@ fn a_policy_that_cannot_be_read_makes_its_namespace_strict() {
         condition.message,
         "spec.mtls: \"Strickt\" is no mode; until it is corrected every workload of the namespace is Strict"
     );
+}
+
+/// Every object that may name a port of a workload, naming the same one, and what each is told.
+fn naming(port: u16, plane: DataPlane) -> (Vec<String>, Vec<String>) {
+    let pod = Workload {
+        plane: Some(plane),
+        ports: vec![declared("x", port, None)],
+        ..workload("web", "10.0.0.1")
+    };
+    let mut service = virtual_service("web", "10.1.0.1");
+    service.ports = vec![service_port("http", 80, port)];
+    let endpoints = vec![endpoint("10.0.0.1", Some("web-0"))];
+    let web = Some(ServiceKey::new("shop", "web"));
+    let slice = Slice { service: web, ports: vec![("http".into(), port)], endpoints };
+    let ports = Covers::Workloads { selector: labels("app=web"), ports: [port].into() };
+    let snapshot = snapshot([
+        ("Pod shop/web-0", Fact::Workload(pod)),
+        ("Service shop/web", Fact::Service(service)),
+        ("EndpointSlice shop/web", Fact::Slice(slice)),
+        ("InboundPolicy shop/p", mode("web", Mtls::Strict, &[port])),
+        ("AccessPolicy shop/p", access(Action::Deny, ports, "intruder")),
+    ]);
+    let mut told = Vec::new();
+    for object in ["Pod shop/web-0", "Service shop/web"] {
+        let all = snapshot.diagnostics.get(&source(object));
+        told.extend(all.iter().flat_map(|all| all.iter()).map(|one| format!("{object}: {}", one.message)));
+    }
+    for object in ["InboundPolicy shop/p", "AccessPolicy shop/p"] {
+        let report = snapshot.reports.get(&source(object)).unwrap();
+        let all = report.subjects[0].conditions.iter().filter(|one| one.kind == "Enforced");
+        told.extend(all.map(|one| format!("{object}: {}", one.message)));
+    }
+    (print(&snapshot), told)
+}
+
+#[test]
+fn a_port_of_the_proxy_itself_is_nobodys_and_whoever_names_it_is_told() {
+    for (plane, ports) in
+        [(DataPlane::Envoy, &[15001, 15006][..]), (DataPlane::Linkerd, &[4140, 4143, 4191][..])]
+    {
+        for port in ports {
+            let (printed, told) = naming(*port, plane);
+            assert_eq!(printed, ["* Permissive"], "{plane:?} {port}");
+            assert_eq!(
+                told,
+                [
+                    format!(
+                        "Pod shop/web-0: port {port} belongs to the workload's proxy: it reaches no application"
+                    ),
+                    format!(
+                        "Service shop/web: port 80 leads to port {port}, which belongs to the proxy of a workload behind it: it reaches no application there"
+                    ),
+                    format!(
+                        "InboundPolicy shop/p: port {port} belongs to the proxy of a selected workload: the policy does nothing there, name another port"
+                    ),
+                    format!(
+                        "AccessPolicy shop/p: port {port} belongs to the proxy of a selected workload: the policy does nothing there, name another port"
+                    ),
+                ]
+            );
+        }
+    }
+    for (plane, port) in [(DataPlane::Envoy, 4143), (DataPlane::Linkerd, 15006)] {
+        let (printed, told) = naming(port, plane);
+        assert_eq!((printed.len(), told.len()), (2, 0), "{printed:?} {told:?}");
+    }
 }

@@ -32,7 +32,7 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Workload, Wro
         host_network: false,
         ended: false,
         ports: ports(&spec, notes),
-        skip_inbound_ports: workload::skip_inbound_ports(root, notes),
+        skip_inbound_ports: workload::skip_inbound_ports(root, Some(DataPlane::Linkerd), notes),
         config: None,
     };
     workload.config = annotation::of_workload(root, &workload, notes);

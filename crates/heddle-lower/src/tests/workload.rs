@@ -171,3 +171,31 @@ fn a_posture_that_cannot_be_read_is_deny() {
         ],
     );
 }
+
+#[test]
+fn no_proxy_skips_the_ports_at_which_it_captures_traffic() {
+    for (plane, skipped, fault) in [
+        (
+            json!("envoy"),
+            vec![4143, 15090],
+            Some("15006 is the proxy's own port, at which it captures traffic"),
+        ),
+        (
+            json!("linkerd"),
+            vec![15006, 15090],
+            Some("4143 is the proxy's own port, at which it captures traffic"),
+        ),
+        (json!(null), vec![4143, 15006, 15090], None),
+    ] {
+        let metadata = json!({
+            "labels": {"heddle.dev/plane": plane},
+            "annotations": {"heddle.dev/skip-inbound-ports": "4143, 15006, 15090"},
+        });
+        let (pod, faults) = workload(Kind::Pod, json!({"metadata": metadata, "spec": {}}));
+        assert_eq!(pod.skip_inbound_ports.into_iter().collect::<Vec<u16>>(), skipped, "{plane}");
+        let want = fault.map(|fault| {
+            format!("metadata.annotations[heddle.dev/skip-inbound-ports] Invalid: {fault}; it is not skipped")
+        });
+        assert_eq!(faults, Vec::from_iter(want), "{plane}");
+    }
+}
