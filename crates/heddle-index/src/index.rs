@@ -39,6 +39,8 @@ pub(crate) struct Derived {
     pub(crate) attachments: BTreeMap<SourceRef, Attachment>,
     /// The routes of a table.
     pub(crate) attached: Multimap<RouteKey, SourceRef>,
+    /// The routes that a table has no room for.
+    pub(crate) excluded: BTreeMap<RouteKey, BTreeSet<SourceRef>>,
     pub(crate) policies: BTreeMap<SourceRef, policy::Resolved>,
     pub(crate) authorizations: BTreeMap<SourceRef, authorization::Resolved>,
     pub(crate) servers: BTreeMap<SourceRef, server::Resolved>,

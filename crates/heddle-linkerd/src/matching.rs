@@ -1,5 +1,6 @@
 //! What a match is about: whether two have requests in common, and how a proxy is told.
 
+use crate::pattern::Expressions;
 use crate::{filter, l5d, pattern};
 use heddle_model::Name;
 use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
@@ -19,16 +20,18 @@ pub(crate) enum Meet {
 
 /// What two matches have in common. Keeps every condition of both that the other does not repeat, so that it never
 /// ranks below either of them.
-pub(crate) fn meet(a: &HttpMatch, b: &HttpMatch) -> Meet {
+pub(crate) fn meet(a: &HttpMatch, b: &HttpMatch, expressions: &Expressions) -> Meet {
     let HttpMatch { path, method, headers, query } = a;
     let method = match (method, &b.method) {
         (Some(one), Some(other)) if one != other => return Meet::Nothing,
         (one, other) => one.as_ref().or(other.as_ref()).cloned(),
     };
-    let (Some(headers), Some(query)) = (keys(headers, &b.headers), keys(query, &b.query)) else {
+    let (Some(headers), Some(query)) =
+        (keys(headers, &b.headers, expressions), keys(query, &b.query, expressions))
+    else {
         return Meet::Nothing;
     };
-    match paths(path.as_ref(), b.path.as_ref()) {
+    match paths(path.as_ref(), b.path.as_ref(), expressions) {
         Paths::Nothing => Meet::Nothing,
         Paths::Unknown => Meet::Unknown,
         Paths::Both(path) => Meet::Both(HttpMatch { path: path.cloned(), method, headers, query }),
@@ -36,16 +39,16 @@ pub(crate) fn meet(a: &HttpMatch, b: &HttpMatch) -> Meet {
 }
 
 /// Whether every request of `inner` is one of `outer`, as far as that can be told.
-pub(crate) fn is_within(inner: &HttpMatch, outer: &HttpMatch) -> bool {
+pub(crate) fn is_within(inner: &HttpMatch, outer: &HttpMatch, expressions: &Expressions) -> bool {
     let HttpMatch { path, method, headers, query } = outer;
     let path = match (inner.path.as_ref(), path.as_ref()) {
         (_, None) => true,
         (None, Some(outer)) => is_root(outer),
-        (Some(inner), Some(outer)) => path_is_within(inner, outer),
+        (Some(inner), Some(outer)) => path_is_within(inner, outer, expressions),
     };
     path && (method.is_none() || inner.method == *method)
-        && keys_are_within(&inner.headers, headers)
-        && keys_are_within(&inner.query, query)
+        && keys_are_within(&inner.headers, headers, expressions)
+        && keys_are_within(&inner.query, query, expressions)
 }
 
 /// Every condition once, in order.
@@ -81,15 +84,15 @@ enum Paths<'a> {
     Unknown,
 }
 
-fn paths<'a>(a: Option<&'a PathMatch>, b: Option<&'a PathMatch>) -> Paths<'a> {
+fn paths<'a>(a: Option<&'a PathMatch>, b: Option<&'a PathMatch>, expressions: &Expressions) -> Paths<'a> {
     let (a, b) = match (a, b) {
         (Some(a), Some(b)) => (a, b),
         (one, other) => return Paths::Both(one.or(other)),
     };
-    if path_is_within(a, b) {
+    if path_is_within(a, b, expressions) {
         return Paths::Both(Some(a));
     }
-    if path_is_within(b, a) {
+    if path_is_within(b, a, expressions) {
         return Paths::Both(Some(b));
     }
     match (a, b) {
@@ -100,14 +103,14 @@ fn paths<'a>(a: Option<&'a PathMatch>, b: Option<&'a PathMatch>) -> Paths<'a> {
     }
 }
 
-fn path_is_within(inner: &PathMatch, outer: &PathMatch) -> bool {
+fn path_is_within(inner: &PathMatch, outer: &PathMatch, expressions: &Expressions) -> bool {
     match (inner, outer) {
         (_, PathMatch::Prefix(prefix)) if prefix.is_empty() => true,
         (PathMatch::Exact(path) | PathMatch::Prefix(path), PathMatch::Prefix(prefix)) => {
             path.strip_prefix(prefix.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         }
         (PathMatch::Exact(path), PathMatch::Exact(exact)) => path == exact,
-        (PathMatch::Exact(path), PathMatch::Regex(regex)) => pattern::matches(regex, path),
+        (PathMatch::Exact(path), PathMatch::Regex(regex)) => expressions.matches(regex, path),
         (PathMatch::Regex(inner), PathMatch::Regex(outer)) => inner == outer,
         (PathMatch::Regex(_), PathMatch::Prefix(_) | PathMatch::Exact(_))
         | (PathMatch::Prefix(_), PathMatch::Exact(_) | PathMatch::Regex(_)) => false,
@@ -122,14 +125,14 @@ fn is_root(path: &PathMatch) -> bool {
 }
 
 /// All conditions of both; `None` where no value fulfils those of a name.
-fn keys(a: &[KeyMatch], b: &[KeyMatch]) -> Option<Vec<KeyMatch>> {
+fn keys(a: &[KeyMatch], b: &[KeyMatch], expressions: &Expressions) -> Option<Vec<KeyMatch>> {
     let mut by_name: BTreeMap<&Name, BTreeSet<&ValueMatch>> = BTreeMap::new();
     for KeyMatch { name, value } in a.iter().chain(b) {
         by_name.entry(name).or_default().insert(value);
     }
     let mut all = Vec::new();
     for (name, values) in by_name {
-        for value in narrowed(&values)? {
+        for value in narrowed(&values, expressions)? {
             all.push(KeyMatch { name: name.clone(), value: value.clone() });
         }
     }
@@ -137,43 +140,43 @@ fn keys(a: &[KeyMatch], b: &[KeyMatch]) -> Option<Vec<KeyMatch>> {
 }
 
 /// The narrowest of what is comparable, and every expression; `None` where they exclude each other.
-fn narrowed<'a>(values: &BTreeSet<&'a ValueMatch>) -> Option<Vec<&'a ValueMatch>> {
+fn narrowed<'a>(values: &BTreeSet<&'a ValueMatch>, expressions: &Expressions) -> Option<Vec<&'a ValueMatch>> {
     let mut narrowest: Option<&ValueMatch> = None;
-    let mut expressions = Vec::new();
+    let mut regexes = Vec::new();
     for value in values.iter().copied() {
         match (value, narrowest) {
-            (ValueMatch::Regex(_), _) => expressions.push(value),
+            (ValueMatch::Regex(_), _) => regexes.push(value),
             (_, None) => narrowest = Some(value),
-            (_, Some(other)) if value_is_within(value, other) => narrowest = Some(value),
-            (_, Some(other)) if value_is_within(other, value) => {}
+            (_, Some(other)) if value_is_within(value, other, expressions) => narrowest = Some(value),
+            (_, Some(other)) if value_is_within(other, value, expressions) => {}
             (_, Some(_)) => return None,
         }
     }
-    let excluded = |expression: &&ValueMatch| {
+    let excluded = |regex: &&ValueMatch| {
         matches!(narrowest, Some(ValueMatch::Exact(_)))
-            && narrowest.is_some_and(|value| !value_is_within(value, expression))
+            && narrowest.is_some_and(|value| !value_is_within(value, regex, expressions))
     };
-    if expressions.iter().any(excluded) {
+    if regexes.iter().any(excluded) {
         return None;
     }
-    Some(narrowest.into_iter().chain(expressions).collect())
+    Some(narrowest.into_iter().chain(regexes).collect())
 }
 
-fn keys_are_within(inner: &[KeyMatch], outer: &[KeyMatch]) -> bool {
+fn keys_are_within(inner: &[KeyMatch], outer: &[KeyMatch], expressions: &Expressions) -> bool {
     outer.iter().all(|outer| {
         let mut same = inner.iter().filter(|inner| inner.name == outer.name);
-        same.any(|inner| value_is_within(&inner.value, &outer.value))
+        same.any(|inner| value_is_within(&inner.value, &outer.value, expressions))
     })
 }
 
-fn value_is_within(inner: &ValueMatch, outer: &ValueMatch) -> bool {
+fn value_is_within(inner: &ValueMatch, outer: &ValueMatch, expressions: &Expressions) -> bool {
     match (inner, outer) {
         (_, ValueMatch::Present) => true,
         (ValueMatch::Exact(value), ValueMatch::Exact(exact)) => value == exact,
         (ValueMatch::Exact(value) | ValueMatch::Prefix(value), ValueMatch::Prefix(prefix)) => {
             value.starts_with(prefix.as_str())
         }
-        (ValueMatch::Exact(value), ValueMatch::Regex(regex)) => pattern::matches(regex, value),
+        (ValueMatch::Exact(value), ValueMatch::Regex(regex)) => expressions.matches(regex, value),
         (ValueMatch::Regex(inner), ValueMatch::Regex(outer)) => inner == outer,
         (ValueMatch::Prefix(_), ValueMatch::Exact(_) | ValueMatch::Regex(_))
         | (ValueMatch::Regex(_), ValueMatch::Exact(_) | ValueMatch::Prefix(_))

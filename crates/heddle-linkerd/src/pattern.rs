@@ -4,6 +4,8 @@
 //! alternative found first would hide a longer one. It knows no prefix of a value: that is a literal and anything.
 
 use regex::Regex;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 /// An expression that a user wrote about a whole text; `None` where it does not compile, and matches nothing.
 pub(crate) fn whole(expression: &str) -> Option<String> {
@@ -60,9 +62,29 @@ fn but(c: char, rest: &str) -> String {
     }
 }
 
-/// Whether an expression of a user's matches a whole text.
-pub(crate) fn matches(expression: &str, text: &str) -> bool {
-    Regex::new(&format!(r"\A(?:{expression})\z")).is_ok_and(|regex| regex.is_match(text))
+/// The expressions that users wrote, each compiled once.
+///
+/// Comparing the matches of a table asks the same expressions again and again, and compiling one takes a thousand times
+/// as long as asking it.
+#[derive(Default)]
+pub(crate) struct Expressions(RefCell<BTreeMap<String, Option<Regex>>>);
+
+impl Expressions {
+    /// The most compiled expressions that are kept; beyond it all are compiled again.
+    const LIMIT: usize = 4096;
+
+    /// Returns whether an expression matches a whole text. One that does not compile matches nothing.
+    pub(crate) fn matches(&self, expression: &str, text: &str) -> bool {
+        let mut compiled = self.0.borrow_mut();
+        if compiled.len() >= Self::LIMIT && !compiled.contains_key(expression) {
+            compiled.clear();
+        }
+        if !compiled.contains_key(expression) {
+            let regex = Regex::new(&format!(r"\A(?:{expression})\z")).ok();
+            compiled.insert(expression.into(), regex);
+        }
+        compiled[expression].as_ref().is_some_and(|regex| regex.is_match(text))
+    }
 }
 
 /// A text that means itself: every character but letters and digits is written as its code.

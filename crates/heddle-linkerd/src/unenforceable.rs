@@ -1,7 +1,7 @@
 //! What was meant, and no linkerd2-proxy can do: told, never left out silently.
 
 use crate::inbound::{self, Excess};
-use crate::precedence;
+use crate::precedence::{self, Unordered};
 use heddle_model::snapshot::{RouteKey, Workload};
 use heddle_model::{Diagnostic, Snapshot, SourceRef, WorkloadKey};
 use std::collections::BTreeSet;
@@ -16,10 +16,11 @@ pub fn unenforceable(snapshot: &Snapshot, workload: &WorkloadKey) -> BTreeSet<Di
     all.flat_map(|(port, excess)| of_port(found, port, excess)).collect()
 }
 
-/// Where the proxies of a table's clients may take a later entry than the one that is meant.
+/// Returns where the proxies of a table's clients may take a later entry than the one that is meant.
 pub fn unordered(snapshot: &Snapshot, key: &RouteKey) -> BTreeSet<Diagnostic> {
     let Some(table) = snapshot.routes.get(key) else { return BTreeSet::new() };
-    let told = precedence::unordered(table).into_iter().map(|(meant, taken)| {
+    let Unordered { pairs, is_partial } = precedence::unordered(table);
+    let of_pair = |(meant, taken): (usize, usize)| {
         let (meant, taken) = (&table.entries[meant].rule, &table.entries[taken].rule);
         let message = format!(
             "a request that this rule and spec.rules[{}] of {} both match may follow the latter at \
@@ -27,8 +28,23 @@ pub fn unordered(snapshot: &Snapshot, key: &RouteKey) -> BTreeSet<Diagnostic> {
             taken.index, taken.source
         );
         diagnostic(&meant.source, format!("spec.rules[{}]", meant.index), "RouteOrder", message)
-    });
-    told.collect()
+    };
+    let mut found: BTreeSet<Diagnostic> = pairs.into_iter().map(of_pair).collect();
+    if is_partial {
+        let sources: BTreeSet<&SourceRef> = table.entries.iter().map(|entry| &entry.rule.source).collect();
+        let message = format!(
+            "the routes for {} have {} matches, too many to compare: where two match one request, linkerd2-proxy may \
+             follow another than the first",
+            key.port,
+            table.entries.len()
+        );
+        found.extend(
+            sources
+                .into_iter()
+                .map(|source| diagnostic(source, "spec.rules".into(), "RouteOrder", message.clone())),
+        );
+    }
+    found
 }
 
 fn of_port(workload: &Workload, port: Option<u16>, excess: Excess) -> Vec<Diagnostic> {

@@ -2,11 +2,14 @@
 
 use super::{Changed, publish};
 use crate::multimap::Side;
-use crate::{Index, attachment, policy, routes, service};
-use heddle_model::ServiceKey;
+use crate::routes::Merged;
+use crate::{Index, attachment, parent, policy, routes, service};
 use heddle_model::http::HttpMatch;
+use heddle_model::report::Report;
 use heddle_model::route::RouteTable;
 use heddle_model::snapshot::{Key, RouteKey};
+use heddle_model::{ServiceKey, ServicePortKey, SourceRef};
+use std::collections::BTreeSet;
 use std::mem::take;
 use std::sync::Arc;
 
@@ -22,11 +25,7 @@ impl Index {
             if old == new {
                 continue;
             }
-            self.work.reports += 1;
-            let report = new.as_ref().map(|new| Arc::new(new.report.clone()));
-            if publish(&mut self.snapshot.reports, &source, report) {
-                changed.insert(Key::Report(source.clone()));
-            }
+            self.publish_route_report(&source, changed);
             self.dirty.policies.extend(self.tables.policies.of(&source).iter().cloned());
             self.dirty.authorizations.extend(self.tables.authorizations.of(&source).iter().cloned());
             for form in [&old, &new].into_iter().flatten() {
@@ -116,17 +115,57 @@ impl Index {
     pub(super) fn resolve_routes(&mut self, changed: &mut Changed) {
         for key in take(&mut self.dirty.routes) {
             self.work.routes += 1;
-            let table = self.route_table(&key);
+            let table = self.route_table(&key, changed);
             if publish(&mut self.snapshot.routes, &key, table) {
                 changed.insert(Key::Routes(key));
             }
         }
     }
 
-    fn route_table(&self, key: &RouteKey) -> Option<Arc<RouteTable<HttpMatch>>> {
+    fn route_table(&mut self, key: &RouteKey, changed: &mut Changed) -> Option<Arc<RouteTable<HttpMatch>>> {
         let sources = self.derived.attached.of(key).iter();
         let attached = sources.filter_map(|source| Some((source, self.derived.attachments.get(source)?)));
         let families = self.tables.service(&key.port.service).map(|service| service.families);
-        routes::resolve(&key.port, families.unwrap_or_default(), attached).map(Arc::new)
+        let Merged { table, excluded } = routes::resolve(&key.port, families.unwrap_or_default(), attached);
+        let new: BTreeSet<SourceRef> = excluded.into_iter().cloned().collect();
+        let old = self.derived.excluded.remove(key).unwrap_or_default();
+        let differing: Vec<SourceRef> = old.symmetric_difference(&new).cloned().collect();
+        if !new.is_empty() {
+            self.derived.excluded.insert(key.clone(), new);
+        }
+        for source in differing {
+            self.publish_route_report(&source, changed);
+        }
+        table.map(Arc::new)
+    }
+
+    /// Publishes the report of a route: its attachment's, and at the parents whose tables have no room for it that it
+    /// is not accepted.
+    fn publish_route_report(&mut self, source: &SourceRef, changed: &mut Changed) {
+        self.work.reports += 1;
+        let report = self.derived.attachments.get(source).map(|attachment| {
+            let mut report = attachment.report.clone();
+            for port in &attachment.ports {
+                let excluded = self.derived.excluded.get(&attachment::table(source, port));
+                if excluded.is_some_and(|routes| routes.contains(source)) {
+                    refuse(&mut report, source, port);
+                }
+            }
+            Arc::new(report)
+        });
+        if publish(&mut self.snapshot.reports, source, report) {
+            changed.insert(Key::Report(source.clone()));
+        }
+    }
+}
+
+/// Replaces whether the route is accepted by the parents that are the port's Service.
+fn refuse(report: &mut Report, source: &SourceRef, port: &ServicePortKey) {
+    for subject in &mut report.subjects {
+        let service = subject.parent.as_ref().and_then(|parent| parent::service(source, parent));
+        let accepted = subject.conditions.iter_mut().find(|condition| condition.kind == "Accepted");
+        if let Some(accepted) = accepted.filter(|_| service.as_ref() == Some(&port.service)) {
+            *accepted = routes::excluded(port);
+        }
     }
 }

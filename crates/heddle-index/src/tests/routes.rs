@@ -387,3 +387,32 @@ fn a_service_that_comes_later_is_found() {
     assert!(index.snapshot().routes.is_empty());
     assert_eq!(index.sources(Kind::HttpRoute).count(), 1);
 }
+
+#[test]
+fn a_table_has_room_for_so_many_matches_and_the_youngest_routes_are_refused() {
+    let exact =
+        |n: usize| HttpMatch { path: Some(PathMatch::Exact(format!("/{n}").into())), ..HttpMatch::default() };
+    let with = |matches: usize, created| {
+        let Fact::HttpRoute(route) =
+            route(vec![parent("web")], vec![rule((0..matches).map(exact).collect(), vec![])])
+        else {
+            unreachable!("a route");
+        };
+        Fact::HttpRoute(Route { created: Some(created), ..route })
+    };
+    let sizes =
+        |snapshot: &Snapshot| snapshot.routes.values().map(|table| table.entries.len()).collect::<Vec<_>>();
+    let mut index = index(world());
+    index.apply(set("HTTPRoute shop/old", with(4000, 1)));
+    index.apply(set("HTTPRoute shop/young", with(97, 2)));
+    index.resolve();
+    assert_eq!(sizes(&index.snapshot()), [4000, 4000]);
+    let refused = "Accepted=false UnsupportedValue: the routes for shop/web:81 have more than 4096 matches together: of \
+                   the youngest, this one among them, none is in effect; shorten or remove some";
+    assert_eq!(conditions(&index.snapshot(), "HTTPRoute shop/young", 0), [refused, RESOLVED]);
+    assert_eq!(conditions(&index.snapshot(), "HTTPRoute shop/old", 0), [ACCEPTED, RESOLVED]);
+    index.apply(set("HTTPRoute shop/old", with(3999, 1)));
+    index.resolve();
+    assert_eq!(sizes(&index.snapshot()), [4096, 4096]);
+    assert_eq!(conditions(&index.snapshot(), "HTTPRoute shop/young", 0), [ACCEPTED, RESOLVED]);
+}

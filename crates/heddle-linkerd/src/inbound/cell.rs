@@ -6,6 +6,7 @@ use super::told::{self, Excess, LOWER_ESCAPES, OTHER_SPELLINGS, Told};
 use super::{Port, authz};
 use crate::l5d::{self, inbound as l5d_in};
 use crate::matching::{self, Meet};
+use crate::pattern::Expressions;
 use crate::{filter, meta};
 use heddle_model::access::Action;
 use heddle_model::http::HttpMatch;
@@ -24,7 +25,7 @@ pub(crate) struct Cell {
 
 impl Cell {
     pub(crate) fn is_within_any(&self, of: &[HttpMatch]) -> bool {
-        of.iter().any(|of| matching::is_within(&self.matcher, of))
+        of.iter().any(|of| matching::is_within(&self.matcher, of, &Expressions::default()))
     }
 
     /// Whether all who send these are among the clients.
@@ -34,7 +35,7 @@ impl Cell {
 
     fn is_within(&self, outer: &Self) -> bool {
         let clients = outer.clients.as_ref().is_none_or(|of| self.is_of(&[of.clone()].into()));
-        clients && matching::is_within(&self.matcher, &outer.matcher)
+        clients && matching::is_within(&self.matcher, &outer.matcher, &Expressions::default())
     }
 
     fn contradicted(&self, port: &Port) -> Vec<l5d::HttpRouteMatch> {
@@ -48,7 +49,7 @@ impl Cell {
             (Some(one), Some(another)) => Some(one.meet(another)?),
             (one, another) => one.as_ref().or(another.as_ref()).cloned(),
         };
-        match matching::meet(&self.matcher, &other.matcher) {
+        match matching::meet(&self.matcher, &other.matcher, &Expressions::default()) {
             Meet::Both(matcher) => Some(Self { matcher, clients }),
             // Policies have no regular expressions of paths.
             Meet::Nothing | Meet::Unknown => None,

@@ -1,6 +1,6 @@
 //! Policies in the terms that a proxy knows.
 
-use crate::pattern;
+use crate::pattern::Expressions;
 use heddle_model::SourceRef;
 use heddle_model::access::{Access, Action, Mode, Peer, Policy, RequestMatch, Rule};
 use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
@@ -83,7 +83,8 @@ pub(crate) fn spelled(scope: &[HttpMatch]) -> Vec<HttpMatch> {
 
 fn spellings(of: &HttpMatch) -> Vec<HttpMatch> {
     let Some(path) = &of.path else { return vec![of.clone()] };
-    let plain = path.spellings().into_iter().filter(is_plain);
+    let expressions = Expressions::default();
+    let plain = path.spellings().into_iter().filter(|path| is_plain(path, &expressions));
     plain.map(|path| HttpMatch { path: Some(path), ..of.clone() }).collect()
 }
 
@@ -126,9 +127,9 @@ fn expanded(of: &RequestMatch) -> Vec<HttpMatch> {
 }
 
 /// Whether a path can be compared at all: one that is spelled otherwise is never asked for.
-fn is_plain(path: &PathMatch) -> bool {
+fn is_plain(path: &PathMatch, expressions: &Expressions) -> bool {
     let (PathMatch::Exact(path) | PathMatch::Prefix(path) | PathMatch::Regex(path)) = path;
-    !pattern::matches(OTHER_SPELLINGS, path)
+    !expressions.matches(OTHER_SPELLINGS, path)
 }
 
 fn minds_untold(policy: &Policy) -> bool {
