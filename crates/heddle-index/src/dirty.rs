@@ -25,6 +25,7 @@ pub(crate) struct Dirty {
     pub(crate) attachments: BTreeSet<SourceRef>,
     pub(crate) services: BTreeSet<ServiceKey>,
     pub(crate) policies: BTreeSet<SourceRef>,
+    pub(crate) authentications: BTreeSet<SourceRef>,
     pub(crate) authorizations: BTreeSet<SourceRef>,
     pub(crate) servers: BTreeSet<SourceRef>,
     pub(crate) egress: BTreeSet<SourceRef>,
@@ -63,6 +64,7 @@ impl Dirty {
                 self.authorizations.insert(source.clone());
             }
             Kind::MeshTlsAuthentication | Kind::NetworkAuthentication => {
+                self.authentications.insert(source.clone());
                 self.authorizations.extend(tables.requiring.of(source).iter().cloned());
             }
             Kind::RateLimitPolicy => self.mark_rate_limit(tables, source, forms),

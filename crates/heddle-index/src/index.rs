@@ -8,7 +8,7 @@ use crate::multimap::Multimap;
 use crate::pool::Pool;
 use crate::tables::{Row, Tables};
 use crate::work::Work;
-use crate::{authorization, parent, policy, report, server, workload};
+use crate::{authentication, authorization, parent, policy, report, server, workload};
 use heddle_model::fact::DataPlane;
 use heddle_model::snapshot::RouteKey;
 use heddle_model::{Event, Fact, Kind, Lowered, Meta, Name, ServiceKey, Snapshot, SourceRef, WorkloadKey};
@@ -42,6 +42,7 @@ pub(crate) struct Derived {
     /// The routes that a table has no room for.
     pub(crate) excluded: BTreeMap<RouteKey, BTreeSet<SourceRef>>,
     pub(crate) policies: BTreeMap<SourceRef, policy::Resolved>,
+    pub(crate) authentications: BTreeMap<SourceRef, authentication::Resolved>,
     pub(crate) authorizations: BTreeMap<SourceRef, authorization::Resolved>,
     pub(crate) servers: BTreeMap<SourceRef, server::Resolved>,
     pub(crate) workloads: BTreeMap<WorkloadKey, workload::Resolved>,

@@ -17,6 +17,7 @@
 mod access;
 mod address;
 mod attachment;
+mod authentication;
 mod authorization;
 mod dirty;
 mod egress;

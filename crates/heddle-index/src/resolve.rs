@@ -39,6 +39,7 @@ impl Index {
         self.resolve_attachments(&mut changed);
         self.resolve_services(&mut changed);
         self.resolve_policies();
+        self.resolve_authentications();
         self.resolve_authorizations();
         self.resolve_servers();
         self.resolve_workloads(&mut changed);

@@ -7,13 +7,16 @@ use crate::policy::tellable;
 use crate::precedence::{Rank, rank};
 use crate::tables::Tables;
 use crate::{authorization, rate_limit, stance};
-use heddle_model::access::{Mode, Policy, Posture, RateLimit};
+use heddle_model::access::{Mode, Peer, Policy, Posture, RateLimit};
 use heddle_model::fact::Mesh;
 use heddle_model::http::HttpMatch;
 use heddle_model::server::{Opens, Server, Stance};
 use heddle_model::{Diagnostic, Kind, SourceRef};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// The most principals and networks of all policies at one Server: each proxy behind it is sent them all.
+const CALLERS: usize = 16_384;
 
 /// A Server, resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,7 +126,15 @@ impl<'a> View<'a> {
         }
         policies.extend(stance::beside(server.stance, self.mesh, source));
         policies.sort_by(|a, b| a.source.cmp(&b.source));
-        policies
+        match callers(&policies) {
+            0..=CALLERS => policies,
+            count => {
+                finding
+                    .diagnostics
+                    .extend(policies.iter().map(|policy| too_many(&policy.source, source, count)));
+                vec![stance::closed(source)]
+            }
+        }
     }
 
     /// What opens all of the port: what names the Server, and what selects it by its labels.
@@ -141,6 +152,24 @@ impl<'a> View<'a> {
             opens.then(|| stance::allow(authorization, mode, resolved.rules.clone()))
         });
         opening.collect()
+    }
+}
+
+/// Counts the principals and networks that policies name, a set as often as policies name it.
+fn callers(policies: &[Policy]) -> usize {
+    let peers = policies.iter().flat_map(|policy| policy.rules.iter()).flat_map(|rule| &rule.from);
+    peers.map(|Peer { principals, networks }| principals.len() + networks.len()).sum()
+}
+
+fn too_many(object: &SourceRef, server: &SourceRef, count: usize) -> Diagnostic {
+    Diagnostic {
+        object: object.clone(),
+        field: "spec".into(),
+        reason: "TooManyCallers",
+        message: format!(
+            "what opens {server} names {count} identities and networks together, at most {CALLERS} are taken: it admits \
+             nobody; require one authentication in fewer authorizations, or identities by namespace"
+        ),
     }
 }
 

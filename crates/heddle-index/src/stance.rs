@@ -19,10 +19,10 @@ pub(crate) fn posture(stance: Stance) -> Posture {
 /// What is said beside the posture: an Allow of those within the Mesh's networks, or one in Audit that nobody
 /// passes, so that what authorizations would refuse is counted.
 pub(crate) fn beside(stance: Stance, mesh: &Mesh, source: &SourceRef) -> Option<Policy> {
-    let networks: Vec<_> =
+    let networks: Arc<[Network]> =
         mesh.networks.iter().map(|cidr| Network { cidr: *cidr, except: Vec::new() }).collect();
     let within = |principals: BTreeSet<Principal>| {
-        let peer = Peer { principals, networks: networks.clone() };
+        let peer = Peer { principals: Arc::new(principals), networks: networks.clone() };
         let rules =
             if networks.is_empty() { Vec::new() } else { vec![Rule { from: vec![peer], ..Rule::default() }] };
         Some(allow(source, Mode::Enforce, rules.into()))
@@ -39,7 +39,7 @@ pub(crate) fn beside(stance: Stance, mesh: &Mesh, source: &SourceRef) -> Option<
 pub(crate) fn spelled_out(stance: Stance, source: &SourceRef) -> Option<Policy> {
     match stance {
         Stance::AllAuthenticated => {
-            let peer = Peer { principals: BTreeSet::from([Principal::Any]), networks: Vec::new() };
+            let peer = Peer::new([Principal::Any], []);
             let rule = Rule { from: vec![peer], ..Rule::default() };
             Some(allow(source, Mode::Enforce, Arc::new([rule])))
         }

@@ -45,7 +45,7 @@ fn peer(place: &Place<'_>, action: Action, notes: &mut Notes) -> Result<Peer, Wr
     let networks = Alternatives::read(&[(networks, read_network)], action, notes);
     let both = principals.into_list().zip(networks.into_list());
     let (principals, networks) = both.ok_or_else(|| nothing_left(place))?;
-    Ok(Peer { principals: principals.into_iter().collect(), networks })
+    Ok(Peer::new(principals, networks))
 }
 
 /// `*`, or a SPIFFE ID: compared as a whole, so one with a wildcard would match nobody.

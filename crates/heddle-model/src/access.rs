@@ -49,10 +49,23 @@ pub struct Rule {
 /// A set of callers: a principal (if any is listed) from a network (if any is listed).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Peer {
-    /// Any of these. Empty: anyone.
-    pub principals: BTreeSet<Principal>,
+    /// Any of these. Empty: anyone. Shared by all rules that name one set of callers.
+    pub principals: Arc<BTreeSet<Principal>>,
     /// Any of these. Empty: from anywhere.
-    pub networks: Vec<Network>,
+    pub networks: Arc<[Network]>,
+}
+
+impl Peer {
+    /// Returns the callers that are any of the principals, from any of the networks.
+    pub fn new(
+        principals: impl IntoIterator<Item = Principal>,
+        networks: impl IntoIterator<Item = Network>,
+    ) -> Self {
+        Self {
+            principals: Arc::new(principals.into_iter().collect()),
+            networks: networks.into_iter().collect(),
+        }
+    }
 }
 
 /// An authenticated caller.

@@ -326,7 +326,7 @@ fn peer() -> impl Strategy<Value = Peer> {
         net("10.0.0.1/32", &[]),
     ];
     (btree_set(select(principals), 0..3), vec(select(networks), 0..3))
-        .prop_map(|(principals, networks)| Peer { principals, networks })
+        .prop_map(|(principals, networks)| Peer::new(principals, networks))
 }
 
 fn asked() -> impl Strategy<Value = RequestMatch> {

@@ -18,7 +18,7 @@ fn audited(name: &str, action: Action, rules: Vec<Rule>) -> Policy {
 }
 
 fn from(principal: Principal) -> Rule {
-    let peer = Peer { principals: [principal].into(), networks: vec![] };
+    let peer = Peer::new([principal], []);
     Rule { from: vec![peer], ..Rule::default() }
 }
 
@@ -117,10 +117,10 @@ fn a_network_has_holes() {
     let rule = |hole: &str| Rule {
         from: vec![Peer {
             principals: Default::default(),
-            networks: vec![Network {
+            networks: Arc::new([Network {
                 cidr: "10.0.0.0/24".parse().expect("cidr"),
                 except: vec![hole.parse().expect("cidr")],
-            }],
+            }]),
         }],
         ..Rule::default()
     };
@@ -135,7 +135,7 @@ fn a_network_has_holes() {
 #[test]
 fn a_peer_is_a_principal_from_a_network() {
     let network = Network { cidr: "192.168.0.0/16".parse().expect("cidr"), except: vec![] };
-    let peer = Peer { principals: [Principal::Any].into(), networks: vec![network] };
+    let peer = Peer::new([Principal::Any], [network]);
     let rule = Rule { from: vec![peer], ..Rule::default() };
     check(Posture::Deny, vec![policy("a", Action::Allow, vec![rule])], r#"denied by none of ["a"]"#);
 }

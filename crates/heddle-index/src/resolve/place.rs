@@ -23,6 +23,7 @@ impl Index {
             return;
         }
         if self.snapshot.mesh.identity_suffix != mesh.identity_suffix {
+            self.dirty.authentications.extend(self.derived.authentications.keys().cloned());
             self.dirty.authorizations.extend(self.derived.authorizations.keys().cloned());
         }
         if self.snapshot.mesh.networks != mesh.networks {

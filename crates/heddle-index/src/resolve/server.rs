@@ -2,7 +2,7 @@
 
 use super::{Changed, publish};
 use crate::findings::Finding;
-use crate::{Index, authorization, egress, selected, server};
+use crate::{Index, authentication, authorization, egress, selected, server};
 use heddle_model::server::Opens;
 use heddle_model::snapshot::Key;
 use heddle_model::{Kind, SourceRef};
@@ -10,11 +10,31 @@ use std::mem::take;
 use std::sync::Arc;
 
 impl Index {
+    /// Resolves what authentications name, once for all that require them. Whatever changes one marks those too.
+    pub(super) fn resolve_authentications(&mut self) {
+        for source in take(&mut self.dirty.authentications) {
+            let suffix = &self.snapshot.mesh.identity_suffix;
+            let authentication = self.tables.authentication(&source);
+            let new = authentication.map(|found| authentication::resolve(&source, found, suffix));
+            let finding = new.as_ref().map_or_else(Finding::default, |new| new.finding.clone());
+            let old = match new {
+                Some(new) => self.derived.authentications.insert(source, new),
+                None => self.derived.authentications.remove(&source),
+            };
+            self.replace_finding(&old.unwrap_or_default().finding, &finding);
+        }
+    }
+
     pub(super) fn resolve_authorizations(&mut self) {
         for source in take(&mut self.dirty.authorizations) {
             self.work.authorizations += 1;
-            let (tables, mesh, attachments) = (&self.tables, &*self.snapshot.mesh, &self.derived.attachments);
-            let new = authorization::View { tables, mesh, attachments }.resolve(&source);
+            let view = authorization::View {
+                tables: &self.tables,
+                mesh: &self.snapshot.mesh,
+                attachments: &self.derived.attachments,
+                authentications: &self.derived.authentications,
+            };
+            let new = view.resolve(&source);
             let old = match &new {
                 Some(new) => self.derived.authorizations.insert(source.clone(), new.clone()),
                 None => self.derived.authorizations.remove(&source),

@@ -155,7 +155,7 @@ pub(crate) fn route(parents: Vec<ParentRef>, rules: Vec<RouteRule<HttpMatch>>) -
 /// An enforced policy whose one rule names one ServiceAccount of `shop`.
 pub(crate) fn access(action: Action, covers: Covers, from: &str) -> Fact {
     let principal = Principal::Account(Identity::new("shop", from).unwrap());
-    let peer = Peer { principals: [principal].into(), networks: Vec::new() };
+    let peer = Peer::new([principal], []);
     let rules = vec![Rule { from: vec![peer], ..Rule::default() }];
     Fact::AccessPolicy(AccessPolicy { covers, action, mode: Mode::Enforce, rules })
 }

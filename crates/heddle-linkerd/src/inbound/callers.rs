@@ -208,7 +208,7 @@ fn refused_by<'a>(rule: &'a ToldRule, mode: Mode, mesh: &'a Mesh) -> impl Iterat
 fn peers<'a>(from: &'a [Peer], mesh: &'a Mesh) -> impl Iterator<Item = (Vec<Network>, Who)> + 'a {
     let everyone = from.is_empty().then(|| (everywhere(), Who::Anyone));
     let listed = from.iter().map(|Peer { principals, networks }| {
-        let networks = if networks.is_empty() { everywhere() } else { networks.clone() };
+        let networks = if networks.is_empty() { everywhere() } else { networks.to_vec() };
         let who = match principals.is_empty() {
             true => Who::Anyone,
             false => Who::Clients(principals.iter().filter_map(|of| Clients::of(of, mesh)).collect()),

@@ -106,7 +106,7 @@ fn bases(policies: &[Told], routed: Option<&[HttpMatch]>, port: &Port) -> BTreeS
     if Mode::of(port.mtls) != Mode::Nobody {
         let denies = policies.iter().filter(|policy| policy.action == Action::Deny);
         let peers = denies.flat_map(|policy| &policy.rules).flat_map(|rule| rule.from);
-        let clients = peers.flat_map(|of| &of.principals).filter_map(|of| Clients::of(of, port.mesh));
+        let clients = peers.flat_map(|of| &*of.principals).filter_map(|of| Clients::of(of, port.mesh));
         bases.extend(clients.map(|of| Cell { matcher: HttpMatch::default(), clients: Some(of) }));
     }
     bases

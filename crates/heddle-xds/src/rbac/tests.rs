@@ -5,7 +5,7 @@ use heddle_model::{Identity, Kind};
 
 fn account(name: &str) -> Peer {
     let identity = Identity::new("shop", name).expect("valid");
-    Peer { principals: [Principal::Account(identity)].into(), networks: Vec::new() }
+    Peer::new([Principal::Account(identity)], [])
 }
 
 fn from(peers: &[Peer]) -> Rule {
@@ -204,16 +204,9 @@ fn a_peer_is_a_principal_from_a_network() {
         except: except.iter().map(|net| net.parse().expect("a network")).collect(),
     };
     let peers = [
-        Peer {
-            principals: [Principal::Any].into(),
-            networks: vec![network("10.0.0.0/8", &["10.1.0.0/16", "10.2.0.0/16"])],
-        },
-        Peer {
-            principals: [Principal::Namespace("shop".into()), Principal::Spiffe("spiffe://b/x".into())]
-                .into(),
-            networks: vec![],
-        },
-        Peer { principals: [].into(), networks: vec![network("fd00::/8", &[])] },
+        Peer::new([Principal::Any], [network("10.0.0.0/8", &["10.1.0.0/16", "10.2.0.0/16"])]),
+        Peer::new([Principal::Namespace("shop".into()), Principal::Spiffe("spiffe://b/x".into())], []),
+        Peer::new([], [network("fd00::/8", &[])]),
         Peer::default(),
     ];
     let allow = policy("p", Action::Allow, Mode::Enforce, &[from(&peers)]);

@@ -3,6 +3,7 @@
 use super::*;
 use crate::Index;
 use heddle_model::{Event, Kind, SourceRef};
+use std::sync::Arc;
 
 /// A mesh of many Servers, each of one workload; two of them opened by one authentication.
 fn many() -> Index {
@@ -79,4 +80,45 @@ fn the_meshs_networks_cost_only_what_means_the_cluster() {
     index.resolve();
     let after = index.work();
     assert_eq!([after.servers - before.servers, after.authorizations - before.authorizations], [1, 0]);
+}
+
+/// A Server that so many authorizations open, each requiring one authentication of so many identities.
+fn opened(authorizations: usize, identities: usize) -> Index {
+    let mut index = Index::new();
+    index.apply(set("Pod shop/web", pod("web", "10.0.0.1")));
+    index.apply(set("Server shop/web", Fact::Server(server_of("web", 8080))));
+    let clients =
+        (0..identities).map(|n| Client::Known(Principal::Spiffe(format!("spiffe://other/{n}").into())));
+    let shared = Authentication { clients: Some(clients.collect()), networks: None };
+    index.apply(set("MeshTLSAuthentication auth/shared", Fact::Authentication(shared)));
+    for number in 0..authorizations {
+        let requires =
+            vec![Requirement::Object(SourceRef::new(Kind::MeshTlsAuthentication, "auth", "shared"))];
+        let authorization =
+            Fact::Authorization(Authorization { opens: Opens::Server("web".into()), requires });
+        index.apply(set(&format!("AuthorizationPolicy shop/a{number}"), authorization));
+    }
+    index.resolve();
+    index
+}
+
+#[test]
+fn authorizations_share_the_identities_of_what_they_require() {
+    let index = opened(4, 100);
+    let access = &index.snapshot().workloads.get(&pod_key("web")).unwrap().inbound[0].access.clone();
+    let sets: Vec<_> =
+        access.policies.iter().map(|policy| policy.rules[0].from[0].principals.clone()).collect();
+    assert_eq!(sets.len(), 4);
+    assert!(sets.iter().all(|one| Arc::ptr_eq(one, &sets[0])));
+}
+
+#[test]
+fn a_server_that_names_far_too_many_callers_is_closed_and_says_why() {
+    let index = opened(17, 1000);
+    let snapshot = index.snapshot();
+    let access = snapshot.workloads.get(&pod_key("web")).unwrap().inbound[0].access.clone();
+    assert!(access.policies.iter().all(|policy| policy.rules.is_empty()) && !access.policies.is_empty());
+    let told = snapshot.diagnostics.get(&source("AuthorizationPolicy shop/a0")).unwrap();
+    assert_eq!(told[0].reason, "TooManyCallers");
+    assert!(told[0].message.contains("names 17000 identities and networks together, at most 16384"));
 }
