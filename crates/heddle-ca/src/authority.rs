@@ -2,9 +2,11 @@
 
 mod load;
 mod make;
+mod renewal;
 
 pub use load::BadAuthority;
 pub use make::{INTERMEDIATE_LIFETIME, Pair, ROOT_LIFETIME, intermediate, root};
+pub use renewal::{is_of, renewal};
 
 use crate::{Bundle, PublicKey, Validity};
 use rcgen::{Issuer, KeyPair};
@@ -27,6 +29,7 @@ pub struct Authority {
     pub(crate) intermediates: Arc<[CertificateDer<'static>]>,
     bundle: Bundle,
     validity: Validity,
+    root: Validity,
     key: PublicKey,
 }
 
@@ -39,6 +42,11 @@ impl Authority {
     /// While every certificate from the signing one up to its root is good: no leaf outlives it.
     pub fn validity(&self) -> Validity {
         self.validity
+    }
+
+    /// The validity of the root at the end of the chain.
+    pub fn root_validity(&self) -> Validity {
+        self.root
     }
 
     /// The key that signs, to tell two authorities apart.

@@ -42,6 +42,12 @@ impl Bundle {
         &self.pem
     }
 
+    /// Returns whether the first certificate in `pem` is one of the roots.
+    pub fn contains(&self, pem: &str) -> bool {
+        let found = certificate::from_pem(pem);
+        found.is_ok_and(|found| self.roots.contains(&found[0]))
+    }
+
     /// Which bundle this is: 128 bits of SHA-256 over its PEM, as 32 hex digits. Agents report it when they
     /// renew, as evidence of who trusts what.
     pub fn hash(&self) -> &str {
@@ -74,6 +80,7 @@ mod tests {
         assert_eq!(one.hash().len(), 32);
         assert_ne!(one.hash(), Bundle::from_pem(&a).expect("root").hash());
         assert_eq!(Bundle::from_pem(one.pem()).expect("own PEM"), one);
+        assert!(one.contains(&b) && !one.contains(&pem_of_root(3)) && !one.contains("none"));
     }
 
     #[test]

@@ -77,6 +77,15 @@ impl Validity {
     pub fn holds(&self, now: SystemTime) -> bool {
         self.not_before <= now && now <= self.not_after
     }
+
+    /// Returns the time left of an authority's life, if it is so short that its operator should act: at most
+    /// 30 days, and at most a fifth of its life (one that lives for a day is renewed within that day).
+    pub fn ends_soon(&self, now: SystemTime) -> Option<Duration> {
+        const SHORT: Duration = Duration::from_secs(30 * 24 * 3600);
+        let left = self.not_after.duration_since(now).unwrap_or_default();
+        let life = self.not_after.duration_since(self.not_before).unwrap_or_default();
+        (left <= SHORT.min(life / 5)).then_some(left)
+    }
 }
 
 pub(crate) fn whole(duration: Duration) -> Duration {
@@ -112,6 +121,24 @@ mod tests {
         check(3600, (0, 5000), at(5000), None);
         check(3600, (5001, 9000), at(5000), None);
         check(0, (0, 9000), at(5000), None);
+    }
+
+    #[test]
+    fn an_authority_ends_soon_in_its_last_fifth_and_its_last_month() {
+        const DAY: u64 = 24 * 3600;
+        #[track_caller]
+        fn check(life_days: u64, now_days: u64, want_days: Option<u64>) {
+            let validity = Validity { not_before: at(0), not_after: at(life_days * DAY) };
+            assert_eq!(
+                validity.ends_soon(at(now_days * DAY)),
+                want_days.map(|days| Duration::from_secs(days * DAY))
+            );
+        }
+        check(3650, 3619, None);
+        check(3650, 3620, Some(30));
+        check(90, 71, None);
+        check(90, 72, Some(18));
+        check(90, 91, Some(0));
     }
 
     #[test]

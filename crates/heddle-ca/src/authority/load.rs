@@ -90,7 +90,7 @@ impl Authority {
         let Pair { certificate: chain, key } = signing;
         let bundle = Bundle::from_pem(roots).map_err(BadAuthority::Roots)?;
         let ders = certificate::from_pem(&chain).map_err(BadAuthority::Chain)?;
-        let validity = check_chain(&ders, &bundle, now)?;
+        let Chain { whole: validity, root } = check_chain(&ders, &bundle, now)?;
         let public = key.public();
         let signing = certificate::parse(0, &ders[0]).map_err(BadAuthority::Chain)?;
         let own = certificate::key_of(&signing);
@@ -101,7 +101,7 @@ impl Authority {
         let issuer = Issuer::from_ca_cert_der(&ders[0], key.into_pair()).map_err(unusable)?;
         let intermediates = ders.iter().filter(|der| !bundle.roots().contains(der)).cloned().collect();
         let authority =
-            Self { issuer, certificate: ders[0].clone(), intermediates, bundle, validity, key: public };
+            Self { issuer, certificate: ders[0].clone(), intermediates, bundle, validity, root, key: public };
         authority.try_out(now)?;
         Ok(authority)
     }
@@ -116,12 +116,20 @@ impl Authority {
     }
 }
 
-/// Checks every certificate from the signing one up to its root. Returns while all of them are good.
+/// The validity of a chain.
+struct Chain {
+    /// The time in which all of its certificates are good.
+    whole: Validity,
+    /// The root's own.
+    root: Validity,
+}
+
+/// Checks every certificate from the signing one up to its root.
 fn check_chain(
     ders: &[CertificateDer<'static>],
     bundle: &Bundle,
     now: SystemTime,
-) -> Result<Validity, BadAuthority> {
+) -> Result<Chain, BadAuthority> {
     let parse = |(position, der)| certificate::parse(position, der).map_err(BadAuthority::Chain);
     let chain = ders.iter().map(AsRef::as_ref).enumerate().map(parse).collect::<Result<Vec<_>, _>>()?;
     let root = root_of(&chain, bundle)?;
@@ -130,6 +138,7 @@ fn check_chain(
     }
     let whole = chain.iter().chain(root.as_ref());
     let mut validity = validity_of(&chain[0]);
+    let mut last = validity;
     for (below, certificate) in whole.enumerate() {
         let own = validity_of(certificate);
         if !own.holds(now) {
@@ -138,8 +147,9 @@ fn check_chain(
         check_path_length(certificate, below)?;
         validity.not_before = validity.not_before.max(own.not_before);
         validity.not_after = validity.not_after.min(own.not_after);
+        last = own;
     }
-    Ok(validity)
+    Ok(Chain { whole: validity, root: last })
 }
 
 /// The root above the chain; `None` if the chain's last certificate is a root itself.
