@@ -1,7 +1,7 @@
 //! What was last said of the certificate, so that it is said once.
 
 use crate::ask::NoAnswer;
-use crate::files::BadFolder;
+use crate::private::BadFolder;
 use std::mem::{Discriminant, discriminant};
 use std::time::{Duration, SystemTime};
 

@@ -8,6 +8,7 @@ use crate::progress::Progress;
 use crate::{BadFolder, Config};
 use heddle_ca::{Answer, PrivateKey, renew_at};
 use std::convert::Infallible;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
@@ -16,16 +17,33 @@ use tokio::sync::watch;
 /// a second or two.
 const BREATH: Duration = Duration::from_millis(500);
 
+/// A folder, and the certificate that an earlier agent left in it if it is still good.
+pub(crate) struct Left {
+    folder: Folder,
+    answer: Option<Answer>,
+}
+
+impl Left {
+    /// Opens the folder at this path.
+    pub(crate) fn open(path: &Path) -> Result<Self, BadFolder> {
+        let folder = Folder::open(path)?;
+        let answer = folder.read(SystemTime::now())?;
+        Ok(Self { folder, answer })
+    }
+}
+
 /// Gets a certificate, writes it, waits for two thirds of its life, and begins again.
 pub(crate) async fn keep(
     config: Config,
     seed: u32,
-    folder: Folder,
+    Left { folder, answer }: Left,
     progress: watch::Sender<Progress>,
 ) -> Infallible {
     let folder = Arc::new(folder);
     let mut keeper = Keeper { config, folder, progress, health: Health::default(), announced: false };
-    keeper.take_over().await;
+    if let Some(answer) = answer {
+        keeper.take_over(&answer).await;
+    }
     loop {
         let life = keeper.renew().await;
         let came = SystemTime::now();
@@ -43,13 +61,10 @@ struct Keeper {
 }
 
 impl Keeper {
-    /// Uses what an earlier agent left, if it is still good. It is renewed at once all the same.
-    async fn take_over(&mut self) {
-        let folder = self.folder.clone();
-        let found = blocking(move || folder.read(SystemTime::now())).await;
-        let Some(answer) = found else { return };
+    /// Uses what an earlier agent left. It is renewed at once all the same.
+    async fn take_over(&mut self, answer: &Answer) {
         match self.announce().await {
-            Ok(()) => self.publish(&answer),
+            Ok(()) => self.publish(answer),
             Err(error) => self.failed(&error.into()),
         }
     }

@@ -19,11 +19,13 @@ mod ask;
 mod child;
 mod clock;
 pub mod config;
+mod descriptors;
 mod drain;
 mod files;
 mod health;
 mod keep;
 pub mod linkerd;
+pub mod private;
 mod probe;
 mod progress;
 mod sds;
@@ -31,7 +33,7 @@ mod signals;
 
 pub use child::BadChild;
 pub use config::{Config, Proxy};
-pub use files::BadFolder;
+pub use private::BadFolder;
 
 use std::ffi::OsString;
 use tokio::sync::watch;
@@ -74,6 +76,7 @@ pub enum Error {
 pub async fn run(config: Config, command: Vec<OsString>) -> Result<u8, Error> {
     // Before anything else: a signal that comes while the first certificate is awaited is not lost.
     let signals = signals::Signals::listen().map_err(Error::Signals)?;
+    descriptors::raise();
     let (progress, _) = watch::channel(progress::Progress::default());
     let supervisor = child::Supervisor { config, signals, progress };
     match supervisor.config.proxy.clone() {
@@ -84,10 +87,10 @@ pub async fn run(config: Config, command: Vec<OsString>) -> Result<u8, Error> {
 
 async fn beside_files(supervisor: child::Supervisor, seed: u32, command: Vec<OsString>) -> Result<u8, Error> {
     let child::Supervisor { config, progress, .. } = &supervisor;
-    let folder = files::Folder::open(&config.folder)?;
+    let left = keep::Left::open(&config.folder)?;
     let probe = probe::Probe::bind(config.probe).await?;
     let serving = tokio::spawn(probe.serve(probe::pages(progress.subscribe())));
-    let mut keeping = tokio::spawn(keep::keep(config.clone(), seed, folder, progress.clone()));
+    let mut keeping = tokio::spawn(keep::keep(config.clone(), seed, left, progress.clone()));
     let mut watched = progress.subscribe();
     let issued = async move {
         let issued = watched.wait_for(|progress| progress.certificate_ends.is_some()).await;

@@ -1,5 +1,7 @@
 //! `/live`, `/ready`, `/metrics`.
 
+mod connections;
+
 use crate::Error;
 use crate::progress::Progress;
 use axum::Router;
@@ -24,9 +26,7 @@ impl Probe {
     /// Serves until aborted.
     pub(crate) async fn serve(self, router: Router) {
         let Some(listener) = self.0 else { return };
-        if let Err(error) = axum::serve(listener, router).await {
-            tracing::error!(%error, "probes are not answered any more");
-        }
+        connections::serve(listener, router).await;
     }
 }
 

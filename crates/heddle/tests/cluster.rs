@@ -11,6 +11,7 @@ use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
@@ -170,7 +171,10 @@ async fn a_pod_of_a_real_cluster_is_configured_and_its_objects_are_told_what_bec
     apply_crds(&client).await;
     objects(&client).await;
     let token = pod(&client).await;
-    let (folder, kubeconfig) = (tempfile::tempdir().unwrap(), cluster.kubeconfig());
+    // The agent refuses a folder that others may enter.
+    let private = std::fs::Permissions::from_mode(0o700);
+    let folder = tempfile::Builder::new().permissions(private).tempdir().unwrap();
+    let kubeconfig = cluster.kubeconfig();
     let _app = Running::heddle(&["demo-app", "--listen", "127.0.22.2:8080", "--name", "api"], &kubeconfig);
     let controller =
         ["controller", "--source", "kubernetes", "--listen", CONTROLLER, "--admin", ADMIN, "--own-networks"];

@@ -9,7 +9,7 @@ use heddle::demo::Client;
 use heddle::demo::load::{Load, Tally};
 use heddle_play_tests::net::{Captured, Capturer, Namespace, PROXY_USERS};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::os::unix::fs::chown;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
@@ -209,6 +209,7 @@ fn agent(setting: &Setting, actor: Actor, namespace: &Namespace) -> Result<Proce
     let user = PROXY_USERS.start + u32::from(actor.host);
     let folder = setting.folder.join("workloads").join(actor.name);
     std::fs::create_dir_all(&folder)?;
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700))?;
     chown(&folder, Some(user), Some(user))?;
     let token = folder.join("token");
     let workload = actor.workload();

@@ -1,23 +1,19 @@
 //! `key.p8` and `csr.der`: a fresh key for each start, and the request that proves it.
 
 use crate::Error;
-use crate::files::{BadFolder, atomic};
+use crate::private::{self, Access};
 use heddle_ca::PrivateKey;
-use std::fs::{self, DirBuilder};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// Writes both into `identity/` below this folder. Returns that folder's absolute path.
 pub(super) fn write(folder: &Path, identity: &str) -> Result<PathBuf, Error> {
     let key = PrivateKey::generate();
     let request = key.request_der(identity)?;
-    let folder = folder.join("identity");
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
-    made.map_err(BadFolder::io("make", &folder))?;
-    let folder = fs::canonicalize(&folder).map_err(BadFolder::io("find", &folder))?;
+    let folder = private::open(folder)?.join("identity");
+    private::open_within(&folder)?;
     // The proxy compares the two when it starts. There is no proxy yet, so nobody sees them apart.
-    atomic::replace(&folder, "key.p8", key.secret_der().secret_pkcs8_der(), 0o600)?;
-    atomic::replace(&folder, "csr.der", &request, 0o644)?;
+    private::replace(&folder, "key.p8", key.secret_der().secret_pkcs8_der(), Access::Owner)?;
+    private::replace(&folder, "csr.der", &request, Access::Everyone)?;
     Ok(folder)
 }
 
@@ -25,6 +21,7 @@ pub(super) fn write(folder: &Path, identity: &str) -> Result<PathBuf, Error> {
 mod tests {
     use super::*;
     use heddle_ca::csr;
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     const NAME: &str = "web.shop.serviceaccount.identity.heddle.cluster.local";

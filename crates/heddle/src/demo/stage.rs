@@ -94,7 +94,9 @@ impl Stage {
     async fn start(&mut self, actor: &Actor, more: &[&str]) -> Result<()> {
         let Actor { name, account, place } = *actor;
         let folder = self.setting.folder.join("workloads").join(name);
-        std::fs::create_dir_all(&folder)?;
+        // The agent refuses a folder that others may enter.
+        let mut builder = std::fs::DirBuilder::new();
+        std::os::unix::fs::DirBuilderExt::mode(builder.recursive(true), 0o700).create(&folder)?;
         let workload = format!("external/shop/{name}");
         let (state, token) = (text(self.setting.folder.join("state")), text(folder.join("token")));
         let token_args = [
