@@ -25,7 +25,7 @@ pub use keys::{Keys, keys};
 pub use kube::Client;
 pub use list::list;
 pub use review::{Verdict, review};
-pub use secret::{Created, Data as SecretData, Secrets};
+pub use secret::{Created, Data as SecretData, Replaced, Secrets, Stored};
 pub use status::StatusWriter;
 pub use watches::{Cause, Phase, STALE, WatchState, Watches};
 

@@ -3,7 +3,7 @@
 mod authority;
 mod keys;
 
-pub(crate) use authority::authority;
+pub(crate) use authority::{authority, renew_authority};
 pub(crate) use keys::{ClusterKeys, ClusterReviews};
 
 use crate::controller::vital::VitalTasks;

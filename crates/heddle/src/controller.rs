@@ -8,15 +8,14 @@ mod live;
 mod pages;
 pub(crate) mod vital;
 
+use crate::authority::{Keeper, Kept, Origin};
 use crate::source::Source;
-use crate::state::{self, State};
+use crate::state::{self, Lock, State};
 use crate::{cluster, engine};
 use anyhow::{Context, Result};
-use arc_swap::ArcSwapOption;
 use engine::Ends;
 use health::Health;
-use heddle_ca::authority::Pair;
-use heddle_ca::{Authority, PrivateKey};
+use heddle_ca::Authority;
 use heddle_catalog::Linkerd;
 use heddle_serve::accept::Security;
 use heddle_serve::admin::{self, LogLevel};
@@ -25,18 +24,19 @@ use heddle_serve::clock::WallClock;
 use heddle_serve::drain::Drain;
 use heddle_serve::engine::Engine;
 use heddle_serve::limits::Limits;
-use heddle_serve::metrics::{CertificateUse, Metrics};
+use heddle_serve::metrics::Metrics;
 use heddle_serve::registry::Registry;
 use heddle_serve::server::Server;
 use heddle_serve::tokens::Tokens;
 use prometheus_client::registry::Registry as MetricRegistry;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use vital::VitalTasks;
 
 /// The servers' end of the owner.
@@ -59,7 +59,10 @@ pub(crate) struct Config {
 
 /// What a source gives the servers.
 struct Footing {
-    authority: Arc<Authority>,
+    keeper: Keeper,
+    authority: Kept,
+    /// Held until the controller ends.
+    _claim: Option<Lock>,
     tokens: Tokens,
     linkerd_tokens: Tokens,
     owner: engine::Engine,
@@ -73,8 +76,8 @@ pub(crate) async fn serve(config: Config, log: Arc<dyn LogLevel>) -> Result<()> 
     let (desk, feeds) = heddle_serve::feeds::feeds();
     let owner = Ends { owner, desk };
     let mut vital = VitalTasks::default();
-    let Footing { authority, tokens, linkerd_tokens, owner, health } = match &config.source {
-        Source::Directory(path) => on_folder(path.clone(), &config, owner, mesh.clone(), &mut vital)?,
+    let Footing { keeper, authority, _claim, tokens, linkerd_tokens, owner, health } = match &config.source {
+        Source::Directory(path) => on_folder(path.clone(), &config, owner, mesh.clone(), &mut vital).await?,
         Source::Kubernetes => on_cluster(&config, owner, mesh.clone(), &mut vital).await?,
     };
     let drain = Drain::new();
@@ -82,8 +85,8 @@ pub(crate) async fn serve(config: Config, log: Arc<dyn LogLevel>) -> Result<()> 
     let metrics =
         Metrics::new(&mut registry, env!("CARGO_PKG_VERSION"), option_env!("HEDDLE_COMMIT").unwrap_or("-"));
     health.register(&mut registry);
-    metrics.certificate_expires(CertificateUse::Issuer, authority.validity().not_after);
     let limits = limits(&config);
+    vital.spawn("keeping the authority", keeper.run(metrics.clone()));
     let clients = Arc::new(Registry::new(limits.streams_per_workload, metrics.clone()));
     let health = Arc::new(health);
     let bound = Arc::new(AtomicBool::new(false));
@@ -91,6 +94,7 @@ pub(crate) async fn serve(config: Config, log: Arc<dyn LogLevel>) -> Result<()> 
         mesh: mesh.clone(),
         progress: owner.progress.clone(),
         health: health.clone(),
+        authority: authority.condition.clone(),
         listen: config.listen,
         bound: bound.clone(),
         log,
@@ -104,7 +108,7 @@ pub(crate) async fn serve(config: Config, log: Arc<dyn LogLevel>) -> Result<()> 
         feeds,
         tokens: Arc::new(tokens),
         linkerd_tokens: Arc::new(linkerd_tokens),
-        signer: Arc::new(ArcSwapOption::from(Some(authority.clone()))),
+        signer: authority.signer.clone(),
         lifetimes: Lifetimes { default: config.certificate_lifetime, most: config.certificate_lifetime },
         registry: clients,
         metrics,
@@ -113,7 +117,7 @@ pub(crate) async fn serve(config: Config, log: Arc<dyn LogLevel>) -> Result<()> 
         drain: drain.clone(),
     };
     let port = Port { listen: config.listen, names: names(&config), bound };
-    let serving = tokio::spawn(port.serve(authority, mesh, server));
+    let serving = tokio::spawn(port.serve(authority.authority, mesh, server));
     let outcome = tokio::select! {
         ended = serving => ended.context("serving ended")?,
         error = vital.ended() => Err(error),
@@ -127,7 +131,7 @@ pub(crate) async fn serve(config: Config, log: Arc<dyn LogLevel>) -> Result<()> 
     outcome
 }
 
-fn on_folder(
+async fn on_folder(
     path: PathBuf,
     config: &Config,
     owner: Ends,
@@ -135,10 +139,9 @@ fn on_folder(
     vital: &mut VitalTasks,
 ) -> Result<Footing> {
     let state = State::open(&config.state)?;
-    let authority = match &config.authority {
-        Some(folder) => mounted(folder)?,
-        None => state.authority(SystemTime::now())?,
-    };
+    let claim = state.claim()?;
+    let origin = mounted_or(config, Origin::State(state.clone()));
+    let (keeper, authority) = Keeper::start(origin, SystemTime::now()).await?;
     let key = state.token_key()?;
     let live = Arc::new(live::Workloads(mesh));
     let check = |rules| {
@@ -149,15 +152,13 @@ fn on_folder(
     let (linkerd_tokens, tokens) = (check(state::with_linkerd(&rules)), check(rules));
     let owner = engine::start(owner, None, vital);
     let health = Health::Folder(folder::watch(path, owner.queue.clone(), vital));
-    Ok(Footing { authority: Arc::new(authority), tokens, linkerd_tokens, owner, health })
+    Ok(Footing { keeper, authority, _claim: Some(claim), tokens, linkerd_tokens, owner, health })
 }
 
 async fn on_cluster(config: &Config, owner: Ends, mesh: Mesh, vital: &mut VitalTasks) -> Result<Footing> {
     let client = cluster::connect().await?;
-    let authority = match &config.authority {
-        Some(folder) => mounted(folder)?,
-        None => cluster::authority(client.clone(), &config.namespace, SystemTime::now()).await?,
-    };
+    let own = Origin::Cluster { client: client.clone(), namespace: config.namespace.clone() };
+    let (keeper, authority) = Keeper::start(mounted_or(config, own), SystemTime::now()).await?;
     let (rules, keys) = cluster::ClusterKeys(client.clone()).rules().await?;
     let live = Arc::new(live::Workloads(mesh));
     let check = |rules| {
@@ -169,20 +170,12 @@ async fn on_cluster(config: &Config, owner: Ends, mesh: Mesh, vital: &mut VitalT
     let outcomes = cluster::write_statuses(&client, &config.namespace, vital);
     let owner = engine::start(owner, Some(outcomes), vital);
     let health = Health::Cluster(cluster::follow(client, owner.queue.clone(), vital));
-    Ok(Footing { authority: Arc::new(authority), tokens, linkerd_tokens, owner, health })
+    Ok(Footing { keeper, authority, _claim: None, tokens, linkerd_tokens, owner, health })
 }
 
-/// An authority in a folder as a `kubernetes.io/tls` Secret is mounted (cert-manager): tls.crt, tls.key, ca.crt.
-fn mounted(folder: &Path) -> Result<Authority> {
-    let read = |name: &str| {
-        let path = folder.join(name);
-        std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
-    };
-    let key =
-        PrivateKey::from_pem(&read("tls.key")?).with_context(|| format!("{} tls.key", folder.display()))?;
-    let signing = Pair { certificate: read("tls.crt")?, key };
-    let loaded = Authority::load(&read("ca.crt")?, signing, SystemTime::now());
-    loaded.with_context(|| format!("the authority in {} cannot be used", folder.display()))
+/// The authority that was made elsewhere, or else this controller's own.
+fn mounted_or(config: &Config, own: Origin) -> Origin {
+    config.authority.clone().map_or(own, Origin::Mounted)
 }
 
 /// Streams end early enough for a proxy to come back with its next certificate, which the agent has from two
@@ -213,7 +206,7 @@ impl Port {
     /// Opens the port once the first state is there: its own certificate names the mesh's trust domain.
     async fn serve(
         self,
-        authority: Arc<Authority>,
+        authority: watch::Receiver<Arc<Authority>>,
         mesh: Mesh,
         server: Server<engine::State, Linkerd>,
     ) -> Result<()> {

@@ -1,6 +1,7 @@
 //! The binary's parts: the command line, the owner of all state, adapters between edges, the demo.
 
 mod answers;
+mod authority;
 mod bootstrap;
 pub mod cli;
 mod cluster;

@@ -206,6 +206,6 @@ fn a_controller_that_cannot_start_says_why() {
     check(&["--certificate-lifetime", "1s"], "--certificate-lifetime must be at least 5s");
     check(&["--certificate-lifetime", "soon"], "\"soon\" is not a duration");
     check(&["--log", "=,="], "is no filter");
-    check(&["--authority", "/nowhere"], "cannot read /nowhere/tls.key");
+    check(&["--authority", "/nowhere"], "cannot read \"/nowhere/ca.crt\"");
     check(&["--admin", "192.0.2.1:1"], "cannot serve the admin pages at 192.0.2.1:1");
 }

@@ -4,7 +4,7 @@
 
 use heddle_ca::token::{Keys, Rules, check};
 use heddle_cluster_tests::{Cluster, ISSUER, create, dynamic, eventually, namespace, token};
-use heddle_kube::{Created, Election, Secrets, elect, keys};
+use heddle_kube::{Created, Election, Replaced, Secrets, elect, keys};
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::Api;
 use kube::api::{ObjectMeta, PostParams};
@@ -68,10 +68,16 @@ async fn a_secret_is_created_once_and_one_replica_leads() {
     namespace(&client, "heddle").await;
     let secrets = Secrets::new(client.clone(), "heddle");
     let data = |text: &str| BTreeMap::from([("root.key".to_owned(), text.as_bytes().to_vec())]);
-    assert_eq!(secrets.get("root").await.unwrap(), None);
+    assert!(secrets.get("root").await.unwrap().is_none());
     assert!(secrets.create("root", data("first")).await.unwrap() == Created::Now);
     assert!(secrets.create("root", data("second")).await.unwrap() == Created::Before(data("first")));
-    assert_eq!(secrets.get("root").await.unwrap(), Some(data("first")));
+    let stored = secrets.get("root").await.unwrap().unwrap();
+    assert_eq!(stored.data, data("first"));
+    // Of two replicas that renew at once, one is told that the other was first.
+    assert_eq!(secrets.replace("root", data("second"), &stored.version).await.unwrap(), Replaced::Now);
+    let late = secrets.replace("root", data("third"), &stored.version).await.unwrap();
+    assert_eq!(late, Replaced::ChangedBefore);
+    assert_eq!(secrets.get("root").await.unwrap().unwrap().data, data("second"));
 
     let run = |replica: &str| {
         let (leads, seen) = watch::channel(false);

@@ -32,6 +32,8 @@ pub trait LogLevel: Send + Sync + 'static {
 pub struct Pages {
     /// What readiness waits for, in words; empty when ready.
     pub waiting: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
+    /// What an operator should see to, in words; it does not keep the process from being ready.
+    pub warnings: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
     /// The metrics of the whole process.
     pub metrics: Arc<Metrics>,
     /// Who is connected: `/debug/clients`.
@@ -71,7 +73,9 @@ async fn ready(State(context): State<Context>) -> Response {
         waiting.push("nothing: the process is shutting down".into());
     }
     let code = if waiting.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (code, Json(json!({ "ready": waiting.is_empty(), "waiting": waiting }))).into_response()
+    let warnings = (context.pages.warnings)();
+    let page = json!({ "ready": waiting.is_empty(), "waiting": waiting, "warnings": warnings });
+    (code, Json(page)).into_response()
 }
 
 async fn metrics(State(context): State<Context>) -> Response {

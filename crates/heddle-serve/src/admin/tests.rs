@@ -30,6 +30,7 @@ fn pages(waiting: &'static [&'static str]) -> Pages {
     });
     Pages {
         waiting: Arc::new(|| waiting.iter().map(ToString::to_string).collect()),
+        warnings: Arc::new(|| vec!["the authority ends".into()]),
         metrics: Arc::new(registry),
         clients: Arc::new(Registry::new(4, metrics)),
         debug: BTreeMap::from([("snapshot", snapshot)]),
@@ -58,7 +59,7 @@ async fn ask(address: SocketAddr, line: &str) -> (u16, String) {
 #[tokio::test]
 async fn readiness_names_what_it_waits_for() {
     let (address, _drain) = start(pages(&["the first list of Pod"])).await;
-    let want = r#"{"ready":false,"waiting":["the first list of Pod"]}"#;
+    let want = r#"{"ready":false,"waiting":["the first list of Pod"],"warnings":["the authority ends"]}"#;
     assert_eq!(ask(address, "GET /ready").await, (503, want.into()));
     assert_eq!(ask(address, "GET /live").await, (200, "live\n".into()));
 }
@@ -66,9 +67,12 @@ async fn readiness_names_what_it_waits_for() {
 #[tokio::test]
 async fn readiness_fails_while_draining() {
     let (address, drain) = start(pages(&[])).await;
-    assert_eq!(ask(address, "GET /ready").await, (200, r#"{"ready":true,"waiting":[]}"#.into()));
+    assert_eq!(
+        ask(address, "GET /ready").await,
+        (200, r#"{"ready":true,"waiting":[],"warnings":["the authority ends"]}"#.into())
+    );
     drain.begin();
-    let want = r#"{"ready":false,"waiting":["nothing: the process is shutting down"]}"#;
+    let want = r#"{"ready":false,"waiting":["nothing: the process is shutting down"],"warnings":["the authority ends"]}"#;
     assert_eq!(ask(address, "GET /ready").await, (503, want.into()));
 }
 

@@ -1,10 +1,11 @@
 //! `heddle token`: tokens for workloads outside Kubernetes.
 
-use crate::state::{State, Who, token_rules, write_new};
+use crate::state::{State, token_rules};
 use anyhow::{Context, Result, bail};
+use heddle_agent::private::{self, Access};
 use heddle_ca::token::{Grant, issue};
 use heddle_model::{Identity, Name, WorkloadKey, WorkloadKind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 /// Make tokens by which workloads outside Kubernetes prove who they are.
@@ -56,8 +57,14 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let token = issue(&key, &grant, &token_rules(), SystemTime::now());
     match output {
         None => super::print(&format!("{token}\n")),
-        Some(path) => {
-            write_new(&path, &token, Who::Owner).with_context(|| format!("cannot write {}", path.display()))
-        }
+        Some(path) => write(&path, &token),
     }
+}
+
+/// Whoever reads the file meanwhile finds the whole token that was there before, or the whole new one.
+fn write(path: &Path, token: &str) -> Result<()> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let name = name.with_context(|| format!("{} names no file", path.display()))?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok(private::replace(folder, name, token.as_bytes(), Access::Owner)?)
 }

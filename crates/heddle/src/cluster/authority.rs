@@ -1,10 +1,11 @@
 //! The authority of a cluster: a root and an intermediate, each in a Secret that is created once.
 
+use crate::authority::Material;
 use crate::state::random;
-use anyhow::{Context, Result};
-use heddle_ca::authority::{Pair, intermediate, root};
-use heddle_ca::{Authority, PrivateKey};
-use heddle_kube::{Client, Created, Secrets};
+use anyhow::{Context, Result, bail};
+use heddle_ca::authority::{Pair, intermediate, renewal, root};
+use heddle_ca::{Bundle, PrivateKey};
+use heddle_kube::{Client, Created, Secrets, Stored};
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
@@ -15,26 +16,51 @@ const INTERMEDIATE: &str = "heddle-intermediate";
 
 type Data = BTreeMap<String, Vec<u8>>;
 
-/// The authority in the Secrets of `namespace`; what is missing is made, once for all replicas.
-pub(crate) async fn authority(client: Client, namespace: &str, now: SystemTime) -> Result<Authority> {
-    let secrets = Secrets::new(client, namespace);
-    let signing = match secrets.get(INTERMEDIATE).await? {
-        Some(data) => data,
-        None => make(&secrets, now).await?,
-    };
-    let at = || format!("Secret {namespace}/{INTERMEDIATE} holds no usable authority");
-    let roots = text(&signing, "ca.crt").with_context(at)?;
-    Authority::load(&roots, pair(&signing).with_context(at)?, now).with_context(at)
+/// The authority as the Secret of `namespace` is now.
+pub(crate) async fn authority(client: &Client, namespace: &str) -> Result<Material> {
+    let secrets = Secrets::new(client.clone(), namespace);
+    let at = || format!("Secret {namespace}/{INTERMEDIATE}");
+    let Some(Stored { data, .. }) = secrets.get(INTERMEDIATE).await? else { bail!("{} is missing", at()) };
+    let text = |name| text(&data, name).with_context(at);
+    Ok(Material { roots: text("ca.crt")?, chain: text("tls.crt")?, key: text("tls.key")? })
 }
 
-async fn make(secrets: &Secrets, now: SystemTime) -> Result<Data> {
+/// Makes what is missing, once for all replicas, and an intermediate in the place of one that ends.
+pub(crate) async fn renew_authority(client: &Client, namespace: &str, now: SystemTime) -> Result<()> {
+    let secrets = Secrets::new(client.clone(), namespace);
+    match secrets.get(INTERMEDIATE).await? {
+        None => make(&secrets, now).await,
+        Some(signing) => renew(&secrets, signing, now).await,
+    }
+}
+
+/// Where the root's Secret is there: an operator may keep it elsewhere, and the intermediate is then theirs.
+async fn renew(secrets: &Secrets, signing: Stored, now: SystemTime) -> Result<()> {
+    let roots = text(&signing.data, "ca.crt")?;
+    // The trust anchors are the root that was made with it, so the root's Secret is not read in vain.
+    if renewal(&text(&signing.data, "tls.crt")?, &roots)?.is_none_or(|due| due > now) {
+        return Ok(());
+    }
+    let Some(above) = secrets.get(ROOT).await? else { return Ok(()) };
+    let above = pair(&above.data).with_context(|| format!("Secret {ROOT} holds no usable root"))?;
+    if !Bundle::from_pem(&roots)?.contains(&above.certificate) {
+        bail!("Secret {ROOT} holds another root than the one that is trusted");
+    }
+    let next = data(&intermediate(&above, now, &mut random)?, Some(&roots));
+    // Another replica may be first: then its data holds, and is read next.
+    secrets.replace(INTERMEDIATE, next, &signing.version).await?;
+    Ok(())
+}
+
+async fn make(secrets: &Secrets, now: SystemTime) -> Result<()> {
     let above = match secrets.get(ROOT).await? {
-        Some(data) => data,
+        Some(root) => root.data,
         None => create(secrets, ROOT, data(&root(now, &mut random), None)).await?,
     };
     let above = pair(&above).with_context(|| format!("Secret {ROOT} holds no usable root"))?;
     let signing = intermediate(&above, now, &mut random)?;
-    create(secrets, INTERMEDIATE, data(&signing, Some(&above.certificate))).await
+    create(secrets, INTERMEDIATE, data(&signing, Some(&above.certificate))).await?;
+    Ok(())
 }
 
 /// Another replica may be first: then its data holds.
@@ -66,6 +92,7 @@ fn text(data: &Data, name: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use heddle_ca::Authority;
 
     #[test]
     fn what_a_secret_holds_loads_again() {

@@ -10,6 +10,7 @@ use heddle_serve::tls::{Material, Tls};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
+use tokio::sync::watch;
 
 const LIFETIME: Duration = Duration::from_secs(24 * 3600);
 /// How long to wait after a renewal that failed.
@@ -17,7 +18,7 @@ const PAUSE: Duration = Duration::from_secs(60);
 
 /// The controller's own certificate.
 pub(super) struct Certificate {
-    authority: Arc<Authority>,
+    authority: watch::Receiver<Arc<Authority>>,
     template: Template,
     metrics: Metrics,
     renew: Mutex<SystemTime>,
@@ -27,7 +28,7 @@ impl Certificate {
     /// A certificate of these names, and of the controller's own identity in this mesh.
     pub(super) fn new(
         names: Vec<String>,
-        authority: Arc<Authority>,
+        authority: watch::Receiver<Arc<Authority>>,
         mesh: &Mesh,
         metrics: Metrics,
     ) -> Result<Self> {
@@ -44,20 +45,26 @@ impl Certificate {
 
     fn issue(&self) -> Result<Material> {
         let (key, now) = (PrivateKey::generate(), SystemTime::now());
-        let leaf = self.authority.sign(&self.template, &key.public(), now, &mut random);
+        let authority = self.authority.borrow().clone();
+        let leaf = authority.sign(&self.template, &key.public(), now, &mut random);
         let leaf = leaf.context("cannot sign the controller's own certificate")?;
         *self.renew.lock().unwrap_or_else(PoisonError::into_inner) =
             renew_at(now, leaf.validity().not_after, 0);
         self.metrics.certificate_expires(CertificateUse::Serving, leaf.validity().not_after);
-        let anchors = self.authority.bundle().roots().to_vec();
+        let anchors = authority.bundle().roots().to_vec();
         Ok(Material { chain: leaf.chain(), key: key.secret_der().into(), anchors })
     }
 
-    /// Renews for ever.
+    /// Renews for ever: in time, and at once when another authority is in force.
     pub(super) async fn keep(self, tls: Arc<Tls>) -> Infallible {
+        let mut authority = self.authority.clone();
         loop {
             let at = *self.renew.lock().unwrap_or_else(PoisonError::into_inner);
-            tokio::time::sleep(at.duration_since(SystemTime::now()).unwrap_or(PAUSE)).await;
+            let due = tokio::time::sleep(at.duration_since(SystemTime::now()).unwrap_or(PAUSE));
+            tokio::select! {
+                () = due => {}
+                Ok(()) = authority.changed() => {}
+            }
             let renewed = self.issue().and_then(|material| Ok(tls.replace(material)?));
             if let Err(error) = renewed {
                 tracing::error!(

@@ -33,6 +33,17 @@ impl Health {
         progress.waiting.iter().map(|kind| format!("the first list of {kind}")).collect()
     }
 
+    /// What is wrong with the source while what was read before is served.
+    pub(super) fn warnings(&self, progress: &Progress) -> Vec<String> {
+        if !progress.waiting.is_empty() {
+            return Vec::new();
+        }
+        match self {
+            Self::Folder(troubles) => troubles.borrow().clone(),
+            Self::Cluster(watches) => watches.alarms(),
+        }
+    }
+
     /// What this replica may have missed and others not, in words.
     pub(super) fn stale(&self) -> Vec<String> {
         match self {

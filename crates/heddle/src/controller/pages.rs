@@ -1,6 +1,7 @@
 //! What the controller's admin pages show of it.
 
 use super::health::Health;
+use crate::authority::Condition;
 use crate::engine::{Progress, State};
 use heddle_serve::admin::{LogLevel, Page, Pages};
 use heddle_serve::engine::Engine;
@@ -11,6 +12,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 use tokio::sync::watch;
 
 /// Where the pages take what they show.
@@ -18,6 +20,7 @@ pub(super) struct Parts {
     pub mesh: Engine<State>,
     pub progress: watch::Receiver<Progress>,
     pub health: Arc<Health>,
+    pub authority: watch::Receiver<Condition>,
     pub listen: SocketAddr,
     pub bound: Arc<AtomicBool>,
     pub log: Arc<dyn LogLevel>,
@@ -26,10 +29,17 @@ pub(super) struct Parts {
 impl Parts {
     /// The pages.
     pub(super) fn pages(self, metrics: Arc<Metrics>, clients: Arc<Registry>) -> Pages {
-        let Self { mesh, progress, health, listen, bound, log } = self;
+        let Self { mesh, progress, health, authority, listen, bound, log } = self;
         let (ready, source) = (progress.clone(), health.clone());
+        let (condition, troubles, listed) = (authority.clone(), health.clone(), progress.clone());
+        let warnings = Arc::new(move || {
+            let mut warnings = troubles.warnings(&listed.borrow());
+            warnings.extend(condition.borrow().warnings(SystemTime::now()));
+            warnings
+        });
         let waiting = Arc::new(move || {
             let mut waiting = health.waiting(&ready.borrow());
+            waiting.extend(authority.borrow().waiting(SystemTime::now()));
             if !bound.load(Ordering::Relaxed) {
                 waiting.push(format!("the port: {listen} is not bound yet"));
             }
@@ -38,7 +48,7 @@ impl Parts {
         let snapshot: Page = Arc::new(move |query| snapshot_page(&mesh, query));
         let watches: Page = Arc::new(move |_| Some(watches_page(&progress.borrow(), &source)));
         let debug = BTreeMap::from([("snapshot", snapshot), ("watches", watches)]);
-        Pages { waiting, metrics, clients, debug, log: Some(log) }
+        Pages { waiting, warnings, metrics, clients, debug, log: Some(log) }
     }
 }
 
