@@ -49,6 +49,17 @@ pub struct MeshSpec {
     #[schemars(length(max = 64))]
     pub networks: Vec<Cidr>,
 
+    /// Networks in which addresses that a namespace claims by hand count for the clients of all namespaces. Such claims
+    /// are ExternalWorkloads, Linkerd's too, and endpoints that no Pod backs in EndpointSlices of headless Services.
+    /// Without a grant they count for clients of their own namespace only. An address of a live Pod, a Service, a Node or
+    /// the API server cannot be claimed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 256),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["namespace"])
+    )]
+    pub address_grants: Vec<AddressGrant>,
+
     /// Who may call ports that no AccessPolicy covers. A Namespace may say otherwise with the annotation
     /// `heddle.dev/default-posture`.
     #[serde(default)]
@@ -66,6 +77,18 @@ pub struct MeshSpec {
     #[serde(default = "five_seconds")]
     #[x_kube(validation = Rule::new(rule::UP_TO_A_MINUTE).message("must be above 0s and at most 1m"))]
     pub connect_timeout: Duration,
+}
+
+/// Networks that are granted to a namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AddressGrant {
+    /// The namespace.
+    #[schemars(length(max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    pub namespace: String,
+    /// The networks.
+    #[schemars(length(min = 1, max = 64))]
+    pub cidrs: Vec<Cidr>,
 }
 
 /// Who may call ports that no AccessPolicy covers.

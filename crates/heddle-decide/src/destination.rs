@@ -2,33 +2,44 @@
 
 use crate::verdict::{Destination, Step, Topic};
 use heddle_model::fact::ServiceForm;
-use heddle_model::snapshot::Owner;
-use heddle_model::{Kind, ServiceKey, ServicePortKey, Snapshot, SourceRef};
+use heddle_model::{Kind, Owner, Reach, ServiceKey, ServicePortKey, Snapshot, SourceRef, WorkloadKey};
 use std::net::IpAddr;
 
-/// Finds out who is called, and says by which object.
-pub(crate) fn find(snapshot: &Snapshot, address: IpAddr, port: u16) -> (Destination, Step) {
-    let step = |source, field: &str, text: String| Step::new(Topic::Destination, source, field, text);
-    if let Some(Owner::Service(service)) = snapshot.addresses.get(&address) {
+/// Finds the destination of a client of this reach, and names the object that says so.
+pub(crate) fn find(snapshot: &Snapshot, client: &Reach, address: IpAddr, port: u16) -> (Destination, Step) {
+    let owner = snapshot.addresses.seen_from(client, address);
+    if let Some(Owner::Service(service)) = owner {
         return virtual_ip(snapshot, service, address, port);
     }
-    if let Some(key) = headless(snapshot, address, port) {
+    if let Some(key) = headless(snapshot, owner, address, port) {
         let text = format!("{address} port {port} is an endpoint of the headless Service port {key}");
-        return (
-            Destination::Headless(key.clone()),
-            step(Some(key.service.source()), "spec.clusterIP", text),
-        );
+        let source = Some(key.service.source());
+        return (Destination::Headless(key), Step::new(Topic::Destination, source, "spec.clusterIP", text));
     }
-    if let Some(Owner::Workload(workload)) = snapshot.addresses.get(&address) {
+    if let Some(Owner::Workload(workload)) = owner {
         let text = format!("{address} is the address of {workload}; no route applies to it");
-        return (Destination::Workload(workload.clone()), step(Some(workload.source()), "", text));
+        let step = Step::new(Topic::Destination, Some(workload.source()), "", text);
+        return (Destination::Workload(workload.clone()), step);
     }
-    let mesh = SourceRef::new(Kind::Mesh, "", "default");
+    nobody(snapshot, address)
+}
+
+/// An address that nobody owns whom the client knows.
+fn nobody(snapshot: &Snapshot, address: IpAddr) -> (Destination, Step) {
+    let others = snapshot.addresses.at(address).filter_map(|(key, owner)| match &key.reach {
+        Reach::Mesh => None,
+        Reach::Namespace(namespace) => {
+            Some(format!("; {owner} has it for clients of namespace {namespace} only"))
+        }
+    });
+    let others: String = others.take(4).collect();
     if let Some(network) = snapshot.mesh.network_of(address) {
-        let text = format!("{address} lies in the mesh's network {network}, and is nobody's");
-        return (Destination::Unknown, step(Some(mesh), "spec.networks", text));
+        let text = format!("{address} lies in the mesh's network {network}, and is nobody's{others}");
+        let mesh = SourceRef::new(Kind::Mesh, "", "default");
+        return (Destination::Unknown, Step::new(Topic::Destination, Some(mesh), "spec.networks", text));
     }
-    (Destination::Outside, step(None, "", format!("{address} is outside of the mesh")))
+    let text = format!("{address} is outside of the mesh{others}");
+    (Destination::Outside, Step::new(Topic::Destination, None, "", text))
 }
 
 fn virtual_ip(snapshot: &Snapshot, service: &ServiceKey, address: IpAddr, port: u16) -> (Destination, Step) {
@@ -45,14 +56,30 @@ fn virtual_ip(snapshot: &Snapshot, service: &ServiceKey, address: IpAddr, port: 
     (Destination::Service(key), Step::new(Topic::Destination, source, "spec.clusterIPs", text))
 }
 
-/// The headless Service port that has this endpoint; the first by key where several do.
-fn headless(snapshot: &Snapshot, address: IpAddr, port: u16) -> Option<ServicePortKey> {
+/// The headless Service port that has this endpoint; the first by key where several have one of a workload.
+fn headless(
+    snapshot: &Snapshot,
+    owner: Option<&Owner>,
+    address: IpAddr,
+    port: u16,
+) -> Option<ServicePortKey> {
+    if let Some(Owner::Endpoints(ports)) = owner {
+        return ports.get(&port).cloned();
+    }
+    let is_there = |key: &WorkloadKey| match owner {
+        Some(Owner::Workload(own)) => own == key,
+        // A workload of the host's network is at an address of its Node.
+        Some(Owner::Node(_) | Owner::ApiServer | Owner::Service(_) | Owner::Endpoints(_)) | None => {
+            snapshot.workloads.get(key).is_some_and(|found| found.host_network)
+        }
+    };
     snapshot.services.iter().filter(|(_, service)| service.form == ServiceForm::Headless).find_map(
         |(key, service)| {
             service.ports.iter().find_map(|candidate| {
                 let key = ServicePortKey { service: key.clone(), port: candidate.number };
                 let endpoints = snapshot.endpoints.get(&key)?;
-                let here = endpoints.items.iter().any(|e| e.address == address && e.port == port);
+                let mut here = endpoints.items.iter().filter(|e| e.address == address && e.port == port);
+                let here = here.any(|item| item.workload.as_ref().is_some_and(&is_there));
                 here.then_some(key)
             })
         },

@@ -29,7 +29,7 @@ use heddle_model::fact::{DataPlane, Egress, Mtls};
 use heddle_model::http::HeaderChange;
 use heddle_model::route::RouteDefaults;
 use heddle_model::snapshot::{Transport, Workload};
-use heddle_model::{Family, Kind, ServicePortKey, Snapshot, SourceRef, WorkloadKey};
+use heddle_model::{Family, Kind, Reach, ServicePortKey, Snapshot, SourceRef, WorkloadKey};
 use std::net::IpAddr;
 
 /// The Snapshot as one caller sees it.
@@ -54,13 +54,22 @@ impl View<'_> {
 pub fn decide(snapshot: &Snapshot, request: &Request) -> Verdict {
     let mut steps = Vec::new();
     let view = view(snapshot, request, &mut steps);
-    let (destination, step) = destination::find(snapshot, request.address, request.port);
+    let (destination, step) =
+        destination::find(snapshot, &reach(&request.client), request.address, request.port);
     steps.push(step);
     let outcome = match unable(&view) {
         Some(why) => Outcome::Refused { why },
         None => outcome(&view, &destination, request, &mut steps),
     };
     Verdict { caller: view.caller, destination, outcome, steps }
+}
+
+/// The clients that see the same owners of addresses as this one.
+fn reach(client: &Client) -> Reach {
+    match client {
+        Client::Workload(key) => Reach::Namespace(key.namespace.clone()),
+        Client::Outside(_) => Reach::Mesh,
+    }
 }
 
 fn view<'a>(snapshot: &'a Snapshot, request: &Request, steps: &mut Vec<Step>) -> View<'a> {

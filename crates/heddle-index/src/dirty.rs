@@ -1,13 +1,18 @@
 //! What a change of one fact touches at first. What that touches in turn is told by each stage.
 
+use crate::address;
 use crate::parent;
 use crate::selected;
 use crate::selection::{Selectors, leads_alike};
 use crate::tables::{Tables, owned, selects, service_key, virtual_ips, workload_key};
-use heddle_model::fact::{AccessPolicy, Covers, InboundPolicy, Service, Workload};
+use heddle_model::fact::{
+    AccessPolicy, Covers, InboundPolicy, Service, ServiceForm, ServicePort, Slice, Workload,
+};
 use heddle_model::server::Server;
 use heddle_model::snapshot::RouteKey;
-use heddle_model::{Fact, Kind, Name, ServiceKey, ServicePortKey, SourceRef, WorkloadKey, WorkloadKind};
+use heddle_model::{
+    Fact, Families, Kind, Name, ServiceKey, ServicePortKey, SourceRef, WorkloadKey, WorkloadKind,
+};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -46,14 +51,12 @@ impl Dirty {
                 self.workloads.extend(tables.workloads(&source.name).map(|(key, _)| key));
                 self.mark_opaque_ports(tables, &source.name, forms);
             }
-            Kind::Node => {
-                self.nodes.insert(source.name.clone());
-            }
+            Kind::Node => self.mark_node(source, forms),
             Kind::Pod | Kind::ExternalWorkload | Kind::LinkerdExternalWorkload => {
                 self.mark_workload(tables, source, forms)
             }
             Kind::Service => self.mark_service(tables, source, forms),
-            Kind::EndpointSlice => self.members.extend(forms.into_iter().filter_map(slice_service)),
+            Kind::EndpointSlice => self.mark_slice(source, forms),
             Kind::HttpRoute | Kind::LinkerdHttpRoute | Kind::ServiceProfile => {
                 self.attachments.insert(source.clone());
                 self.policies.extend(tables.policies.of(source).iter().cloned());
@@ -85,13 +88,14 @@ impl Dirty {
     fn mark_workload(&mut self, tables: &Tables, source: &SourceRef, forms: [Option<&Fact>; 2]) {
         let Some(key) = workload_key(source) else { return };
         let [old, new] = forms.map(|fact| fact.and_then(workload));
+        if old.map(claims_before) != new.map(claims_before) {
+            self.addresses.extend([old, new].into_iter().flatten().flat_map(owned));
+        }
         if old.map(holding) != new.map(holding) {
-            for form in [old, new].into_iter().flatten() {
-                self.addresses.extend(owned(form));
-                self.held.extend(&form.addresses);
-            }
+            self.held.extend([old, new].into_iter().flatten().flat_map(|form| &form.addresses));
         }
         if key.kind != WorkloadKind::Pod {
+            self.diagnostics.insert(source.clone());
             for form in [old, new].into_iter().flatten() {
                 self.members.extend(tables.services_selecting(&key.namespace, &form.labels));
             }
@@ -112,6 +116,29 @@ impl Dirty {
         }
     }
 
+    fn mark_node(&mut self, source: &SourceRef, forms: [Option<&Fact>; 2]) {
+        for fact in forms.into_iter().flatten() {
+            if let Fact::Node(node) = fact {
+                self.addresses.extend(&node.addresses);
+            }
+        }
+        self.nodes.insert(source.name.clone());
+    }
+
+    /// The members of its Service, and the addresses that it claims: those of which it says something else now.
+    fn mark_slice(&mut self, source: &SourceRef, forms: [Option<&Fact>; 2]) {
+        let slices = forms.map(|fact| fact.and_then(slice));
+        self.members.extend(slices.into_iter().flatten().filter_map(|slice| slice.service.clone()));
+        let [old, new] = slices.map(|slice| slice.map(|slice| (claiming(slice), slice)));
+        if old.as_ref().map(|(claiming, _)| claiming) != new.as_ref().map(|(claiming, _)| claiming) {
+            for (_, slice) in [old, new].into_iter().flatten() {
+                let claims = address::of_slice(source, slice);
+                self.addresses.extend(claims.into_iter().map(|(address, _)| address));
+                self.diagnostics.extend(slice.service.as_ref().map(ServiceKey::source));
+            }
+        }
+    }
+
     fn mark_service(&mut self, tables: &Tables, source: &SourceRef, forms: [Option<&Fact>; 2]) {
         let key = service_key(source);
         let [old, new] = forms.map(|fact| fact.and_then(service));
@@ -122,10 +149,21 @@ impl Dirty {
                 self.selectors.insert(&key.namespace, &form.selector);
             }
         }
+        if old.map(listing) != new.map(listing) {
+            self.mark_claims_of_slices(tables, &key);
+        }
         self.attachments.extend(tables.routes.of(&key).iter().cloned());
         self.policies.extend(tables.policies.of(source).iter().cloned());
         self.members.insert(key.clone());
         self.services.insert(key);
+    }
+
+    /// The addresses that the slices of a Service claim: whether they may follows its form and its ports.
+    fn mark_claims_of_slices(&mut self, tables: &Tables, key: &ServiceKey) {
+        for source in tables.slices.of(key) {
+            let claims = tables.slice(source).map(|slice| address::of_slice(source, slice));
+            self.addresses.extend(claims.into_iter().flatten().map(|(address, _)| address));
+        }
     }
 
     fn mark_inbound(&mut self, tables: &Tables, source: &SourceRef, fact: &Fact) {
@@ -198,9 +236,9 @@ fn opaque_ports(fact: Option<&Fact>) -> Option<&BTreeSet<u16>> {
     }
 }
 
-fn slice_service(fact: Option<&Fact>) -> Option<ServiceKey> {
-    match fact? {
-        Fact::Slice(slice) => slice.service.clone(),
+fn slice(fact: &Fact) -> Option<&Slice> {
+    match fact {
+        Fact::Slice(slice) => Some(slice),
         _ => None,
     }
 }
@@ -222,4 +260,21 @@ fn service(fact: &Fact) -> Option<&Service> {
 /// What decides which addresses a workload holds.
 fn holding(workload: &Workload) -> (&[IpAddr], bool, bool) {
     (&workload.addresses, workload.host_network, workload.ended)
+}
+
+/// What decides which addresses a workload claims, and before which others.
+fn claims_before(workload: &Workload) -> impl PartialEq + '_ {
+    (holding(workload), workload.deleting, workload.created)
+}
+
+/// What decides whether the slices of a Service claim addresses, and for which of its ports.
+fn listing(service: &Service) -> Option<(Families, &[ServicePort])> {
+    (service.form == ServiceForm::Headless).then_some((service.families, &service.ports))
+}
+
+/// What decides which addresses a slice claims: not the readiness of its endpoints.
+fn claiming(slice: &Slice) -> impl PartialEq + '_ {
+    let Slice { service, ports, endpoints, created } = slice;
+    let hand_made = endpoints.iter().filter(|item| item.pod.is_none());
+    (service, ports, created, hand_made.map(|item| item.address).collect::<Vec<_>>())
 }

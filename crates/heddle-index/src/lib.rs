@@ -37,6 +37,7 @@ mod pool;
 mod port;
 mod precedence;
 mod rate_limit;
+mod reach;
 mod report;
 mod resolve;
 mod routes;

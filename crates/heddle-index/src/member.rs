@@ -3,12 +3,13 @@
 //! Members that are not ready are kept here without health, because their proxies need their inbound ports
 //! before the first request, and because a flip of readiness must touch nothing but one list of endpoints.
 
-use crate::address::{describe, namespace};
+use crate::address;
 use crate::tables::{Tables, selects};
 use heddle_model::fact::{Service, ServiceForm, ServicePort, Slice, SliceEndpoint, TargetPort, Workload};
-use heddle_model::snapshot::{Health, Owner};
+use heddle_model::snapshot::Health;
 use heddle_model::{
-    Diagnostic, Fact, Family, Map, Name, ServiceKey, ServicePortKey, SourceRef, WorkloadKey, WorkloadKind,
+    AddressKey, Diagnostic, Fact, Family, Map, Name, Owner, Reach, ServiceKey, ServicePortKey, SourceRef,
+    WorkloadKey, WorkloadKind,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -64,20 +65,24 @@ impl Members {
 /// The facts that members are told from.
 struct Resolver<'a> {
     tables: &'a Tables,
-    owners: &'a Map<IpAddr, Owner>,
+    owners: &'a Map<AddressKey, Owner>,
+    /// The clients of the Service's own namespace: what an address is to them, it is to the Service.
+    reach: Reach,
     service: &'a Service,
     found: Members,
 }
 
 /// The members of a Service. `None` for one that is not there or has no endpoints by its form.
-pub(crate) fn resolve(tables: &Tables, owners: &Map<IpAddr, Owner>, key: &ServiceKey) -> Option<Members> {
+pub(crate) fn resolve(tables: &Tables, owners: &Map<AddressKey, Owner>, key: &ServiceKey) -> Option<Members> {
     let service = tables.service(key)?;
     match &service.form {
         ServiceForm::Virtual(_) | ServiceForm::Headless => {}
         ServiceForm::External(_) => return None,
     }
     let ports = service.ports.iter().map(|port| (port.number, Vec::new())).collect();
-    let mut resolver = Resolver { tables, owners, service, found: Members { ports, ..Members::default() } };
+    let reach = Reach::Namespace(key.namespace.clone());
+    let found = Members { ports, ..Members::default() };
+    let mut resolver = Resolver { tables, owners, reach, service, found };
     for source in tables.slices.of(key) {
         if let Some(slice) = tables.slice(source) {
             resolver.add_slice(source, slice);
@@ -89,24 +94,51 @@ pub(crate) fn resolve(tables: &Tables, owners: &Map<IpAddr, Owner>, key: &Servic
     Some(found)
 }
 
-impl Resolver<'_> {
+impl<'a> Resolver<'a> {
     fn add_slice(&mut self, source: &SourceRef, slice: &Slice) {
         for (index, endpoint) in slice.endpoints.iter().enumerate() {
             self.found.addresses.insert(endpoint.address);
             self.found.nodes.extend(endpoint.node.clone());
-            let pod = self.named_pod(source, endpoint);
-            let owner = self.owners.get(&endpoint.address);
-            if let Some(owner) = owner
-                && namespace(owner) != &source.namespace
-                && pod.as_ref().is_none_or(|(_, pod)| pod.ended)
-            {
-                self.found.diagnostics.push(foreign(source, index, endpoint.address, owner));
-                continue;
+            match self.behind(source, slice, endpoint) {
+                Ok(workload) if self.service.families.include(Family::of(endpoint.address)) => {
+                    self.add_endpoint(slice, endpoint, workload);
+                }
+                Ok(_) => {}
+                Err(owner) => {
+                    let told = foreign(source, index, endpoint.address, owner);
+                    self.found.diagnostics.push(told);
+                }
             }
-            let workload = pod.map(|(key, _)| key).or_else(|| owner.and_then(owning_workload));
-            if self.service.families.include(Family::of(endpoint.address)) {
-                self.add_endpoint(slice, endpoint, workload);
+        }
+    }
+
+    /// Returns the workload behind an endpoint, or the owner of its address because of whom it is none.
+    fn behind(
+        &self,
+        source: &SourceRef,
+        slice: &Slice,
+        endpoint: &SliceEndpoint,
+    ) -> Result<Option<WorkloadKey>, &'a Owner> {
+        let named = self.named_pod(source, endpoint);
+        if let Some((key, _)) = named.clone().filter(|(_, pod)| pod.host_network) {
+            return Ok(Some(key));
+        }
+        let named = named.map(|(key, _)| key);
+        let Some(owner) = self.owners.seen_from(&self.reach, endpoint.address) else { return Ok(named) };
+        match owner {
+            Owner::Workload(key) if named.is_none() && key.namespace == source.namespace => {
+                Ok(Some(key.clone()))
             }
+            Owner::Workload(key) if named.as_ref() == Some(key) => Ok(named),
+            Owner::Service(_) | Owner::Endpoints(_) if owner.namespace() == Some(&source.namespace) => {
+                Ok(named)
+            }
+            Owner::Node(_) | Owner::ApiServer if address::is_of_api_server(source, slice) => Ok(None),
+            Owner::Workload(_)
+            | Owner::Service(_)
+            | Owner::Endpoints(_)
+            | Owner::Node(_)
+            | Owner::ApiServer => Err(owner),
         }
     }
 
@@ -155,7 +187,7 @@ impl Resolver<'_> {
         let families = self.service.families;
         for address in workload.addresses.iter().filter(|address| families.include(Family::of(**address))) {
             self.found.addresses.insert(*address);
-            if self.owners.get(address).is_some_and(|owner| namespace(owner) != &key.namespace) {
+            if address::foreign(self.owners, &key.namespace, *address).is_some() {
                 continue;
             }
             for port in &self.service.ports {
@@ -192,13 +224,6 @@ fn health(service: &Service, endpoint: &SliceEndpoint) -> Option<Health> {
     (endpoint.serving && endpoint.terminating).then_some(Health::Draining)
 }
 
-fn owning_workload(owner: &Owner) -> Option<WorkloadKey> {
-    match owner {
-        Owner::Workload(key) => Some(key.clone()),
-        Owner::Service(_) => None,
-    }
-}
-
 /// Keeps each address and port once: the readiest, then the one whose workload is known.
 fn once_each(members: &mut Vec<Member>) {
     let rank = |member: &Member| (member.health.is_none(), member.health, member.workload.is_none());
@@ -211,6 +236,6 @@ fn foreign(slice: &SourceRef, index: usize, address: IpAddr, owner: &Owner) -> D
         object: slice.clone(),
         field: format!("endpoints[{index}].addresses[0]"),
         reason: "ForeignAddress",
-        message: format!("{address} belongs to {} of another namespace: it is no endpoint", describe(owner)),
+        message: format!("{}: it is no endpoint", address::belongs(address, owner, &slice.namespace)),
     }
 }

@@ -1,15 +1,12 @@
 //! What became of each policy, Mesh and ExternalWorkload.
 
-use crate::address::{describe, namespace};
 use crate::findings::Findings;
 use crate::tables::{Row, Tables, mesh_source};
-use crate::{egress, policy, rate_limit, unenforced};
+use crate::{egress, policy, rate_limit, reach, unenforced};
 use heddle_model::fact::{DataPlane, Mesh};
 use heddle_model::report::{Condition, Report, Subject};
-use heddle_model::snapshot::Owner;
-use heddle_model::{Diagnostic, Fact, Kind, Map, SourceRef};
+use heddle_model::{AddressKey, Diagnostic, Fact, Kind, Map, Owner, SourceRef};
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 /// Sentences in one text.
 pub(crate) fn join(messages: impl Iterator<Item = String>) -> String {
@@ -45,7 +42,7 @@ pub(crate) fn is_told(kind: Kind) -> bool {
 /// What reports are told from.
 pub(crate) struct View<'a> {
     pub(crate) tables: &'a Tables,
-    pub(crate) owners: &'a Map<IpAddr, Owner>,
+    pub(crate) owners: &'a Map<AddressKey, Owner>,
     pub(crate) policies: &'a BTreeMap<SourceRef, policy::Resolved>,
     pub(crate) findings: &'a Findings,
     /// The data planes that workloads have.
@@ -85,6 +82,9 @@ impl View<'_> {
             | Kind::LinkerdExternalWorkload => return None,
         };
         let mut conditions = vec![accepted];
+        if source.kind == Kind::ExternalWorkload {
+            conditions.extend(self.reach().condition(source));
+        }
         conditions.extend(self.conflicted(source));
         conditions.extend(self.partly(source, row));
         conditions.extend(self.unenforced(source));
@@ -126,19 +126,18 @@ impl View<'_> {
             }
             _ => return unreadable("not an ExternalWorkload"),
         };
-        let foreign = workload.addresses.iter().filter_map(|address| {
-            let owner = self.owners.get(address).filter(|owner| namespace(owner) != &source.namespace)?;
-            Some(format!("{address} belongs to {} of another namespace: refused", describe(owner)))
-        });
-        let foreign = join(foreign);
-        if !foreign.is_empty() {
-            return Condition::new("Accepted", false, "ForeignAddress", foreign);
+        if let Some(refused) = self.reach().refused(source) {
+            return Condition::new("Accepted", false, "ForeignAddress", refused);
         }
         if workload.identity.is_none() {
             let message = "no identity: it gets no certificate and no configuration".to_string();
             return Condition::new("Accepted", false, "InvalidIdentity", message);
         }
         Condition::new("Accepted", true, "Accepted", String::new())
+    }
+
+    fn reach(&self) -> reach::View<'_> {
+        reach::View { tables: self.tables, owners: self.owners, mesh: self.mesh }
     }
 
     fn selects(&self, source: &SourceRef) -> String {

@@ -1,13 +1,12 @@
 //! One Service as resolved.
 
-use crate::address::describe;
 use crate::attachment::Attachment;
 use crate::multimap::Multimap;
 use crate::service_port::{OpaquePorts, Stated, is_bytes, stated};
 use crate::tables::{Tables, virtual_ips};
 use heddle_model::fact::{self, Mesh, Protocol, ServiceForm};
-use heddle_model::snapshot::{Owner, RouteKey, Service, ServicePort};
-use heddle_model::{Diagnostic, Map, ServiceKey, ServicePortKey, SourceRef};
+use heddle_model::snapshot::{RouteKey, Service, ServicePort};
+use heddle_model::{AddressKey, Diagnostic, Map, Owner, ServiceKey, ServicePortKey, SourceRef};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -15,7 +14,7 @@ use std::net::IpAddr;
 pub(crate) fn resolve(
     tables: &Tables,
     mesh: &Mesh,
-    owners: &Map<IpAddr, Owner>,
+    owners: &Map<AddressKey, Owner>,
     routes: &Attached<'_>,
     key: &ServiceKey,
 ) -> Option<Service> {
@@ -30,8 +29,9 @@ pub(crate) fn resolve(
         locality,
         accrual,
         defaults,
+        created: _,
     } = fact;
-    let own = |ip: &&IpAddr| owners.get(*ip) == Some(&Owner::Service(key.clone()));
+    let own = |ip: &&IpAddr| owners.get(&AddressKey::of_mesh(**ip)) == Some(&Owner::Service(key.clone()));
     let form = match form {
         ServiceForm::Virtual(ips) => ServiceForm::Virtual(ips.iter().filter(own).copied().collect()),
         ServiceForm::Headless => ServiceForm::Headless,
@@ -49,16 +49,21 @@ pub(crate) fn resolve(
     Some(Service { key: key.clone(), form, families, ports, locality, accrual, defaults })
 }
 
-/// What is wrong with a Service: virtual IPs that another one owns.
-pub(crate) fn diagnostics(tables: &Tables, owners: &Map<IpAddr, Owner>, key: &ServiceKey) -> Vec<Diagnostic> {
+/// What is wrong with a Service: virtual IPs that another owns.
+pub(crate) fn diagnostics(
+    tables: &Tables,
+    owners: &Map<AddressKey, Owner>,
+    key: &ServiceKey,
+) -> Vec<Diagnostic> {
     let ips = tables.service(key).map_or(&[][..], virtual_ips);
     let lost = ips.iter().enumerate().filter_map(|(index, ip)| {
-        let owner = owners.get(ip).filter(|owner| **owner != Owner::Service(key.clone()))?;
+        let owner = owners.get(&AddressKey::of_mesh(*ip));
+        let owner = owner.filter(|owner| **owner != Owner::Service(key.clone()))?;
         Some(Diagnostic {
             object: key.source(),
             field: format!("spec.clusterIPs[{index}]"),
             reason: "ForeignAddress",
-            message: format!("{ip} belongs to {}: it leads there", describe(owner)),
+            message: format!("{ip} belongs to {owner}: it leads there"),
         })
     });
     lost.collect()

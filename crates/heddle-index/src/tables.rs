@@ -46,10 +46,8 @@ pub(crate) struct Tables {
     pub(crate) requiring: Multimap<SourceRef, SourceRef>,
     /// The routes and rate limits that name a Server.
     pub(crate) at_server: Multimap<SourceRef, SourceRef>,
-    /// Who says that an address is theirs.
+    /// The claims on an address.
     pub(crate) claims: Multimap<IpAddr, Claim>,
-    /// The ExternalWorkloads that list an address, whether or not they can own it.
-    pub(crate) externals_at: Multimap<IpAddr, WorkloadKey>,
     /// The workloads on a Node.
     pub(crate) on_node: Multimap<Name, WorkloadKey>,
     /// Services by namespace and the first pair of their selector.
@@ -71,7 +69,6 @@ impl Default for Tables {
             requiring: Multimap::default(),
             at_server: Multimap::default(),
             claims: Multimap::default(),
-            externals_at: Multimap::default(),
             on_node: Multimap::default(),
             selecting: Multimap::default(),
             unreadable_inbound: InboundPolicy {

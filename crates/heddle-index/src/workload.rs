@@ -1,7 +1,7 @@
 //! One workload as resolved.
 
 use crate::access::Around;
-use crate::address::namespace;
+use crate::address;
 use crate::findings::Finding;
 use crate::inbound;
 use crate::member::Edge;
@@ -14,8 +14,8 @@ use crate::server;
 use crate::tables::{Tables, selects};
 use crate::unenforced;
 use heddle_model::fact;
-use heddle_model::snapshot::{Owner, Service, Workload};
-use heddle_model::{Kind, Map, ServiceKey, SourceRef, WorkloadKey, WorkloadKind};
+use heddle_model::snapshot::{Service, Workload};
+use heddle_model::{AddressKey, Kind, Map, Owner, ServiceKey, SourceRef, WorkloadKey, WorkloadKind};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub(crate) struct Resolved {
 /// What a workload is told from.
 pub(crate) struct View<'a> {
     pub(crate) tables: &'a Tables,
-    pub(crate) owners: &'a Map<IpAddr, Owner>,
+    pub(crate) owners: &'a Map<AddressKey, Owner>,
     pub(crate) services: &'a Map<ServiceKey, Arc<Service>>,
     pub(crate) policies: &'a BTreeMap<SourceRef, policy::Resolved>,
     pub(crate) servers: &'a BTreeMap<SourceRef, server::Resolved>,
@@ -79,12 +79,12 @@ impl View<'_> {
         policies.filter(|(_, policy)| selects(&policy.selector, &fact.labels)).collect()
     }
 
-    /// Its addresses, without those of another namespace that an ExternalWorkload claims.
+    /// Its addresses, without those that an ExternalWorkload lists and another owns.
     fn addresses(&self, key: &WorkloadKey, fact: &fact::Workload) -> Vec<IpAddr> {
         let own = |address: &&IpAddr| match key.kind {
             WorkloadKind::Pod => true,
             WorkloadKind::External | WorkloadKind::LinkerdExternal => {
-                self.owners.get(*address).is_none_or(|owner| *namespace(owner) == key.namespace)
+                address::foreign(self.owners, &key.namespace, **address).is_none()
             }
         };
         fact.addresses.iter().filter(own).copied().collect()

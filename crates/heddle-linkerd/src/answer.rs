@@ -1,15 +1,13 @@
 //! An answer, and what it was made from.
 
 use crate::endpoints::{self, Endpoints};
-use crate::look::{self, Look};
+use crate::look::Look;
 use crate::{Topic, inbound, outbound, profile};
 use bytes::Bytes;
-use heddle_model::fact::ServiceForm;
+use heddle_model::Snapshot;
 use heddle_model::snapshot::Key;
-use heddle_model::{ServiceKey, Snapshot};
 use prost::Message;
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// What a topic is answered with.
@@ -39,38 +37,23 @@ pub struct Projected {
 /// that nobody owns have one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Wide {
-    /// Whether a headless Service has an endpoint at this address.
-    Headless(SocketAddr),
     /// Which EgressNetworks there are.
     Egress,
 }
 
 impl Wide {
     /// Whether a changed key may change what depends on this.
-    pub fn is_changed_by(&self, key: &Key, old: &Snapshot, new: &Snapshot) -> bool {
-        let headless = |service: &ServiceKey| {
-            let is = |snapshot: &Snapshot| {
-                snapshot.services.get(service).is_some_and(|of| of.form == ServiceForm::Headless)
-            };
-            is(old) || is(new)
-        };
+    pub fn is_changed_by(&self, key: &Key) -> bool {
         match (self, key) {
             (Self::Egress, Key::Egress(_)) => true,
-            (Self::Headless(_), Key::Service(service)) => headless(service),
-            (Self::Headless(at), Key::Endpoints(port)) => {
-                let has =
-                    |snapshot: &Snapshot| snapshot.endpoints.get(port).is_some_and(|of| look::has(of, *at));
-                headless(&port.service) && (has(old) || has(new))
-            }
             (
-                Self::Egress | Self::Headless(_),
+                Self::Egress,
                 Key::Mesh
                 | Key::Workload(_)
                 | Key::Service(_)
                 | Key::Endpoints(_)
                 | Key::Routes(_)
                 | Key::Address(_)
-                | Key::Egress(_)
                 | Key::Report(_)
                 | Key::Diagnostics(_),
             ) => false,
@@ -80,8 +63,8 @@ impl Wide {
 
 impl Projected {
     /// Whether the answer may differ after this key changed.
-    pub fn is_changed_by(&self, key: &Key, old: &Snapshot, new: &Snapshot) -> bool {
-        self.keys.contains(key) || self.wide.iter().any(|wide| wide.is_changed_by(key, old, new))
+    pub fn is_changed_by(&self, key: &Key) -> bool {
+        self.keys.contains(key) || self.wide.iter().any(|wide| wide.is_changed_by(key))
     }
 }
 

@@ -1,14 +1,16 @@
 //! The Snapshot as an answer sees it: every look is remembered, so that an answer knows what it was made from.
 
 use crate::answer::Wide;
-use heddle_model::fact::{EgressNetwork, Mesh, ServiceForm};
+use heddle_model::fact::{EgressNetwork, Mesh};
 use heddle_model::http::HttpMatch;
 use heddle_model::route::RouteTable;
-use heddle_model::snapshot::{Endpoints, Key, Owner, RouteKey, Service, Workload};
-use heddle_model::{Name, ServiceKey, ServicePortKey, Snapshot, SourceRef, WorkloadKey};
+use heddle_model::snapshot::{Endpoints, Key, RouteKey, Service, Workload};
+use heddle_model::{
+    AddressKey, Name, Owner, Reach, ServiceKey, ServicePortKey, Snapshot, SourceRef, WorkloadKey,
+};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
 /// A Snapshot, and what was looked at.
 pub(crate) struct Look<'a> {
@@ -53,16 +55,12 @@ impl<'a> Look<'a> {
         found
     }
 
-    pub(crate) fn owner(&self, address: IpAddr) -> Option<&'a Owner> {
-        self.note(Key::Address(address));
-        self.snapshot.addresses.get(&address)
-    }
-
-    /// The first port of a headless Service that has this endpoint. No key says who lists an address: any
-    /// Service may begin to.
-    pub(crate) fn headless(&self, at: SocketAddr) -> Option<ServicePortKey> {
-        self.wide.borrow_mut().insert(Wide::Headless(at));
-        headless(self.snapshot, at)
+    /// The owner of an address, as clients of this reach see it.
+    pub(crate) fn owner(&self, reach: Reach, address: IpAddr) -> Option<&'a Owner> {
+        self.note(Key::Address(AddressKey::of_mesh(address)));
+        let found = self.snapshot.addresses.seen_from(&reach, address);
+        self.note(Key::Address(AddressKey { address, reach }));
+        found
     }
 
     /// The EgressNetwork that decides about an address. No key says which networks hold it.
@@ -78,18 +76,4 @@ impl<'a> Look<'a> {
     fn note(&self, key: Key) {
         self.keys.borrow_mut().insert(key);
     }
-}
-
-fn headless(snapshot: &Snapshot, at: SocketAddr) -> Option<ServicePortKey> {
-    let headless = snapshot.services.values().filter(|service| service.form == ServiceForm::Headless);
-    let mut ports = headless.flat_map(|service| {
-        let key = |number| ServicePortKey { service: service.key.clone(), port: number };
-        service.ports.iter().map(move |port| key(port.number))
-    });
-    ports.find(|port| snapshot.endpoints.get(port).is_some_and(|of| has(of, at)))
-}
-
-/// Whether an address is among endpoints.
-pub(crate) fn has(endpoints: &Endpoints, at: SocketAddr) -> bool {
-    endpoints.items.iter().any(|item| item.address == at.ip() && item.port == at.port())
 }

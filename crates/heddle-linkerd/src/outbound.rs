@@ -14,8 +14,8 @@ use crate::meta;
 use crate::topic::Target;
 use backend::Route;
 use heddle_model::fact::{DataPlane, Egress, Protocol};
-use heddle_model::snapshot::{Owner, ServicePort, Transport};
-use heddle_model::{Family, Kind, Name, ServicePortKey, SourceRef, WorkloadKey};
+use heddle_model::snapshot::{ServicePort, Transport};
+use heddle_model::{Family, Kind, Name, Owner, Reach, ServicePortKey, SourceRef, WorkloadKey};
 use http::Routed;
 use l5d_out::proxy_protocol as protocol;
 use std::net::SocketAddr;
@@ -35,13 +35,17 @@ pub(crate) fn project(look: &Look, namespace: &Name, target: &Target) -> l5d_out
 }
 
 fn to_address(look: &Look, namespace: &Name, at: SocketAddr) -> l5d_out::OutboundPolicy {
-    match look.owner(at.ip()) {
+    match look.owner(Reach::Namespace(namespace.clone()), at.ip()) {
         Some(Owner::Service(service)) => {
             let port = ServicePortKey { service: service.clone(), port: at.port() };
             to_port(look, namespace, &port, Some(Family::of(at.ip())))
         }
         Some(Owner::Workload(key)) => to_workload(look, namespace, key, at),
-        None => to_nobody(look, namespace, at),
+        Some(Owner::Endpoints(ports)) => match ports.get(&at.port()) {
+            Some(port) => to_hand_made(look, port, at),
+            None => to_nobody(look, namespace, at),
+        },
+        Some(Owner::Node(_) | Owner::ApiServer) | None => to_nobody(look, namespace, at),
     }
 }
 
@@ -99,12 +103,17 @@ fn to_workload(look: &Look, namespace: &Name, key: &WorkloadKey, at: SocketAddr)
     forward(look, meta::source(&key.source()), &dial)
 }
 
+/// An endpoint of a headless Service that no workload backs: as it is.
+fn to_hand_made(look: &Look, port: &ServicePortKey, at: SocketAddr) -> l5d_out::OutboundPolicy {
+    forward(look, meta::service(port), &plain(at))
+}
+
+fn plain(at: SocketAddr) -> Dial<'static> {
+    Dial { at, identity: None, server: None, workload: None, zone: None }
+}
+
 /// An address that is no Service's and no workload's.
 fn to_nobody(look: &Look, namespace: &Name, at: SocketAddr) -> l5d_out::OutboundPolicy {
-    let plain = Dial { at, identity: None, server: None, workload: None, zone: None };
-    if let Some(port) = look.headless(at) {
-        return forward(look, meta::service(&port), &plain);
-    }
     let mesh = look.mesh();
     if let Some(network) = mesh.networks.iter().find(|network| network.contains(&at.ip())) {
         return refused::policy(
@@ -117,7 +126,7 @@ fn to_nobody(look: &Look, namespace: &Name, at: SocketAddr) -> l5d_out::Outbound
         None => (SourceRef::new(Kind::Mesh, "", "default"), mesh.egress),
     };
     match egress {
-        Egress::Allow => forward(look, meta::source(&source), &plain),
+        Egress::Allow => forward(look, meta::source(&source), &plain(at)),
         Egress::Deny => refused::policy(meta::source(&source), &format!("{source} refuses egress to {at}")),
     }
 }

@@ -4,21 +4,22 @@ use crate::l5d;
 use crate::look::Look;
 use crate::name;
 use crate::topic::Target;
-use heddle_model::ServicePortKey;
 use heddle_model::fact::Protocol;
-use heddle_model::snapshot::Owner;
+use heddle_model::{Owner, Reach, ServicePortKey};
 
 /// The profile of a target; `None` where the Service has gone.
 pub(crate) fn project(look: &Look, target: &Target) -> Option<l5d::DestinationProfile> {
     match target {
         Target::Service(port) => of_port(look, port),
-        Target::Address(at) => match look.owner(at.ip()) {
+        Target::Address(at) => match look.owner(Reach::Mesh, at.ip()) {
             Some(Owner::Service(service)) => {
                 let port = ServicePortKey { service: service.clone(), port: at.port() };
                 Some(of_port(look, &port).unwrap_or_default())
             }
             // Whoever is there, the outbound policy says all of it.
-            Some(Owner::Workload(_)) | None => Some(l5d::DestinationProfile::default()),
+            Some(Owner::Workload(_) | Owner::Endpoints(_) | Owner::Node(_) | Owner::ApiServer) | None => {
+                Some(l5d::DestinationProfile::default())
+            }
         },
     }
 }

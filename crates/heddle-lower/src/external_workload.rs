@@ -1,6 +1,7 @@
 //! ExternalWorkloads.
 
 use crate::linkerd::annotation;
+use crate::meta;
 use crate::notes::Notes;
 use crate::place::{Place, Wrong};
 use crate::protocol;
@@ -26,6 +27,8 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Workload, Wro
         zone: workload::optional_name(&spec, "zone", notes),
         host_network: false,
         ended: false,
+        deleting: false,
+        created: meta::created(root),
         ports: ports(&spec, notes),
         skip_inbound_ports: workload::skip_inbound_ports(root, plane, notes),
         config: None,

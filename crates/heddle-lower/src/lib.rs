@@ -71,7 +71,7 @@ fn fact(kind: Kind, root: &Place<'_>, notes: &mut Notes) -> Result<Fact, Wrong> 
     amount::check(kind, root)?;
     Ok(match kind {
         Kind::Namespace => Fact::Namespace(namespace::lower(root, notes)),
-        Kind::Node => Fact::Node(node::lower(root)),
+        Kind::Node => Fact::Node(node::lower(root, notes)),
         Kind::Pod => Fact::Workload(pod::lower(root, notes)?),
         Kind::Service => Fact::Service(service::lower(root, notes)?),
         Kind::EndpointSlice => Fact::Slice(slice::lower(root, notes)?),

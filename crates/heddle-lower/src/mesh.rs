@@ -8,6 +8,7 @@ use heddle_model::Name;
 use heddle_model::access::Posture;
 use heddle_model::fact::{AccessLog, Egress, Mesh};
 use ipnet::IpNet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 const EGRESS: [(&str, Egress); 2] = [("Allow", Egress::Allow), ("Deny", Egress::Deny)];
@@ -30,7 +31,8 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Mesh, Wrong> 
     Ok(Mesh {
         trust_domain,
         identity_suffix,
-        networks: networks(&spec, notes),
+        networks: networks(&spec, "networks", "the mesh has no networks", notes),
+        address_grants: address_grants(&spec, notes),
         posture: word(
             &spec,
             "defaultPosture",
@@ -58,9 +60,23 @@ fn word<T: Copy>(
     written.map_or(unset, |word| notes.take(word, instead).unwrap_or(unreadable))
 }
 
-fn networks(spec: &Place<'_>, notes: &mut Notes) -> Vec<IpNet> {
-    let list = spec.get("networks").map(|list| list.list());
-    let list = list.and_then(|list| notes.take(list, "the mesh has no networks")).unwrap_or_default();
+/// The grants by namespace. Of two for one namespace the first counts, as for a list that is a map.
+fn address_grants(spec: &Place<'_>, notes: &mut Notes) -> BTreeMap<Name, Vec<IpNet>> {
+    let list = spec.get("addressGrants").map(|list| list.list());
+    let list = list.and_then(|list| notes.take(list, "nothing is granted")).unwrap_or_default();
+    let mut grants = BTreeMap::new();
+    for item in &list {
+        let namespace = item.need("namespace").and_then(|namespace| namespace.name());
+        let Some(namespace) = notes.take(namespace, "nothing is granted by it") else { continue };
+        let cidrs = networks(item, "cidrs", "nothing is granted by it", notes);
+        grants.entry(Name::from(namespace)).or_insert(cidrs);
+    }
+    grants
+}
+
+fn networks(parent: &Place<'_>, field: &str, instead: &str, notes: &mut Notes) -> Vec<IpNet> {
+    let list = parent.get(field).map(|list| list.list());
+    let list = list.and_then(|list| notes.take(list, instead)).unwrap_or_default();
     let parsed = list.iter().map(|item| item.parse::<IpNet>("a network in CIDR notation"));
     notes.take_all(parsed, "it is not used").into_iter().map(|network| network.trunc()).collect()
 }

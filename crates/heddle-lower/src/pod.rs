@@ -1,6 +1,7 @@
 //! Pods.
 
 use crate::linkerd::annotation;
+use crate::meta;
 use crate::notes::Notes;
 use crate::place::{Place, Wrong};
 use crate::protocol;
@@ -26,6 +27,8 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Workload, Wro
         zone: None,
         host_network: spec.value()["hostNetwork"].as_bool().unwrap_or_default(),
         ended: ended(root, &addresses),
+        deleting: is_deleted(root),
+        created: meta::created(root),
         addresses,
         ports: declared_ports(&spec, plane, notes),
         skip_inbound_ports: workload::skip_inbound_ports(root, plane, notes),
@@ -38,8 +41,11 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Workload, Wro
 /// A Pod that is being deleted still serves while its containers run; its EndpointSlices say how.
 fn ended(root: &Place<'_>, addresses: &[IpAddr]) -> bool {
     let phase = root.value()["status"]["phase"].as_str();
-    let deleted = !root.value()["metadata"]["deletionTimestamp"].is_null();
-    matches!(phase, Some("Succeeded" | "Failed")) || (deleted && addresses.is_empty())
+    matches!(phase, Some("Succeeded" | "Failed")) || (is_deleted(root) && addresses.is_empty())
+}
+
+fn is_deleted(root: &Place<'_>) -> bool {
+    !root.value()["metadata"]["deletionTimestamp"].is_null()
 }
 
 fn addresses(root: &Place<'_>, notes: &mut Notes) -> Vec<IpAddr> {

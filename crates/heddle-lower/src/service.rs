@@ -1,6 +1,7 @@
 //! Services.
 
 use crate::linkerd::annotation;
+use crate::meta;
 use crate::notes::Notes;
 use crate::place::{Place, Wrong};
 use crate::pod::is_tcp;
@@ -26,6 +27,7 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Service, Wron
         locality: locality(&spec, notes),
         accrual: annotation::accrual(root, notes),
         defaults: annotation::route_defaults(root, notes),
+        created: meta::created(root),
     })
 }
 

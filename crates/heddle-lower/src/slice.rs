@@ -15,6 +15,7 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Slice, Wrong>
         service: service.map(|name| ServiceKey::new(notes.namespace(), name)),
         ports: Vec::new(),
         endpoints: Vec::new(),
+        created: meta::created(root),
     };
     let only = match family.text()? {
         "IPv4" => Family::V4,

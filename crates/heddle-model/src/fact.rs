@@ -7,7 +7,7 @@ use crate::route::{Retry, RouteDefaults};
 use crate::server::{Authentication, Authorization, ProxyConfig, RateLimitPolicy, Server};
 use crate::{Families, Identity, Name, ServiceKey};
 use ipnet::IpNet;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -71,6 +71,8 @@ pub struct Namespace {
 /// A Node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Node {
+    /// `status.addresses` of types `InternalIP` and `ExternalIP`.
+    pub addresses: Vec<IpAddr>,
     /// Label `topology.kubernetes.io/region`.
     pub region: Option<Name>,
     /// Label `topology.kubernetes.io/zone`.
@@ -106,6 +108,10 @@ pub struct Workload {
     /// It has ended: it owns no address any more. A Pod that is being deleted still serves while its containers
     /// run, and has not ended.
     pub ended: bool,
+    /// It is being deleted: another Pod that has one of its addresses owns it.
+    pub deleting: bool,
+    /// `metadata.creationTimestamp` in seconds since 1970; absent counts as oldest.
+    pub created: Option<i64>,
     /// Ports it declares: named container ports, or an ExternalWorkload's ports.
     pub ports: Vec<WorkloadPort>,
     /// Annotation `heddle.dev/skip-inbound-ports`: its proxy never sees these.
@@ -167,6 +173,8 @@ pub struct Service {
     pub accrual: Option<Accrual>,
     /// What holds for requests that no route says it of.
     pub defaults: RouteDefaults,
+    /// `metadata.creationTimestamp` in seconds since 1970; absent counts as oldest.
+    pub created: Option<i64>,
 }
 
 /// When an endpoint that fails is left alone (Linkerd's annotations `balancer.linkerd.io/failure-accrual…`).
@@ -262,6 +270,8 @@ pub struct Slice {
     pub ports: Vec<(Name, u16)>,
     /// Its endpoints.
     pub endpoints: Vec<SliceEndpoint>,
+    /// `metadata.creationTimestamp` in seconds since 1970; absent counts as oldest.
+    pub created: Option<i64>,
 }
 
 /// One endpoint of a slice.
@@ -343,6 +353,8 @@ pub struct Mesh {
     pub identity_suffix: Name,
     /// Addresses that belong to the cluster: unknown ones among them are refused.
     pub networks: Vec<IpNet>,
+    /// Networks in which hand-made claims of a namespace count for all clients.
+    pub address_grants: BTreeMap<Name, Vec<IpNet>>,
     /// What ports do that no policy covers, where the Namespace does not say.
     pub posture: Posture,
     /// What becomes of destinations outside the mesh.
@@ -364,6 +376,13 @@ impl Mesh {
     pub fn moves_from_linkerd(&self) -> bool {
         self.identity_suffix.starts_with("linkerd.")
     }
+
+    /// Returns whether hand-made claims of a namespace on an address count for all clients. Loopback addresses reach
+    /// the facts only from a source whose network the loopback is, and count as granted.
+    pub fn grants(&self, namespace: &Name, address: IpAddr) -> bool {
+        let granted = || self.address_grants.get(namespace).map_or(&[][..], Vec::as_slice);
+        address.is_loopback() || granted().iter().any(|network| network.contains(&address))
+    }
 }
 
 impl Default for Mesh {
@@ -373,6 +392,7 @@ impl Default for Mesh {
             trust_domain: "cluster.local".into(),
             identity_suffix: "heddle.cluster.local".into(),
             networks: Vec::new(),
+            address_grants: BTreeMap::new(),
             posture: Posture::Allow,
             egress: Egress::Allow,
             access_log: AccessLog::Off,

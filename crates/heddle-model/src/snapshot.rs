@@ -6,7 +6,8 @@ use crate::http::HttpMatch;
 use crate::report::Report;
 use crate::route::{RouteDefaults, RouteTable};
 use crate::{
-    Diagnostic, Families, Family, Identity, Map, Name, ServiceKey, ServicePortKey, SourceRef, WorkloadKey,
+    AddressKey, Diagnostic, Families, Family, Identity, Map, Name, Owner, ServiceKey, ServicePortKey,
+    SourceRef, WorkloadKey,
 };
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -25,8 +26,8 @@ pub struct Snapshot {
     pub endpoints: Map<ServicePortKey, Arc<Endpoints>>,
     /// Route tables. Absent: traffic of the port goes to its own endpoints.
     pub routes: Map<RouteKey, Arc<RouteTable<HttpMatch>>>,
-    /// Who answers at an address.
-    pub addresses: Map<IpAddr, Owner>,
+    /// The owners of addresses.
+    pub addresses: Map<AddressKey, Owner>,
     /// What lies outside of the mesh, as its EgressNetworks say.
     pub egress: Map<SourceRef, Arc<EgressNetwork>>,
     /// What became of each route, policy and Mesh.
@@ -43,15 +44,6 @@ pub struct RouteKey {
     /// `None` for all clients (producer routes), else the namespace whose clients have this table instead
     /// (consumer routes).
     pub consumer: Option<Name>,
-}
-
-/// Who answers at an address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Owner {
-    /// A Service's virtual IP. Two Services that claim one address: the first by key owns it.
-    Service(ServiceKey),
-    /// A workload's own address. Two workloads that claim one address: the first by key owns it.
-    Workload(WorkloadKey),
 }
 
 /// One workload as resolved.
@@ -231,8 +223,8 @@ pub enum Key {
     Endpoints(ServicePortKey),
     /// A table of routes.
     Routes(RouteKey),
-    /// Who answers at an address.
-    Address(IpAddr),
+    /// The owner of an address.
+    Address(AddressKey),
     /// An EgressNetwork.
     Egress(SourceRef),
     /// What became of an object.

@@ -7,9 +7,9 @@ use heddle_model::fact::{DataPlane, EgressNetwork, Locality, Mesh, Mtls, Service
 use heddle_model::report::Diagnostic;
 use heddle_model::route::RouteDefaults;
 use heddle_model::snapshot::{
-    Endpoint, Health, InboundDefault, InboundPort, Owner, Service, ServicePort, Transport, Workload,
+    Endpoint, Health, InboundDefault, InboundPort, Service, ServicePort, Transport, Workload,
 };
-use heddle_model::{Families, ServicePortKey, Snapshot, SourceRef};
+use heddle_model::{AddressKey, Families, Owner, Reach, ServicePortKey, Snapshot, SourceRef};
 use std::fmt::{Display, Write};
 
 /// The Snapshot as text, without the reports (they are seen as statuses).
@@ -33,10 +33,8 @@ pub fn dump(snapshot: &Snapshot) -> String {
     for service in services.values() {
         service_lines(&mut text, snapshot, service);
     }
-    for (address, owner) in addresses {
-        if let Owner::Service(service) = owner {
-            text.line(0, format_args!("address {address} is of service {service}"));
-        }
+    for (key, owner) in addresses {
+        address_line(&mut text, key, owner);
     }
     for (source, EgressNetwork { networks, policy, created: _ }) in egress.iter().map(|(k, v)| (k, &**v)) {
         let networks = access::networks(networks);
@@ -70,8 +68,37 @@ pub(crate) fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
     items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(" ")
 }
 
+/// Whoever owns an address for all clients says it himself, but for Services: they may have lost one.
+fn address_line(text: &mut Text, key: &AddressKey, owner: &Owner) {
+    match (&key.reach, owner) {
+        (Reach::Mesh, Owner::Service(service)) => {
+            text.line(0, format_args!("address {} is of service {service}", key.address));
+        }
+        (Reach::Mesh, Owner::Workload(_)) => {}
+        (Reach::Mesh, Owner::Node(_) | Owner::ApiServer | Owner::Endpoints(_)) | (Reach::Namespace(_), _) => {
+            text.line(0, format_args!("address {key} is of {owner}{}", ports(owner)));
+        }
+    }
+}
+
+fn ports(owner: &Owner) -> String {
+    match owner {
+        Owner::Endpoints(ports) => ports.iter().map(|(at, port)| format!(" {at}={port}")).collect(),
+        Owner::Service(_) | Owner::Workload(_) | Owner::Node(_) | Owner::ApiServer => String::new(),
+    }
+}
+
 fn mesh_lines(text: &mut Text, mesh: &Mesh) {
-    let Mesh { trust_domain, identity_suffix, networks, posture, egress, access_log, connect_timeout } = mesh;
+    let Mesh {
+        trust_domain,
+        identity_suffix,
+        networks,
+        address_grants,
+        posture,
+        egress,
+        access_log,
+        connect_timeout,
+    } = mesh;
     let usual = Mesh::default();
     let mut line = String::from("mesh");
     let mut unusual = |name: &str, value: String, differs: bool| {
@@ -82,6 +109,8 @@ fn mesh_lines(text: &mut Text, mesh: &Mesh) {
     unusual("trust-domain", trust_domain.to_string(), *trust_domain != usual.trust_domain);
     unusual("suffix", identity_suffix.to_string(), *identity_suffix != usual.identity_suffix);
     unusual("networks", list(networks).replace(' ', ","), *networks != usual.networks);
+    let grants = address_grants.iter().map(|(of, cidrs)| format!("{of}:{}", list(cidrs).replace(' ', ",")));
+    unusual("grants", list(grants).replace(' ', ","), *address_grants != usual.address_grants);
     unusual("posture", format!("{posture:?}"), *posture != usual.posture);
     unusual("egress", format!("{egress:?}"), *egress != usual.egress);
     unusual("access-log", format!("{access_log:?}"), *access_log != usual.access_log);

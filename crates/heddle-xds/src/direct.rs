@@ -8,24 +8,28 @@
 //!
 //! The bytes go to the dialled address, so HTTP in them is seen by the server's proxy only.
 //!
-//! An address of a headless Service that is no workload's is taken as it is, by a listener named for the Service's
-//! port.
+//! An address of a headless Service that no workload backs is taken as it is, by a listener named for the Service's
+//! port, if the address is the Service's: one address has one owner, so no two listeners stand at one.
+//!
+//! Each of these is projected as clients of one reach see it: what only one namespace's clients see is theirs alone.
 
 use crate::http::{Direction, network_filter};
 use crate::resource::{Resource, ResourceKey, Type};
 use crate::subject::Subject;
 use crate::{address, cluster, outbound, tcp, xds};
 use heddle_model::fact::{DataPlane, Mesh, ServiceForm};
-use heddle_model::snapshot::{Endpoint, Owner, Service, Transport, Workload};
-use heddle_model::{Identity, Name, ServicePortKey, Snapshot, WorkloadKey, WorkloadKind};
+use heddle_model::snapshot::{Endpoint, Service, Transport, Workload};
+use heddle_model::{
+    AddressKey, Identity, Name, Owner, Reach, ServicePortKey, Snapshot, WorkloadKey, WorkloadKind,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 /// The listener at a workload's addresses; `None` where it has no address of its own, or no port that needs one.
-pub(crate) fn of_workload(snapshot: &Snapshot, key: &WorkloadKey) -> Option<Resource> {
+pub(crate) fn of_workload(snapshot: &Snapshot, reach: &Reach, key: &WorkloadKey) -> Option<Resource> {
     let workload = snapshot.workloads.get(key)?;
     let (mut ports, mut places) = (BTreeMap::new(), BTreeSet::new());
-    for ip in owned(snapshot, workload) {
+    for ip in owned(snapshot, reach, workload) {
         for (port, transport) in own_ports(&snapshot.mesh, workload, ip) {
             places.insert(SocketAddr::new(ip, port));
             ports.insert(port, transport);
@@ -50,9 +54,10 @@ pub(crate) fn of_workload(snapshot: &Snapshot, key: &WorkloadKey) -> Option<Reso
 
 /// The cluster of a workload's address within the mesh's networks; `None` where nobody of the mesh is there, or is not
 /// to be dialled.
-pub(crate) fn at(snapshot: &Snapshot, address: IpAddr) -> Option<Resource> {
+pub(crate) fn at(snapshot: &Snapshot, reach: &Reach, address: IpAddr) -> Option<Resource> {
     snapshot.mesh.network_of(address)?;
-    let Some(Owner::Workload(key)) = snapshot.addresses.get(&address) else { return None };
+    let key = AddressKey { address, reach: reach.clone() };
+    let Some(Owner::Workload(key)) = snapshot.addresses.get(&key) else { return None };
     let workload = snapshot.workloads.get(key).filter(|of| of.addresses.contains(&address))?;
     let subject = Subject::DirectAt(address);
     let cluster = match workload.transport_undeclared() {
@@ -88,19 +93,9 @@ pub(crate) fn dispatch(mesh: &Mesh) -> Vec<xds::Filter> {
     ]
 }
 
-/// The listener at the addresses of a headless Service's port that are no workload's.
-///
-/// One address belongs to the first such port by key: Envoy takes no two listeners at one.
-pub(crate) fn of_headless(snapshot: &Snapshot, port: &ServicePortKey) -> Option<Resource> {
-    let mine = strangers(snapshot, port);
-    if mine.is_empty() {
-        return None;
-    }
-    let earlier = snapshot.services.iter().flat_map(|(_, service)| headless_ports(service));
-    let taken: BTreeSet<SocketAddr> =
-        earlier.take_while(|other| other < port).flat_map(|other| strangers(snapshot, &other)).collect();
-    let places = mine.difference(&taken).copied().collect();
-    let mut listener = listener(&port.to_string(), places)?;
+/// The listener at the addresses of a headless Service's port that no workload backs.
+pub(crate) fn of_headless(snapshot: &Snapshot, reach: &Reach, port: &ServicePortKey) -> Option<Resource> {
+    let mut listener = listener(&port.to_string(), hand_made(snapshot, reach, port))?;
     let passthrough = Subject::Passthrough.name();
     listener.filter_chains = vec![chain(snapshot, "any", None, &passthrough)];
     Some(Resource {
@@ -119,42 +114,58 @@ pub(crate) fn headless_ports(service: &Service) -> Vec<ServicePortKey> {
     }
 }
 
-/// The addresses of a headless Service's port that are no workload's and no virtual IP.
-pub(crate) fn strangers(snapshot: &Snapshot, port: &ServicePortKey) -> BTreeSet<SocketAddr> {
-    let headless = snapshot.services.get(&port.service).is_some_and(|of| headless_ports(of).contains(port));
-    let items = snapshot.endpoints.get(port).filter(|_| headless).map(|of| of.items.as_slice());
-    let strange = |item: &&Endpoint| {
-        item.workload.is_none()
-            && item.transport == Transport::Plain
-            && !snapshot.addresses.contains_key(&item.address)
+/// The endpoints of a headless Service's port that no workload backs, at addresses that are the Service's.
+fn hand_made(snapshot: &Snapshot, reach: &Reach, port: &ServicePortKey) -> BTreeSet<SocketAddr> {
+    let items = snapshot.endpoints.get(port).map(|of| of.items.as_slice()).unwrap_or_default();
+    let own = |item: &&Endpoint| match snapshot.addresses.seen_from(reach, item.address) {
+        Some(Owner::Endpoints(ports)) => ports.get(&item.port) == Some(port),
+        Some(Owner::Service(_) | Owner::Workload(_) | Owner::Node(_) | Owner::ApiServer) | None => false,
     };
-    items.unwrap_or_default().iter().filter(strange).map(|of| SocketAddr::new(of.address, of.port)).collect()
+    let plain = items.iter().filter(|item| item.workload.is_none() && item.transport == Transport::Plain);
+    let all = plain.filter(own).map(|item| SocketAddr::new(item.address, item.port));
+    unless_for_all(snapshot, reach, all.collect(), SocketAddr::ip)
 }
 
 /// The identities that listeners dial.
-pub(crate) fn identities(snapshot: &Snapshot) -> BTreeSet<Identity> {
-    let all = snapshot.workloads.values().filter_map(|workload| listener_identity(snapshot, workload));
-    all.cloned().collect()
+pub(crate) fn identities(snapshot: &Snapshot, reach: &Reach) -> BTreeSet<Identity> {
+    let all = match reach {
+        Reach::Mesh => snapshot.workloads.iter(),
+        Reach::Namespace(namespace) => snapshot.workloads.range_from(&externals(namespace)),
+    };
+    let of_reach = all.take_while(|(key, _)| match reach {
+        Reach::Mesh => true,
+        Reach::Namespace(namespace) => key.namespace == *namespace,
+    });
+    of_reach.filter_map(|(_, workload)| listener_identity(snapshot, reach, workload)).cloned().collect()
+}
+
+/// The least key that an ExternalWorkload of a namespace may have.
+pub(crate) fn externals(namespace: &Name) -> WorkloadKey {
+    WorkloadKey::new(WorkloadKind::External, namespace.clone(), "")
 }
 
 /// Whether some listener dials the identity. Workloads have identities of their own namespace only.
-pub(crate) fn is_dialled(snapshot: &Snapshot, identity: &Identity) -> bool {
+pub(crate) fn is_dialled(snapshot: &Snapshot, reach: &Reach, identity: &Identity) -> bool {
     let first = WorkloadKey::new(WorkloadKind::Pod, identity.namespace.clone(), "");
     let in_namespace = snapshot.workloads.range_from(&first);
     in_namespace
         .take_while(|(key, _)| key.namespace == identity.namespace)
         .filter(|(_, workload)| workload.identity.as_ref() == Some(identity))
-        .any(|(_, workload)| listener_identity(snapshot, workload).is_some())
+        .any(|(_, workload)| listener_identity(snapshot, reach, workload).is_some())
 }
 
 /// The identity that a workload's listener dials.
-pub(crate) fn dialled_as<'a>(snapshot: &'a Snapshot, key: &WorkloadKey) -> Option<&'a Identity> {
-    listener_identity(snapshot, snapshot.workloads.get(key)?)
+pub(crate) fn dialled_as<'a>(
+    snapshot: &'a Snapshot,
+    reach: &Reach,
+    key: &WorkloadKey,
+) -> Option<&'a Identity> {
+    listener_identity(snapshot, reach, snapshot.workloads.get(key)?)
 }
 
 /// The workload's identity, if its listener has a port that is dialled as it.
-fn listener_identity<'a>(snapshot: &Snapshot, workload: &'a Workload) -> Option<&'a Identity> {
-    let places = owned(snapshot, workload).into_iter();
+fn listener_identity<'a>(snapshot: &Snapshot, reach: &Reach, workload: &'a Workload) -> Option<&'a Identity> {
+    let places = owned(snapshot, reach, workload).into_iter();
     let mut ports = places.flat_map(|ip| own_ports(&snapshot.mesh, workload, ip).into_values());
     ports.any(|transport| matches!(transport, Transport::Mesh(_))).then_some(workload.identity.as_ref())?
 }
@@ -183,15 +194,35 @@ fn to(transport: &Transport) -> Subject {
 }
 
 /// The addresses that are the workload's and nobody else's.
-fn owned(snapshot: &Snapshot, workload: &Workload) -> BTreeSet<IpAddr> {
-    let own = |ip: &&IpAddr| match snapshot.addresses.get(ip) {
-        Some(Owner::Workload(owner)) => *owner == workload.key,
-        Some(Owner::Service(_)) | None => false,
-    };
-    match workload.host_network {
-        true => BTreeSet::new(),
-        false => workload.addresses.iter().filter(own).copied().collect(),
+fn owned(snapshot: &Snapshot, reach: &Reach, workload: &Workload) -> BTreeSet<IpAddr> {
+    if workload.host_network {
+        return BTreeSet::new();
     }
+    let all = workload.addresses.iter().filter(|ip| owns(snapshot, reach, workload, **ip));
+    unless_for_all(snapshot, reach, all.copied().collect(), |ip| *ip)
+}
+
+/// Whether an address is the workload's, as clients of this reach see it.
+pub(crate) fn owns(snapshot: &Snapshot, reach: &Reach, workload: &Workload, address: IpAddr) -> bool {
+    match snapshot.addresses.seen_from(reach, address) {
+        Some(Owner::Workload(owner)) => *owner == workload.key,
+        Some(Owner::Service(_) | Owner::Endpoints(_) | Owner::Node(_) | Owner::ApiServer) | None => false,
+    }
+}
+
+/// All of these places, but none of them for one namespace's clients if none is theirs alone: what all clients see is
+/// given to all.
+fn unless_for_all<T>(
+    snapshot: &Snapshot,
+    reach: &Reach,
+    places: BTreeSet<T>,
+    ip: impl Fn(&T) -> IpAddr,
+) -> BTreeSet<T> {
+    let is_own = |place: &T| {
+        let key = AddressKey { address: ip(place), reach: reach.clone() };
+        snapshot.addresses.contains_key(&key)
+    };
+    if places.iter().any(is_own) { places } else { BTreeSet::new() }
 }
 
 fn listener(name: &str, places: BTreeSet<SocketAddr>) -> Option<xds::Listener> {

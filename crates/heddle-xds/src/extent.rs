@@ -9,7 +9,7 @@ use crate::subject::Subject;
 use crate::{direct, inbound, outbound};
 use heddle_model::fact::Locality;
 use heddle_model::snapshot::Service;
-use heddle_model::{Name, ServicePortKey, Snapshot};
+use heddle_model::{Name, Reach, ServiceKey, ServicePortKey, Snapshot};
 use std::collections::BTreeSet;
 
 /// The names of everything a group holds: exactly those of which [`project`] makes something.
@@ -18,6 +18,7 @@ pub fn names(group: &Group, snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
         Group::Mesh => of_mesh(snapshot),
         Group::Capture(capture) => of_capture(capture, snapshot),
         Group::Consumer(namespace) => of_consumer(namespace, snapshot),
+        Group::OwnAddresses(namespace) => of_own_addresses(namespace, snapshot),
         Group::Zone(_) | Group::Node(_) => of_place(group, snapshot),
         Group::Workload(key, capture) => match snapshot.workloads.get(key) {
             Some(workload) => {
@@ -82,15 +83,34 @@ fn of_captured(snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
     let places = addresses.map(|address| subject(Type::Cluster, Subject::DirectAt(*address)));
     let mut names: BTreeSet<_> =
         listeners.chain(places).filter(|key| project(&group, key, snapshot).is_some()).collect();
-    names.extend(
-        direct::identities(snapshot).into_iter().map(|of| subject(Type::Cluster, Subject::DirectTo(of))),
-    );
+    let identities = direct::identities(snapshot, &Reach::Mesh).into_iter();
+    names.extend(identities.map(|of| subject(Type::Cluster, Subject::DirectTo(of))));
     names.extend([
         subject(Type::Listener, Subject::Outbound),
         subject(Type::Cluster, Subject::Passthrough),
         subject(Type::Cluster, Subject::Blackhole),
     ]);
     names
+}
+
+fn of_own_addresses(namespace: &Name, snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
+    let subject = |ty, of: Subject| ResourceKey { ty, name: of.name() };
+    let externals = snapshot.workloads.range_from(&direct::externals(namespace));
+    let externals = externals.take_while(|(key, _)| key.namespace == *namespace);
+    let mut names = BTreeSet::from([subject(Type::Listener, Subject::Outbound)]);
+    for (key, workload) in externals {
+        let places = workload.addresses.iter().map(|ip| subject(Type::Cluster, Subject::DirectAt(*ip)));
+        names.extend(places.chain([subject(Type::Listener, Subject::Direct(key.clone()))]));
+    }
+    let services = snapshot.services.range_from(&ServiceKey::new(namespace.clone(), ""));
+    let services = services.take_while(|(key, _)| key.namespace == *namespace);
+    let headless = services.flat_map(|(_, service)| direct::headless_ports(service));
+    names.extend(headless.map(|port| named(Type::Listener, &FamilyPort::first(port))));
+    let reach = Reach::Namespace(namespace.clone());
+    let identities = direct::identities(snapshot, &reach).into_iter();
+    names.extend(identities.map(|of| subject(Type::Cluster, Subject::DirectTo(of))));
+    let group = Group::OwnAddresses(namespace.clone());
+    names.into_iter().filter(|key| project(&group, key, snapshot).is_some()).collect()
 }
 
 fn of_consumer(namespace: &Name, snapshot: &Snapshot) -> BTreeSet<ResourceKey> {

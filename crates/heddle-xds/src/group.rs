@@ -12,6 +12,8 @@ pub enum Group {
     Capture(Capture),
     /// Those of a namespace: consumer routes.
     Consumer(Name),
+    /// Those of a namespace whose traffic is captured: addresses whose owner counts for its clients only.
+    OwnAddresses(Name),
     /// Those of a zone: endpoints of Services that prefer it.
     Zone(Name),
     /// Those of a Node: endpoints of Services that prefer or demand it.
@@ -38,6 +40,10 @@ impl Client {
         let Self { workload: key, capture } = self;
         let mut groups =
             vec![Group::Mesh, Group::Capture(capture.clone()), Group::Consumer(key.namespace.clone())];
+        match capture {
+            Capture::Captured => groups.push(Group::OwnAddresses(key.namespace.clone())),
+            Capture::Bound(_) => {}
+        }
         if let Some(workload) = snapshot.workloads.get(key) {
             groups.extend(workload.zone.clone().map(Group::Zone));
             groups.extend(workload.node.clone().map(Group::Node));

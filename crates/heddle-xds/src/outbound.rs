@@ -7,8 +7,8 @@ use crate::resource::{Resource, ResourceKey, Type};
 use crate::subject::Subject;
 use crate::{address, direct, http, inspect, tcp, xds};
 use heddle_model::fact::{Egress, Mesh, Mtls, Protocol, ServiceForm};
-use heddle_model::snapshot::{Owner, Service, ServicePort, Workload};
-use heddle_model::{Family, Snapshot};
+use heddle_model::snapshot::{Service, ServicePort, Workload};
+use heddle_model::{AddressKey, Family, Name, Owner, Reach, Snapshot};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -42,9 +42,9 @@ pub(crate) fn places(
     let is_here = |address: &&IpAddr| family.is_none_or(|family| Family::of(**address) == family);
     match &service.form {
         ServiceForm::Virtual(addresses) if bindable => {
-            let own = |address: &&IpAddr| match snapshot.addresses.get(address) {
+            let own = |address: &&IpAddr| match snapshot.addresses.get(&AddressKey::of_mesh(**address)) {
                 Some(Owner::Service(owner)) => *owner == service.key,
-                Some(Owner::Workload(_)) => false,
+                Some(Owner::Workload(_) | Owner::Endpoints(_) | Owner::Node(_) | Owner::ApiServer) => false,
                 None => true,
             };
             let placed: BTreeSet<_> =
@@ -95,10 +95,10 @@ pub(crate) fn of_port(
 /// The listener that captures what goes out and hands it to the listener of the dialled address. What it keeps
 /// has none: within the mesh it goes to the cluster of its address, and is refused where that has none; else it is
 /// passed through or refused as the Mesh says.
-pub(crate) fn captured(snapshot: &Snapshot, six: bool) -> Resource {
+pub(crate) fn captured(snapshot: &Snapshot, reach: &Reach, six: bool) -> Resource {
     let mesh = &snapshot.mesh;
     let blackhole = || tcp::proxy(mesh, Direction::Outbound, &Subject::Blackhole.to_string());
-    let inside = inside(snapshot);
+    let inside = inside(snapshot, reach);
     let own_port = chain("self", Some(CAPTURE_PORT), &BTreeSet::new(), vec![blackhole()]);
     // Of a mesh without networks only what must not be passed through is told from the rest.
     let dispatch = if mesh.networks.is_empty() { vec![blackhole()] } else { direct::dispatch(mesh) };
@@ -135,10 +135,11 @@ pub(crate) fn captured(snapshot: &Snapshot, six: bool) -> Resource {
 /// What is never passed through as it is: the mesh's networks, and beside them every virtual IP and the addresses of
 /// those workloads whose undeclared ports are Strict. In a cluster whose Mesh names its networks there is none
 /// beside them, and the list does not change with the mesh.
-fn inside(snapshot: &Snapshot) -> BTreeSet<IpNet> {
+fn inside(snapshot: &Snapshot, reach: &Reach) -> BTreeSet<IpNet> {
     let mut inside: BTreeSet<IpNet> = snapshot.mesh.networks.iter().map(IpNet::trunc).collect();
     inside.extend(snapshot.services.values().flat_map(|service| stray_service(&snapshot.mesh, service)));
-    inside.extend(snapshot.workloads.values().flat_map(|workload| stray_workload(&snapshot.mesh, workload)));
+    let workloads = snapshot.workloads.values();
+    inside.extend(workloads.flat_map(|workload| stray_workload(snapshot, reach, workload)));
     inside
 }
 
@@ -150,12 +151,27 @@ pub(crate) fn stray_service(mesh: &Mesh, service: &Service) -> BTreeSet<IpNet> {
     }
 }
 
-/// The addresses of a Strict workload that no network of the mesh holds.
-pub(crate) fn stray_workload(mesh: &Mesh, workload: &Workload) -> BTreeSet<IpNet> {
+/// The addresses of a Strict workload that are its own, as clients of this reach see it, and that no network of the mesh
+/// holds.
+pub(crate) fn stray_workload(snapshot: &Snapshot, reach: &Reach, workload: &Workload) -> BTreeSet<IpNet> {
     match workload.undeclared.mtls {
-        Mtls::Strict if !workload.host_network => strays(mesh, &workload.addresses),
+        Mtls::Strict if !workload.host_network => {
+            let own = workload.addresses.iter().filter(|ip| direct::owns(snapshot, reach, workload, **ip));
+            strays(&snapshot.mesh, &own.copied().collect::<Vec<_>>())
+        }
         Mtls::Strict | Mtls::Permissive | Mtls::Disabled => BTreeSet::new(),
     }
+}
+
+/// Whether a namespace's clients alone have something that is never passed through as it is.
+pub(crate) fn has_own_strays(snapshot: &Snapshot, namespace: &Name) -> bool {
+    let reach = Reach::Namespace(namespace.clone());
+    let externals = snapshot.workloads.range_from(&direct::externals(namespace));
+    let mut own = externals.take_while(|(key, _)| key.namespace == *namespace);
+    own.any(|(_, workload)| {
+        let for_all = stray_workload(snapshot, &Reach::Mesh, workload);
+        stray_workload(snapshot, &reach, workload) != for_all
+    })
 }
 
 fn strays(mesh: &Mesh, addresses: &[IpAddr]) -> BTreeSet<IpNet> {

@@ -9,7 +9,7 @@ use crate::subject::Subject;
 use crate::{cluster, direct, endpoint, inbound, outbound, route, xds};
 use heddle_model::fact::ServiceForm;
 use heddle_model::snapshot::{RouteKey, Service, ServicePort, Workload};
-use heddle_model::{Name, Snapshot};
+use heddle_model::{Name, Reach, Snapshot};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -19,6 +19,7 @@ pub fn project(group: &Group, key: &ResourceKey, snapshot: &Snapshot) -> Option<
     match group {
         Group::Mesh => of_mesh(key.ty, &subject, snapshot),
         Group::Capture(capture) => of_capture(capture, key.ty, &subject, snapshot),
+        Group::OwnAddresses(namespace) => of_own_addresses(namespace, key.ty, &subject, snapshot),
         Group::Consumer(namespace) => of_consumer(namespace, key.ty, &subject, snapshot),
         Group::Zone(zone) => endpoints(key.ty, &subject, Seen::FromZone(zone), snapshot),
         Group::Node(node) => endpoints(key.ty, &subject, Seen::FromNode(node), snapshot),
@@ -81,6 +82,33 @@ fn endpoints(ty: Type, subject: &Subject, seen: Seen, snapshot: &Snapshot) -> Op
     endpoint::of_port(at, service.locality, &at.endpoints(service, snapshot), seen)
 }
 
+/// What stands at addresses whose owner counts for a namespace's clients only.
+fn of_own_addresses(namespace: &Name, ty: Type, subject: &Subject, snapshot: &Snapshot) -> Option<Resource> {
+    let reach = Reach::Namespace(namespace.clone());
+    match (ty, subject) {
+        (Type::Listener, Subject::Service(at)) if at.second.is_none() => {
+            direct::of_headless(snapshot, &reach, &at.port)
+        }
+        (Type::Listener, Subject::Outbound) => {
+            outbound::has_own_strays(snapshot, namespace).then(|| outbound::captured(snapshot, &reach, false))
+        }
+        (Type::Cluster | Type::Endpoint | Type::Listener | Type::Route, _) => {
+            by_address(&reach, ty, subject, snapshot)
+        }
+    }
+}
+
+/// What takes connections to a workload's own address.
+fn by_address(reach: &Reach, ty: Type, subject: &Subject, snapshot: &Snapshot) -> Option<Resource> {
+    match (ty, subject) {
+        (Type::Listener, Subject::Direct(key)) => direct::of_workload(snapshot, reach, key),
+        (Type::Cluster, Subject::DirectAt(address)) => direct::at(snapshot, reach, *address),
+        (Type::Cluster, Subject::DirectTo(identity)) => direct::is_dialled(snapshot, reach, identity)
+            .then(|| of_nobody(&cluster::direct(&snapshot.mesh, subject, identity))),
+        (Type::Cluster | Type::Endpoint | Type::Listener | Type::Route, _) => None,
+    }
+}
+
 fn of_capture(capture: &Capture, ty: Type, subject: &Subject, snapshot: &Snapshot) -> Option<Resource> {
     let captured = match capture {
         Capture::Captured => Some(()),
@@ -93,21 +121,22 @@ fn of_capture(capture: &Capture, ty: Type, subject: &Subject, snapshot: &Snapsho
             match service.form {
                 ServiceForm::Virtual(_) => outbound::of_port(snapshot, at, (service, port), capture),
                 ServiceForm::Headless if at.second.is_some() => None,
-                ServiceForm::Headless => captured.and_then(|()| direct::of_headless(snapshot, &at.port)),
+                ServiceForm::Headless => {
+                    captured.and_then(|()| direct::of_headless(snapshot, &Reach::Mesh, &at.port))
+                }
                 ServiceForm::External(_) => None,
             }
         }
-        (Type::Listener, Subject::Outbound) => captured.map(|()| outbound::captured(snapshot, false)),
-        (Type::Listener, Subject::Direct(key)) => captured.and_then(|()| direct::of_workload(snapshot, key)),
-        (Type::Cluster, Subject::DirectAt(address)) => captured.and_then(|()| direct::at(snapshot, *address)),
-        (Type::Cluster, Subject::DirectTo(identity)) => captured
-            .filter(|()| direct::is_dialled(snapshot, identity))
-            .map(|()| of_nobody(&cluster::direct(mesh, subject, identity))),
+        (Type::Listener, Subject::Outbound) => {
+            captured.map(|()| outbound::captured(snapshot, &Reach::Mesh, false))
+        }
         (Type::Cluster, Subject::Passthrough) => {
             captured.map(|()| of_nobody(&cluster::passthrough(mesh, subject)))
         }
         (Type::Cluster, Subject::Blackhole) => captured.map(|()| of_nobody(&cluster::blackhole(mesh))),
-        (Type::Cluster | Type::Endpoint | Type::Listener | Type::Route, _) => None,
+        (Type::Cluster | Type::Endpoint | Type::Listener | Type::Route, _) => {
+            captured.and_then(|()| by_address(&Reach::Mesh, ty, subject, snapshot))
+        }
     }
 }
 
@@ -123,7 +152,8 @@ fn of_workload(
         (Type::Listener, Subject::Inbound, Capture::Captured) => inbound::captured(mesh, workload),
         (Type::Listener, Subject::InboundAt(at), Capture::Bound(_)) => inbound::bound(mesh, workload, *at),
         (Type::Listener, Subject::Outbound, Capture::Captured) => {
-            has_six(workload).then(|| outbound::captured(snapshot, true))
+            let reach = Reach::Namespace(workload.key.namespace.clone());
+            has_six(workload).then(|| outbound::captured(snapshot, &reach, true))
         }
         (Type::Cluster, Subject::Application(port), _) => {
             inbound::application(mesh, workload, capture, *port)

@@ -8,9 +8,9 @@ use crate::project::has_six;
 use crate::resource::{ResourceKey, Type};
 use crate::subject::Subject;
 use crate::{direct, outbound};
-use heddle_model::fact::Locality;
-use heddle_model::snapshot::{Key, Owner, RouteKey};
-use heddle_model::{ServiceKey, ServicePortKey, Snapshot, WorkloadKey};
+use heddle_model::fact::{Locality, ServiceForm};
+use heddle_model::snapshot::{Key, RouteKey};
+use heddle_model::{AddressKey, Owner, Reach, ServiceKey, ServicePortKey, Snapshot, WorkloadKey};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -26,7 +26,7 @@ pub fn touched(group: &Group, key: &Key, old: &Snapshot, new: &Snapshot) -> BTre
         Key::Service(service) => change.service(service),
         Key::Endpoints(port) => change.endpoints(port),
         Key::Routes(route) => change.routes(route),
-        Key::Address(address) => change.address(*address),
+        Key::Address(address) => change.address(address),
         Key::Egress(_) | Key::Report(_) | Key::Diagnostics(_) => BTreeSet::new(),
     }
 }
@@ -47,15 +47,24 @@ impl Change<'_> {
 
     fn workload(&self, key: &WorkloadKey) -> BTreeSet<ResourceKey> {
         match self.group {
-            Group::Capture(Capture::Captured) => self.dialled_workload(key),
+            Group::Capture(Capture::Captured) => self.dialled_workload(&Reach::Mesh, key),
+            Group::OwnAddresses(namespace) if key.namespace == *namespace => {
+                self.dialled_workload(&Reach::Namespace(namespace.clone()), key)
+            }
+            Group::OwnAddresses(namespace) => {
+                let reach = Reach::Namespace(namespace.clone());
+                self.capture_listener(self.moves_inside(&reach, key)).into_iter().collect()
+            }
             Group::Workload(own, capture) if own == key => {
                 let mut all = self.both(|snapshot| names(self.group, snapshot));
-                all.extend(self.capture_listener(*capture == Capture::Captured && self.moves_inside(key)));
+                let moves = || self.moves_inside(&Reach::Namespace(own.namespace.clone()), key);
+                all.extend(self.capture_listener(*capture == Capture::Captured && moves()));
                 all
             }
             // What is refused depends on all workloads; this group has a variant of its own for IPv6.
             Group::Workload(own, Capture::Captured) => {
-                self.capture_listener(self.is_six(own) && self.moves_inside(key)).into_iter().collect()
+                let moves = || self.moves_inside(&Reach::Namespace(own.namespace.clone()), key);
+                self.capture_listener(self.is_six(own) && moves()).into_iter().collect()
             }
             Group::Mesh
             | Group::Capture(Capture::Bound(_))
@@ -66,18 +75,23 @@ impl Change<'_> {
         }
     }
 
-    fn dialled_workload(&self, key: &WorkloadKey) -> BTreeSet<ResourceKey> {
+    fn dialled_workload(&self, reach: &Reach, key: &WorkloadKey) -> BTreeSet<ResourceKey> {
         let addresses = [self.old, self.new].into_iter().filter_map(|snapshot| snapshot.workloads.get(key));
         let places = addresses.flat_map(|workload| &workload.addresses).map(|address| place(*address));
         let listener = subject(Type::Listener, &Subject::Direct(key.clone()));
-        let outbound = self.capture_listener(self.moves_inside(key));
-        self.dialled_identity(key).into_iter().chain(places).chain([listener]).chain(outbound).collect()
+        let outbound = self.capture_listener(self.moves_inside(reach, key));
+        self.dialled_identity(reach, key)
+            .into_iter()
+            .chain(places)
+            .chain([listener])
+            .chain(outbound)
+            .collect()
     }
 
     /// The clusters of the identities that a workload's listener begins to dial, or ceases to: whether others dial them
     /// is asked of their whole namespace.
-    fn dialled_identity(&self, key: &WorkloadKey) -> BTreeSet<ResourceKey> {
-        let [before, after] = [self.old, self.new].map(|snapshot| direct::dialled_as(snapshot, key));
+    fn dialled_identity(&self, reach: &Reach, key: &WorkloadKey) -> BTreeSet<ResourceKey> {
+        let [before, after] = [self.old, self.new].map(|snapshot| direct::dialled_as(snapshot, reach, key));
         let both = [before, after].into_iter().flatten().filter(|_| before != after);
         both.map(|identity| subject(Type::Cluster, &Subject::DirectTo(identity.clone()))).collect()
     }
@@ -90,9 +104,9 @@ impl Change<'_> {
         match self.group {
             Group::Capture(Capture::Captured) => {
                 all.extend(self.capture_listener(self.service_moves_inside(key)));
-                all.extend(self.later_headless(|snapshot| {
-                    snapshot.services.get(key).map(|of| direct::headless_ports(of)).unwrap_or_default()
-                }));
+            }
+            Group::OwnAddresses(_) => {
+                all.extend(self.capture_listener(self.service_moves_inside(key)));
             }
             Group::Workload(own, Capture::Captured) => {
                 all.extend(self.capture_listener(self.is_six(own) && self.service_moves_inside(key)));
@@ -112,6 +126,8 @@ impl Change<'_> {
         let types: &[Type] = match self.group {
             Group::Mesh => &[Type::Cluster, Type::Endpoint, Type::Route],
             Group::Capture(_) => &[Type::Listener],
+            Group::OwnAddresses(namespace) if port.port.service.namespace == *namespace => &[Type::Listener],
+            Group::OwnAddresses(_) => &[],
             Group::Consumer(_) => &[Type::Route],
             Group::Zone(_) | Group::Node(_) => &[Type::Endpoint],
             Group::Workload(..) => &[],
@@ -125,10 +141,18 @@ impl Change<'_> {
             Group::Zone(_) | Group::Node(_) if self.is_local(&port.service) => {
                 self.named(&[Type::Endpoint], port)
             }
-            Group::Capture(Capture::Captured) => self.later_headless(|_| vec![port.clone()]),
+            Group::Capture(Capture::Captured) if self.is_headless(&port.service) => {
+                BTreeSet::from([hand_made(port)])
+            }
+            Group::OwnAddresses(namespace)
+                if port.service.namespace == *namespace && self.is_headless(&port.service) =>
+            {
+                BTreeSet::from([hand_made(port)])
+            }
             Group::Zone(_)
             | Group::Node(_)
-            | Group::Capture(Capture::Bound(_))
+            | Group::Capture(_)
+            | Group::OwnAddresses(_)
             | Group::Consumer(_)
             | Group::Workload(..) => BTreeSet::new(),
         }
@@ -139,7 +163,14 @@ impl Change<'_> {
             (Group::Mesh, None) => true,
             (Group::Consumer(namespace), Some(consumer)) => namespace == consumer,
             (Group::Mesh | Group::Consumer(_), _)
-            | (Group::Capture(_) | Group::Zone(_) | Group::Node(_) | Group::Workload(..), _) => false,
+            | (
+                Group::Capture(_)
+                | Group::OwnAddresses(_)
+                | Group::Zone(_)
+                | Group::Node(_)
+                | Group::Workload(..),
+                _,
+            ) => false,
         };
         if own { self.named(&[Type::Route], port) } else { BTreeSet::new() }
     }
@@ -153,43 +184,59 @@ impl Change<'_> {
         })
     }
 
-    /// Who owns an address decides which listener stands there, and where connections to it go.
-    fn address(&self, address: IpAddr) -> BTreeSet<ResourceKey> {
-        let Group::Capture(capture) = self.group else { return BTreeSet::new() };
-        let mut all = self.both(|snapshot| match snapshot.addresses.get(&address) {
-            Some(Owner::Workload(key)) => {
-                let listener = subject(Type::Listener, &Subject::Direct(key.clone()));
-                self.dialled_identity(key).into_iter().chain([listener]).collect()
+    /// Who owns an address decides which listener stands there, and where connections to it go. What all clients see is
+    /// not in the group of a namespace, but for the listeners that have addresses of both kinds.
+    fn address(&self, key: &AddressKey) -> BTreeSet<ResourceKey> {
+        match (self.group, &key.reach) {
+            (Group::Capture(capture), Reach::Mesh) => {
+                let mut all = self.at_address(&Reach::Mesh, key);
+                all.extend((*capture == Capture::Captured).then(|| place(key.address)));
+                all
             }
-            Some(Owner::Service(key)) => {
-                let service = snapshot.services.get(key);
-                service
-                    .into_iter()
-                    .flat_map(|of| ports(of))
-                    .map(|port| named(Type::Listener, &port))
-                    .collect()
+            (Group::OwnAddresses(namespace), _) if key.counts_for(namespace) => {
+                let mut all = self.at_address(&Reach::Namespace(namespace.clone()), key);
+                all.insert(place(key.address));
+                all
             }
-            None => BTreeSet::new(),
+            (Group::Workload(own, Capture::Captured), _) if key.counts_for(&own.namespace) => {
+                let moves = || self.owner_moves_inside(&Reach::Namespace(own.namespace.clone()), key);
+                self.capture_listener(self.is_six(own) && moves()).into_iter().collect()
+            }
+            (
+                Group::Mesh
+                | Group::Capture(_)
+                | Group::OwnAddresses(_)
+                | Group::Consumer(_)
+                | Group::Zone(_)
+                | Group::Node(_)
+                | Group::Workload(..),
+                _,
+            ) => BTreeSet::new(),
+        }
+    }
+
+    fn at_address(&self, reach: &Reach, key: &AddressKey) -> BTreeSet<ResourceKey> {
+        let mut all = self.both(|snapshot| match snapshot.addresses.get(key) {
+            Some(Owner::Workload(owner)) => {
+                let listener = subject(Type::Listener, &Subject::Direct(owner.clone()));
+                self.dialled_identity(reach, owner).into_iter().chain([listener]).collect()
+            }
+            Some(Owner::Service(service)) => {
+                let service = snapshot.services.get(service).into_iter();
+                service.flat_map(|service| ports(service)).map(|port| named(Type::Listener, &port)).collect()
+            }
+            Some(Owner::Endpoints(ports)) => ports.values().map(hand_made).collect(),
+            Some(Owner::Node(_) | Owner::ApiServer) | None => BTreeSet::new(),
         });
-        all.extend((*capture == Capture::Captured).then(|| place(address)));
+        all.extend(self.capture_listener(self.owner_moves_inside(reach, key)));
         all
     }
 
-    /// Listeners of headless ports at strangers' addresses: those of a port that has some, and of every port after it,
-    /// which might have given way to it.
-    fn later_headless(&self, of: impl Fn(&Snapshot) -> Vec<ServicePortKey>) -> BTreeSet<ResourceKey> {
-        let has_strangers = |snapshot: &Snapshot| {
-            of(snapshot).into_iter().find(|port| !direct::strangers(snapshot, port).is_empty())
-        };
-        let first = [self.old, self.new].into_iter().filter_map(has_strangers).min();
-        let Some(first) = first else { return BTreeSet::new() };
-        self.both(|snapshot| {
-            let later =
-                snapshot.services.range_from(&first.service).flat_map(|(_, of)| direct::headless_ports(of));
-            later
-                .filter(|port| *port >= first)
-                .map(|port| named(Type::Listener, &FamilyPort::first(port)))
-                .collect()
+    fn owner_moves_inside(&self, reach: &Reach, key: &AddressKey) -> bool {
+        let owners = [self.old, self.new].into_iter().filter_map(|snapshot| snapshot.addresses.get(key));
+        owners.into_iter().any(|owner| match owner {
+            Owner::Workload(workload) => self.moves_inside(reach, workload),
+            Owner::Service(_) | Owner::Endpoints(_) | Owner::Node(_) | Owner::ApiServer => false,
         })
     }
 
@@ -208,10 +255,17 @@ impl Change<'_> {
         local(self.old) || local(self.new)
     }
 
-    fn moves_inside(&self, key: &WorkloadKey) -> bool {
+    fn is_headless(&self, key: &ServiceKey) -> bool {
+        let headless = |snapshot: &Snapshot| {
+            snapshot.services.get(key).is_some_and(|of| of.form == ServiceForm::Headless)
+        };
+        headless(self.old) || headless(self.new)
+    }
+
+    fn moves_inside(&self, reach: &Reach, key: &WorkloadKey) -> bool {
         let strays = |snapshot: &Snapshot| {
             let workload = snapshot.workloads.get(key);
-            workload.map(|of| outbound::stray_workload(&snapshot.mesh, of)).unwrap_or_default()
+            workload.map(|of| outbound::stray_workload(snapshot, reach, of)).unwrap_or_default()
         };
         strays(self.old) != strays(self.new)
     }
@@ -223,6 +277,11 @@ impl Change<'_> {
         };
         strays(self.old) != strays(self.new)
     }
+}
+
+/// The listener at endpoints of a headless Service that no workload backs.
+fn hand_made(port: &ServicePortKey) -> ResourceKey {
+    named(Type::Listener, &FamilyPort::first(port.clone()))
 }
 
 fn place(address: IpAddr) -> ResourceKey {

@@ -9,8 +9,8 @@ use heddle_ca::Authority;
 use heddle_decide::verdict::{Candidate, Outcome, ShareTarget};
 use heddle_decide::{Client, Request, Verdict};
 use heddle_model::fact::DataPlane;
-use heddle_model::snapshot::{Owner, Workload};
-use heddle_model::{Snapshot, WorkloadKey};
+use heddle_model::snapshot::Workload;
+use heddle_model::{Owner, Reach, Snapshot, WorkloadKey};
 use heddle_xds::Capture;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
@@ -187,7 +187,8 @@ impl Plan {
     fn add_workload(&mut self, snapshot: &Snapshot, key: &WorkloadKey, port: Option<u16>) {
         let Some(workload) = snapshot.workloads.get(key) else { return };
         let own = |address: &&IpAddr| {
-            let owner = snapshot.addresses.get(*address);
+            let reach = Reach::Namespace(key.namespace.clone());
+            let owner = snapshot.addresses.seen_from(&reach, **address);
             workload.host_network || owner == Some(&Owner::Workload(key.clone()))
         };
         let addresses: Vec<IpAddr> = workload.addresses.iter().filter(own).copied().collect();

@@ -11,6 +11,7 @@
 //! | `linkerd.yaml` | golden: what the linkerd2-proxies are told, if there are any |
 
 mod brief;
+mod intruder;
 pub mod linkerd;
 mod request;
 mod resources;
@@ -18,6 +19,7 @@ mod scenario;
 mod summary;
 mod text;
 
+pub use intruder::{INTRUDER, intruder};
 pub use request::{Ask, BadAsk, Requests, Sent};
 pub use resources::{Detail, resources, xds_text};
 pub use scenario::{Scenario, all, resolved};

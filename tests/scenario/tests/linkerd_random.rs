@@ -9,12 +9,12 @@ use heddle_model::fact::{DataPlane, Locality, Mtls, Protocol, ServiceForm};
 use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
 use heddle_model::route::{Backend, RouteDefaults, RouteEntry, RouteRule, RouteTable, WeightedBackend};
 use heddle_model::snapshot::{
-    Endpoint, EndpointServer, Endpoints, Health, InboundDefault, InboundPort, Owner, RouteKey, Service,
-    ServicePort, Transport, Workload,
+    Endpoint, EndpointServer, Endpoints, Health, InboundDefault, InboundPort, RouteKey, Service, ServicePort,
+    Transport, Workload,
 };
 use heddle_model::{
-    Families, Family, Identity, Kind, Name, ServiceKey, ServicePortKey, Snapshot, SourceRef, WorkloadKey,
-    WorkloadKind,
+    AddressKey, Families, Family, Identity, Kind, Name, Owner, ServiceKey, ServicePortKey, Snapshot,
+    SourceRef, WorkloadKey, WorkloadKind,
 };
 use heddle_scenario_tests::linkerd::difference;
 use proptest::collection::{btree_set, vec};
@@ -77,7 +77,7 @@ fn mesh(access: Access, protocol: Protocol, mtls: Mtls) -> Snapshot {
             rate_limit: None,
         };
         let workload = workload(namespace, name, address, vec![own], &access);
-        mesh.addresses.insert(ip(address), Owner::Workload(workload.key.clone()));
+        mesh.addresses.insert(AddressKey::of_mesh(ip(address)), Owner::Workload(workload.key.clone()));
         mesh.workloads.insert(workload.key.clone(), Arc::new(workload));
     }
     serve(&mut mesh, "cart", "10.1.0.1", protocol, vec![endpoint("10.0.0.2", protocol, mtls)]);
@@ -127,7 +127,7 @@ fn serve(mesh: &mut Snapshot, name: &str, address: &str, protocol: Protocol, ite
         accrual: None,
         defaults: RouteDefaults::default(),
     };
-    mesh.addresses.insert(ip(address), Owner::Service(port.service.clone()));
+    mesh.addresses.insert(AddressKey::of_mesh(ip(address)), Owner::Service(port.service.clone()));
     mesh.services.insert(port.service.clone(), Arc::new(service));
     mesh.endpoints.insert(port, Arc::new(Endpoints { items }));
 }

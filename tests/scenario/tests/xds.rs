@@ -1,11 +1,13 @@
 //! What holds of every client's resources in every scenario.
 
+use heddle_decide::decide;
+use heddle_index::Index;
 use heddle_model::server::Requirement;
-use heddle_model::snapshot::Owner;
-use heddle_model::{Event, Fact, Kind, Lowered, Name, Snapshot, WorkloadKey};
+use heddle_model::{AddressKey, Fact, Kind, Lowered, Name, Owner, Snapshot, WorkloadKey};
 use heddle_proto::json::Printer;
-use heddle_scenario_tests::{Scenario, all, resolved, resources};
-use heddle_xds::{Capture, Client, Resource, ResourceKey};
+use heddle_scenario_tests::{INTRUDER, Scenario, all, intruder, resolved, resources};
+use heddle_testkit::Shuffler;
+use heddle_xds::{Capture, Client, Group, Resource, ResourceKey, names, project, touched};
 use std::collections::{BTreeMap, BTreeSet};
 
 fn clients(snapshot: &Snapshot) -> impl Iterator<Item = Client> {
@@ -78,7 +80,7 @@ fn another_namespace_changes_only_what_is_named_for_it() {
         let namespaces: BTreeSet<Name> =
             scenario.objects.lowered.iter().map(|one| one.source.namespace.clone()).collect();
         for namespace in namespaces.iter().filter(|namespace| !namespace.is_empty()) {
-            let after = resolved(without(&scenario, namespace)).snapshot();
+            let after = resolved(scenario.without(namespace)).snapshot();
             for client in clients(&before).filter(|client| client.workload.namespace != *namespace) {
                 let (old, new) = (resources(&client, &before), resources(&client, &after));
                 for key in old.keys().chain(new.keys()).filter(|key| old.get(*key) != new.get(*key)) {
@@ -86,6 +88,7 @@ fn another_namespace_changes_only_what_is_named_for_it() {
                         is_named_for(key, namespace)
                             || is_address_of(key, namespace, [&before, &after])
                             || is_contested(&scenario, key)
+                            || gives_way(&scenario, key, namespace)
                             || is_granted(&scenario, key, [&client.workload.namespace, namespace]),
                         "{}: {namespace} changes {key:?} of {client:?}",
                         scenario.name
@@ -96,12 +99,87 @@ fn another_namespace_changes_only_what_is_named_for_it() {
     }
 }
 
-/// The same objects, but nothing that lives in this namespace.
-fn without(scenario: &Scenario, namespace: &Name) -> Vec<Event> {
-    let others = |kind: Kind| -> Vec<Lowered> {
-        scenario.objects.of(kind).into_iter().filter(|one| one.source.namespace != *namespace).collect()
-    };
-    Kind::ALL.into_iter().map(|kind| Event::Replace(kind, others(kind))).collect()
+/// A namespace that claims the addresses of all others by hand changes nothing for their clients, and nothing of what
+/// they are told, but for what is named for itself.
+#[test]
+fn nobody_takes_an_address_from_another_namespace() {
+    for scenario in all() {
+        let before = scenario.snapshot();
+        let after = resolved(scenario.with(&intruder(&scenario))).snapshot();
+        for client in clients(&before) {
+            let (old, new) = (resources(&client, &before), resources(&client, &after));
+            for key in old.keys().chain(new.keys()).filter(|key| old.get(*key) != new.get(*key)) {
+                assert!(is_named_for(key, INTRUDER), "{}: {key:?} of {client:?}", scenario.name);
+            }
+        }
+        let others = after.diagnostics.iter().filter(|(source, _)| &*source.namespace != INTRUDER);
+        assert!(others.eq(before.diagnostics.iter()), "{}", scenario.name);
+        let externals = before.reports.iter().filter(|(of, _)| of.kind == Kind::ExternalWorkload);
+        for (source, report) in externals {
+            assert_eq!(after.reports.get(source), Some(report), "{}: {source}", scenario.name);
+        }
+        for ask in &scenario.requests.requests {
+            let decided = |snapshot: &Snapshot| {
+                let verdict = decide(snapshot, &ask.request(snapshot).expect("a request"));
+                (verdict.destination, verdict.outcome)
+            };
+            assert_eq!(decided(&after), decided(&before), "{}: {}", scenario.name, ask.name);
+        }
+    }
+}
+
+/// Whatever comes and goes, what is projected anew because it was touched is what a fresh start would have: also where
+/// virtual IPs, Pods and hand-made claims have one address.
+#[test]
+fn what_is_projected_again_ends_as_a_fresh_start() {
+    for scenario in all() {
+        let mut objects = scenario.objects.clone();
+        objects.lowered.extend(intruder(&scenario).lowered);
+        let mut index = Index::new();
+        let mut old = index.snapshot();
+        let mut held: BTreeMap<Group, BTreeMap<ResourceKey, Resource>> = BTreeMap::new();
+        let life = Shuffler::new(55).life(&objects);
+        for events in life.chunks(life.len().div_ceil(12).max(1)) {
+            events.iter().cloned().for_each(|event| index.apply(event));
+            let changed = index.resolve();
+            let new = index.snapshot();
+            for (group, resources) in &mut held {
+                for key in changed.iter().flat_map(|key| touched(group, key, &old, &new)) {
+                    match project(group, &key, &new) {
+                        Some(resource) => resources.insert(key, resource),
+                        None => resources.remove(&key),
+                    };
+                }
+            }
+            for group in groups_by_address(&new) {
+                let fresh = names(&group, &new).into_iter().map(|key| {
+                    let resource = project(&group, &key, &new).expect("a name is of something");
+                    (key, resource)
+                });
+                let fresh: BTreeMap<_, _> = fresh.collect();
+                let kept = held.entry(group.clone()).or_insert_with(|| fresh.clone());
+                for key in kept.keys().chain(fresh.keys()) {
+                    assert_eq!(kept.get(key), fresh.get(key), "{}: {key:?} of {group:?}", scenario.name);
+                }
+            }
+            old = new;
+        }
+    }
+}
+
+/// The groups in which addresses decide: what stands where.
+fn groups_by_address(snapshot: &Snapshot) -> BTreeSet<Group> {
+    let captures = [Capture::Captured, Capture::Bound(None)].map(Group::Capture);
+    let own = snapshot.workloads.keys().map(|key| Group::OwnAddresses(key.namespace.clone()));
+    captures.into_iter().chain(own).collect()
+}
+
+/// What a namespace claims by hand gives way to what lives there.
+fn gives_way(scenario: &Scenario, key: &ResourceKey, to: &Name) -> bool {
+    let namespaces: BTreeSet<&Name> =
+        scenario.objects.lowered.iter().map(|one| &one.source.namespace).collect();
+    let mut claimants = namespaces.into_iter().filter(|of| is_named_for(key, of));
+    claimants.any(|claimant| scenario.loses_to(claimant, to))
 }
 
 /// Inbound rules of a namespace that requires another's authentications.
@@ -130,10 +208,9 @@ fn is_named_for(key: &ResourceKey, namespace: &str) -> bool {
 fn is_address_of(key: &ResourceKey, namespace: &str, snapshots: [&Snapshot; 2]) -> bool {
     let address = key.name.strip_prefix("direct:").and_then(|rest| rest.parse().ok());
     let Some(address) = address else { return false };
-    snapshots.into_iter().any(|snapshot| match snapshot.addresses.get(&address) {
-        Some(Owner::Workload(key)) => key.namespace.as_str() == namespace,
-        Some(Owner::Service(key)) => key.namespace.as_str() == namespace,
-        None => false,
+    snapshots.into_iter().any(|snapshot| {
+        let owner = snapshot.addresses.get(&AddressKey::of_mesh(address));
+        owner.and_then(Owner::namespace).is_some_and(|of| of.as_str() == namespace)
     })
 }
 
@@ -144,6 +221,4 @@ fn is_contested(scenario: &Scenario, key: &ResourceKey) -> bool {
     let mesh = scenario.snapshot().mesh;
     (key.ty == heddle_xds::Type::Listener && &*key.name == "outbound" && mesh.networks.is_empty())
         || key.ty == heddle_xds::Type::Route
-        || scenario.name == "external-workload-foreign"
-        || scenario.name == "foreign-slice"
 }

@@ -2,12 +2,15 @@
 
 use super::{Changed, publish};
 use crate::Index;
-use crate::address::Claim;
+use crate::address::{self, Claim};
 use crate::selected::Settings;
-use crate::tables::service_key;
+use crate::tables::{owned, service_key, workload_key};
+use heddle_model::fact::Mesh;
 use heddle_model::snapshot::Key;
-use heddle_model::{Kind, ServicePortKey, WorkloadKey};
+use heddle_model::{AddressKey, Fact, Kind, Name, Owner, ServiceKey, ServicePortKey, WorkloadKey};
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 impl Index {
@@ -32,6 +35,9 @@ impl Index {
         if self.snapshot.mesh.moves_from_linkerd() != mesh.moves_from_linkerd() {
             self.mark_default_opaque_ports();
         }
+        for namespace in regranted(&self.snapshot.mesh, &mesh) {
+            self.mark_hand_made(&namespace);
+        }
         self.snapshot.mesh = Arc::new(mesh);
         changed.insert(Key::Mesh);
     }
@@ -42,6 +48,27 @@ impl Index {
         self.dirty.services.extend(services);
         self.dirty.attachments.extend(self.derived.attachments.keys().cloned());
         self.dirty.workloads.extend(self.tables.all_workloads().map(|(key, _)| key));
+    }
+
+    /// Marks what a namespace claims by hand, and what is reported of it.
+    fn mark_hand_made(&mut self, namespace: &Name) {
+        for kind in [Kind::ExternalWorkload, Kind::LinkerdExternalWorkload] {
+            for (source, row) in self.tables.of_namespace(kind, namespace) {
+                let Fact::Workload(workload) = &row.fact else { continue };
+                self.dirty.addresses.extend(owned(workload));
+                self.dirty.reports.insert(source.clone());
+                self.dirty.diagnostics.insert(source.clone());
+            }
+        }
+        for (source, row) in self.tables.of_namespace(Kind::EndpointSlice, namespace) {
+            let Fact::Slice(slice) = &row.fact else { continue };
+            let claims = address::of_slice(source, slice);
+            if !claims.is_empty() {
+                self.dirty.addresses.extend(claims.into_iter().map(|(address, _)| address));
+                self.dirty.members.extend(slice.service.clone());
+                self.dirty.diagnostics.extend(slice.service.as_ref().map(ServiceKey::source));
+            }
+        }
     }
 
     /// Marks what hangs on the Mesh's networks.
@@ -74,25 +101,52 @@ impl Index {
     pub(super) fn resolve_addresses(&mut self, changed: &mut Changed) {
         let mut touched = take(&mut self.dirty.held);
         for address in take(&mut self.dirty.addresses) {
-            let claims = self.tables.claims.of(&address);
-            let owner = claims.first().map(Claim::owner);
-            if !publish(&mut self.snapshot.addresses, &address, owner) {
-                continue;
-            }
-            changed.insert(Key::Address(address));
-            touched.insert(address);
-            for claim in claims {
-                if let Claim::Service(key) = claim {
-                    self.dirty.services.insert(key.clone());
-                }
-            }
-            for key in self.tables.externals_at.of(&address) {
-                self.dirty.workloads.insert(key.clone());
-                self.dirty.reports.insert(key.source());
+            if self.resolve_address(address, changed) {
+                touched.insert(address);
+                self.mark_claimants(address);
             }
         }
         for address in touched {
             self.dirty.members.extend(self.derived.members_at.of(&address).iter().cloned());
+        }
+    }
+
+    /// Publishes the owners of an address. Returns whether one of them is another than before.
+    fn resolve_address(&mut self, address: IpAddr, changed: &mut Changed) -> bool {
+        let mut owners: BTreeMap<AddressKey, Option<Owner>> =
+            self.snapshot.addresses.at(address).map(|(key, _)| (key.clone(), None)).collect();
+        for (reach, owner) in address::resolve(&self.tables, &self.snapshot.mesh, address) {
+            owners.insert(AddressKey { address, reach }, Some(owner));
+        }
+        let mut differs = false;
+        for (key, owner) in owners {
+            if publish(&mut self.snapshot.addresses, &key, owner) {
+                changed.insert(Key::Address(key));
+                differs = true;
+            }
+        }
+        differs
+    }
+
+    /// Marks all that claim an address, the owner and those that are refused.
+    fn mark_claimants(&mut self, address: IpAddr) {
+        for claim in self.tables.claims.of(&address) {
+            match claim {
+                Claim::Service { created: _, key } => {
+                    self.dirty.services.insert(key.clone());
+                }
+                Claim::HandMade(hand_made) => {
+                    let source = hand_made.source();
+                    let service = self.tables.slice(&source).and_then(|slice| slice.service.as_ref());
+                    self.dirty.diagnostics.extend(service.map(ServiceKey::source));
+                    if let Some(key) = workload_key(&source) {
+                        self.dirty.workloads.insert(key);
+                        self.dirty.reports.insert(source.clone());
+                        self.dirty.diagnostics.insert(source);
+                    }
+                }
+                Claim::Pod { .. } | Claim::Node(_) | Claim::ApiServer => {}
+            }
         }
     }
 
@@ -111,4 +165,10 @@ impl Index {
             }
         }
     }
+}
+
+/// Returns the namespaces whose grants differ.
+fn regranted(old: &Mesh, new: &Mesh) -> BTreeSet<Name> {
+    let all = old.address_grants.keys().chain(new.address_grants.keys());
+    all.filter(|of| old.address_grants.get(*of) != new.address_grants.get(*of)).cloned().collect()
 }

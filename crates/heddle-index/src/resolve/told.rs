@@ -2,7 +2,7 @@
 
 use super::{Changed, publish};
 use crate::tables::service_key;
-use crate::{Index, report, service};
+use crate::{Index, reach, report, service};
 use heddle_model::report::Report;
 use heddle_model::snapshot::Key;
 use heddle_model::{Diagnostic, Kind, SourceRef};
@@ -52,6 +52,8 @@ impl Index {
             let key = service_key(source);
             all.extend(service::diagnostics(&self.tables, &self.snapshot.addresses, &key));
         }
+        let (tables, owners, mesh) = (&self.tables, &self.snapshot.addresses, &*self.snapshot.mesh);
+        all.extend(reach::View { tables, owners, mesh }.diagnostics(source));
         all
     }
 }

@@ -1,12 +1,12 @@
 //! What finds objects by what they say: each fact puts itself into the inverse indices, and takes itself out.
 
 use super::{Tables, owned, service_key, virtual_ips, workload_key};
-use crate::address::Claim;
+use crate::address::{self, Claim};
 use crate::multimap::Side;
 use crate::parent;
 use heddle_model::fact::{AccessPolicy, Covers, Service, Target, Workload};
 use heddle_model::server::{Authorization, Opens, Requirement};
-use heddle_model::{Fact, Kind, Name, SourceRef, WorkloadKind};
+use heddle_model::{Fact, Kind, Name, SourceRef};
 
 impl Tables {
     /// Puts what one fact says into the inverse indices, or takes it out.
@@ -17,6 +17,9 @@ impl Tables {
             Fact::Slice(slice) => {
                 if let Some(service) = &slice.service {
                     self.slices.put(side, service.clone(), source.clone());
+                }
+                for (address, claim) in address::of_slice(source, slice) {
+                    self.claims.put(side, address, claim);
                 }
             }
             Fact::HttpRoute(route) => {
@@ -37,11 +40,15 @@ impl Tables {
                 let server = SourceRef::new(Kind::Server, source.namespace.clone(), limit.server.clone());
                 self.at_server.put(side, server, source.clone());
             }
+            Fact::Node(node) => {
+                for address in &node.addresses {
+                    self.claims.put(side, *address, Claim::Node(source.name.clone()));
+                }
+            }
             Fact::Server(_)
             | Fact::Authentication(_)
             | Fact::Egress(_)
             | Fact::Namespace(_)
-            | Fact::Node(_)
             | Fact::Mesh(_)
             | Fact::InboundPolicy(_)
             | Fact::Invalid(_) => {}
@@ -53,13 +60,8 @@ impl Tables {
         if let Some(node) = &workload.node {
             self.on_node.put(side, node.clone(), key.clone());
         }
-        if key.kind != WorkloadKind::Pod {
-            for address in &workload.addresses {
-                self.externals_at.put(side, *address, key.clone());
-            }
-        }
         for address in owned(workload) {
-            self.claims.put(side, *address, Claim::workload(key.clone()));
+            self.claims.put(side, *address, Claim::workload(key.clone(), workload));
         }
     }
 
@@ -76,7 +78,8 @@ impl Tables {
     fn link_service(&mut self, side: Side, source: &SourceRef, service: &Service) {
         let key = service_key(source);
         for address in virtual_ips(service) {
-            self.claims.put(side, *address, Claim::Service(key.clone()));
+            let claim = Claim::Service { created: service.created, key: key.clone() };
+            self.claims.put(side, *address, claim);
         }
         if let Some((label, value)) = service.selector.iter().next() {
             let pair = (source.namespace.clone(), label.clone(), value.clone());

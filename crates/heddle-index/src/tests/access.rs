@@ -46,6 +46,7 @@ fn world() -> Vec<(&'static str, Fact)> {
         service: Some(heddle_model::ServiceKey::new("shop", "web")),
         ports: vec![("http".into(), 8080), ("admin".into(), 9090)],
         endpoints: vec![endpoint("10.0.0.1", Some("web-0"))],
+        created: None,
     };
     vec![
         ("Pod shop/web-0", pod("web", "10.0.0.1")),

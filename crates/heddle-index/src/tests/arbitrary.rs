@@ -65,8 +65,14 @@ fn node() -> impl Strategy<Value = Name> + Clone {
     name(&["n1", "n2"])
 }
 
+/// Those of workloads, endpoints and Nodes; some of them are virtual IPs too.
 fn address() -> impl Strategy<Value = IpAddr> + Clone {
-    select(vec!["10.0.0.1", "10.0.0.2", "10.0.0.3", "fd00::1"]).prop_map(|text| text.parse().unwrap())
+    select(vec!["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.1.0.1", "fd00::1"])
+        .prop_map(|text| text.parse().unwrap())
+}
+
+fn created() -> impl Strategy<Value = Option<i64>> + Clone {
+    option::of(0..3i64)
 }
 
 fn service_ip() -> impl Strategy<Value = IpAddr> + Clone {
@@ -103,11 +109,12 @@ fn fact(kind: Kind) -> BoxedStrategy<Fact> {
         Kind::Namespace => (option::of(posture()), config())
             .prop_map(|(posture, config)| Fact::Namespace(Namespace { posture, config }))
             .boxed(),
-        Kind::Node => (option::of(name(&["r"])), option::of(name(&["z1", "z2"])))
-            .prop_map(|(region, zone)| Fact::Node(Node { region, zone }))
+        Kind::Node => (vec(address(), 0..2), option::of(name(&["r"])), option::of(name(&["z1", "z2"])))
+            .prop_map(|(addresses, region, zone)| Fact::Node(Node { addresses, region, zone }))
             .boxed(),
-        Kind::Pod | Kind::ExternalWorkload | Kind::LinkerdExternalWorkload => {
-            workload().prop_map(Fact::Workload).boxed()
+        Kind::Pod => workload().prop_map(Fact::Workload).boxed(),
+        Kind::ExternalWorkload | Kind::LinkerdExternalWorkload => {
+            workload().prop_map(|workload| Fact::Workload(outside(workload))).boxed()
         }
         Kind::Service => service().prop_map(Fact::Service).boxed(),
         Kind::EndpointSlice => slice().prop_map(Fact::Slice).boxed(),
@@ -131,9 +138,11 @@ fn fact(kind: Kind) -> BoxedStrategy<Fact> {
 
 fn mesh() -> impl Strategy<Value = Mesh> {
     let suffix = name(&["heddle.cluster.local", "linkerd.cluster.local"]);
-    (posture(), any::<bool>(), suffix).prop_map(|(posture, networks, identity_suffix)| Mesh {
+    let grants = vec((namespace(), select(vec!["10.0.0.0/24", "10.0.0.2/32", "fd00::/16"])), 0..3);
+    (posture(), any::<bool>(), suffix, grants).prop_map(|(posture, networks, identity_suffix, grants)| Mesh {
         posture,
         networks: if networks { vec!["10.0.0.0/8".parse().unwrap()] } else { Vec::new() },
+        address_grants: grants.into_iter().map(|(to, cidr)| (to, vec![cidr.parse().unwrap()])).collect(),
         identity_suffix,
         ..Mesh::default()
     })
@@ -150,9 +159,12 @@ fn config() -> impl Strategy<Value = Option<Box<ProxyConfig>>> {
 fn workload() -> impl Strategy<Value = Workload> {
     let plane = select(vec![None, Some(DataPlane::Envoy), Some(DataPlane::Linkerd)]);
     let who = (labels(), vec(address(), 0..3), option::of(object()), plane);
-    let place = (option::of(node()), option::of(name(&["z3"])), any::<bool>(), prop::bool::weighted(0.2));
-    (who, place, vec(workload_port(), 0..3), btree_set(number(), 0..2), config()).prop_map(
-        |((labels, addresses, account, plane), (node, zone, host_network, ended), ports, skip, config)| {
+    let place = (option::of(node()), option::of(name(&["z3"])), any::<bool>());
+    let age = (prop::bool::weighted(0.2), prop::bool::weighted(0.3), created());
+    (who, place, age, vec(workload_port(), 0..3), btree_set(number(), 0..2), config()).prop_map(
+        |(who, place, (ended, deleting, created), ports, skip, config)| {
+            let (labels, addresses, account, plane) = who;
+            let (node, zone, host_network) = place;
             Workload {
                 labels,
                 addresses,
@@ -162,12 +174,19 @@ fn workload() -> impl Strategy<Value = Workload> {
                 zone,
                 host_network,
                 ended,
+                deleting,
+                created,
                 ports,
                 skip_inbound_ports: skip,
                 config,
             }
         },
     )
+}
+
+/// As an ExternalWorkload: it neither ends nor shares the network of a Node.
+fn outside(workload: Workload) -> Workload {
+    Workload { host_network: false, ended: false, deleting: false, ..workload }
 }
 
 fn workload_port() -> impl Strategy<Value = WorkloadPort> {
@@ -179,13 +198,13 @@ fn workload_port() -> impl Strategy<Value = WorkloadPort> {
 
 fn service() -> impl Strategy<Value = Service> {
     let form = prop_oneof![
-        8 => vec(service_ip(), 0..3).prop_map(ServiceForm::Virtual),
-        1 => Just(ServiceForm::Headless),
+        6 => vec(service_ip(), 0..3).prop_map(ServiceForm::Virtual),
+        3 => Just(ServiceForm::Headless),
         1 => Just(ServiceForm::External("example.com".into())),
     ];
     let opaque = option::weighted(0.3, btree_set(number(), 0..2));
-    (form, vec(service_port(), 1..3), opaque, labels(), any::<bool>()).prop_map(
-        |(form, mut ports, opaque_ports, selector, publish_not_ready)| {
+    (form, vec(service_port(), 1..3), opaque, labels(), any::<bool>(), created()).prop_map(
+        |(form, mut ports, opaque_ports, selector, publish_not_ready, created)| {
             ports.sort_by_key(|port| port.number);
             ports.dedup_by_key(|port| port.number);
             let addresses = match &form {
@@ -202,6 +221,7 @@ fn service() -> impl Strategy<Value = Service> {
                 locality: Locality::Any,
                 accrual: None,
                 defaults: Default::default(),
+                created,
             }
         },
     )
@@ -228,8 +248,8 @@ fn key() -> impl Strategy<Value = ServiceKey> + Clone {
 }
 
 fn slice() -> impl Strategy<Value = Slice> {
-    (option::weighted(0.9, key()), vec((name(&["p", "q"]), number()), 1..3), vec(endpoint(), 0..4))
-        .prop_map(|(service, ports, endpoints)| Slice { service, ports, endpoints })
+    (option::weighted(0.9, key()), vec((name(&["p", "q"]), number()), 1..3), vec(endpoint(), 0..4), created())
+        .prop_map(|(service, ports, endpoints, created)| Slice { service, ports, endpoints, created })
 }
 
 fn endpoint() -> impl Strategy<Value = SliceEndpoint> {

@@ -49,6 +49,8 @@ pub(crate) fn workload(app: &str, ip: &str) -> Workload {
         zone: None,
         host_network: false,
         ended: false,
+        deleting: false,
+        created: None,
         ports: Vec::new(),
         skip_inbound_ports: BTreeSet::new(),
         config: None,
@@ -75,6 +77,7 @@ pub(crate) fn virtual_service(app: &str, ip: &str) -> Service {
         locality: Locality::Any,
         accrual: None,
         defaults: Default::default(),
+        created: None,
     }
 }
 
@@ -106,7 +109,7 @@ pub(crate) fn endpoint(ip: &str, pod: Option<&str>) -> SliceEndpoint {
 /// A slice of `shop/SERVICE` with port `http` at 8080.
 pub(crate) fn slice(service: &str, endpoints: Vec<SliceEndpoint>) -> Fact {
     let service = Some(ServiceKey::new("shop", service));
-    Fact::Slice(Slice { service, ports: vec![("http".into(), 8080)], endpoints })
+    Fact::Slice(Slice { service, ports: vec![("http".into(), 8080)], endpoints, created: None })
 }
 
 pub(crate) fn parent(name: &str) -> ParentRef {

@@ -117,7 +117,7 @@ fn a_pod_on_the_host_network_owns_no_address_but_is_known_by_name() {
     ];
     let snapshot = snapshot(objects);
     assert_eq!(print(&snapshot, "web", 80), ["192.168.0.1:8080 plain @pod/shop/web-0"]);
-    assert_eq!(snapshot.addresses.get(&"192.168.0.1".parse::<std::net::IpAddr>().unwrap()), None);
+    assert_eq!(snapshot.addresses.at("192.168.0.1".parse().unwrap()).count(), 0);
 }
 
 #[test]
@@ -252,7 +252,9 @@ fn strict_is_never_dialled_in_plain_text() {
 
 #[test]
 fn a_place_comes_from_the_slice_then_the_node_then_the_workload() {
-    let place = |zone: &str| Fact::Node(Node { region: Some("r".into()), zone: Some(zone.into()) });
+    let place = |zone: &str| {
+        Fact::Node(Node { region: Some("r".into()), zone: Some(zone.into()), ..Node::default() })
+    };
     let mut sliced = endpoint("10.0.0.1", None);
     sliced.node = Some("n1".into());
     sliced.zone = Some("by-slice".into());
@@ -262,6 +264,7 @@ fn a_place_comes_from_the_slice_then_the_node_then_the_workload() {
         service: Some(heddle_model::ServiceKey::new("shop", "web")),
         ports: vec![("http".into(), 8080)],
         endpoints: vec![sliced, endpoint("10.0.0.2", Some("web-0"))],
+        created: None,
     };
     let snapshot = snapshot([
         web(),

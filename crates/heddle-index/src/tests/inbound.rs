@@ -245,7 +245,7 @@ fn naming(port: u16, plane: DataPlane) -> (Vec<String>, Vec<String>) {
     service.ports = vec![service_port("http", 80, port)];
     let endpoints = vec![endpoint("10.0.0.1", Some("web-0"))];
     let web = Some(ServiceKey::new("shop", "web"));
-    let slice = Slice { service: web, ports: vec![("http".into(), port)], endpoints };
+    let slice = Slice { service: web, ports: vec![("http".into(), port)], endpoints, created: None };
     let ports = Covers::Workloads { selector: labels("app=web"), ports: [port].into() };
     let snapshot = snapshot([
         ("Pod shop/web-0", Fact::Workload(pod)),

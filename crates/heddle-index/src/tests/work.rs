@@ -58,7 +58,12 @@ fn three_endpoints(namespace: &str, app: &str, number: usize, ready: bool) -> Fa
         endpoint
     });
     let service = Some(ServiceKey::new(namespace, app));
-    Fact::Slice(Slice { service, ports: vec![("http".into(), 8080)], endpoints: endpoints.collect() })
+    Fact::Slice(Slice {
+        service,
+        ports: vec![("http".into(), 8080)],
+        endpoints: endpoints.collect(),
+        created: None,
+    })
 }
 
 /// Asserts what a change recomputes and how many keys become different, in a small mesh and in a large one.

@@ -1,6 +1,7 @@
 //! ExternalWorkloads of Linkerd's group: processes outside the cluster with Linkerd's proxy beside them.
 
 use super::annotation;
+use crate::meta;
 use crate::notes::Notes;
 use crate::place::{Place, UNSUPPORTED, Wrong};
 use crate::pod::is_tcp;
@@ -31,6 +32,8 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Workload, Wro
         zone: None,
         host_network: false,
         ended: false,
+        deleting: false,
+        created: meta::created(root),
         ports: ports(&spec, notes),
         skip_inbound_ports: workload::skip_inbound_ports(root, Some(DataPlane::Linkerd), notes),
         config: None,

@@ -15,12 +15,18 @@ fn a_mesh_says_what_holds_everywhere() {
     let (got, faults) = mesh(json!({
         "trustDomain": "td.example", "networks": ["10.1.2.3/8", "fd00::/8"], "defaultPosture": "Authenticated",
         "egress": "Deny", "accessLog": "Errors", "connectTimeout": "250ms",
+        "addressGrants": [{"namespace": "ops", "cidrs": ["192.0.2.7/24", "2001:db8::/32"]}],
     }));
     assert_eq!(faults, [""; 0]);
     let want = Mesh {
         trust_domain: "td.example".into(),
         identity_suffix: "heddle.td.example".into(),
         networks: ["10.0.0.0/8", "fd00::/8"].map(|net| net.parse().expect("net")).into(),
+        address_grants: [(
+            "ops".into(),
+            ["192.0.2.0/24", "2001:db8::/32"].map(|net| net.parse().expect("net")).into(),
+        )]
+        .into(),
         posture: Posture::Authenticated,
         egress: Egress::Deny,
         access_log: AccessLog::Errors,
@@ -38,13 +44,20 @@ fn a_part_of_a_mesh_that_cannot_be_read_is_strict() {
     let (got, faults) = mesh(json!({
         "trustDomain": "td", "networks": ["x", "10.0.0.0/8"], "defaultPosture": "Open", "egress": 5,
         "accessLog": "Some", "connectTimeout": "2m",
+        "addressGrants": [{"namespace": "", "cidrs": ["10.0.0.0/8"]}, {"namespace": "ops", "cidrs": ["all", "10.0.0.0/8"]}],
     }));
     assert_eq!((got.posture, got.egress, got.access_log), (Posture::Deny, Egress::Deny, AccessLog::Off));
     assert_eq!((got.networks.len(), got.connect_timeout), (1, Duration::from_secs(5)));
     assert_eq!(
+        got.address_grants.into_iter().collect::<Vec<_>>(),
+        [("ops".into(), vec!["10.0.0.0/8".parse().expect("net")])]
+    );
+    assert_eq!(
         faults,
         [
             r#"spec.networks[0] Invalid: "x" is not a network in CIDR notation; it is not used"#,
+            "spec.addressGrants[0].namespace Invalid: must not be empty; nothing is granted by it",
+            r#"spec.addressGrants[1].cidrs[0] Invalid: "all" is not a network in CIDR notation; it is not used"#,
             r#"spec.defaultPosture Invalid: "Open" is none of Allow, Authenticated, Deny; it is Deny"#,
             "spec.egress Invalid: 5 is not a string; it is Deny",
             r#"spec.accessLog Invalid: "Some" is none of Off, Errors, All; it is Off"#,

@@ -141,9 +141,14 @@ fn only_our_own_label_says_which_proxy_a_workload_has() {
 #[test]
 fn a_node_says_where_it_stands() {
     let labels = json!({"topology.kubernetes.io/region": "r", "topology.kubernetes.io/zone": "z"});
-    let (Fact::Node(node), faults) = say(Kind::Node, json!({"metadata": {"labels": labels}})) else {
-        panic!()
-    };
+    let addresses = json!([
+        {"type": "InternalIP", "address": "172.18.0.2"}, {"type": "Hostname", "address": "n1"},
+        {"type": "ExternalIP", "address": "203.0.113.2"}, {"type": "InternalDNS", "address": "n1.example"},
+    ]);
+    let object = json!({"metadata": {"labels": labels}, "status": {"addresses": addresses}});
+    let (Fact::Node(node), faults) = say(Kind::Node, object) else { panic!() };
+    let addresses = node.addresses.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(addresses, ["172.18.0.2", "203.0.113.2"]);
     assert_eq!((node.region.as_deref(), node.zone.as_deref(), faults.len()), (Some("r"), Some("z"), 0));
 }
 

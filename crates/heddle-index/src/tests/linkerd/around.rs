@@ -120,6 +120,7 @@ fn spoken(
         service: Some(ServiceKey::new("shop", "db")),
         ports: vec![("".into(), 3306)],
         endpoints: vec![endpoint("10.0.0.1", Some("cart"))],
+        created: None,
     };
     let mesh = Mesh { identity_suffix: suffix.into(), ..Mesh::default() };
     let snapshot = snapshot([
