@@ -1,7 +1,7 @@
 //! Whether a server admits a request: the meaning of [`Access`] that every data plane is held to.
 
 use crate::matching::{header_matches, matches_resolved, resolved_path_matches};
-use crate::request::HttpCall;
+use crate::request::{HttpCall, Lines};
 use crate::verdict::{Admission, AuditHit, Ground, Would};
 use heddle_model::Identity;
 use heddle_model::access::{
@@ -157,7 +157,7 @@ fn request_matches(want: &RequestMatch, call: &HttpCall) -> bool {
     let RequestMatch { methods, paths, headers } = want;
     (methods.is_empty() || methods.contains(call.method.as_str()))
         && (paths.is_empty() || paths.iter().any(|path| resolved_path_matches(path, call.bare_path())))
-        && headers.iter().all(|header| header_matches(header, call))
+        && headers.iter().all(|header| header_matches(header, call, Lines::Joined))
 }
 
 #[cfg(test)]

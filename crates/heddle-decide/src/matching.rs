@@ -1,14 +1,14 @@
 //! Whether an HTTP request is what a route or a policy means.
 
-use crate::request::HttpCall;
+use crate::request::{HttpCall, Lines};
 use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
 
 /// Every part that is set holds (Gateway API `HTTPRouteMatch`).
-pub(crate) fn matches(matcher: &HttpMatch, call: &HttpCall) -> bool {
+pub(crate) fn matches(matcher: &HttpMatch, call: &HttpCall, lines: Lines) -> bool {
     let HttpMatch { path, method, headers, query } = matcher;
     path.as_ref().is_none_or(|want| path_matches(want, call.bare_path()))
         && method.as_ref().is_none_or(|want| want.as_str() == call.method)
-        && headers.iter().all(|want| header_matches(want, call))
+        && headers.iter().all(|want| header_matches(want, call, lines))
         && query.iter().all(|want| call.query(&want.name).is_some_and(|got| value_matches(&want.value, got)))
 }
 
@@ -17,7 +17,8 @@ pub(crate) fn matches_resolved(matcher: &HttpMatch, call: &HttpCall) -> bool {
     let HttpMatch { path, method, headers, query } = matcher;
     let rest =
         HttpMatch { path: None, method: method.clone(), headers: headers.clone(), query: query.clone() };
-    path.as_ref().is_none_or(|want| resolved_path_matches(want, call.bare_path())) && matches(&rest, call)
+    path.as_ref().is_none_or(|want| resolved_path_matches(want, call.bare_path()))
+        && matches(&rest, call, Lines::Joined)
 }
 
 /// Whether a resolved path is one of the spellings of a canonical one.
@@ -36,9 +37,9 @@ pub(crate) fn path_matches(want: &PathMatch, path: &str) -> bool {
     }
 }
 
-/// Whether a header is there and as wanted.
-pub(crate) fn header_matches(want: &KeyMatch, call: &HttpCall) -> bool {
-    call.header(&want.name).is_some_and(|got| value_matches(&want.value, &got))
+/// Whether a value of a header is as wanted.
+pub(crate) fn header_matches(want: &KeyMatch, call: &HttpCall, lines: Lines) -> bool {
+    call.values(&want.name, lines).iter().any(|got| value_matches(&want.value, got))
 }
 
 fn value_matches(want: &ValueMatch, got: &str) -> bool {
@@ -59,6 +60,7 @@ fn whole(regex: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::Version;
 
     fn call(path: &str) -> HttpCall {
         let mut call = HttpCall::new("GET", "cart:8080", path);
@@ -69,7 +71,7 @@ mod tests {
     #[track_caller]
     fn path(want: PathMatch, path: &str, holds: bool) {
         let matcher = HttpMatch { path: Some(want), ..HttpMatch::default() };
-        assert_eq!(matches(&matcher, &call(path)), holds, "{matcher:?} on {path:?}");
+        assert_eq!(matches(&matcher, &call(path), Lines::Joined), holds, "{matcher:?} on {path:?}");
     }
 
     #[test]
@@ -103,23 +105,50 @@ mod tests {
             headers: vec![KeyMatch { name: name.into(), value: value.clone() }],
             ..HttpMatch::default()
         };
-        assert_eq!(matches(&matcher, &call("/")), holds, "{name} {value:?}");
+        assert_eq!(matches(&matcher, &call("/"), Lines::Joined), holds, "{name} {value:?}");
     }
 
     #[test]
-    fn headers_of_one_name_are_one_list() {
-        header("x-a", ValueMatch::Exact("1,2".into()), true);
-        header("x-a", ValueMatch::Exact("1".into()), false);
-        header("x-a", ValueMatch::Prefix("1".into()), true);
+    fn each_value_of_a_header_is_compared_by_itself() {
+        for (value, holds) in [("1", true), ("2", true), ("1,2", false), ("3", false)] {
+            header("x-a", ValueMatch::Exact(value.into()), holds);
+            header("x-a", ValueMatch::Prefix(value.into()), holds);
+            header("x-a", ValueMatch::Regex(value.into()), holds);
+        }
         header("x-a", ValueMatch::Regex("[0-9,]+".into()), true);
+        header("x-a", ValueMatch::Present, true);
         header("x-b", ValueMatch::Present, false);
         header("host", ValueMatch::Exact("cart:8080".into()), true);
     }
 
     #[track_caller]
+    fn lines(version: Version, name: &str, value: &str, holds: bool) {
+        let mut call = HttpCall { version, ..HttpCall::new("GET", "cart", "/") };
+        call.headers = vec![(name.into(), "a=1".into()), (name.into(), "b=2".into())];
+        let want = KeyMatch { name: name.into(), value: ValueMatch::Exact(value.into()) };
+        assert_eq!(header_matches(&want, &call, Lines::Joined), holds, "{version:?} {name} {value}");
+    }
+
+    #[test]
+    fn lines_that_an_envoy_joins_are_one_value() {
+        for (version, name, value) in [
+            (Version::Http1, "accept", "a=1,b=2"),
+            (Version::Http2, "accept", "a=1,b=2"),
+            (Version::Http2, "cookie", "a=1; b=2"),
+        ] {
+            lines(version, name, value, true);
+            lines(version, name, "a=1", false);
+        }
+        for value in ["a=1", "b=2"] {
+            lines(Version::Http1, "cookie", value, true);
+        }
+        lines(Version::Http1, "cookie", "a=1; b=2", false);
+    }
+
+    #[track_caller]
     fn query(path: &str, value: ValueMatch, holds: bool) {
         let matcher = HttpMatch { query: vec![KeyMatch { name: "q".into(), value }], ..HttpMatch::default() };
-        assert_eq!(matches(&matcher, &call(path)), holds, "{path}");
+        assert_eq!(matches(&matcher, &call(path), Lines::Joined), holds, "{path}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What is asked: one request or connection, by one client, to one address.
 
-use heddle_model::WorkloadKey;
+use heddle_model::{WorkloadKey, header};
 use std::net::IpAddr;
 
 /// One request or connection.
@@ -46,6 +46,15 @@ pub enum Version {
     Http2,
 }
 
+/// How a proxy takes several lines of one header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lines {
+    /// An Envoy joins those of some names.
+    Joined,
+    /// A linkerd2-proxy joins none.
+    Apart,
+}
+
 /// An HTTP request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpCall {
@@ -80,13 +89,27 @@ impl HttpCall {
         pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
     }
 
-    /// The value of a header; several of one name are one list (RFC 9110, 5.3).
-    pub(crate) fn header(&self, name: &str) -> Option<String> {
+    /// Returns the values of a header, each of which is compared by itself.
+    pub(crate) fn values(&self, name: &str, joined: Lines) -> Vec<String> {
         if name == "host" || name == ":authority" {
-            return Some(self.authority.clone());
+            return vec![self.authority.clone()];
         }
-        let values: Vec<&str> =
-            self.headers.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect();
-        (!values.is_empty()).then(|| values.join(","))
+        let lines = self.headers.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let lines: Vec<&str> = lines.collect();
+        match (joined, self.version, name) {
+            (Lines::Apart, _, _) => lines.iter().map(ToString::to_string).collect(),
+            (Lines::Joined, Version::Http2, header::COOKIE) if !lines.is_empty() => vec![lines.join("; ")],
+            (Lines::Joined, Version::Http1 | Version::Http2, _) => header::compared(name, &lines),
+        }
+    }
+
+    /// Returns the request as an Envoy that received it sends it on.
+    pub(crate) fn sent_on(&self, version: Version) -> Self {
+        let cookies = self
+            .values(header::COOKIE, Lines::Joined)
+            .into_iter()
+            .map(|value| (header::COOKIE.to_string(), value));
+        let others = self.headers.iter().filter(|(name, _)| name != header::COOKIE).cloned();
+        Self { version, headers: others.chain(cookies).collect(), ..self.clone() }
     }
 }

@@ -1,7 +1,7 @@
 //! Which rule and which backends a request at a Service port gets.
 
 use crate::matching::matches;
-use crate::request::{Call, HttpCall};
+use crate::request::{Call, HttpCall, Lines, Version};
 use crate::verdict::{
     Carried, Forward, Outcome, RouteChoice, Share, ShareTarget, Step, Topic, protocol_word,
 };
@@ -34,7 +34,11 @@ pub(crate) fn route(view: &View, port: &ServicePortKey, call: &Call, steps: &mut
         };
         return Outcome::Forwarded(Forward { limits, ..own_endpoints(view, port, carried, call) });
     };
-    match table.entries.iter().find(|entry| matches(&entry.matcher, http)) {
+    let lines = match view.caller.plane {
+        Some(DataPlane::Linkerd) => Lines::Apart,
+        Some(DataPlane::Envoy) | None => Lines::Joined,
+    };
+    match table.entries.iter().find(|entry| matches(&entry.matcher, http, lines)) {
         Some(entry) => by_rule(view, port, &entry.rule, call, steps),
         None => unmatched(key, table, http, steps),
     }
@@ -47,9 +51,7 @@ fn carried(
     call: &Call,
     steps: &mut Vec<Step>,
 ) -> Result<Carried, String> {
-    let service = view.snapshot.services.get(&port.service);
-    let found = service.and_then(|service| service.ports.iter().find(|p| p.number == port.port));
-    let protocol = found.map_or(Protocol::Detect, |found| found.protocol);
+    let protocol = protocol(view, port);
     let text = format!("{port} speaks {}", protocol_word(protocol));
     steps.push(Step::new(Topic::Protocol, Some(port.service.source()), "spec.ports", text));
     match (protocol, call) {
@@ -167,6 +169,28 @@ pub(crate) fn own_endpoints(view: &View, port: &ServicePortKey, carried: Carried
     Forward { carried, route: None, limits: RouteDefaults::default(), shares }
 }
 
+/// The call as the client's Envoy sends it to a port: in HTTP/2 where the port speaks that, else as it came.
+fn sent_on(view: &View, port: &ServicePortKey, carried: Carried, call: &Call) -> Call {
+    match (view.caller.plane, carried, call) {
+        (Some(DataPlane::Envoy), Carried::Http, Call::Http(http)) => {
+            Call::Http(http.sent_on(match protocol(view, port) {
+                Protocol::Http2 | Protocol::Grpc => Version::Http2,
+                Protocol::Http | Protocol::Detect | Protocol::Tcp | Protocol::Opaque => http.version,
+            }))
+        }
+        (Some(DataPlane::Envoy | DataPlane::Linkerd) | None, Carried::Http | Carried::Bytes, _) => {
+            call.clone()
+        }
+    }
+}
+
+/// The protocol of a Service port.
+fn protocol(view: &View, port: &ServicePortKey) -> Protocol {
+    let service = view.snapshot.services.get(&port.service);
+    let found = service.and_then(|service| service.ports.iter().find(|p| p.number == port.port));
+    found.map_or(Protocol::Detect, |found| found.protocol)
+}
+
 /// A Service port and the families of its Service.
 struct Backends<'a> {
     port: &'a ServicePortKey,
@@ -184,6 +208,7 @@ fn endpoints_of(
     let service = view.snapshot.services.get(&port.service);
     let locality = service.map_or(Locality::Any, |service| service.locality);
     let endpoints = view.snapshot.endpoints.get(port);
+    let call = &sent_on(view, port, carried, call);
     let family = families.serving(Some(view.dialled));
     let eligible = endpoints.map(|all| endpoint::eligible(all.of_family(family), locality, &view.place));
     let candidates = eligible

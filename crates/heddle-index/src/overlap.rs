@@ -1,5 +1,6 @@
 //! Whether two matches may match one request.
 
+use heddle_model::header;
 use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
 
 /// Whether some request may match both. Says yes where it is not known.
@@ -7,7 +8,7 @@ pub(crate) fn overlap(a: &HttpMatch, b: &HttpMatch) -> bool {
     let HttpMatch { path, method, headers, query: _ } = a;
     let methods = method.as_ref().zip(b.method.as_ref()).is_none_or(|(a, b)| a == b);
     let paths = path.as_ref().zip(b.path.as_ref()).is_none_or(|(a, b)| same_path(a, b));
-    methods && paths && headers.iter().all(|one| b.headers.iter().all(|other| same_value(one, other)))
+    methods && paths && headers.iter().all(|one| b.headers.iter().all(|other| may_both_hold(one, other)))
 }
 
 fn same_path(a: &PathMatch, b: &PathMatch) -> bool {
@@ -25,9 +26,12 @@ fn is_within(path: &str, prefix: &str) -> bool {
     path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-fn same_value(a: &KeyMatch, b: &KeyMatch) -> bool {
+/// Of several values of a header each is compared by itself, so only a header of one value holds to one.
+fn may_both_hold(a: &KeyMatch, b: &KeyMatch) -> bool {
     match (&a.value, &b.value) {
-        (ValueMatch::Exact(one), ValueMatch::Exact(other)) => a.name != b.name || one == other,
+        (ValueMatch::Exact(one), ValueMatch::Exact(other)) => {
+            a.name != b.name || !header::is_joined(&a.name) || one == other
+        }
         _ => true,
     }
 }
@@ -61,10 +65,11 @@ mod tests {
             assert_eq!(overlap(&text(a), &text(b)), want, "{a} {b}");
             assert_eq!(overlap(&text(b), &text(a)), want, "{b} {a}");
         }
-        let header = |value: &str| HttpMatch {
-            headers: vec![KeyMatch { name: "x".into(), value: ValueMatch::Exact(value.into()) }],
+        let header = |name: &str, value: &str| HttpMatch {
+            headers: vec![KeyMatch { name: name.into(), value: ValueMatch::Exact(value.into()) }],
             ..HttpMatch::default()
         };
-        assert!(!overlap(&header("1"), &header("2")) && overlap(&header("1"), &text("/a")));
+        assert!(!overlap(&header("host", "1"), &header("host", "2")));
+        assert!(overlap(&header("x", "1"), &header("x", "2")) && overlap(&header("x", "1"), &text("/a")));
     }
 }

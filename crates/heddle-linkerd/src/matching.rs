@@ -2,8 +2,8 @@
 
 use crate::pattern::Expressions;
 use crate::{filter, l5d, pattern};
-use heddle_model::Name;
 use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
+use heddle_model::{Name, header};
 use l5d::http_method::{Registered, Type};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,7 +73,7 @@ pub(crate) fn message(of: &HttpMatch) -> Option<l5d::HttpRouteMatch> {
     Some(l5d::HttpRouteMatch {
         path,
         method,
-        headers: headers.iter().map(header).collect::<Option<_>>()?,
+        headers: headers.iter().map(header_message).collect::<Option<_>>()?,
         query_params: query.iter().map(parameter).collect::<Option<_>>()?,
     })
 }
@@ -202,7 +202,7 @@ pub(crate) fn method_message(method: &str) -> Option<l5d::HttpMethod> {
     Some(l5d::HttpMethod { r#type: Some(known.or_else(named)?) })
 }
 
-fn header(KeyMatch { name, value }: &KeyMatch) -> Option<l5d::HeaderMatch> {
+fn header_message(KeyMatch { name, value }: &KeyMatch) -> Option<l5d::HeaderMatch> {
     use l5d::header_match::Value;
     let value = match value {
         ValueMatch::Exact(value) => {
@@ -216,8 +216,28 @@ fn header(KeyMatch { name, value }: &KeyMatch) -> Option<l5d::HeaderMatch> {
     filter::is_name(&name).then_some(l5d::HeaderMatch { name, value: Some(value) })
 }
 
-/// The requests that have a value as wanted, and another of the same name that is not: a proxy is content with either.
-pub(crate) fn contradicted(of: &HttpMatch) -> Vec<HttpMatch> {
+/// The headers of which these matches want several values that exclude each other, and those whose lines are one value:
+/// of them a request may have one as some match wants it, and one as it does not.
+pub(crate) fn contradictable<'a>(all: impl Iterator<Item = &'a HttpMatch>) -> BTreeSet<Name> {
+    let mut by_name: BTreeMap<&Name, BTreeSet<&ValueMatch>> = BTreeMap::new();
+    for KeyMatch { name, value } in all.flat_map(|matcher| &matcher.headers) {
+        by_name.entry(name).or_default().insert(value);
+    }
+    let expressions = Expressions::default();
+    let several = |(name, values): &(&Name, BTreeSet<&ValueMatch>)| {
+        is_one_value(name) || narrowed(values, &expressions).is_none()
+    };
+    by_name.into_iter().filter(several).map(|(name, _)| name.clone()).collect()
+}
+
+/// Whether lines of this name are one value to others, of which a proxy sees each alone.
+pub(crate) fn is_one_value(name: &str) -> bool {
+    header::is_joined(name) || name == header::COOKIE
+}
+
+/// The requests that have a value as wanted of one of these headers, and another that is not: a proxy is content with
+/// either.
+pub(crate) fn contradicted(of: &HttpMatch, headers: &BTreeSet<Name>) -> Vec<HttpMatch> {
     let other = |KeyMatch { name, value }: &KeyMatch| {
         let others = match value {
             ValueMatch::Exact(value) => pattern::not(value),
@@ -230,7 +250,8 @@ pub(crate) fn contradicted(of: &HttpMatch) -> Vec<HttpMatch> {
         headers: of.headers.iter().cloned().chain([other]).collect(),
         ..of.clone()
     };
-    of.headers.iter().filter_map(other).map(twin).collect()
+    let contradictable = of.headers.iter().filter(|header| headers.contains(&header.name));
+    contradictable.filter_map(other).map(twin).collect()
 }
 
 fn parameter(KeyMatch { name, value }: &KeyMatch) -> Option<l5d::QueryParamMatch> {

@@ -65,8 +65,8 @@ fn of_port(workload: &Workload, port: Option<u16>, excess: Excess) -> Vec<Diagno
             &source,
             "",
             "SeveralValues",
-            "policies look at headers, and linkerd2-proxy is content with one of several values: requests with \
-             another value of such a header beside it are refused",
+            "policies want several values of one header, or a header whose lines other proxies join, and linkerd2-proxy \
+             goes by one of several values: requests with another value of such a header beside it are refused",
         )],
         Excess::Bytes(policy) => vec![tell(
             &policy,
@@ -79,8 +79,8 @@ fn of_port(workload: &Workload, port: Option<u16>, excess: Excess) -> Vec<Diagno
             &policy,
             "spec.rules",
             "HeaderMatch",
-            "linkerd2-proxy cannot compare the authority of requests, nor a header's value that has a comma: a \
-             Deny does without it, an Allow that asks for it admits nothing",
+            "linkerd2-proxy cannot compare the authority of requests, nor a value with a separator of a header whose \
+             lines other proxies join: a Deny does without it, an Allow that asks for it admits nothing",
         )],
         Excess::TooManyRoutes => {
             let declared = port.and_then(|port| workload.port(port));

@@ -10,6 +10,7 @@ pub mod egress;
 pub mod event;
 pub mod fact;
 mod family;
+pub mod header;
 pub mod http;
 pub mod identity;
 pub mod labels;

@@ -8,6 +8,7 @@ use crate::l5d::{self, inbound as l5d_in};
 use crate::matching::{self, Meet};
 use crate::pattern::Expressions;
 use crate::{filter, meta};
+use heddle_model::Name;
 use heddle_model::access::Action;
 use heddle_model::http::HttpMatch;
 use l5d_in::http_route as route;
@@ -38,8 +39,8 @@ impl Cell {
         clients && matching::is_within(&self.matcher, &outer.matcher, &Expressions::default())
     }
 
-    fn contradicted(&self, port: &Port) -> Vec<l5d::HttpRouteMatch> {
-        let twins = matching::contradicted(&self.matcher).into_iter();
+    fn contradicted(&self, headers: &BTreeSet<Name>, port: &Port) -> Vec<l5d::HttpRouteMatch> {
+        let twins = matching::contradicted(&self.matcher, headers).into_iter();
         let twins = twins.map(|matcher| Self { matcher, clients: self.clients.clone() });
         twins.filter_map(|cell| message(&cell, port)).collect()
     }
@@ -78,11 +79,12 @@ pub(crate) fn routes(port: &Port, bytes: &[l5d_in::Authz]) -> (Vec<l5d_in::HttpR
     if port.access.minds_case() {
         routes.push(refused("lower-case-escapes", vec![spelled(LOWER_ESCAPES)]));
     }
-    if cells.iter().any(|cell| !matching::contradicted(&cell.matcher).is_empty()) {
+    let headers = matching::contradictable(cells.iter().map(|cell| &cell.matcher));
+    if !headers.is_empty() {
         excess.push(Excess::SeveralValues);
     }
     let admitting = granted.iter().filter(|(_, grants)| !grants.is_empty());
-    let contradicted: Vec<_> = admitting.flat_map(|(cell, _)| cell.contradicted(port)).collect();
+    let contradicted: Vec<_> = admitting.flat_map(|(cell, _)| cell.contradicted(&headers, port)).collect();
     if !contradicted.is_empty() {
         routes.push(refused("several-values", contradicted));
     }

@@ -1,5 +1,6 @@
 //! Policies in the terms that a proxy knows.
 
+use crate::matching::is_one_value;
 use crate::pattern::Expressions;
 use heddle_model::SourceRef;
 use heddle_model::access::{Access, Action, Mode, Peer, Policy, RequestMatch, Rule};
@@ -22,7 +23,7 @@ pub(crate) const LOWER_ESCAPES: &str = r"(?s)\A(?:.*%(?:[0-9A-Fa-f][a-f]|[a-f][0
 pub(crate) enum Excess {
     /// Paths in other spellings, because some policy minds paths.
     Spellings,
-    /// Requests with several values of a header, because some policy minds one of them.
+    /// Requests with several values of a header of which policies want several, or whose lines others join.
     SeveralValues,
     /// Bytes of everyone whom this Deny's callers cannot be told from.
     Bytes(SourceRef),
@@ -147,11 +148,13 @@ fn without_untold(of: &HttpMatch) -> HttpMatch {
     HttpMatch { headers, ..of.clone() }
 }
 
-/// HTTP/2 has no header of the authority, and a proxy compares authorities without their port. A value with a comma may
-/// come as two, of which a proxy sees each alone.
+/// HTTP/2 has no header of the authority, and a proxy compares authorities without their port. Where others join the
+/// lines of a header, a value with a separator may come as two, of which a proxy sees each alone.
 fn is_untold(KeyMatch { name, value }: &KeyMatch) -> bool {
     let is_list = match value {
-        ValueMatch::Exact(value) | ValueMatch::Prefix(value) => value.contains(','),
+        ValueMatch::Exact(value) | ValueMatch::Prefix(value) => {
+            is_one_value(name) && value.contains([',', ';'])
+        }
         ValueMatch::Regex(_) | ValueMatch::Present => false,
     };
     is_list || name.eq_ignore_ascii_case("host") || name.as_str() == ":authority"
