@@ -138,6 +138,15 @@ pub struct Access {
 }
 
 impl Access {
+    /// Whether what decides looks at anything of a request but who sends it.
+    pub fn minds_requests(&self) -> bool {
+        let mut enforced = self.policies.iter().filter(|policy| policy.mode == Mode::Enforce);
+        let says = |policy: &Policy| {
+            policy.scope.is_some() || policy.rules.iter().any(|rule| !rule.requests.is_empty())
+        };
+        self.routed.is_some() || enforced.any(says)
+    }
+
     /// Whether what decides looks at paths: only then the server's proxy resolves dots, double slashes and escaped
     /// slashes, for the policy and for the application alike.
     pub fn minds_paths(&self) -> bool {

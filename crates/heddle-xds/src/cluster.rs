@@ -4,7 +4,7 @@ use crate::family_port::FamilyPort;
 use crate::resource::{Resource, ResourceKey, Type};
 use crate::subject::Subject;
 use crate::xds::cluster::{ClusterDiscoveryType, DiscoveryType, LbPolicy};
-use crate::{address, endpoint, tls, xds};
+use crate::{address, endpoint, limits, tls, xds};
 use heddle_model::Identity;
 use heddle_model::fact::{Accrual, DataPlane, Mesh, Protocol};
 use heddle_model::snapshot::{Endpoints, Service, ServicePort, Transport};
@@ -127,6 +127,10 @@ fn base(mesh: &Mesh, name: &str) -> xds::Cluster {
         name: name.into(),
         connect_timeout: xds::duration(mesh.connect_timeout.max(Duration::from_millis(1))),
         circuit_breakers: Some(no_limits()),
+        upstream_connection_options: Some(xds::UpstreamConnectionOptions {
+            tcp_keepalive: Some(limits::keepalive()),
+            ..xds::UpstreamConnectionOptions::default()
+        }),
         ..xds::Cluster::default()
     }
 }
@@ -204,20 +208,19 @@ fn http_options(protocol: Protocol) -> BTreeMap<String, xds::Any> {
     let options = match protocol {
         Protocol::Http | Protocol::Detect => {
             UpstreamProtocolOptions::UseDownstreamProtocolConfig(UseDownstreamHttpConfig {
-                http_protocol_options: Some(xds::Http1ProtocolOptions::default()),
-                http2_protocol_options: Some(xds::Http2ProtocolOptions::default()),
+                http_protocol_options: Some(limits::http1()),
+                http2_protocol_options: Some(limits::http2()),
                 ..UseDownstreamHttpConfig::default()
             })
         }
         Protocol::Http2 | Protocol::Grpc => {
-            let http2 = explicit_http_config::ProtocolConfig::Http2ProtocolOptions(
-                xds::Http2ProtocolOptions::default(),
-            );
+            let http2 = explicit_http_config::ProtocolConfig::Http2ProtocolOptions(limits::http2());
             UpstreamProtocolOptions::ExplicitHttpConfig(ExplicitHttpConfig { protocol_config: Some(http2) })
         }
         Protocol::Tcp | Protocol::Opaque => return BTreeMap::new(),
     };
     let options = xds::HttpProtocolOptions {
+        common_http_protocol_options: Some(limits::responses()),
         upstream_protocol_options: Some(options),
         ..xds::HttpProtocolOptions::default()
     };

@@ -1,9 +1,8 @@
 //! HTTP connection managers.
 
-use crate::access_log;
-use crate::xds;
+use crate::limits::{self, Tunnels};
+use crate::{access_log, xds};
 use heddle_model::fact::Mesh;
-use std::time::Duration;
 
 /// Which side of the application a proxy stands on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +31,7 @@ pub(crate) struct Manager<'a> {
     /// The name under which it counts.
     pub(crate) stat_prefix: String,
     pub(crate) paths: Paths,
+    pub(crate) tunnels: Tunnels,
     /// What is run before the router.
     pub(crate) filters: Vec<xds::HttpFilter>,
     pub(crate) routes: xds::http_connection_manager::RouteSpecifier,
@@ -41,14 +41,14 @@ impl Manager<'_> {
     /// The network filter.
     ///
     /// What an application sends and receives is left alone as far as Envoy can: no time limit of its own (a
-    /// route may set one), no `server` or `x-envoy-…` header added, HTTP/1.0 and WebSockets pass. Headers by
+    /// route may set one), no `server` or `x-envoy-…` header added, its own limits wide ([`limits`]). Headers by
     /// which a client could command Envoy are taken out (no address counts as internal), and the header that
     /// tells the application who called (`x-forwarded-client-cert`) is only ever ours.
     pub(crate) fn filter(self) -> xds::Filter {
         use xds::http_connection_manager::{
-            ForwardClientCertDetails, ServerHeaderTransformation, SetCurrentClientCertDetails, UpgradeConfig,
+            ForwardClientCertDetails, ServerHeaderTransformation, SetCurrentClientCertDetails,
         };
-        let Self { mesh, direction, stat_prefix, paths, mut filters, routes } = self;
+        let Self { mesh, direction, stat_prefix, paths, tunnels, mut filters, routes } = self;
         filters.push(http_filter("envoy.filters.http.router", router()));
         let forwarded = match direction {
             Direction::Inbound => ForwardClientCertDetails::SanitizeSet,
@@ -62,18 +62,13 @@ impl Manager<'_> {
             forward_client_cert_details: forwarded.into(),
             set_current_client_cert_details: (direction == Direction::Inbound).then_some(client),
             server_header_transformation: ServerHeaderTransformation::PassThrough.into(),
-            http_protocol_options: Some(http1()),
-            stream_idle_timeout: xds::duration(Duration::ZERO),
             use_remote_address: xds::flag(false),
             skip_xff_append: true,
             preserve_external_request_id: true,
-            upgrade_configs: vec![UpgradeConfig {
-                upgrade_type: "websocket".into(),
-                ..UpgradeConfig::default()
-            }],
             access_log: access_log::requests(mesh, direction),
             ..xds::HttpConnectionManager::default()
         };
+        limits::widen(&mut manager, tunnels);
         resolve(&mut manager, paths);
         network_filter("envoy.filters.network.http_connection_manager", &manager)
     }
@@ -89,10 +84,6 @@ fn resolve(manager: &mut xds::HttpConnectionManager, paths: Paths) {
         Paths::AsSent => PathWithEscapedSlashesAction::KeepUnchanged,
     }
     .into();
-}
-
-fn http1() -> xds::Http1ProtocolOptions {
-    xds::Http1ProtocolOptions { accept_http_10: true, ..xds::Http1ProtocolOptions::default() }
 }
 
 fn router() -> xds::Any {

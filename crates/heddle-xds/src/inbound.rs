@@ -5,7 +5,7 @@ mod chain;
 use crate::capture::Capture;
 use crate::resource::{Resource, ResourceKey, Type};
 use crate::subject::Subject;
-use crate::{address, cluster, http, inspect, tcp, xds};
+use crate::{address, cluster, http, inspect, limits, tcp, xds};
 use chain::Port;
 use heddle_model::SourceRef;
 use heddle_model::access::Access;
@@ -193,6 +193,7 @@ fn listener(subject: &Subject, at: (IpAddr, u16), ports: &[Port]) -> xds::Listen
         name: subject.to_string(),
         address: Some(address::socket(at.0, at.1)),
         traffic_direction: xds::TrafficDirection::Inbound.into(),
+        tcp_keepalive: Some(limits::keepalive()),
         listener_filters_timeout: patient.then_some(inspect::PATIENCE).and_then(xds::duration),
         continue_on_listener_filters_timeout: patient,
         ..xds::Listener::default()

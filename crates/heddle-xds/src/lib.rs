@@ -33,6 +33,7 @@ mod group;
 mod http;
 mod inbound;
 mod inspect;
+mod limits;
 mod outbound;
 mod project;
 mod rbac;

@@ -3,6 +3,7 @@
 use crate::capture::Capture;
 use crate::family_port::FamilyPort;
 use crate::http::{Direction, Manager, Paths};
+use crate::limits::{self, Tunnels};
 use crate::resource::{Resource, ResourceKey, Type};
 use crate::subject::Subject;
 use crate::{address, direct, http, inspect, tcp, xds};
@@ -122,6 +123,7 @@ pub(crate) fn captured(snapshot: &Snapshot, reach: &Reach, six: bool) -> Resourc
             .chain([chain("rest", None, &BTreeSet::new(), vec![rest])])
             .collect(),
         traffic_direction: xds::TrafficDirection::Outbound.into(),
+        tcp_keepalive: Some(limits::keepalive()),
         ..xds::Listener::default()
     };
     let cluster = |subject: Subject| ResourceKey { ty: Type::Cluster, name: subject.name() };
@@ -220,6 +222,7 @@ fn requests(mesh: &Mesh, protocol: Protocol, name: &str) -> xds::FilterChain {
         stat_prefix: name.into(),
         // What the application sends is its own: no policy looks at it here.
         paths: Paths::AsSent,
+        tunnels: Tunnels::Pass,
         filters: Vec::new(),
         routes: http::named_routes(name),
     };

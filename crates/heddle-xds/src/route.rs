@@ -28,7 +28,7 @@ pub(crate) fn of_port(
             sources.extend(entries.iter().map(|entry| entry.rule.source.clone()));
             entries.iter().map(|entry| route(entry, defaults, dialled)).collect()
         }
-        None => vec![to(&name, "default", action::default(&name, defaults))],
+        None => vec![to(&name, "default", action::default(&name, defaults)), tunnel(&name)],
     };
     let needs = match table {
         Some(RouteTable { entries }) => backends(entries, dialled),
@@ -51,6 +51,15 @@ pub(crate) fn configuration(name: &str, routes: Vec<xds::Route>) -> xds::RouteCo
         // A backend's changes to headers come after its rule's.
         most_specific_header_mutations_wins: true,
         ..xds::RouteConfiguration::default()
+    }
+}
+
+/// A route that takes what asks for a tunnel (CONNECT), which Envoy matches with nothing else. No route of a table does.
+pub(crate) fn tunnel(cluster: &str) -> xds::Route {
+    let specifier = xds::route_match::PathSpecifier::ConnectMatcher(xds::route_match::ConnectMatcher {});
+    xds::Route {
+        r#match: Some(xds::RouteMatch { path_specifier: Some(specifier), ..xds::RouteMatch::default() }),
+        ..to(cluster, "tunnel", once(cluster))
     }
 }
 

@@ -5,14 +5,15 @@ pub(crate) use heddle_proto::envoy::config::accesslog::v3::{
     StatusCodeFilter, access_log, access_log_filter, comparison_filter, extension_filter,
 };
 pub(crate) use heddle_proto::envoy::config::cluster::v3::{
-    CircuitBreakers, Cluster, OutlierDetection, circuit_breakers, cluster,
+    CircuitBreakers, Cluster, OutlierDetection, UpstreamConnectionOptions, circuit_breakers, cluster,
 };
 pub(crate) use heddle_proto::envoy::config::core::v3::{
     Address, AggregatedConfigSource, ApiVersion, BindConfig, CidrRange, ConfigSource, DataSource,
-    ExtraSourceAddress, HeaderValue, HeaderValueOption, Http1ProtocolOptions, Http2ProtocolOptions, Locality,
-    Metadata, PathConfigSource, RuntimeUInt32, SocketAddress, SubstitutionFormatString, TrafficDirection,
-    TransportSocket, WatchedDirectory, address, config_source, data_source, header_value_option,
-    socket_address, substitution_format_string, transport_socket,
+    ExtraSourceAddress, HeaderValue, HeaderValueOption, Http1ProtocolOptions, Http2ProtocolOptions,
+    HttpProtocolOptions as CommonHttpOptions, Locality, Metadata, PathConfigSource, RuntimeUInt32,
+    SocketAddress, SubstitutionFormatString, TcpKeepalive, TrafficDirection, TransportSocket,
+    WatchedDirectory, address, config_source, data_source, header_value_option, socket_address,
+    substitution_format_string, transport_socket,
 };
 pub(crate) use heddle_proto::envoy::config::endpoint::v3::{
     ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints, lb_endpoint,

@@ -7,10 +7,17 @@ use serde_json::{Map, Value, json};
 /// The value in brief.
 pub(crate) fn brief(value: Value) -> Value {
     match value {
-        Value::Array(items) => Value::Array(items.into_iter().map(brief).collect()),
+        Value::Array(items) => {
+            Value::Array(items.into_iter().filter(|item| !is_tunnel(item)).map(brief).collect())
+        }
         Value::Object(fields) => object(fields),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
     }
+}
+
+/// A route of requests for a tunnel: where these may pass, the connection manager says so.
+fn is_tunnel(value: &Value) -> bool {
+    value.pointer("/match/connect_matcher").is_some()
 }
 
 fn object(mut fields: Map<String, Value>) -> Value {
@@ -23,6 +30,9 @@ fn object(mut fields: Map<String, Value>) -> Value {
         Some("HttpConnectionManager") => leave_out(&mut fields, &usual_manager()),
         Some("RouteConfiguration") => leave_out(&mut fields, &usual_routes()),
         Some("Cluster") => leave_out(&mut fields, &usual_cluster()),
+        Some("HttpProtocolOptions") => leave_out(&mut fields, &usual_responses()),
+        Some("TcpProxy") => leave_out(&mut fields, &json!({ "idle_timeout": "0s" })),
+        Some("Listener") => leave_out(&mut fields, &json!({ "tcp_keepalive": usual_keepalive() })),
         Some(_) | None => {}
     }
     if let Some(Value::String(ty)) = fields.get_mut("@type") {
@@ -30,6 +40,15 @@ fn object(mut fields: Map<String, Value>) -> Value {
     }
     if fields.contains_key("filters") || fields.contains_key("route_config") {
         leave_out(&mut fields, &usual_manager());
+    }
+    for versions in ["use_downstream_protocol_config", "explicit_http_config"] {
+        let Some(Value::Object(versions)) = fields.get_mut(versions) else { continue };
+        if let Some(Value::Object(http1)) = versions.get_mut("http_protocol_options") {
+            leave_out(http1, &json!({ "allow_custom_methods": true, "enable_trailers": true }));
+        }
+        if let Some(Value::Object(http2)) = versions.get_mut("http2_protocol_options") {
+            leave_out(http2, &json!({ "allow_connect": true, "max_header_field_size_kb": 256 }));
+        }
     }
     if let Some(Value::Object(routes)) = fields.get_mut("route_config") {
         leave_out(routes, &usual_routes());
@@ -64,20 +83,45 @@ fn usual_cluster() -> Value {
         "circuit_breakers": { "thresholds": thresholds },
         "common_lb_config": { "healthy_panic_threshold": {} },
         "connect_timeout": "5s",
+        "upstream_connection_options": { "tcp_keepalive": usual_keepalive() },
     })
+}
+
+fn usual_keepalive() -> Value {
+    json!({ "keepalive_probes": 5, "keepalive_time": 300, "keepalive_interval": 30 })
+}
+
+fn usual_responses() -> Value {
+    json!({
+        "common_http_protocol_options": { "max_headers_count": 10_000, "max_response_headers_kb": 1024 },
+    })
+}
+
+fn usual_upgrades() -> Value {
+    let types = ["websocket", "SPDY/3.1", "tcp", "CONNECT"];
+    Value::Array(types.iter().map(|name| json!({ "upgrade_type": name })).collect())
 }
 
 fn usual_manager() -> Value {
     json!({
-        "http_protocol_options": { "accept_http_10": true },
+        "common_http_protocol_options": { "max_headers_count": 10_000 },
+        "http2_protocol_options": {
+            "allow_connect": true, "max_concurrent_streams": 100_000, "max_header_field_size_kb": 256,
+        },
+        "http_protocol_options": {
+            "accept_http_10": true, "allow_custom_methods": true, "default_host_for_http_10": "localhost",
+            "enable_trailers": true,
+        },
+        "max_request_headers_kb": 1024,
         "normalize_path": false,
         "path_with_escaped_slashes_action": "KEEP_UNCHANGED",
         "preserve_external_request_id": true,
+        "proxy_100_continue": true,
         "server_header_transformation": "PASS_THROUGH",
         "set_current_client_cert_details": { "uri": true },
         "skip_xff_append": true,
         "stream_idle_timeout": "0s",
-        "upgrade_configs": [{ "upgrade_type": "websocket" }],
+        "upgrade_configs": usual_upgrades(),
         "use_remote_address": false,
     })
 }

@@ -13,6 +13,7 @@
 //! libraries send no name.
 
 use crate::http::{Direction, Manager, Paths};
+use crate::limits::Tunnels;
 use crate::rbac::Sees;
 use crate::tls::Alpn;
 use crate::{rbac, route, tcp, tls, xds};
@@ -144,13 +145,15 @@ impl Port<'_> {
 
     fn requests(&self) -> xds::Filter {
         let cluster = &self.cluster;
-        let all = vec![route::to(cluster, "default", route::once(cluster))];
+        let tunnels = if self.access.minds_requests() { Tunnels::Refused } else { Tunnels::Pass };
+        let all = vec![route::to(cluster, "default", route::once(cluster)), route::tunnel(cluster)];
         let routes = route::configuration(cluster, all);
         let manager = Manager {
             mesh: self.mesh,
             direction: Direction::Inbound,
             stat_prefix: cluster.clone(),
             paths: if self.access.minds_paths() { Paths::Resolved } else { Paths::AsSent },
+            tunnels,
             filters: rbac::http(self.access, &self.mesh.trust_domain),
             routes: xds::http_connection_manager::RouteSpecifier::RouteConfig(routes),
         };
