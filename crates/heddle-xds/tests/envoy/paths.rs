@@ -8,7 +8,7 @@ use heddle_model::{Identity, WorkloadKey, WorkloadKind, path};
 use heddle_xds::{Capture, Client};
 use std::net::SocketAddr;
 
-const SERVER: &str = "127.45.0.3";
+const SERVER: &str = "127.55.0.3";
 
 fn at(port: u16) -> SocketAddr {
     SocketAddr::new(SERVER.parse().expect("an address"), port)
@@ -18,7 +18,7 @@ fn start() -> Proxy {
     application(at(18080));
     let client = Client {
         workload: WorkloadKey::new(WorkloadKind::External, "shop", "path"),
-        capture: Capture::Bound(Some("127.46.0.0/16".parse().expect("a network"))),
+        capture: Capture::Bound(Some("127.56.0.0/16".parse().expect("a network"))),
     };
     let folder = folder("paths");
     let identity = Identity::new("shop", "path").expect("valid");
