@@ -4,25 +4,32 @@
 mod tests;
 
 use crate::document::documents;
+use crate::entry::{self, Entry};
 use crate::fault::DirError;
-use crate::manifest;
+use crate::manifest::{self, Object};
 use crate::strict::Strict;
 use heddle_model::{Kind, Lowered, SourceRef};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The complete list of every kind, each ordered by name.
 pub type Lists = Vec<(Kind, Vec<Lowered>)>;
 
-/// The largest file that is read, in bytes.
-const LARGEST: u64 = 256 << 20;
+/// What a directory holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Found {
+    /// The objects.
+    pub lists: Lists,
+    /// The apiVersions and kinds of objects that say nothing to a mesh: they were passed over.
+    pub passed_over: BTreeSet<String>,
+}
 
 /// Reads every `.yaml`, `.yml` and `.json` file of a directory, hidden files and subdirectories left out.
 ///
 /// # Errors
 /// Everything that is wrong in any file: then nothing of the directory may be used.
-pub fn read(dir: &Path) -> Result<Lists, Vec<DirError>> {
-    Folder::new().read(dir)
+pub fn read(dir: &Path) -> Result<Found, Vec<DirError>> {
+    Folder::new().read(dir, &BTreeSet::new())
 }
 
 /// Reads files given as name and text.
@@ -31,7 +38,7 @@ pub fn read(dir: &Path) -> Result<Lists, Vec<DirError>> {
 /// Everything that is wrong in any of them, in the order of files and lines; of two objects with one name the
 /// second is wrong.
 pub fn parse(files: &[(String, String)]) -> Result<Lists, Vec<DirError>> {
-    Folder::new().update(files.to_vec())
+    Folder::new().update(files.to_vec()).map(|found| found.lists)
 }
 
 /// A directory as it was last read, so that only files that changed since are parsed again.
@@ -44,6 +51,7 @@ pub(crate) struct Folder {
 struct Parsed {
     text: String,
     objects: Vec<(u64, Lowered)>,
+    passed_over: BTreeSet<String>,
     faults: Vec<DirError>,
 }
 
@@ -53,25 +61,31 @@ impl Folder {
         Self { strict: Strict::new(), files: BTreeMap::new() }
     }
 
-    /// Reads the directory, as [`read`] does.
-    pub(crate) fn read(&mut self, dir: &Path) -> Result<Lists, Vec<DirError>> {
-        let files = list(dir).map_err(|error| vec![io("", &format!("{}: {error}", dir.display()))])?;
+    /// Reads the directory, as [`read`] does. Of files that somebody is writing, what they held before counts.
+    pub(crate) fn read(&mut self, dir: &Path, unfinished: &BTreeSet<String>) -> Result<Found, Vec<DirError>> {
+        let files = entry::list(dir).map_err(|error| vec![io("", &format!("{}: {error}", dir.display()))])?;
         let mut texts = Vec::new();
         let mut faults = Vec::new();
-        for file in files {
-            match text(&dir.join(&file)) {
-                Ok(text) => texts.push((file, text)),
-                Err(error) => faults.push(io(&file, &error)),
+        for Entry { name, fault } in files {
+            if let Some(message) = fault {
+                faults.push(io(&name, message));
+            } else if unfinished.contains(&name) {
+                texts.extend(self.files.get(&name).map(|parsed| (name, parsed.text.clone())));
+            } else {
+                match entry::text(&dir.join(&name)) {
+                    Ok(text) => texts.push((name, text)),
+                    Err(error) => faults.push(io(&name, &error)),
+                }
             }
         }
         match self.update(texts) {
-            Ok(lists) if faults.is_empty() => Ok(lists),
+            Ok(found) if faults.is_empty() => Ok(found),
             Ok(_) => Err(faults),
             Err(more) => Err(faults.into_iter().chain(more).collect()),
         }
     }
 
-    fn update(&mut self, texts: Vec<(String, String)>) -> Result<Lists, Vec<DirError>> {
+    fn update(&mut self, texts: Vec<(String, String)>) -> Result<Found, Vec<DirError>> {
         let mut before = std::mem::take(&mut self.files);
         for (file, text) in texts {
             let parsed = match before.remove(&file).filter(|parsed| parsed.text == text) {
@@ -80,17 +94,19 @@ impl Folder {
             };
             self.files.insert(file, parsed);
         }
-        self.lists()
+        self.found()
     }
 
     fn parse(&self, file: &str, text: String) -> Parsed {
-        let mut parsed = Parsed { text, objects: Vec::new(), faults: Vec::new() };
+        let mut parsed =
+            Parsed { text, objects: Vec::new(), passed_over: BTreeSet::new(), faults: Vec::new() };
         match documents(file, &parsed.text) {
             Err(fault) => parsed.faults.push(fault),
             Ok(nodes) => {
                 for node in nodes {
                     match manifest::read(file, &node, &self.strict) {
-                        Ok(lowered) => parsed.objects.extend(lowered.map(|lowered| (node.line, lowered))),
+                        Ok(Object::Read(lowered)) => parsed.objects.push((node.line, *lowered)),
+                        Ok(Object::PassedOver(kind)) => drop(parsed.passed_over.insert(kind)),
                         Err(found) => parsed.faults.extend(found),
                     }
                 }
@@ -99,7 +115,7 @@ impl Folder {
         parsed
     }
 
-    fn lists(&self) -> Result<Lists, Vec<DirError>> {
+    fn found(&self) -> Result<Found, Vec<DirError>> {
         let mut objects: BTreeMap<&SourceRef, &Lowered> = BTreeMap::new();
         let mut faults = Vec::new();
         for (file, parsed) in &self.files {
@@ -111,7 +127,11 @@ impl Folder {
                 }
             }
         }
-        if faults.is_empty() { Ok(lists(objects)) } else { Err(faults) }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let passed_over = self.files.values().flat_map(|parsed| parsed.passed_over.iter().cloned()).collect();
+        Ok(Found { lists: lists(objects), passed_over })
     }
 }
 
@@ -128,27 +148,6 @@ fn twice(file: &str, line: u64, first: &Lowered) -> DirError {
     let origin = first.meta.origin.as_deref().unwrap_or_default();
     let message = format!("{} is there twice, first at {origin}", first.source);
     DirError { file: file.into(), line, field: "metadata.name".into(), message }
-}
-
-fn list(dir: &Path) -> std::io::Result<Vec<String>> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(dir)? {
-        let Ok(name) = entry?.file_name().into_string() else { continue };
-        let manifest = [".yaml", ".yml", ".json"].iter().any(|end| name.ends_with(end));
-        if manifest && !name.starts_with('.') && !dir.join(&name).is_dir() {
-            files.push(name);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-fn text(path: &Path) -> Result<String, String> {
-    let size = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
-    if size > LARGEST {
-        return Err(format!("has {size} bytes, at most {LARGEST} are read"));
-    }
-    std::fs::read_to_string(path).map_err(|error| error.to_string())
 }
 
 fn io(file: &str, message: &str) -> DirError {

@@ -4,15 +4,17 @@
 //! not parse or would be refused by an API server, nothing changes and every fault is named with file, line
 //! and field.
 
+mod changes;
 mod document;
+mod entry;
 mod fault;
 mod folder;
-mod ignored;
 mod manifest;
 mod node;
 mod strict;
 mod watch;
+mod writers;
 
 pub use fault::DirError;
-pub use folder::{Lists, parse, read};
+pub use folder::{Found, Lists, parse, read};
 pub use watch::{State, WatchError, watch};

@@ -1,18 +1,28 @@
 //! One object of a file, checked and lowered.
 
 use crate::fault::DirError;
-use crate::ignored::is_ignored;
 use crate::node::Node;
 use crate::strict::Strict;
 use heddle_lower::{api_of, kind_of, lower};
 use heddle_model::{Kind, Lowered};
 
-/// Reads one object. `None` for a kind that says nothing to a mesh.
+/// An object of a manifest.
+pub(crate) enum Object {
+    /// One that says something to a mesh.
+    Read(Box<Lowered>),
+    /// One of a kind that Heddle does not read: its apiVersion and kind.
+    PassedOver(String),
+}
+
+/// Groups other than Kubernetes' own that have a kind of a name that Heddle reads, and mean something else by it.
+const FOREIGN: [(&str, &str); 2] = [("serving.knative.dev", "Service"), ("kuma.io", "Mesh")];
+
+/// Reads one object.
 ///
 /// # Errors
 /// Everything about the object that an API server would refuse, or that Heddle could only give a narrower
 /// meaning than what was written.
-pub(crate) fn read(file: &str, node: &Node, strict: &Strict) -> Result<Option<Lowered>, Vec<DirError>> {
+pub(crate) fn read(file: &str, node: &Node, strict: &Strict) -> Result<Object, Vec<DirError>> {
     let fault = |field: &str, message: String| DirError {
         file: file.into(),
         line: node.line_of(field),
@@ -25,10 +35,10 @@ pub(crate) fn read(file: &str, node: &Node, strict: &Strict) -> Result<Option<Lo
         return Err(vec![fault("", "has no apiVersion and kind".into())]);
     };
     let Some(kind) = kind_of(api_version, kind) else {
-        if is_ignored(api_version, kind) {
-            return Ok(None);
-        }
-        return Err(vec![fault("kind", unknown(api_version, kind))]);
+        return match unread(api_version, kind) {
+            Some(message) => Err(vec![fault("kind", message)]),
+            None => Ok(Object::PassedOver(format!("{api_version} {kind}"))),
+        };
     };
     let problems = strict.check(kind, &value);
     if !problems.is_empty() {
@@ -42,7 +52,7 @@ pub(crate) fn read(file: &str, node: &Node, strict: &Strict) -> Result<Option<Lo
         .map(|diagnostic| fault(&diagnostic.field, without_remedy(&diagnostic.message)))
         .collect();
     lowered.meta.origin = Some(format!("{file}:{}", node.line));
-    if faults.is_empty() { Ok(Some(lowered)) } else { Err(faults) }
+    if faults.is_empty() { Ok(Object::Read(Box::new(lowered))) } else { Err(faults) }
 }
 
 /// A diagnostic says what holds instead after its last semicolon; here nothing does.
@@ -50,13 +60,21 @@ fn without_remedy(message: &str) -> String {
     message.rsplit_once("; ").map_or(message, |(fault, _)| fault).into()
 }
 
+/// Returns why a kind that is not read is a mistake: Heddle reads one of that name, or it is in Heddle's own group.
+///
 /// Two groups may have a kind of one name: that of the group that was written is meant, if it is there.
-fn unknown(api_version: &str, kind: &str) -> String {
-    let known: Vec<_> = Kind::ALL.into_iter().map(api_of).filter(|known| known.kind == kind).collect();
+fn unread(api_version: &str, kind: &str) -> Option<String> {
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    if FOREIGN.contains(&(group, kind)) {
+        return None;
+    }
+    let known: Vec<_> = Kind::ALL.into_iter().map(api_of).filter(|known| known.kind == kind).collect();
     let same = known.iter().find(|known| known.group == group).or_else(|| known.first());
     match same {
-        Some(known) => format!("{api_version} {kind} is not read, want {}", known.api_version()),
-        None => format!("{api_version} {kind} is not a kind that Heddle reads"),
+        Some(known) => Some(format!("{api_version} {kind} is not read, want {}", known.api_version())),
+        None if group == "heddle.dev" => {
+            Some(format!("{api_version} {kind} is not a kind that Heddle reads"))
+        }
+        None => None,
     }
 }

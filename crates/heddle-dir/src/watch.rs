@@ -3,24 +3,24 @@
 #[cfg(test)]
 mod tests;
 
+use crate::changes::Changes;
+use crate::entry;
 use crate::fault::DirError;
-use crate::folder::{Folder, Lists};
+use crate::folder::{Folder, Found};
 use heddle_model::Event;
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc, watch};
-use tokio::time::{sleep, timeout};
-
-/// How long the directory must be quiet before it is read: an editor writes a file in several steps.
-const QUIET: Duration = Duration::from_millis(20);
-
-/// How often at most the wait for quiet begins anew, so that a file that is always written is read too.
-const PATIENCE: u32 = 25;
+use tokio::sync::{mpsc, watch};
+use tokio::time::sleep;
 
 /// How often a directory that is gone is looked for.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// How often in a row what was read is thrown away because the directory changed meanwhile.
+const MOST_OVERTAKEN: u32 = 5;
 
 /// What a watched directory has to say of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,71 +49,65 @@ pub async fn watch(
     queue: mpsc::Sender<Event>,
     state: watch::Sender<State>,
 ) -> Result<(), WatchError> {
-    let changed = Arc::new(Notify::new());
-    let mut watcher = watcher(&dir, changed.clone())?;
+    let changes = Arc::new(Changes::default());
+    let mut watcher = watcher(&dir, changes.clone())?;
     let mut served = None;
     let mut folder = Folder::new();
+    let mut unfinished = BTreeSet::new();
+    let mut armed = None;
+    let mut overtaken = 0;
     loop {
-        let armed = watcher.watch(&dir, RecursiveMode::NonRecursive).is_ok();
-        let path = dir.clone();
+        arm(&mut watcher, &dir, &mut armed);
+        let (path, held) = (dir.clone(), unfinished.clone());
         let reading = tokio::task::spawn_blocking(move || {
-            let lists = folder.read(&path);
-            (folder, lists)
+            // Before the files are read: what changes meanwhile is found to be new afterwards.
+            let fingerprint = entry::fingerprint(&path);
+            let found = folder.read(&path, &held);
+            (folder, fingerprint, found)
         });
-        let lists;
-        (folder, lists) = reading.await.expect("reading does not panic");
-        let lists = note(lists, &dir, &state);
-        if let Some(lists) = lists
-            && !send(&queue, &mut served, lists).await
-        {
-            return Ok(());
+        let (fingerprint, found);
+        (folder, fingerprint, found) = reading.await.expect("reading does not panic");
+        if changes.overtaken(&unfinished) && overtaken < MOST_OVERTAKEN {
+            overtaken += 1;
+        } else {
+            overtaken = 0;
+            if let Some(found) = note(found, &dir, &state)
+                && !send(&queue, &mut served, found).await
+            {
+                return Ok(());
+            }
+            state.send_modify(|state| state.ready = served.is_some());
         }
-        state.send_modify(|state| state.ready = served.is_some());
         tokio::select! {
-            () = settled(&changed) => {}
-            () = sleep(RETRY), if !armed => {}
+            held = changes.settled(&dir, fingerprint, &unfinished) => unfinished = held,
+            () = sleep(RETRY), if armed.is_none() => {}
             () = queue.closed() => return Ok(()),
         }
     }
 }
 
-fn watcher(dir: &Path, changed: Arc<Notify>) -> Result<RecommendedWatcher, WatchError> {
-    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        if event.map_or(true, |event| changes(&event.kind)) {
-            changed.notify_one();
-        }
-    });
+/// Watches the directory that the path leads to now. It may have led elsewhere before.
+fn arm(watcher: &mut RecommendedWatcher, dir: &Path, armed: &mut Option<entry::Identity>) {
+    let now = entry::identity(dir);
+    if now.is_some() && now == *armed {
+        return;
+    }
+    if armed.is_some() {
+        let _gone = watcher.unwatch(dir);
+    }
+    *armed = now.filter(|_| watcher.watch(dir, RecursiveMode::NonRecursive).is_ok());
+}
+
+fn watcher(dir: &Path, changes: Arc<Changes>) -> Result<RecommendedWatcher, WatchError> {
+    let watcher =
+        notify::recommended_watcher(move |event: notify::Result<notify::Event>| changes.note(event));
     watcher.map_err(|cause| WatchError { path: dir.display().to_string(), cause })
 }
 
-/// Reading the directory is an event too, and must not lead to reading it again.
-fn changes(kind: &EventKind) -> bool {
-    use notify::event::{AccessKind, AccessMode};
-    match kind {
-        EventKind::Access(AccessKind::Close(AccessMode::Write)) => true,
-        EventKind::Access(_) => false,
-        EventKind::Any
-        | EventKind::Create(_)
-        | EventKind::Modify(_)
-        | EventKind::Remove(_)
-        | EventKind::Other => true,
-    }
-}
-
-/// Waits for a change, and then for the directory to be quiet.
-async fn settled(changed: &Notify) {
-    changed.notified().await;
-    for _ in 0..PATIENCE {
-        if timeout(QUIET, changed.notified()).await.is_err() {
-            return;
-        }
-    }
-}
-
 /// Says what is wrong, once per change, and passes on what is right.
-fn note(lists: Result<Lists, Vec<DirError>>, dir: &Path, state: &watch::Sender<State>) -> Option<Lists> {
-    let (lists, errors) = match lists {
-        Ok(lists) => (Some(lists), Vec::new()),
+fn note(found: Result<Found, Vec<DirError>>, dir: &Path, state: &watch::Sender<State>) -> Option<Found> {
+    let (found, errors) = match found {
+        Ok(found) => (Some(found), Vec::new()),
         Err(errors) => (None, errors),
     };
     state.send_if_modified(|state| {
@@ -126,22 +120,27 @@ fn note(lists: Result<Lists, Vec<DirError>>, dir: &Path, state: &watch::Sender<S
         if errors.is_empty() {
             tracing::info!(dir = %dir.display(), "directory parses again");
         } else if state.ready {
-            tracing::error!(dir = %dir.display(), "what was read before stays in force");
+            tracing::error!(dir = %dir.display(), "keeping last valid configuration");
         }
         state.errors = errors;
         true
     });
-    lists
+    found
 }
 
 /// Sends what changed. Returns whether anyone still listens.
-async fn send(queue: &mpsc::Sender<Event>, served: &mut Option<Lists>, lists: Lists) -> bool {
-    for (place, (kind, objects)) in lists.iter().enumerate() {
-        let same = served.as_ref().is_some_and(|served| served[place].1 == *objects);
+async fn send(queue: &mpsc::Sender<Event>, served: &mut Option<Found>, found: Found) -> bool {
+    for kind in &found.passed_over {
+        if !served.as_ref().is_some_and(|served| served.passed_over.contains(kind)) {
+            tracing::info!(kind, "objects passed over: not a kind that Heddle reads");
+        }
+    }
+    for (place, (kind, objects)) in found.lists.iter().enumerate() {
+        let same = served.as_ref().is_some_and(|served| served.lists[place].1 == *objects);
         if !same && queue.send(Event::Replace(*kind, objects.clone())).await.is_err() {
             return false;
         }
     }
-    *served = Some(lists);
+    *served = Some(found);
     true
 }

@@ -28,7 +28,12 @@ pub(crate) async fn load(source: &Source) -> Result<World> {
 
 fn read(folder: &Path) -> Result<Vec<Event>> {
     match heddle_dir::read(folder) {
-        Ok(lists) => Ok(lists.into_iter().map(|(kind, objects)| Event::Replace(kind, objects)).collect()),
+        Ok(heddle_dir::Found { lists, passed_over }) => {
+            for kind in passed_over {
+                eprintln!("heddle: {kind} passed over: not a kind that Heddle reads");
+            }
+            Ok(lists.into_iter().map(|(kind, objects)| Event::Replace(kind, objects)).collect())
+        }
         Err(errors) => {
             let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
             bail!("{} does not parse:\n{}", folder.display(), lines.join("\n"))

@@ -211,7 +211,7 @@ fn only_manifests_of_the_folder_itself_are_read() {
     }
     std::fs::create_dir(dir.path().join("more.yaml")).expect("made");
     let lists = read(dir.path()).expect("parses");
-    assert_eq!(lists.iter().map(|(_, list)| list.len()).sum::<usize>(), 1);
+    assert_eq!(lists.lists.iter().map(|(_, list)| list.len()).sum::<usize>(), 1);
     std::fs::write(dir.path().join("bytes.yml"), [0xff, 0xfe, 0xfd]).expect("written");
     let faults = read(dir.path()).expect_err("no UTF-8");
     assert_eq!(faults[0].to_string(), "bytes.yml: stream did not contain valid UTF-8");
@@ -238,6 +238,67 @@ fn a_folder_read_again_is_as_if_it_were_read_anew() {
         &[("c.yaml", WEB)],
         &[],
     ] {
-        assert_eq!(folder.update(files(texts)), parse(&files(texts)), "{texts:?}");
+        let found = folder.update(files(texts)).map(|found| found.lists);
+        assert_eq!(found, parse(&files(texts)), "{texts:?}");
     }
+}
+
+/// The objects of case `wrong-group`, and kinds that are none of Heddle's.
+#[test]
+fn a_kind_under_a_wrong_group_names_the_right_one_and_others_are_passed_over() {
+    let policy = "apiVersion: policy/v1\nkind: AccessPolicy\nmetadata: {name: closed, namespace: lab}\nspec: {rules: []}\n";
+    let route =
+        "apiVersion: networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: r, namespace: lab}\nspec: {}\n";
+    check_files(
+        &[("a.yaml", policy), ("b.yaml", route), ("c.yaml", "apiVersion: apps/v1\nkind: Pod\n")],
+        &[
+            "a.yaml:2: kind: policy/v1 AccessPolicy is not read, want heddle.dev/v1alpha1",
+            "b.yaml:2: kind: networking.k8s.io/v1 HTTPRoute is not read, want gateway.networking.k8s.io/v1",
+            "c.yaml:2: kind: apps/v1 Pod is not read, want v1",
+        ],
+    );
+    let others = [
+        "apiVersion: apps/v1\nkind: Deployment\n",
+        "apiVersion: apps/v1\nkind: Deployment\n",
+        "apiVersion: example.com/v1\nkind: Widget\n",
+        "apiVersion: serving.knative.dev/v1\nkind: Service\n",
+        WEB,
+    ];
+    let found = Folder::new().update(files(&[("a.yaml", &others.join("---\n"))])).expect("nothing is wrong");
+    let passed_over: Vec<_> = found.passed_over.iter().map(String::as_str).collect();
+    assert_eq!(
+        passed_over,
+        ["apps/v1 Deployment", "example.com/v1 Widget", "serving.knative.dev/v1 Service"]
+    );
+    assert_eq!(found.lists.iter().map(|(_, list)| list.len()).sum::<usize>(), 1);
+}
+
+#[test]
+fn whatever_lies_in_the_folder_is_named_and_waited_for_by_nobody() {
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::symlink;
+    let dir = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| dir.path().join(name);
+    rustix::fs::mkfifoat(rustix::fs::CWD, at("pipe.yaml"), rustix::fs::Mode::RWXU).expect("made");
+    let _socket = std::os::unix::net::UnixListener::bind(at("socket.yaml")).expect("bound");
+    symlink("/dev/zero", at("device.json")).expect("linked");
+    symlink("pipe.yaml", at("link.yml")).expect("linked");
+    symlink("nowhere", at("dangling.yaml")).expect("linked");
+    std::fs::write(at("upper.YAML"), WEB).expect("written");
+    std::fs::write(dir.path().join(std::ffi::OsStr::from_bytes(b"\xff.yaml")), WEB).expect("written");
+    std::fs::write(at("web.yaml"), WEB).expect("written");
+    let faults = read(dir.path()).expect_err("seven faults");
+    let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        faults,
+        [
+            "dangling.yaml: is a link that leads nowhere",
+            "device.json: is a device, want a regular file",
+            "link.yml: is a pipe, want a regular file",
+            "pipe.yaml: is a pipe, want a regular file",
+            "socket.yaml: is a socket, want a regular file",
+            "upper.YAML: ends in upper case: name it .yaml, .yml or .json",
+            "\u{fffd}.yaml: has a name that is not UTF-8: rename it",
+        ]
+    );
 }

@@ -3,6 +3,7 @@ use heddle_model::Kind;
 use std::fs;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 /// How long a change may take to arrive.
 const SOON: Duration = Duration::from_secs(20);
@@ -155,4 +156,79 @@ async fn following_ends_with_its_queue() {
     folder.first().await;
     drop(folder.events);
     timeout(SOON, folder.task).await.expect("in time").expect("no panic").expect("no error");
+}
+
+/// `(sleep 2; cat policy) > folder/policy.yaml`: the file is emptied at once, and written later.
+#[tokio::test]
+async fn a_file_that_is_being_written_counts_once_it_is_closed() {
+    use std::io::Write;
+    let mut folder = Followed::with(&[("web.yaml", &service("web"))]);
+    assert_eq!(folder.first().await, ["web"]);
+    let mut file = fs::File::create(folder.dir.path().join("web.yaml")).expect("emptied");
+    // Another file is complete meanwhile, and waits.
+    folder.write("cart.yaml", &service("cart"));
+    let none = timeout(Duration::from_secs(2), folder.events.recv()).await;
+    assert!(none.is_err(), "{none:?} came of a file that nobody has closed");
+    file.write_all(service("shop").as_bytes()).expect("written");
+    drop(file);
+    assert_eq!(folder.next().await, (Kind::Service, vec!["cart".into(), "shop".into()]));
+}
+
+#[tokio::test]
+async fn a_file_that_nobody_closes_keeps_its_content_and_holds_the_others_for_a_while_only() {
+    let mut folder = Followed::with(&[("web.yaml", &service("web"))]);
+    assert_eq!(folder.first().await, ["web"]);
+    let _never_closed = fs::File::create(folder.dir.path().join("web.yaml")).expect("emptied");
+    let _nor_this = fs::File::create(folder.dir.path().join("new.yaml")).expect("made");
+    folder.write("cart.yaml", &service("cart"));
+    assert_eq!(folder.next().await, (Kind::Service, vec!["cart".into(), "web".into()]));
+}
+
+/// `rm folder/*; cp elsewhere/* folder/`: there is a moment without any file.
+#[tokio::test]
+async fn files_that_go_are_given_time_to_be_replaced() {
+    let mut folder = Followed::with(&[("web.yaml", &service("web")), ("cart.yaml", &service("cart"))]);
+    assert_eq!(folder.first().await, ["cart", "web"]);
+    let path = folder.dir.path().to_path_buf();
+    for name in ["web.yaml", "cart.yaml"] {
+        fs::remove_file(path.join(name)).expect("removed");
+    }
+    let none = timeout(Duration::from_millis(300), folder.events.recv()).await;
+    assert!(none.is_err(), "{none:?} came of the moment between");
+    for name in ["web", "shop"] {
+        fs::write(path.join(format!("{name}.yaml")), service(name)).expect("copied");
+    }
+    assert_eq!(folder.next().await, (Kind::Service, vec!["shop".into(), "web".into()]));
+}
+
+#[tokio::test]
+async fn links_that_are_swapped_are_followed() {
+    use std::os::unix::fs::symlink;
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().to_path_buf();
+    let swap = |target: &str, link: &str| {
+        symlink(target, path.join("next")).expect("linked");
+        fs::rename(path.join("next"), path.join(link)).expect("swapped");
+    };
+    for (version, name) in [("one", "web"), ("two", "cart")] {
+        fs::create_dir_all(path.join(version).join("folder")).expect("made");
+        fs::write(path.join(version).join("folder/a.yaml"), service(name)).expect("written");
+    }
+    fs::write(path.join("elsewhere.yaml"), service("shop")).expect("written");
+    // The folder itself, its parent, and a file in it.
+    swap("one", "parent");
+    swap("parent/folder", "link");
+    let mut folder = Followed::start(dir, path.join("link"));
+    assert_eq!(folder.first().await, ["web"]);
+    swap("two/folder", "link");
+    assert_eq!(folder.next().await, (Kind::Service, vec!["cart".into()]));
+    swap("parent/folder", "link");
+    assert_eq!(folder.next().await, (Kind::Service, vec!["web".into()]));
+    swap("two", "parent");
+    assert_eq!(folder.next().await, (Kind::Service, vec!["cart".into()]));
+    swap("../../elsewhere.yaml", "two/folder/a.yaml");
+    assert_eq!(folder.next().await, (Kind::Service, vec!["shop".into()]));
+    // A file behind a link, written where no event of the folder says so.
+    fs::write(path.join("elsewhere.yaml"), service("late")).expect("written");
+    assert_eq!(folder.next().await, (Kind::Service, vec!["late".into()]));
 }

@@ -213,6 +213,11 @@ impl Stage {
         format!("http://{}:15000{path}", self.address(place))
     }
 
+    /// The folder of the manifests.
+    pub fn manifests(&self) -> PathBuf {
+        self.setting.folder.join("manifests")
+    }
+
     /// Replaces one manifest at once, as an editor that saves does. Returns when.
     pub fn write(&self, file: &str, text: &str) -> Result<Instant> {
         let manifests = self.setting.folder.join("manifests");

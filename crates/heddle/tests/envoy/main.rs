@@ -2,6 +2,7 @@
 //!
 //! Every test sets a stage of its own on loopback addresses of its own (see [`shop::Shop`]).
 
+mod folder;
 mod identity;
 mod mtls;
 mod nack;
