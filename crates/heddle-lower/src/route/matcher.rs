@@ -24,18 +24,36 @@ pub(super) fn all(rule: &Place<'_>, notes: &mut Notes) -> (Vec<HttpMatch>, bool)
 
 fn one(place: &Place<'_>, notes: &mut Notes) -> (HttpMatch, bool) {
     let known = notes.take(place.only(&["path", "method", "headers", "queryParams"]), BROKEN);
-    let path = place.get("path").map_or(Ok(None), |path| self::path(&path));
-    let path = notes.take(path, BROKEN);
+    let (path, path_is_whole) = match place.get("path").map_or(Ok(None), |path| self::path(&path)) {
+        Ok(path) => (path, true),
+        Err(BadPath { wrong, meant }) => {
+            notes.wrong(wrong, BROKEN);
+            (meant, false)
+        }
+    };
     let method = notes.take(place.get("method").map(|method| self::method(&method)).transpose(), BROKEN);
     let headers = keys(place.get("headers"), header_name, notes);
     let query = keys(place.get("queryParams"), query_name, notes);
-    let whole = known.is_some() && path.is_some() && method.is_some() && headers.1 && query.1;
-    let (path, method) = (path.flatten(), method.flatten());
+    let whole = known.is_some() && path_is_whole && method.is_some() && headers.1 && query.1;
+    let method = method.flatten();
     (HttpMatch { path, method, headers: headers.0, query: query.0 }, whole)
 }
 
+/// A condition on a path that cannot be honoured.
+struct BadPath {
+    wrong: Wrong,
+    /// The requests that it may have meant; `None` is all.
+    meant: Option<PathMatch>,
+}
+
+impl From<Wrong> for BadPath {
+    fn from(wrong: Wrong) -> Self {
+        Self { wrong, meant: None }
+    }
+}
+
 /// Unset, and prefix `/`, match every path.
-fn path(place: &Place<'_>) -> Result<Option<PathMatch>, Wrong> {
+fn path(place: &Place<'_>) -> Result<Option<PathMatch>, BadPath> {
     let value = place.get("value");
     let text = value.as_ref().map_or(Ok("/"), |value| value.text())?;
     let value = value.as_ref().unwrap_or(place);
@@ -46,19 +64,46 @@ fn path(place: &Place<'_>) -> Result<Option<PathMatch>, Wrong> {
         }
     })?;
     if kind == "RegularExpression" {
-        return regex(value, text).map(|regex| Some(PathMatch::Regex(regex)));
+        return Ok(Some(PathMatch::Regex(regex(value, text)?)));
     }
-    if !text.starts_with('/')
-        || text.len() > 1024
-        || text.contains(|c: char| c == '?' || c == '#' || c.is_control())
-    {
-        return Err(value.wrong(format!("{} is not a path from / without query", value.shown())));
+    if let Some(fault) = fault(kind, text) {
+        let wrong = value.wrong(format!("{} {fault}", value.shown()));
+        return Err(BadPath { wrong, meant: meant(kind, text) });
     }
     Ok(match (kind, prefix(text)) {
         ("Exact", _) => Some(PathMatch::Exact(text.into())),
         (_, PathMatch::Prefix(prefix)) if prefix.is_empty() => None,
         (_, prefix) => Some(prefix),
     })
+}
+
+/// Returns why no request has such a path, or an Envoy refuses to compare it, with all its neighbours in the table.
+fn fault(kind: &str, text: &str) -> Option<&'static str> {
+    if !text.starts_with('/') || text.contains(['?', '#']) {
+        return Some("is not a path from / without query");
+    }
+    if text.len() > 1024 {
+        return Some("is longer than 1024 bytes");
+    }
+    if !text.chars().all(|c| c.is_ascii_graphic()) {
+        return Some("has a character that no path has as it is; write it as an escape");
+    }
+    let ends_twice = kind == "PathPrefix" && text.len() > 1 && text.ends_with("//");
+    ends_twice.then_some("ends with two slashes; use type Exact, or a prefix with one")
+}
+
+/// Returns the requests that such a path may have meant: those of its readable start, without slashes at the end.
+fn meant(kind: &str, text: &str) -> Option<PathMatch> {
+    let end = text.find(|c: char| !c.is_ascii_graphic() || c == '?' || c == '#').unwrap_or(text.len());
+    let (start, rest) = text.split_at(end);
+    let whole = rest.is_empty() || rest.starts_with(['?', '#']);
+    let start = if whole { start } else { start.rsplit_once('/').map_or("", |(elements, _)| elements) };
+    let path = format!("/{}", start.trim_matches('/'));
+    match kind {
+        _ if path == "/" || path.len() > 1024 => None,
+        "Exact" if whole => Some(PathMatch::Exact(path.into())),
+        _ => Some(PathMatch::Prefix(path.into())),
+    }
 }
 
 /// The prefix `text` without its trailing slash, which Gateway API ignores.

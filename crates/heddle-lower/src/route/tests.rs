@@ -57,6 +57,30 @@ fn a_rule_matches_what_the_gateway_api_says() {
 }
 
 #[test]
+fn a_path_that_no_proxy_compares_breaks_what_it_may_have_meant() {
+    let query = "is not a path from / without query";
+    let character = "has a character that no path has as it is; write it as an escape";
+    let slashes = "ends with two slashes; use type Exact, or a prefix with one";
+    for (kind, text, meant, fault) in [
+        ("PathPrefix", "/foo//", "Prefix(\"/foo\")", slashes),
+        ("PathPrefix", "//", "", slashes),
+        ("PathPrefix", "/a?b", "Prefix(\"/a\")", query),
+        ("Exact", "/a#b", "Exact(\"/a\")", query),
+        ("Exact", "/a/b c", "Prefix(\"/a\")", character),
+        ("PathPrefix", "/a/é", "Prefix(\"/a\")", character),
+        ("PathPrefix", "/é", "", character),
+    ] {
+        let told = format!(
+            "spec.rules[0].matches[0].path.value Invalid: {text:?} {fault}; requests of this rule are answered 500"
+        );
+        check_matches(json!([{"path": {"type": kind, "value": text}}]), &[meant], &[&told]);
+    }
+    for (text, want) in [("/foo//", r#"Exact("/foo//")"#), ("/a{b}|c", r#"Exact("/a{b}|c")"#)] {
+        check_matches(json!([{"path": {"type": "Exact", "value": text}}]), &[want], &[]);
+    }
+}
+
+#[test]
 fn a_match_that_cannot_be_honoured_breaks_its_rule_and_keeps_the_rest() {
     let broken = "requests of this rule are answered 500";
     let at = |rest: &str| format!("spec.rules[0].matches[0].{rest}; {broken}");
@@ -68,7 +92,7 @@ fn a_match_that_cannot_be_honoured_breaks_its_rule_and_keeps_the_rest() {
         ),
         (
             json!({"path": {"value": "a"}}),
-            "",
+            "Prefix(\"/a\")",
             at(r#"path.value Invalid: "a" is not a path from / without query"#),
         ),
         (
