@@ -2,6 +2,7 @@
 //! no API server checks.
 
 use serde_json::Value;
+use std::net::IpAddr;
 
 pub(crate) const NAMED_DEFAULT: &str = "self.metadata.name == 'default'";
 pub(crate) const UNCHANGED: &str = "self == oldSelf";
@@ -9,6 +10,8 @@ pub(crate) const UP_TO_A_MINUTE: &str = "duration(self) > duration('0s') && dura
 pub(crate) const IP: &str = "isIP(self)";
 pub(crate) const NO_PROXY_PORT: &str =
     "self.all(port, !(port in [4140, 4143, 4190, 4191, 15000, 15001, 15006, 15020, 15090]))";
+/// A value that is no address is [`IP`]'s to refuse.
+pub(crate) const UNICAST: &str = "!isIP(self) || ip(self).isGlobalUnicast()";
 pub(crate) const SAYS_SOMETHING: &str = "has(self.protocol) || has(self.mtls)";
 pub(crate) const ONE_WAY_TO_COVER: &str =
     "!has(self.targetRefs) || (!has(self.selector) && !has(self.ports))";
@@ -43,6 +46,7 @@ pub(crate) fn holds(rule: &str, value: &Value) -> Option<bool> {
             let ports = value.as_array().into_iter().flatten();
             !ports.filter_map(Value::as_u64).any(|port| PROXY_PORTS.contains(&port))
         }
+        UNICAST => text.and_then(|text| text.parse().ok()).is_none_or(is_unicast_or_loopback),
         SAYS_SOMETHING => has("protocol") || has("mtls"),
         ONE_WAY_TO_COVER => !has("targetRefs") || (!has("selector") && !has("ports")),
         DENY_HAS_RULES => {
@@ -62,6 +66,17 @@ pub(crate) fn holds(rule: &str, value: &Value) -> Option<bool> {
         VALUE_UNLESS_PRESENT => has("value") != is("type", "Present"),
         _ => return None,
     })
+}
+
+/// Returns whether a process may have the address. Where no API server checks objects, the network of a folder is the
+/// loopback, so its addresses may.
+fn is_unicast_or_loopback(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            !(v4.is_unspecified() || v4.is_multicast() || v4.is_link_local() || v4.is_broadcast())
+        }
+        IpAddr::V6(v6) => !(v6.is_unspecified() || v6.is_multicast() || v6.is_unicast_link_local()),
+    }
 }
 
 /// A duration of the Gateway API (GEP-2257) in milliseconds.

@@ -46,6 +46,9 @@ text! {
         "x-kubernetes-validations": [{
             "rule": crate::rule::IP,
             "message": "must be an IPv4 or IPv6 address",
+        }, {
+            "rule": crate::rule::UNICAST,
+            "message": "must not be a loopback, link-local, multicast or unspecified address",
         }],
     }
 }

@@ -3,7 +3,7 @@
 use crate::fault::DirError;
 use crate::node::Node;
 use crate::strict::Strict;
-use heddle_lower::{api_of, kind_of, lower};
+use heddle_lower::{Loopback, api_of, kind_of, lower_from};
 use heddle_model::{Kind, Lowered};
 
 /// An object of a manifest.
@@ -44,7 +44,7 @@ pub(crate) fn read(file: &str, node: &Node, strict: &Strict) -> Result<Object, V
     if !problems.is_empty() {
         return Err(problems.into_iter().map(|problem| fault(&problem.field, problem.message)).collect());
     }
-    let mut lowered = lower(kind, &value);
+    let mut lowered = lower_from(Loopback::Granted, kind, &value);
     let faults: Vec<DirError> = lowered
         .diagnostics
         .iter()

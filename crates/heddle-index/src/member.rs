@@ -27,6 +27,9 @@ pub(crate) struct Members {
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
+/// The most diagnostics of the endpoints of one Service.
+const MOST_REFUSED: usize = 64;
+
 /// One address and port behind a Service port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Member {
@@ -68,6 +71,7 @@ struct Resolver<'a> {
     owners: &'a Map<AddressKey, Owner>,
     /// The clients of the Service's own namespace: what an address is to them, it is to the Service.
     reach: Reach,
+    key: &'a ServiceKey,
     service: &'a Service,
     found: Members,
 }
@@ -82,7 +86,7 @@ pub(crate) fn resolve(tables: &Tables, owners: &Map<AddressKey, Owner>, key: &Se
     let ports = service.ports.iter().map(|port| (port.number, Vec::new())).collect();
     let reach = Reach::Namespace(key.namespace.clone());
     let found = Members { ports, ..Members::default() };
-    let mut resolver = Resolver { tables, owners, reach, service, found };
+    let mut resolver = Resolver { tables, owners, reach, key, service, found };
     for source in tables.slices.of(key) {
         if let Some(slice) = tables.slice(source) {
             resolver.add_slice(source, slice);
@@ -104,12 +108,20 @@ impl<'a> Resolver<'a> {
                     self.add_endpoint(slice, endpoint, workload);
                 }
                 Ok(_) => {}
-                Err(owner) => {
-                    let told = foreign(source, index, endpoint.address, owner);
-                    self.found.diagnostics.push(told);
-                }
+                Err(owner) => self.refuse(source, index, endpoint.address, owner),
             }
         }
+    }
+
+    /// Notes an endpoint that is none: of the slice, and of the Service, whose callers miss it.
+    fn refuse(&mut self, slice: &SourceRef, index: usize, address: IpAddr, owner: &Owner) {
+        if self.found.diagnostics.len() >= MOST_REFUSED {
+            return;
+        }
+        let found = foreign(slice, index, address, owner);
+        let message = format!("{slice} {}: {}", found.field, found.message);
+        let of_service = Diagnostic { object: self.key.source(), field: String::new(), message, ..found };
+        self.found.diagnostics.extend([foreign(slice, index, address, owner), of_service]);
     }
 
     /// Returns the workload behind an endpoint, or the owner of its address because of whom it is none.

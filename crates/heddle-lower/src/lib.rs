@@ -35,10 +35,12 @@ mod service;
 mod slice;
 #[cfg(test)]
 mod tests;
+mod unicast;
 mod workload;
 
 pub use api::{Api, api_of, kind_of};
 pub use place::INVALID;
+pub use unicast::Loopback;
 
 use heddle_model::fact::Invalid;
 use heddle_model::{Fact, Kind, Lowered};
@@ -51,10 +53,17 @@ use serde_json::Value;
 ///
 /// Does not look at `apiVersion` and `kind`: the caller knows what it watched. A namespaced object without
 /// a namespace is in `default`, as for kubectl.
+///
+/// Loopback addresses are refused: see [`lower_from`].
 pub fn lower(kind: Kind, object: &Value) -> Lowered {
+    lower_from(Loopback::Refused, kind, object)
+}
+
+/// What `object` of a source says that has this place for loopback addresses.
+pub fn lower_from(loopback: Loopback, kind: Kind, object: &Value) -> Lowered {
     let root = Place::root(object);
     let source = meta::source(kind, object);
-    let mut notes = Notes::new(source.clone());
+    let mut notes = Notes::new(source.clone(), loopback);
     let fact = match meta::name(&root) {
         Ok(_) => fact(kind, &root, &mut notes),
         Err(wrong) => Err(wrong),

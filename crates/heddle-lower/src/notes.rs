@@ -1,6 +1,7 @@
 //! What is wrong with one object, as it is found.
 
 use crate::place::{INVALID, Wrong};
+use crate::unicast::Loopback;
 use heddle_model::{Diagnostic, SourceRef};
 
 /// How many faults of one object are kept.
@@ -10,6 +11,7 @@ const MOST: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Notes {
     object: SourceRef,
+    loopback: Loopback,
     diagnostics: Vec<Diagnostic>,
     /// How many faults there are beyond those.
     more: usize,
@@ -17,8 +19,13 @@ pub(crate) struct Notes {
 
 impl Notes {
     /// Nothing is wrong with `object` yet.
-    pub(crate) fn new(object: SourceRef) -> Self {
-        Self { object, diagnostics: Vec::new(), more: 0 }
+    pub(crate) fn new(object: SourceRef, loopback: Loopback) -> Self {
+        Self { object, loopback, diagnostics: Vec::new(), more: 0 }
+    }
+
+    /// Returns the place of loopback addresses in the object's source.
+    pub(crate) fn loopback(&self) -> Loopback {
+        self.loopback
     }
 
     /// The object's namespace.
@@ -53,7 +60,7 @@ impl Notes {
 
     /// What is wrong, in the order found, and how much more there is.
     pub(crate) fn into_diagnostics(self) -> Vec<Diagnostic> {
-        let Self { object, mut diagnostics, more } = self;
+        let Self { object, loopback: _, mut diagnostics, more } = self;
         if more > 0 {
             let message = format!("{more} more faults are not shown");
             diagnostics.push(Diagnostic { object, field: "spec".into(), reason: INVALID, message });

@@ -4,6 +4,7 @@ use crate::meta;
 use crate::notes::Notes;
 use crate::place::{Place, UNSUPPORTED, Wrong};
 use crate::pod::is_tcp;
+use crate::unicast::{self, Loopback};
 use heddle_model::fact::{Slice, SliceEndpoint};
 use heddle_model::{Family, Name, ServiceKey};
 use serde_json::Value;
@@ -35,8 +36,9 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Slice, Wrong>
     let ports = ports.iter().filter(|port| is_tcp(port) && port.get("port").is_some()).map(port);
     slice.ports = notes.take_all(ports, "the port has no endpoints");
     let endpoints = items("endpoints", notes);
-    slice.endpoints =
-        notes.take_all(endpoints.iter().map(|item| endpoint(item, only)), "the endpoint is not used");
+    let loopback = notes.loopback();
+    let endpoints = endpoints.iter().map(|item| endpoint(item, only, loopback));
+    slice.endpoints = notes.take_all(endpoints, "the endpoint is not used");
     Ok(slice)
 }
 
@@ -45,11 +47,11 @@ fn port(place: &Place<'_>) -> Result<(Name, u16), Wrong> {
     Ok((name.into(), place.need("port")?.port()?))
 }
 
-fn endpoint(place: &Place<'_>, only: Family) -> Result<SliceEndpoint, Wrong> {
+fn endpoint(place: &Place<'_>, only: Family, loopback: Loopback) -> Result<SliceEndpoint, Wrong> {
     let addresses = place.need("addresses")?;
     let first = addresses.list()?.into_iter().next();
     let first = first.ok_or_else(|| addresses.wrong("must not be empty"))?;
-    let address = first.parse("an IP address")?;
+    let address = unicast::address(&first, loopback)?;
     if Family::of(address) != only {
         return Err(first.wrong(format!("{address} is not an {only} address, as addressType says")));
     }

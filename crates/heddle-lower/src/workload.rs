@@ -3,6 +3,7 @@
 use crate::meta;
 use crate::notes::Notes;
 use crate::place::{LONGEST, Place};
+use crate::unicast;
 use heddle_model::fact::{DataPlane, Labels};
 use heddle_model::{Identity, Name};
 use std::collections::BTreeSet;
@@ -33,7 +34,8 @@ pub(crate) fn identity(place: &Place<'_>, account: &str, notes: &mut Notes) -> O
 
 /// A list of addresses, each once, in the order written.
 pub(crate) fn addresses(items: Vec<Place<'_>>, notes: &mut Notes) -> Vec<IpAddr> {
-    let parsed = items.iter().map(|item| item.parse::<IpAddr>("an IP address"));
+    let loopback = notes.loopback();
+    let parsed = items.iter().map(|item| unicast::address(item, loopback));
     let parsed = notes.take_all(parsed, "the address is not used");
     let mut seen = BTreeSet::new();
     parsed.into_iter().filter(|address| seen.insert(*address)).collect()

@@ -1,6 +1,6 @@
 //! Objects of a YAML text, lowered.
 
-use heddle_lower::{kind_of, lower};
+use heddle_lower::{Loopback, kind_of, lower_from};
 use heddle_model::{Event, Kind, Lowered};
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ pub struct Objects {
     pub lowered: Vec<Lowered>,
 }
 
-/// Reads and lowers every document of a text.
+/// Reads and lowers every document of a text. Loopback addresses are granted, as in a folder.
 ///
 /// # Errors
 /// A text that is no YAML, or has a document of a kind that nothing lowers.
@@ -26,7 +26,7 @@ fn lower_one(document: &Value) -> Result<Lowered, String> {
     let text = |field: &str| document[field].as_str().unwrap_or_default();
     let (api_version, kind) = (text("apiVersion"), text("kind"));
     let kind = kind_of(api_version, kind).ok_or_else(|| format!("no lowering takes {api_version} {kind}"))?;
-    Ok(lower(kind, document))
+    Ok(lower_from(Loopback::Granted, kind, document))
 }
 
 impl Objects {

@@ -53,7 +53,7 @@ fn examples() -> Vec<(&'static str, &'static str, Value)> {
             "ExternalWorkload",
             "externalworkloads",
             json!({
-                "addresses": ["127.0.0.1"], "serviceAccount": "a", "zone": "z", "ports": [port],
+                "addresses": ["10.0.0.1"], "serviceAccount": "a", "zone": "z", "ports": [port],
             }),
         ),
         (
@@ -61,7 +61,7 @@ fn examples() -> Vec<(&'static str, &'static str, Value)> {
             "meshes",
             json!({
                 "trustDomain": "td", "identitySuffix": "heddle.td", "networks": ["10.0.0.0/8"],
-                "defaultPosture": "Deny", "egress": "Deny", "accessLog": "All", "connectTimeout": "1s",
+                "addressGrants": [{"namespace": "a", "cidrs": ["10.0.0.0/8"]}], "defaultPosture": "Deny", "egress": "Deny", "accessLog": "All", "connectTimeout": "1s",
             }),
         ),
     ]

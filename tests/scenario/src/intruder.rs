@@ -87,7 +87,7 @@ impl Scenario {
         Objects { lowered: self.objects.lowered.iter().filter(others).cloned().collect() }.lists()
     }
 
-    /// Whether a namespace claims by hand an address at which something of another lives.
+    /// Returns whether a namespace claims by hand, or lists, an address at which something of another lives.
     pub fn loses_to(&self, claimant: &Name, owner: &Name) -> bool {
         let snapshot = self.snapshot();
         let lives = |address: &IpAddr| match snapshot.addresses.get(&AddressKey::of_mesh(*address)) {
@@ -99,9 +99,7 @@ impl Scenario {
         let mut own = self.objects.lowered.iter().filter(|one| one.source.namespace == *claimant);
         own.any(|one| match &one.fact {
             Fact::Workload(workload) if one.source.kind != Kind::Pod => workload.addresses.iter().any(lives),
-            Fact::Slice(slice) => {
-                slice.endpoints.iter().any(|item| item.pod.is_none() && lives(&item.address))
-            }
+            Fact::Slice(slice) => slice.endpoints.iter().any(|item| lives(&item.address)),
             _ => false,
         })
     }

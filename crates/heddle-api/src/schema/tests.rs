@@ -228,9 +228,12 @@ fn every_field_of_an_external_workload_says_what_is_wrong_with_it() {
     );
     check(
         "ExternalWorkload",
-        json!({"addresses": ["web.example"], "serviceAccount": "", "zone": "", "ports": [{"port": 80, "targetPort": 0}, {"port": 80}]}),
+        json!({"addresses": ["web.example", "10.0.0.1", "127.0.1.1", "169.254.0.1", "ff02::1", "0.0.0.0"], "serviceAccount": "", "zone": "", "ports": [{"port": 80, "targetPort": 0}, {"port": 80}]}),
         &[
             "spec.addresses[0]: must be an IPv4 or IPv6 address",
+            "spec.addresses[3]: must not be a loopback, link-local, multicast or unspecified address",
+            "spec.addresses[4]: must not be a loopback, link-local, multicast or unspecified address",
+            "spec.addresses[5]: must not be a loopback, link-local, multicast or unspecified address",
             "spec.ports[0].targetPort: 0 is not between 1 and 65535",
             "spec.ports[1].port: 80 is there twice",
             r#"spec.serviceAccount: "" does not match ^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"#,
@@ -260,7 +263,7 @@ fn every_rule_of_every_kind_is_known_here() {
             }
         });
     }
-    assert_eq!(rules, 15);
+    assert_eq!(rules, 16);
 }
 
 /// The API server refuses a CRD whose rules may cost too much; what bounds the cost is that lists are bounded.

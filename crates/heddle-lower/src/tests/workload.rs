@@ -96,7 +96,7 @@ fn an_external_workload_is_a_workload() {
         json!({
             "metadata": {"labels": {"app": "web"}},
             "spec": {
-                "addresses": ["127.0.1.1", "::1", "127.0.1.1"], "serviceAccount": "web", "zone": "a",
+                "addresses": ["10.0.1.1", "fd00::1", "10.0.1.1"], "serviceAccount": "web", "zone": "a",
                 "ports": [{"name": "http", "port": 80, "targetPort": 8080, "protocol": "GRPC"}, {"port": 81}],
             },
         }),
@@ -203,4 +203,31 @@ fn no_proxy_skips_the_ports_at_which_it_captures_traffic() {
         });
         assert_eq!(faults, Vec::from_iter(want), "{plane}");
     }
+}
+
+#[test]
+fn a_loopback_address_leads_nowhere_but_in_a_folder() {
+    let service = json!({
+        "metadata": {"name": "web", "namespace": "shop"},
+        "spec": {"clusterIP": "127.0.0.1", "ports": [{"port": 15000}]},
+    });
+    let slice = json!({
+        "metadata": {"name": "web", "namespace": "shop"}, "addressType": "IPv4",
+        "endpoints": [{"addresses": ["127.0.0.1"]}, {"addresses": ["169.254.169.254"]}, {"addresses": ["10.0.0.1"]}],
+    });
+    let found = |loopback| {
+        let addresses = [(Kind::Service, &service), (Kind::EndpointSlice, &slice)].map(|(kind, object)| {
+            match crate::lower_from(loopback, kind, object).fact {
+                Fact::Service(service) => match service.form {
+                    heddle_model::fact::ServiceForm::Virtual(addresses) => addresses,
+                    other => panic!("{other:?}"),
+                },
+                Fact::Slice(slice) => slice.endpoints.iter().map(|item| item.address).collect(),
+                other => panic!("{other:?}"),
+            }
+        });
+        addresses.map(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+    };
+    assert_eq!(found(crate::Loopback::Refused), ["", "10.0.0.1"]);
+    assert_eq!(found(crate::Loopback::Granted), ["127.0.0.1", "127.0.0.1 10.0.0.1"]);
 }
