@@ -44,7 +44,10 @@ pub struct MeshSpec {
     pub identity_suffix: Option<String>,
 
     /// The networks of the cluster's Pods and Services. An address in them that nobody in the mesh has is
-    /// refused, and never passed through in plain text.
+    /// refused, and never passed through in plain text. Unset means those of ServiceCIDRs and of Nodes
+    /// (`spec.podCIDRs`), and the own address of each Pod that none of these holds. In a network
+    /// that holds the address of a Node or of the API server, only addresses in networks of ServiceCIDRs and Nodes are
+    /// refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub networks: Vec<Cidr>,

@@ -41,6 +41,7 @@ impl Dialect for Xds {
             | Key::Endpoints(_)
             | Key::Routes(_)
             | Key::Address(_)
+            | Key::Network(_)
             | Key::Egress(_)
             | Key::Report(_)
             | Key::Diagnostics(_) => false,

@@ -2,7 +2,9 @@
 
 use crate::verdict::{Destination, Step, Topic};
 use heddle_model::fact::ServiceForm;
-use heddle_model::{Kind, Owner, Reach, ServiceKey, ServicePortKey, Snapshot, SourceRef, WorkloadKey};
+use heddle_model::{
+    ClusterNetwork, Kind, Owner, Reach, ServiceKey, ServicePortKey, Snapshot, SourceRef, WorkloadKey,
+};
 use std::net::IpAddr;
 
 /// Finds the destination of a client of this reach, and names the object that says so.
@@ -21,11 +23,11 @@ pub(crate) fn find(snapshot: &Snapshot, client: &Reach, address: IpAddr, port: u
         let step = Step::new(Topic::Destination, Some(workload.source()), "", text);
         return (Destination::Workload(workload.clone()), step);
     }
-    nobody(snapshot, address)
+    nobody(snapshot, owner, address)
 }
 
-/// An address that nobody owns whom the client knows.
-fn nobody(snapshot: &Snapshot, address: IpAddr) -> (Destination, Step) {
+/// An address that no workload and no Service owns that the client knows.
+fn nobody(snapshot: &Snapshot, owner: Option<&Owner>, address: IpAddr) -> (Destination, Step) {
     let others = snapshot.addresses.at(address).filter_map(|(key, owner)| match &key.reach {
         Reach::Mesh => None,
         Reach::Namespace(namespace) => {
@@ -33,13 +35,34 @@ fn nobody(snapshot: &Snapshot, address: IpAddr) -> (Destination, Step) {
         }
     });
     let others: String = others.take(4).collect();
-    if let Some(network) = snapshot.mesh.network_of(address) {
+    if let Some((network, ClusterNetwork { source, shared: _ })) = snapshot.closed_network_of(address) {
         let text = format!("{address} lies in the mesh's network {network}, and is nobody's{others}");
-        let mesh = SourceRef::new(Kind::Mesh, "", "default");
-        return (Destination::Unknown, Step::new(Topic::Destination, Some(mesh), "spec.networks", text));
+        let step = Step::new(Topic::Destination, Some(source.clone()), network_field(source), text);
+        return (Destination::Unknown, step);
     }
-    let text = format!("{address} is outside of the mesh{others}");
-    (Destination::Outside, Step::new(Topic::Destination, None, "", text))
+    let (source, text) = match owner {
+        Some(Owner::Node(name)) => {
+            let node = SourceRef::new(Kind::Node, "", name.clone());
+            (Some(node), format!("{address} is the address of Node {name}, and outside of the mesh"))
+        }
+        Some(Owner::ApiServer) => {
+            (None, format!("{address} is the address of the API server, and outside of the mesh"))
+        }
+        Some(Owner::Service(_) | Owner::Workload(_) | Owner::Endpoints(_)) | None => {
+            (None, format!("{address} is outside of the mesh{others}"))
+        }
+    };
+    (Destination::Outside, Step::new(Topic::Destination, source, "", text))
+}
+
+/// Returns the field by which an object states a network.
+fn network_field(source: &SourceRef) -> &'static str {
+    match source.kind {
+        Kind::Mesh => "spec.networks",
+        Kind::ServiceCidr => "spec.cidrs",
+        Kind::Node => "spec.podCIDRs",
+        _ => "",
+    }
 }
 
 fn virtual_ip(snapshot: &Snapshot, service: &ServiceKey, address: IpAddr, port: u16) -> (Destination, Step) {

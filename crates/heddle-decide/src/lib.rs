@@ -168,7 +168,7 @@ fn to_workload(view: &View, key: &WorkloadKey, request: &Request, steps: &mut Ve
     let Some(workload) = view.snapshot.workloads.get(key) else {
         return past_the_mesh(view, request, steps);
     };
-    let known = workload.port(port).is_some() || view.snapshot.mesh.network_of(address).is_some();
+    let known = workload.port(port).is_some() || view.snapshot.closed_network_of(address).is_some();
     let transport = match view.caller.plane {
         Some(DataPlane::Envoy) if !known => {
             let text = format!("nobody declares port {port} of {key}, and no network of the mesh holds it");
@@ -202,8 +202,8 @@ fn by_address() -> Step {
 /// What a client's proxy does with an address that it has no destination for.
 fn past_the_mesh(view: &View, request: &Request, steps: &mut Vec<Step>) -> Outcome {
     let address = request.address;
-    match view.snapshot.mesh.network_of(address) {
-        Some(network) => Outcome::Refused {
+    match view.snapshot.closed_network_of(address) {
+        Some((network, _)) => Outcome::Refused {
             why: format!("{address} port {} is of the mesh ({network}), and unknown", request.port),
         },
         None => to_outside(view, address, steps),

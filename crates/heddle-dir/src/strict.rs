@@ -5,6 +5,7 @@ use heddle_api::{Problem, Schemas};
 use heddle_model::Kind;
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
+use k8s_openapi::api::networking::v1::ServiceCIDR;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -26,6 +27,7 @@ impl Strict {
             Kind::Namespace => typed::<Namespace>("", object),
             Kind::Node => typed::<Node>("", object),
             Kind::Pod => typed::<Pod>("", object),
+            Kind::ServiceCidr => typed::<ServiceCIDR>("", object),
             Kind::Service => typed::<Service>("", object),
             Kind::EndpointSlice => typed::<EndpointSlice>("", object),
             Kind::HttpRoute => typed::<HttpRoute>("", &without_type(object)),

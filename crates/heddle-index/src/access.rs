@@ -9,9 +9,10 @@ use crate::stance;
 use crate::tables::{Tables, selects};
 use crate::workload::View;
 use heddle_model::access::{Access, Action, Policy, Posture, RateLimit};
-use heddle_model::fact::{AccessPolicy, Covers, Mesh, Protocol, Workload};
+use heddle_model::fact::{AccessPolicy, Covers, Protocol, Workload};
 use heddle_model::http::HttpMatch;
 use heddle_model::{Kind, Name, SourceRef, WorkloadKey};
+use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ pub(crate) struct Around<'a> {
     posture_source: Option<SourceRef>,
     /// In the order of their names.
     policies: Vec<(&'a SourceRef, &'a Resolved, Covered)>,
-    mesh: &'a Mesh,
+    cidrs: &'a [IpNet],
     /// The Servers at its ports.
     selected: Selected<'a>,
     /// What annotations say of its proxy.
@@ -49,8 +50,8 @@ impl<'a> Around<'a> {
             Some((source, resolved, covered))
         });
         let (selected, settings) = (Selected::default(), Settings::default());
-        let (policies, mesh) = (covering.collect(), view.mesh);
-        Self { posture, posture_source, policies, mesh, selected, settings, beside: None }
+        let (policies, cidrs) = (covering.collect(), view.cidrs);
+        Self { posture, posture_source, policies, cidrs, selected, settings, beside: None }
     }
 
     /// With the Servers that select the workload, and what annotations say of it.
@@ -61,9 +62,9 @@ impl<'a> Around<'a> {
         finding: &mut Finding,
     ) -> Self {
         if let Some((stance, source)) = &settings.stance {
-            finding.diagnostics.extend(stance::fault(*stance, self.mesh, source));
+            finding.diagnostics.extend(stance::fault(*stance, self.cidrs, source));
             self.posture = stance::posture(*stance);
-            self.beside = stance::beside(*stance, self.mesh, source);
+            self.beside = stance::beside(*stance, self.cidrs, source);
             self.posture_source = Some(source.clone());
         }
         Self { selected, settings, ..self }

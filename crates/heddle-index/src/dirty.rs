@@ -4,7 +4,9 @@ use crate::address;
 use crate::parent;
 use crate::selected;
 use crate::selection::{Selectors, leads_alike};
-use crate::tables::{Tables, owned, selects, service_key, virtual_ips, workload_key};
+use crate::tables::{
+    Tables, api_server_addresses, host_addresses, owned, selects, service_key, virtual_ips, workload_key,
+};
 use heddle_model::fact::{
     AccessPolicy, Covers, InboundPolicy, Service, ServiceForm, ServicePort, Slice, Workload,
 };
@@ -13,6 +15,7 @@ use heddle_model::snapshot::RouteKey;
 use heddle_model::{
     Fact, Families, Kind, Name, ServiceKey, ServicePortKey, SourceRef, WorkloadKey, WorkloadKind,
 };
+use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -24,6 +27,12 @@ pub(crate) struct Dirty {
     pub(crate) addresses: BTreeSet<IpAddr>,
     /// Addresses of workloads that changed: who is behind an endpoint there may have changed.
     pub(crate) held: BTreeSet<IpAddr>,
+    /// Networks that an object states, or ceases to.
+    pub(crate) networks: BTreeSet<IpNet>,
+    /// Addresses of Nodes that came or went.
+    pub(crate) node_addresses: BTreeSet<IpAddr>,
+    /// Addresses whose owner changed: a Pod there may be in no network.
+    pub(crate) owned: BTreeSet<IpAddr>,
     /// Nodes whose place changed.
     pub(crate) nodes: BTreeSet<Name>,
     pub(crate) members: BTreeSet<ServiceKey>,
@@ -52,6 +61,7 @@ impl Dirty {
                 self.mark_opaque_ports(tables, &source.name, forms);
             }
             Kind::Node => self.mark_node(source, forms),
+            Kind::ServiceCidr => forms.into_iter().flatten().for_each(|fact| self.mark_cidrs(fact)),
             Kind::Pod | Kind::ExternalWorkload | Kind::LinkerdExternalWorkload => {
                 self.mark_workload(tables, source, forms)
             }
@@ -85,6 +95,24 @@ impl Dirty {
         }
     }
 
+    fn mark_node(&mut self, source: &SourceRef, forms: [Option<&Fact>; 2]) {
+        let addresses = forms.map(|fact| fact.map(node_addresses).unwrap_or_default());
+        if addresses[0] != addresses[1] {
+            self.node_addresses.extend(addresses.concat());
+            self.addresses.extend(addresses.concat());
+        }
+        forms.into_iter().flatten().for_each(|fact| self.mark_cidrs(fact));
+        self.nodes.insert(source.name.clone());
+    }
+
+    fn mark_cidrs(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Node(node) => self.networks.extend(&node.pod_cidrs),
+            Fact::ServiceCidr(service) => self.networks.extend(&service.cidrs),
+            _ => {}
+        }
+    }
+
     fn mark_workload(&mut self, tables: &Tables, source: &SourceRef, forms: [Option<&Fact>; 2]) {
         let Some(key) = workload_key(source) else { return };
         let [old, new] = forms.map(|fact| fact.and_then(workload));
@@ -93,6 +121,7 @@ impl Dirty {
         }
         if old.map(holding) != new.map(holding) {
             self.held.extend([old, new].into_iter().flatten().flat_map(|form| &form.addresses));
+            self.node_addresses.extend([old, new].into_iter().flatten().flat_map(host_addresses));
         }
         if key.kind != WorkloadKind::Pod {
             self.diagnostics.insert(source.clone());
@@ -116,15 +145,6 @@ impl Dirty {
         }
     }
 
-    fn mark_node(&mut self, source: &SourceRef, forms: [Option<&Fact>; 2]) {
-        for fact in forms.into_iter().flatten() {
-            if let Fact::Node(node) = fact {
-                self.addresses.extend(&node.addresses);
-            }
-        }
-        self.nodes.insert(source.name.clone());
-    }
-
     /// The members of its Service, and the addresses that it claims: those of which it says something else now.
     fn mark_slice(&mut self, source: &SourceRef, forms: [Option<&Fact>; 2]) {
         let slices = forms.map(|fact| fact.and_then(slice));
@@ -133,6 +153,7 @@ impl Dirty {
         if old.as_ref().map(|(claiming, _)| claiming) != new.as_ref().map(|(claiming, _)| claiming) {
             for (_, slice) in [old, new].into_iter().flatten() {
                 let claims = address::of_slice(source, slice);
+                self.node_addresses.extend(api_server_addresses(source, slice));
                 self.addresses.extend(claims.into_iter().map(|(address, _)| address));
                 self.diagnostics.extend(slice.service.as_ref().map(ServiceKey::source));
             }
@@ -219,6 +240,13 @@ impl Dirty {
         let touched =
             tables.workloads(&source.namespace).filter(|(_, workload)| selects(selector, &workload.labels));
         self.workloads.extend(touched.map(|(key, _)| key));
+    }
+}
+
+fn node_addresses(fact: &Fact) -> &[IpAddr] {
+    match fact {
+        Fact::Node(node) => &node.addresses,
+        _ => &[],
     }
 }
 

@@ -1,58 +1,77 @@
 //! One EgressNetwork: what lies outside, and whether it does.
 
+use crate::network::node_address_in;
 use crate::tables::Tables;
 use heddle_model::access::Network;
-use heddle_model::fact::{Egress, EgressNetwork, Mesh};
+use heddle_model::fact::{Egress, EgressNetwork};
 use heddle_model::report::{Condition, Report, Subject};
 use heddle_model::{Fact, SourceRef};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
-/// An EgressNetwork with its networks written out. One that overlaps the Mesh's networks is not accepted: it
-/// allows nothing then, and still denies what it denies.
-pub(crate) fn resolve(tables: &Tables, mesh: &Mesh, source: &SourceRef) -> Option<EgressNetwork> {
-    let mut egress = tables.egress(source)?;
-    if egress.networks.is_empty() {
-        egress.networks = outside(mesh);
+/// The facts that EgressNetworks are resolved from.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub(crate) tables: &'a Tables,
+    /// The networks of the cluster.
+    pub(crate) cidrs: &'a [IpNet],
+}
+
+impl View<'_> {
+    /// Returns an EgressNetwork with its networks written out. One that overlaps the cluster's networks is not
+    /// accepted: it allows nothing then, and still denies what it denies.
+    pub(crate) fn resolve(self, source: &SourceRef) -> Option<EgressNetwork> {
+        let closed = self.closed();
+        let mut egress = self.tables.egress(source)?;
+        if egress.networks.is_empty() {
+            egress.networks = outside(&closed);
+        }
+        match egress.policy {
+            Egress::Allow if overlaps(&egress, &closed).is_some() => None,
+            Egress::Allow | Egress::Deny => Some(egress),
+        }
     }
-    match egress.policy {
-        Egress::Allow if overlaps(&egress, mesh).is_some() => None,
-        Egress::Allow | Egress::Deny => Some(egress),
+
+    /// Returns the networks that are the Pods' and Services' alone. Another one holds what lies outside, too.
+    fn closed(self) -> Vec<IpNet> {
+        let closed = self.cidrs.iter().filter(|network| node_address_in(self.tables, **network).is_none());
+        closed.copied().collect()
     }
 }
 
 /// What became of it, as Linkerd says it.
-pub(crate) fn report(tables: &Tables, mesh: &Mesh, source: &SourceRef) -> Report {
+pub(crate) fn report(view: View, source: &SourceRef) -> Report {
+    let tables = view.tables;
     if let Some(Fact::Invalid(invalid)) = tables.row(source).map(|row| &row.fact) {
         let message = format!("{}; until it is corrected all that is outside is denied", invalid.message);
         let accepted = Condition::new("Accepted", false, "Invalid", message);
         return Report { subjects: vec![Subject { parent: None, conditions: vec![accepted] }] };
     }
-    let overlap = tables.egress(source).and_then(|egress| overlaps(&egress, mesh));
+    let overlap = tables.egress(source).and_then(|egress| overlaps(&egress, &view.closed()));
     let accepted = match overlap {
         None => Condition::new("Accepted", true, "Accepted", String::new()),
-        Some((own, of_mesh)) => Condition::new(
+        Some((own, of_cluster)) => Condition::new(
             "Accepted",
             false,
             "EgressReasonNetworkOverlap",
-            format!("{own} overlaps the Mesh's network {of_mesh}"),
+            format!("{own} overlaps the cluster's network {of_cluster}"),
         ),
     };
     Report { subjects: vec![Subject { parent: None, conditions: vec![accepted] }] }
 }
 
-/// Everything but the Mesh's networks.
-fn outside(mesh: &Mesh) -> Vec<Network> {
+/// Everything but the cluster's networks.
+fn outside(closed: &[IpNet]) -> Vec<Network> {
     let all = [IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())];
     let without = |cidr: IpNet| {
-        let except = mesh.networks.iter().filter(|network| cidr.contains(*network)).copied();
+        let except = closed.iter().filter(|network| cidr.contains(*network)).copied();
         Network { cidr, except: except.collect() }
     };
     all.into_iter().map(without).collect()
 }
 
-/// The first of its networks that shares addresses with one of the Mesh's, and that.
-fn overlaps(egress: &EgressNetwork, mesh: &Mesh) -> Option<(IpNet, IpNet)> {
-    let pairs = egress.networks.iter().flat_map(|own| mesh.networks.iter().map(move |other| (own, other)));
+/// The first of its networks that shares addresses with one of the cluster's, and that.
+fn overlaps(egress: &EgressNetwork, closed: &[IpNet]) -> Option<(IpNet, IpNet)> {
+    let pairs = egress.networks.iter().flat_map(|own| closed.iter().map(move |other| (own, other)));
     pairs.into_iter().find_map(|(own, other)| {
         let shared = match (own.cidr.contains(other), other.contains(&own.cidr)) {
             (true, _) => *other,
@@ -69,13 +88,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn networks_overlap_unless_the_holes_are_the_meshs() {
-        let mesh = Mesh { networks: vec!["10.0.0.0/8".parse().unwrap()], ..Mesh::default() };
+    fn networks_overlap_unless_the_holes_are_the_clusters() {
+        let closed = ["10.0.0.0/8".parse().unwrap()];
         let check = |cidr: &str, except: &[&str], want: bool| {
             let except = except.iter().map(|hole| hole.parse().unwrap()).collect();
             let network = Network { cidr: cidr.parse().unwrap(), except };
             let egress = EgressNetwork { networks: vec![network], policy: Egress::Allow, created: None };
-            assert_eq!(overlaps(&egress, &mesh).is_some(), want, "{cidr}");
+            assert_eq!(overlaps(&egress, &closed).is_some(), want, "{cidr}");
         };
         check("0.0.0.0/0", &[], true);
         check("0.0.0.0/0", &["10.0.0.0/8"], false);
@@ -83,7 +102,7 @@ mod tests {
         check("10.1.0.0/16", &[], true);
         check("192.0.2.0/24", &[], false);
         check("::/0", &[], false);
-        let all = EgressNetwork { networks: outside(&mesh), policy: Egress::Deny, created: None };
-        assert_eq!(overlaps(&all, &mesh), None);
+        let all = EgressNetwork { networks: outside(&closed), policy: Egress::Deny, created: None };
+        assert_eq!(overlaps(&all, &closed), None);
     }
 }

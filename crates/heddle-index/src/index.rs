@@ -12,6 +12,7 @@ use crate::{authentication, authorization, parent, policy, report, server, workl
 use heddle_model::fact::DataPlane;
 use heddle_model::snapshot::RouteKey;
 use heddle_model::{Event, Fact, Kind, Lowered, Meta, Name, ServiceKey, Snapshot, SourceRef, WorkloadKey};
+use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -47,6 +48,10 @@ pub(crate) struct Derived {
     pub(crate) servers: BTreeMap<SourceRef, server::Resolved>,
     pub(crate) workloads: BTreeMap<WorkloadKey, workload::Resolved>,
     pub(crate) findings: Findings,
+    /// The networks for policies that speak of the cluster.
+    pub(crate) cidrs: Vec<IpNet>,
+    /// The addresses of Pods that are networks of their own.
+    pub(crate) alone: BTreeSet<IpAddr>,
     /// How many workloads have a proxy of each data plane.
     pub(crate) planes: BTreeMap<DataPlane, usize>,
     /// Access lists, by the namespace of their workloads.

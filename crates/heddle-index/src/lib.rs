@@ -28,6 +28,8 @@ mod index;
 mod member;
 mod mtls;
 mod multimap;
+mod network;
+mod networks_known;
 mod overlap;
 mod own_port;
 mod parent;

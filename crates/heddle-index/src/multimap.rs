@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
+use std::ops::RangeBounds;
 
 /// A set of pairs, found by their first half. Values are few per key, so they are kept in sorted vectors.
 #[derive(Clone, Debug)]
@@ -50,6 +51,11 @@ impl<K: Ord, V: Ord> Multimap<K, V> {
             Side::Comes => self.add(key, value),
             Side::Goes => self.remove(&key, &value),
         }
+    }
+
+    /// The keys of a range and their values, in order.
+    pub(crate) fn range(&self, range: impl RangeBounds<K>) -> impl Iterator<Item = (&K, &[V])> {
+        self.0.range(range).map(|(key, values)| (key, values.as_slice()))
     }
 
     /// The values of `key`, in order.

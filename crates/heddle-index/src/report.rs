@@ -2,11 +2,13 @@
 
 use crate::findings::Findings;
 use crate::tables::{Row, Tables, mesh_source};
-use crate::{egress, policy, rate_limit, reach, unenforced};
+use crate::{egress, networks_known, policy, rate_limit, reach, unenforced};
 use heddle_model::fact::{DataPlane, Mesh};
 use heddle_model::report::{Condition, Report, Subject};
 use heddle_model::{AddressKey, Diagnostic, Fact, Kind, Map, Owner, SourceRef};
-use std::collections::BTreeMap;
+use ipnet::IpNet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// Sentences in one text.
 pub(crate) fn join(messages: impl Iterator<Item = String>) -> String {
@@ -25,6 +27,7 @@ pub(crate) fn is_told(kind: Kind) -> bool {
         Kind::Namespace
         | Kind::Node
         | Kind::Pod
+        | Kind::ServiceCidr
         | Kind::Service
         | Kind::EndpointSlice
         | Kind::HttpRoute
@@ -48,6 +51,10 @@ pub(crate) struct View<'a> {
     /// The data planes that workloads have.
     pub(crate) planes: &'a BTreeMap<DataPlane, usize>,
     pub(crate) mesh: &'a Mesh,
+    /// The networks of the cluster.
+    pub(crate) cidrs: &'a [IpNet],
+    /// The addresses of Pods that are networks of their own.
+    pub(crate) alone: &'a BTreeSet<IpAddr>,
 }
 
 impl View<'_> {
@@ -64,11 +71,15 @@ impl View<'_> {
             }
             Kind::EgressNetwork => {
                 let envoys = self.planes.contains_key(&DataPlane::Envoy).then(unenforced::egress);
-                return Some(with(egress::report(self.tables, self.mesh, source), envoys));
+                return Some(with(
+                    egress::report(egress::View { tables: self.tables, cidrs: self.cidrs }, source),
+                    envoys,
+                ));
             }
             Kind::Namespace
             | Kind::Node
             | Kind::Pod
+            | Kind::ServiceCidr
             | Kind::Service
             | Kind::EndpointSlice
             | Kind::HttpRoute
@@ -85,11 +96,19 @@ impl View<'_> {
         if source.kind == Kind::ExternalWorkload {
             conditions.extend(self.reach().condition(source));
         }
+        conditions.extend(self.networks_known(source, row));
         conditions.extend(self.conflicted(source));
         conditions.extend(self.partly(source, row));
         conditions.extend(self.unenforced(source));
         conditions.sort();
         Some(Report { subjects: vec![Subject { parent: None, conditions }] })
+    }
+
+    fn networks_known(&self, source: &SourceRef, row: &Row) -> Option<Condition> {
+        let Self { tables, owners, mesh, cidrs, alone, .. } = *self;
+        let is_in_force = *source == mesh_source() && matches!(row.fact, Fact::Mesh(_));
+        let view = networks_known::View { tables, owners, declared: &mesh.networks, cidrs, alone };
+        is_in_force.then(|| networks_known::condition(view)).flatten()
     }
 
     fn inbound(&self, source: &SourceRef, row: &Row) -> Condition {

@@ -3,6 +3,7 @@
 
 mod destination;
 mod members;
+mod network;
 mod place;
 mod server;
 mod told;
@@ -34,6 +35,7 @@ impl Index {
         let mut changed = Changed::new();
         self.resolve_mesh(&mut changed);
         self.resolve_addresses(&mut changed);
+        self.resolve_networks(&mut changed);
         self.resolve_nodes();
         self.resolve_members();
         self.resolve_attachments(&mut changed);

@@ -8,10 +8,10 @@ use crate::precedence::{Rank, rank};
 use crate::tables::Tables;
 use crate::{authorization, rate_limit, stance};
 use heddle_model::access::{Mode, Peer, Policy, Posture, RateLimit};
-use heddle_model::fact::Mesh;
 use heddle_model::http::HttpMatch;
 use heddle_model::server::{Opens, Server, Stance};
 use heddle_model::{Diagnostic, Kind, SourceRef};
+use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -33,7 +33,8 @@ pub(crate) struct Resolved {
 /// What a Server is told from.
 pub(crate) struct View<'a> {
     pub(crate) tables: &'a Tables,
-    pub(crate) mesh: &'a Mesh,
+    /// The networks for policies that speak of the cluster.
+    pub(crate) cidrs: &'a [IpNet],
     pub(crate) attachments: &'a BTreeMap<SourceRef, Attachment>,
     pub(crate) authorizations: &'a BTreeMap<SourceRef, authorization::Resolved>,
 }
@@ -53,7 +54,7 @@ impl<'a> View<'a> {
     pub(crate) fn resolve(&self, source: &SourceRef) -> Option<Resolved> {
         let server = self.tables.server(source)?;
         let mut finding = Finding::default();
-        finding.diagnostics.extend(stance::fault(server.stance, self.mesh, source));
+        finding.diagnostics.extend(stance::fault(server.stance, self.cidrs, source));
         let routes = self.routes(source);
         let matches = self.matches(&routes);
         let routed = (!routes.is_empty()).then(|| {
@@ -124,7 +125,7 @@ impl<'a> View<'a> {
         if !policies.is_empty() {
             policies.extend(stance::spelled_out(server.stance, source));
         }
-        policies.extend(stance::beside(server.stance, self.mesh, source));
+        policies.extend(stance::beside(server.stance, self.cidrs, source));
         policies.sort_by(|a, b| a.source.cmp(&b.source));
         match callers(&policies) {
             0..=CALLERS => policies,

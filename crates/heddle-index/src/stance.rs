@@ -1,9 +1,9 @@
 //! Whom a port admits by default, as Linkerd says it, in Heddle's words.
 
 use heddle_model::access::{Action, Mode, Network, Peer, Policy, Posture, Principal, Rule};
-use heddle_model::fact::Mesh;
 use heddle_model::server::Stance;
 use heddle_model::{Diagnostic, SourceRef};
+use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -16,11 +16,11 @@ pub(crate) fn posture(stance: Stance) -> Posture {
     }
 }
 
-/// What is said beside the posture: an Allow of those within the Mesh's networks, or one in Audit that nobody
+/// What is said beside the posture: an Allow of those within the cluster's networks, or one in Audit that nobody
 /// passes, so that what authorizations would refuse is counted.
-pub(crate) fn beside(stance: Stance, mesh: &Mesh, source: &SourceRef) -> Option<Policy> {
+pub(crate) fn beside(stance: Stance, cidrs: &[IpNet], source: &SourceRef) -> Option<Policy> {
     let networks: Arc<[Network]> =
-        mesh.networks.iter().map(|cidr| Network { cidr: *cidr, except: Vec::new() }).collect();
+        cidrs.iter().map(|cidr| Network { cidr: *cidr, except: Vec::new() }).collect();
     let within = |principals: BTreeSet<Principal>| {
         let peer = Peer { principals: Arc::new(principals), networks: networks.clone() };
         let rules =
@@ -53,13 +53,15 @@ pub(crate) fn closed(source: &SourceRef) -> Policy {
 }
 
 /// What is wrong with a stance that hangs on networks that nobody names.
-pub(crate) fn fault(stance: Stance, mesh: &Mesh, source: &SourceRef) -> Option<Diagnostic> {
-    (stance.is_cluster() && mesh.networks.is_empty()).then(|| Diagnostic {
+pub(crate) fn fault(stance: Stance, cidrs: &[IpNet], source: &SourceRef) -> Option<Diagnostic> {
+    (stance.is_cluster() && cidrs.is_empty()).then(|| Diagnostic {
         object: source.clone(),
         field: String::new(),
         reason: "NoNetworks",
-        message: "the Mesh names no networks, so nobody is within the cluster's: nobody is admitted by that"
-            .into(),
+        message:
+            "no network of the cluster is known, so nobody is within one and nobody is admitted by that: set \
+                  spec.networks of the Mesh"
+                .into(),
     })
 }
 

@@ -3,13 +3,16 @@
 mod link;
 mod lookup;
 
-use crate::address::Claim;
+use crate::address::{Claim, is_of_api_server};
 use crate::multimap::{Multimap, Side};
 use heddle_model::access::{Action, Mode};
-use heddle_model::fact::{AccessPolicy, Covers, InboundPolicy, Labels, Mtls, Service, ServiceForm, Workload};
+use heddle_model::fact::{
+    AccessPolicy, Covers, InboundPolicy, Labels, Mtls, Service, ServiceForm, Slice, Workload,
+};
 use heddle_model::{
     Diagnostic, Fact, Kind, Lowered, Meta, Name, ServiceKey, SourceRef, WorkloadKey, WorkloadKind,
 };
+use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -48,6 +51,10 @@ pub(crate) struct Tables {
     pub(crate) at_server: Multimap<SourceRef, SourceRef>,
     /// The claims on an address.
     pub(crate) claims: Multimap<IpAddr, Claim>,
+    /// The objects that state a network: ServiceCIDRs and Nodes.
+    pub(crate) cidrs: Multimap<IpNet, SourceRef>,
+    /// The Nodes that have an address, the Pods of the host's network there, and the slices of the API server.
+    pub(crate) node_addresses: Multimap<IpAddr, SourceRef>,
     /// The workloads on a Node.
     pub(crate) on_node: Multimap<Name, WorkloadKey>,
     /// Services by namespace and the first pair of their selector.
@@ -69,6 +76,8 @@ impl Default for Tables {
             requiring: Multimap::default(),
             at_server: Multimap::default(),
             claims: Multimap::default(),
+            cidrs: Multimap::default(),
+            node_addresses: Multimap::default(),
             on_node: Multimap::default(),
             selecting: Multimap::default(),
             unreadable_inbound: InboundPolicy {
@@ -100,6 +109,7 @@ pub(crate) fn workload_key(source: &SourceRef) -> Option<WorkloadKey> {
         Kind::LinkerdExternalWorkload => WorkloadKind::LinkerdExternal,
         Kind::Namespace
         | Kind::Node
+        | Kind::ServiceCidr
         | Kind::Service
         | Kind::EndpointSlice
         | Kind::HttpRoute
@@ -196,6 +206,20 @@ pub(crate) fn mesh_source() -> SourceRef {
 /// The addresses that are a workload's alone.
 pub(crate) fn owned(workload: &Workload) -> &[IpAddr] {
     if workload.host_network || workload.ended { &[] } else { &workload.addresses }
+}
+
+/// The addresses of its Node that a workload of the host's network has.
+pub(crate) fn host_addresses(workload: &Workload) -> &[IpAddr] {
+    if workload.host_network && !workload.ended { &workload.addresses } else { &[] }
+}
+
+/// The addresses of the API server, if a slice is its own.
+pub(crate) fn api_server_addresses<'a>(
+    source: &SourceRef,
+    slice: &'a Slice,
+) -> impl Iterator<Item = IpAddr> + use<'a> {
+    let endpoints = if is_of_api_server(source, slice) { slice.endpoints.as_slice() } else { &[] };
+    endpoints.iter().map(|endpoint| endpoint.address)
 }
 
 /// The virtual IPs that a Service says it has.

@@ -8,5 +8,6 @@ mod endpoints;
 mod history;
 mod inbound;
 mod linkerd;
+mod networks;
 mod routes;
 mod work;

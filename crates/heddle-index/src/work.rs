@@ -13,6 +13,8 @@ pub struct Work {
     pub authorizations: u64,
     /// Servers with what opens and limits them.
     pub servers: u64,
+    /// Networks, and addresses of Pods that may be some.
+    pub networks: u64,
     /// Workloads.
     pub workloads: u64,
     /// Services.

@@ -16,6 +16,7 @@ use crate::unenforced;
 use heddle_model::fact;
 use heddle_model::snapshot::{Service, Workload};
 use heddle_model::{AddressKey, Kind, Map, Owner, ServiceKey, SourceRef, WorkloadKey, WorkloadKind};
+use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -38,6 +39,8 @@ pub(crate) struct View<'a> {
     pub(crate) policies: &'a BTreeMap<SourceRef, policy::Resolved>,
     pub(crate) servers: &'a BTreeMap<SourceRef, server::Resolved>,
     pub(crate) mesh: &'a fact::Mesh,
+    /// The networks for policies that speak of the cluster.
+    pub(crate) cidrs: &'a [IpNet],
 }
 
 impl View<'_> {

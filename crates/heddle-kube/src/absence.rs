@@ -21,7 +21,9 @@ pub(crate) fn optional(kind: Kind) -> bool {
         | Kind::RateLimitPolicy
         | Kind::EgressNetwork
         | Kind::ServiceProfile
-        | Kind::LinkerdExternalWorkload => true,
+        | Kind::LinkerdExternalWorkload
+        // Served since Kubernetes 1.33.
+        | Kind::ServiceCidr => true,
         Kind::Namespace
         | Kind::Node
         | Kind::Pod
@@ -37,7 +39,12 @@ pub(crate) fn optional(kind: Kind) -> bool {
 /// Whether a CustomResourceDefinition defines this kind.
 fn custom(kind: Kind) -> bool {
     match kind {
-        Kind::Namespace | Kind::Node | Kind::Pod | Kind::Service | Kind::EndpointSlice => false,
+        Kind::Namespace
+        | Kind::Node
+        | Kind::Pod
+        | Kind::ServiceCidr
+        | Kind::Service
+        | Kind::EndpointSlice => false,
         Kind::HttpRoute
         | Kind::Mesh
         | Kind::InboundPolicy
@@ -176,6 +183,7 @@ mod tests {
         for kind in Kind::ALL {
             let group = api_of(kind).group;
             let others = group == "gateway.networking.k8s.io" || group.ends_with("linkerd.io");
+            let others = others || kind == Kind::ServiceCidr;
             assert_eq!(optional(kind), others, "{kind}");
         }
         assert!(is_absent(&refused(404, "")) && !is_absent(&refused(403, "")));

@@ -8,6 +8,7 @@ use heddle_model::Snapshot;
 use heddle_model::snapshot::Key;
 use prost::Message;
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What a topic is answered with.
@@ -39,6 +40,8 @@ pub struct Projected {
 pub enum Wide {
     /// Which EgressNetworks there are.
     Egress,
+    /// The networks of the cluster that hold this address.
+    Network(IpAddr),
 }
 
 impl Wide {
@@ -46,14 +49,17 @@ impl Wide {
     pub fn is_changed_by(&self, key: &Key) -> bool {
         match (self, key) {
             (Self::Egress, Key::Egress(_)) => true,
+            (Self::Network(address), Key::Network(network)) => network.contains(address),
             (
-                Self::Egress,
+                Self::Egress | Self::Network(_),
                 Key::Mesh
                 | Key::Workload(_)
                 | Key::Service(_)
                 | Key::Endpoints(_)
                 | Key::Routes(_)
                 | Key::Address(_)
+                | Key::Network(_)
+                | Key::Egress(_)
                 | Key::Report(_)
                 | Key::Diagnostics(_),
             ) => false,

@@ -8,6 +8,7 @@ use heddle_model::snapshot::{Endpoints, Key, RouteKey, Service, Workload};
 use heddle_model::{
     AddressKey, Name, Owner, Reach, ServiceKey, ServicePortKey, Snapshot, SourceRef, WorkloadKey,
 };
+use ipnet::IpNet;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -61,6 +62,12 @@ impl<'a> Look<'a> {
         let found = self.snapshot.addresses.seen_from(&reach, address);
         self.note(Key::Address(AddressKey { address, reach }));
         found
+    }
+
+    /// The network that holds an address, and that is the Pods' and Services' alone. No key says which networks may.
+    pub(crate) fn closed_network(&self, address: IpAddr) -> Option<IpNet> {
+        self.wide.borrow_mut().insert(Wide::Network(address));
+        self.snapshot.closed_network_of(address).map(|(network, _)| network)
     }
 
     /// The EgressNetwork that decides about an address. No key says which networks hold it.

@@ -40,6 +40,7 @@ fn resource(resource: l5d::Resource) -> l5d::Metadata {
 fn group(kind: Kind) -> &'static str {
     match kind {
         Kind::Namespace | Kind::Node | Kind::Pod | Kind::Service => "core",
+        Kind::ServiceCidr => "networking.k8s.io",
         Kind::EndpointSlice => "discovery.k8s.io",
         Kind::HttpRoute => "gateway.networking.k8s.io",
         Kind::Server

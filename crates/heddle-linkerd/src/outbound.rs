@@ -115,7 +115,7 @@ fn plain(at: SocketAddr) -> Dial<'static> {
 /// An address that is no Service's and no workload's.
 fn to_nobody(look: &Look, namespace: &Name, at: SocketAddr) -> l5d_out::OutboundPolicy {
     let mesh = look.mesh();
-    if let Some(network) = mesh.networks.iter().find(|network| network.contains(&at.ip())) {
+    if let Some(network) = look.closed_network(at.ip()) {
         return refused::policy(
             meta::default("unknown"),
             &format!("nobody of the mesh ({network}) is at {at}"),

@@ -12,7 +12,12 @@ const MOST: usize = 16_384;
 pub(crate) fn check(kind: Kind, root: &Place<'_>) -> Result<(), Wrong> {
     match kind {
         // Little of these is kept, and no list of it within another.
-        Kind::Namespace | Kind::Node | Kind::Pod | Kind::Service | Kind::EndpointSlice => Ok(()),
+        Kind::Namespace
+        | Kind::Node
+        | Kind::Pod
+        | Kind::ServiceCidr
+        | Kind::Service
+        | Kind::EndpointSlice => Ok(()),
         Kind::HttpRoute
         | Kind::Mesh
         | Kind::InboundPolicy

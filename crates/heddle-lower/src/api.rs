@@ -43,6 +43,7 @@ pub const fn api_of(kind: Kind) -> Api {
         Kind::Namespace => ("", "v1", "namespaces", false),
         Kind::Node => ("", "v1", "nodes", false),
         Kind::Pod => ("", "v1", "pods", true),
+        Kind::ServiceCidr => ("networking.k8s.io", "v1", "servicecidrs", false),
         Kind::Service => ("", "v1", "services", true),
         Kind::EndpointSlice => ("discovery.k8s.io", "v1", "endpointslices", true),
         Kind::HttpRoute => ("gateway.networking.k8s.io", "v1", "httproutes", true),

@@ -32,6 +32,7 @@ mod protocol;
 mod regex;
 mod route;
 mod service;
+mod service_cidr;
 mod slice;
 #[cfg(test)]
 mod tests;
@@ -82,6 +83,7 @@ fn fact(kind: Kind, root: &Place<'_>, notes: &mut Notes) -> Result<Fact, Wrong> 
         Kind::Namespace => Fact::Namespace(namespace::lower(root, notes)),
         Kind::Node => Fact::Node(node::lower(root, notes)),
         Kind::Pod => Fact::Workload(pod::lower(root, notes)?),
+        Kind::ServiceCidr => Fact::ServiceCidr(service_cidr::lower(root, notes)?),
         Kind::Service => Fact::Service(service::lower(root, notes)?),
         Kind::EndpointSlice => Fact::Slice(slice::lower(root, notes)?),
         Kind::HttpRoute => Fact::HttpRoute(route::lower(root, Unbacked::Answers500, notes)?),

@@ -74,7 +74,8 @@ fn address_grants(spec: &Place<'_>, notes: &mut Notes) -> BTreeMap<Name, Vec<IpN
     grants
 }
 
-fn networks(parent: &Place<'_>, field: &str, instead: &str, notes: &mut Notes) -> Vec<IpNet> {
+/// Returns the networks in a list.
+pub(crate) fn networks(parent: &Place<'_>, field: &str, instead: &str, notes: &mut Notes) -> Vec<IpNet> {
     let list = parent.get(field).map(|list| list.list());
     let list = list.and_then(|list| notes.take(list, instead)).unwrap_or_default();
     let parsed = list.iter().map(|item| item.parse::<IpNet>("a network in CIDR notation"));

@@ -40,6 +40,7 @@ fn writes_status(kind: Kind) -> bool {
         Kind::Namespace
         | Kind::Node
         | Kind::Pod
+        | Kind::ServiceCidr
         | Kind::Service
         | Kind::EndpointSlice
         | Kind::Server

@@ -1,11 +1,13 @@
 //! Nodes.
 
+use crate::mesh::networks;
 use crate::meta;
 use crate::notes::Notes;
 use crate::place::Place;
 use crate::workload;
 use heddle_model::Name;
 use heddle_model::fact::Node;
+use ipnet::IpNet;
 use std::net::IpAddr;
 
 pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Node {
@@ -14,6 +16,7 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Node {
         addresses: addresses(root, notes),
         region: label("topology.kubernetes.io/region"),
         zone: label("topology.kubernetes.io/zone"),
+        pod_cidrs: pod_cidrs(root, notes),
     }
 }
 
@@ -25,4 +28,9 @@ fn addresses(root: &Place<'_>, notes: &mut Notes) -> Vec<IpAddr> {
         |item: &&Place<'_>| matches!(item.value()["type"].as_str(), Some("InternalIP" | "ExternalIP"));
     let items = list.iter().filter(is_ip).filter_map(|item| item.get("address"));
     workload::addresses(items.collect(), notes)
+}
+
+fn pod_cidrs(root: &Place<'_>, notes: &mut Notes) -> Vec<IpNet> {
+    let spec = root.get("spec");
+    spec.map(|spec| networks(&spec, "podCIDRs", "it has no Pod network", notes)).unwrap_or_default()
 }

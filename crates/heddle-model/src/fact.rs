@@ -20,6 +20,8 @@ pub enum Fact {
     Namespace(Namespace),
     /// A Node.
     Node(Node),
+    /// A ServiceCIDR.
+    ServiceCidr(ServiceCidr),
     /// A Pod or an ExternalWorkload.
     Workload(Workload),
     /// A Service.
@@ -77,6 +79,15 @@ pub struct Node {
     pub region: Option<Name>,
     /// Label `topology.kubernetes.io/zone`.
     pub zone: Option<Name>,
+    /// `spec.podCIDRs`.
+    pub pod_cidrs: Vec<IpNet>,
+}
+
+/// A ServiceCIDR.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceCidr {
+    /// `spec.cidrs`.
+    pub cidrs: Vec<IpNet>,
 }
 
 /// The proxy beside a workload.
@@ -351,7 +362,8 @@ pub struct Mesh {
     pub trust_domain: Name,
     /// Suffix of the DNS names of all identities.
     pub identity_suffix: Name,
-    /// Addresses that belong to the cluster: unknown ones among them are refused.
+    /// The networks of the cluster's Pods and Services, as stated; none means those of ServiceCIDRs and Nodes. Those in
+    /// force are [`crate::Snapshot::networks`].
     pub networks: Vec<IpNet>,
     /// Networks in which hand-made claims of a namespace count for all clients.
     pub address_grants: BTreeMap<Name, Vec<IpNet>>,
@@ -366,11 +378,6 @@ pub struct Mesh {
 }
 
 impl Mesh {
-    /// The network of the cluster that an address lies in.
-    pub fn network_of(&self, address: IpAddr) -> Option<&IpNet> {
-        self.networks.iter().find(|network| network.contains(&address))
-    }
-
     /// Whether the cluster moves from Linkerd: its identities have the names that Linkerd gives, so that Services have
     /// Linkerd's default opaque ports.
     pub fn moves_from_linkerd(&self) -> bool {

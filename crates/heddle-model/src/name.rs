@@ -62,6 +62,8 @@ pub enum Kind {
     Node,
     /// `v1/Pod`
     Pod,
+    /// `networking.k8s.io/v1/ServiceCIDR`
+    ServiceCidr,
     /// `v1/Service`
     Service,
     /// `discovery.k8s.io/v1/EndpointSlice`
@@ -100,10 +102,11 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in order.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Namespace,
         Self::Node,
         Self::Pod,
+        Self::ServiceCidr,
         Self::Service,
         Self::EndpointSlice,
         Self::HttpRoute,
@@ -129,6 +132,7 @@ impl Kind {
             Self::Namespace => "Namespace",
             Self::Node => "Node",
             Self::Pod => "Pod",
+            Self::ServiceCidr => "ServiceCIDR",
             Self::Service => "Service",
             Self::EndpointSlice => "EndpointSlice",
             Self::HttpRoute | Self::LinkerdHttpRoute => "HTTPRoute",

@@ -6,9 +6,10 @@ use crate::http::HttpMatch;
 use crate::report::Report;
 use crate::route::{RouteDefaults, RouteTable};
 use crate::{
-    AddressKey, Diagnostic, Families, Family, Identity, Map, Name, Owner, ServiceKey, ServicePortKey,
-    SourceRef, WorkloadKey,
+    AddressKey, ClusterNetwork, Diagnostic, Families, Family, Identity, Map, Name, Owner, ServiceKey,
+    ServicePortKey, SourceRef, WorkloadKey,
 };
+use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -28,6 +29,8 @@ pub struct Snapshot {
     pub routes: Map<RouteKey, Arc<RouteTable<HttpMatch>>>,
     /// The owners of addresses.
     pub addresses: Map<AddressKey, Owner>,
+    /// The networks of the cluster's Pods and Services, and the address of each Pod that none of them holds.
+    pub networks: Map<IpNet, ClusterNetwork>,
     /// What lies outside of the mesh, as its EgressNetworks say.
     pub egress: Map<SourceRef, Arc<EgressNetwork>>,
     /// What became of each route, policy and Mesh.
@@ -225,6 +228,8 @@ pub enum Key {
     Routes(RouteKey),
     /// The owner of an address.
     Address(AddressKey),
+    /// A network of the cluster.
+    Network(IpNet),
     /// An EgressNetwork.
     Egress(SourceRef),
     /// What became of an object.

@@ -57,6 +57,7 @@ pub fn status(
         Kind::Namespace
         | Kind::Node
         | Kind::Pod
+        | Kind::ServiceCidr
         | Kind::Service
         | Kind::EndpointSlice
         | Kind::Server

@@ -16,6 +16,7 @@ pub fn difference(a: &Snapshot, b: &Snapshot) -> BTreeSet<Key> {
     keys.extend(differing(&a.routes, &b.routes).map(Key::Routes));
     keys.extend(differing(&a.addresses, &b.addresses).map(Key::Address));
     keys.extend(differing(&a.reports, &b.reports).map(Key::Report));
+    keys.extend(differing(&a.networks, &b.networks).map(Key::Network));
     keys.extend(differing(&a.egress, &b.egress).map(Key::Egress));
     keys.extend(differing(&a.diagnostics, &b.diagnostics).map(Key::Diagnostics));
     keys

@@ -9,7 +9,10 @@ use heddle_model::route::RouteDefaults;
 use heddle_model::snapshot::{
     Endpoint, Health, InboundDefault, InboundPort, Service, ServicePort, Transport, Workload,
 };
-use heddle_model::{AddressKey, Families, Owner, Reach, ServicePortKey, Snapshot, SourceRef};
+use heddle_model::{
+    AddressKey, ClusterNetwork, Families, Kind, Map, Owner, Reach, ServicePortKey, Snapshot, SourceRef,
+};
+use ipnet::IpNet;
 use std::fmt::{Display, Write};
 
 /// The Snapshot as text, without the reports (they are seen as statuses).
@@ -21,6 +24,7 @@ pub fn dump(snapshot: &Snapshot) -> String {
         endpoints: _,
         routes: _,
         addresses,
+        networks,
         egress,
         reports: _,
         diagnostics,
@@ -36,6 +40,7 @@ pub fn dump(snapshot: &Snapshot) -> String {
     for (key, owner) in addresses {
         address_line(&mut text, key, owner);
     }
+    network_lines(&mut text, networks);
     for (source, EgressNetwork { networks, policy, created: _ }) in egress.iter().map(|(k, v)| (k, &**v)) {
         let networks = access::networks(networks);
         text.line(0, format_args!("egress {}/{} {policy:?} {networks}", source.namespace, source.name));
@@ -117,6 +122,17 @@ fn mesh_lines(text: &mut Text, mesh: &Mesh) {
     unusual("connect-timeout", format!("{connect_timeout:?}"), *connect_timeout != usual.connect_timeout);
     if line != "mesh" {
         text.line(0, line);
+    }
+}
+
+fn network_lines(text: &mut Text, networks: &Map<IpNet, ClusterNetwork>) {
+    let (alone, stated): (Vec<_>, Vec<_>) = networks.iter().partition(|(_, of)| of.source.kind == Kind::Pod);
+    for (network, ClusterNetwork { source, shared }) in stated {
+        let shared = if *shared { ", shared" } else { "" };
+        text.line(0, format_args!("network {network} of {source}{shared}"));
+    }
+    if !alone.is_empty() {
+        text.line(0, format_args!("Pods alone: {}", list(alone.iter().map(|(network, _)| network.addr()))));
     }
 }
 

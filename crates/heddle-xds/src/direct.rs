@@ -1,10 +1,10 @@
 //! Addresses that are dialled themselves: a workload's own, and the endpoints of headless Services.
 //!
-//! Within the mesh's networks every address of a workload has a cluster, named for it, with the TLS of the identity
+//! Within the cluster's networks every address of a workload has a cluster, named for it, with the TLS of the identity
 //! that answers there: the capture listener takes a connection to the cluster of its address, whatever the port, so
 //! the cost of a change is one small cluster, and an address without one is refused. Ports that are dialled in
-//! another way have a listener per workload, unbound, at each of its addresses. Where the Mesh does not name the
-//! network, that listener has all ports that somebody declares, and other ports are left to the capture listener.
+//! another way have a listener per workload, unbound, at each of its addresses. Where no network holds an
+//! ExternalWorkload, that listener has all ports that somebody declares, and other ports are left to the capture listener.
 //!
 //! The bytes go to the dialled address, so HTTP in them is seen by the server's proxy only.
 //!
@@ -16,7 +16,7 @@
 use crate::http::{Direction, network_filter};
 use crate::resource::{Resource, ResourceKey, Type};
 use crate::subject::Subject;
-use crate::{address, cluster, outbound, tcp, xds};
+use crate::{address, captured, cluster, outbound, tcp, xds};
 use heddle_model::fact::{DataPlane, Mesh, ServiceForm};
 use heddle_model::snapshot::{Endpoint, Service, Transport, Workload};
 use heddle_model::{
@@ -30,7 +30,7 @@ pub(crate) fn of_workload(snapshot: &Snapshot, reach: &Reach, key: &WorkloadKey)
     let workload = snapshot.workloads.get(key)?;
     let (mut ports, mut places) = (BTreeMap::new(), BTreeSet::new());
     for ip in owned(snapshot, reach, workload) {
-        for (port, transport) in own_ports(&snapshot.mesh, workload, ip) {
+        for (port, transport) in own_ports(snapshot, workload, ip) {
             places.insert(SocketAddr::new(ip, port));
             ports.insert(port, transport);
         }
@@ -52,10 +52,12 @@ pub(crate) fn of_workload(snapshot: &Snapshot, reach: &Reach, key: &WorkloadKey)
     })
 }
 
-/// The cluster of a workload's address within the mesh's networks; `None` where nobody of the mesh is there, or is not
+/// The cluster of a workload's address within the cluster's networks; `None` where nobody of the mesh is there, or is not
 /// to be dialled.
 pub(crate) fn at(snapshot: &Snapshot, reach: &Reach, address: IpAddr) -> Option<Resource> {
-    snapshot.mesh.network_of(address)?;
+    if !captured::is_dispatched(snapshot, address) {
+        return None;
+    }
     let key = AddressKey { address, reach: reach.clone() };
     let Some(Owner::Workload(key)) = snapshot.addresses.get(&key) else { return None };
     let workload = snapshot.workloads.get(key).filter(|of| of.addresses.contains(&address))?;
@@ -166,16 +168,16 @@ pub(crate) fn dialled_as<'a>(
 /// The workload's identity, if its listener has a port that is dialled as it.
 fn listener_identity<'a>(snapshot: &Snapshot, reach: &Reach, workload: &'a Workload) -> Option<&'a Identity> {
     let places = owned(snapshot, reach, workload).into_iter();
-    let mut ports = places.flat_map(|ip| own_ports(&snapshot.mesh, workload, ip).into_values());
+    let mut ports = places.flat_map(|ip| own_ports(snapshot, workload, ip).into_values());
     ports.any(|transport| matches!(transport, Transport::Mesh(_))).then_some(workload.identity.as_ref())?
 }
 
 /// The ports of a workload that need a listener at one of its addresses: those that are not dialled as all others are,
 /// which its cluster takes; where it can have none, those that somebody declares.
-fn own_ports(mesh: &Mesh, workload: &Workload, address: IpAddr) -> BTreeMap<u16, Transport> {
+fn own_ports(snapshot: &Snapshot, workload: &Workload, address: IpAddr) -> BTreeMap<u16, Transport> {
     let declared = workload.inbound.iter().map(|port| port.port);
     let dialled = |port| (port, workload.transport_from(DataPlane::Envoy, port));
-    match mesh.network_of(address) {
+    match snapshot.closed_network_of(address) {
         Some(_) => {
             let undeclared = workload.transport_undeclared();
             let named = declared.chain(workload.skip_inbound_ports.iter().copied());

@@ -3,7 +3,7 @@
 use crate::capture::Capture;
 use crate::family_port::FamilyPort;
 use crate::group::Group;
-use crate::project::{has_six, project, service_port};
+use crate::project::{project, service_port};
 use crate::resource::{ResourceKey, Type};
 use crate::subject::Subject;
 use crate::{direct, inbound, outbound};
@@ -19,14 +19,13 @@ pub fn names(group: &Group, snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
         Group::Capture(capture) => of_capture(capture, snapshot),
         Group::Consumer(namespace) => of_consumer(namespace, snapshot),
         Group::OwnAddresses(namespace) => of_own_addresses(namespace, snapshot),
+        Group::DualStack(_) => {
+            let listener = ResourceKey { ty: Type::Listener, name: Subject::Outbound.name() };
+            [listener].into_iter().filter(|key| project(group, key, snapshot).is_some()).collect()
+        }
         Group::Zone(_) | Group::Node(_) => of_place(group, snapshot),
         Group::Workload(key, capture) => match snapshot.workloads.get(key) {
-            Some(workload) => {
-                let outbound =
-                    (*capture == Capture::Captured && has_six(workload)).then_some(Subject::Outbound);
-                let outbound = outbound.map(|of| ResourceKey { ty: Type::Listener, name: of.name() });
-                inbound::names(workload, capture).into_iter().chain(outbound).collect()
-            }
+            Some(workload) => inbound::names(workload, capture),
             None => BTreeSet::new(),
         },
     }

@@ -1,6 +1,7 @@
 //! Who shares resources.
 
 use crate::Capture;
+use crate::project::has_six;
 use heddle_model::{Name, Snapshot, WorkloadKey};
 
 /// A set of clients that are given the same bytes under the same names.
@@ -14,6 +15,9 @@ pub enum Group {
     Consumer(Name),
     /// Those of a namespace whose traffic is captured: addresses whose owner counts for its clients only.
     OwnAddresses(Name),
+    /// Those whose traffic is captured at IPv6 too: the capture listener; of the clients of a namespace that has addresses
+    /// of its own, another.
+    DualStack(Option<Name>),
     /// Those of a zone: endpoints of Services that prefer it.
     Zone(Name),
     /// Those of a Node: endpoints of Services that prefer or demand it.
@@ -35,7 +39,7 @@ impl Client {
     /// The groups it belongs to, most general first: a later one overrides an earlier one name by name.
     ///
     /// A namespace, zone or Node group is listed even while it holds nothing, so the list changes only when
-    /// the workload's own place does. A workload that the Snapshot does not know has no zone and no Node.
+    /// the workload's own place or its IP families do. A workload that the Snapshot does not know has no zone and no Node.
     pub fn groups(&self, snapshot: &Snapshot) -> Vec<Group> {
         let Self { workload: key, capture } = self;
         let mut groups =
@@ -45,6 +49,9 @@ impl Client {
             Capture::Bound(_) => {}
         }
         if let Some(workload) = snapshot.workloads.get(key) {
+            if *capture == Capture::Captured && has_six(workload) {
+                groups.extend([None, Some(key.namespace.clone())].map(Group::DualStack));
+            }
             groups.extend(workload.zone.clone().map(Group::Zone));
             groups.extend(workload.node.clone().map(Group::Node));
         }

@@ -24,6 +24,7 @@
 mod access_log;
 mod address;
 mod capture;
+mod captured;
 mod cluster;
 mod direct;
 mod endpoint;

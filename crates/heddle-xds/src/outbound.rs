@@ -1,21 +1,18 @@
-//! What goes out: a listener for each port of a Service, and the one that captures all the rest.
+//! What goes out to Services: a listener for each port.
 
 use crate::capture::Capture;
 use crate::family_port::FamilyPort;
 use crate::http::{Direction, Manager, Paths};
-use crate::limits::{self, Tunnels};
+use crate::limits::Tunnels;
 use crate::resource::{Resource, ResourceKey, Type};
-use crate::subject::Subject;
-use crate::{address, direct, http, inspect, tcp, xds};
-use heddle_model::fact::{Egress, Mesh, Mtls, Protocol, ServiceForm};
-use heddle_model::snapshot::{Service, ServicePort, Workload};
-use heddle_model::{AddressKey, Family, Name, Owner, Reach, Snapshot};
+use crate::{address, http, inspect, tcp, xds};
+use heddle_model::fact::{Mesh, Protocol, ServiceForm};
+use heddle_model::snapshot::{Service, ServicePort};
+use heddle_model::{AddressKey, Family, Owner, Snapshot};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
-/// Where packet rules send what goes out.
-const CAPTURE_PORT: u16 = 15001;
 /// The lowest port that may be bound without a capability.
 const LEAST_FREE_PORT: u16 = 1024;
 
@@ -91,94 +88,6 @@ pub(crate) fn of_port(
         sources: BTreeSet::from([service.key.source()]),
         needs: cluster.into_iter().chain(route).collect(),
     })
-}
-
-/// The listener that captures what goes out and hands it to the listener of the dialled address. What it keeps
-/// has none: within the mesh it goes to the cluster of its address, and is refused where that has none; else it is
-/// passed through or refused as the Mesh says.
-pub(crate) fn captured(snapshot: &Snapshot, reach: &Reach, six: bool) -> Resource {
-    let mesh = &snapshot.mesh;
-    let blackhole = || tcp::proxy(mesh, Direction::Outbound, &Subject::Blackhole.to_string());
-    let inside = inside(snapshot, reach);
-    let own_port = chain("self", Some(CAPTURE_PORT), &BTreeSet::new(), vec![blackhole()]);
-    // Of a mesh without networks only what must not be passed through is told from the rest.
-    let dispatch = if mesh.networks.is_empty() { vec![blackhole()] } else { direct::dispatch(mesh) };
-    let within = (!inside.is_empty()).then(|| chain("mesh", None, &inside, dispatch));
-    let rest = match mesh.egress {
-        Egress::Allow => tcp::proxy(mesh, Direction::Outbound, &Subject::Passthrough.to_string()),
-        Egress::Deny => blackhole(),
-    };
-    let listener = xds::Listener {
-        name: Subject::Outbound.to_string(),
-        address: Some(address::socket(Ipv4Addr::LOCALHOST.into(), CAPTURE_PORT)),
-        additional_addresses: six
-            .then(|| address::additional(Ipv6Addr::LOCALHOST.into(), CAPTURE_PORT))
-            .into_iter()
-            .collect(),
-        use_original_dst: xds::flag(true),
-        listener_filters: vec![inspect::original_destination()],
-        filter_chains: [own_port]
-            .into_iter()
-            .chain(within)
-            .chain([chain("rest", None, &BTreeSet::new(), vec![rest])])
-            .collect(),
-        traffic_direction: xds::TrafficDirection::Outbound.into(),
-        tcp_keepalive: Some(limits::keepalive()),
-        ..xds::Listener::default()
-    };
-    let cluster = |subject: Subject| ResourceKey { ty: Type::Cluster, name: subject.name() };
-    Resource {
-        body: xds::pack(&listener),
-        sources: BTreeSet::new(),
-        needs: vec![cluster(Subject::Blackhole), cluster(Subject::Passthrough)],
-    }
-}
-
-/// What is never passed through as it is: the mesh's networks, and beside them every virtual IP and the addresses of
-/// those workloads whose undeclared ports are Strict. In a cluster whose Mesh names its networks there is none
-/// beside them, and the list does not change with the mesh.
-fn inside(snapshot: &Snapshot, reach: &Reach) -> BTreeSet<IpNet> {
-    let mut inside: BTreeSet<IpNet> = snapshot.mesh.networks.iter().map(IpNet::trunc).collect();
-    inside.extend(snapshot.services.values().flat_map(|service| stray_service(&snapshot.mesh, service)));
-    let workloads = snapshot.workloads.values();
-    inside.extend(workloads.flat_map(|workload| stray_workload(snapshot, reach, workload)));
-    inside
-}
-
-/// The virtual IPs of a Service that no network of the mesh holds.
-pub(crate) fn stray_service(mesh: &Mesh, service: &Service) -> BTreeSet<IpNet> {
-    match &service.form {
-        ServiceForm::Virtual(addresses) => strays(mesh, addresses),
-        ServiceForm::Headless | ServiceForm::External(_) => BTreeSet::new(),
-    }
-}
-
-/// The addresses of a Strict workload that are its own, as clients of this reach see it, and that no network of the mesh
-/// holds.
-pub(crate) fn stray_workload(snapshot: &Snapshot, reach: &Reach, workload: &Workload) -> BTreeSet<IpNet> {
-    match workload.undeclared.mtls {
-        Mtls::Strict if !workload.host_network => {
-            let own = workload.addresses.iter().filter(|ip| direct::owns(snapshot, reach, workload, **ip));
-            strays(&snapshot.mesh, &own.copied().collect::<Vec<_>>())
-        }
-        Mtls::Strict | Mtls::Permissive | Mtls::Disabled => BTreeSet::new(),
-    }
-}
-
-/// Whether a namespace's clients alone have something that is never passed through as it is.
-pub(crate) fn has_own_strays(snapshot: &Snapshot, namespace: &Name) -> bool {
-    let reach = Reach::Namespace(namespace.clone());
-    let externals = snapshot.workloads.range_from(&direct::externals(namespace));
-    let mut own = externals.take_while(|(key, _)| key.namespace == *namespace);
-    own.any(|(_, workload)| {
-        let for_all = stray_workload(snapshot, &Reach::Mesh, workload);
-        stray_workload(snapshot, &reach, workload) != for_all
-    })
-}
-
-fn strays(mesh: &Mesh, addresses: &[IpAddr]) -> BTreeSet<IpNet> {
-    let outside = |address: &&IpAddr| mesh.network_of(**address).is_none();
-    addresses.iter().filter(outside).map(|address| IpNet::from(*address)).collect()
 }
 
 fn may_be_http(protocol: Protocol) -> bool {

@@ -6,7 +6,7 @@ use crate::family_port::FamilyPort;
 use crate::group::Group;
 use crate::resource::{Resource, ResourceKey, Type};
 use crate::subject::Subject;
-use crate::{cluster, direct, endpoint, inbound, outbound, route, xds};
+use crate::{captured, cluster, direct, endpoint, inbound, outbound, route, xds};
 use heddle_model::fact::ServiceForm;
 use heddle_model::snapshot::{RouteKey, Service, ServicePort, Workload};
 use heddle_model::{Name, Reach, Snapshot};
@@ -20,6 +20,7 @@ pub fn project(group: &Group, key: &ResourceKey, snapshot: &Snapshot) -> Option<
         Group::Mesh => of_mesh(key.ty, &subject, snapshot),
         Group::Capture(capture) => of_capture(capture, key.ty, &subject, snapshot),
         Group::OwnAddresses(namespace) => of_own_addresses(namespace, key.ty, &subject, snapshot),
+        Group::DualStack(namespace) => of_dual_stack(namespace.as_ref(), key.ty, &subject, snapshot),
         Group::Consumer(namespace) => of_consumer(namespace, key.ty, &subject, snapshot),
         Group::Zone(zone) => endpoints(key.ty, &subject, Seen::FromZone(zone), snapshot),
         Group::Node(node) => endpoints(key.ty, &subject, Seen::FromNode(node), snapshot),
@@ -90,11 +91,28 @@ fn of_own_addresses(namespace: &Name, ty: Type, subject: &Subject, snapshot: &Sn
             direct::of_headless(snapshot, &reach, &at.port)
         }
         (Type::Listener, Subject::Outbound) => {
-            outbound::has_own_strays(snapshot, namespace).then(|| outbound::captured(snapshot, &reach, false))
+            captured::has_own(snapshot, namespace).then(|| captured::listener(snapshot, &reach, false))
         }
         (Type::Cluster | Type::Endpoint | Type::Listener | Type::Route, _) => {
             by_address(&reach, ty, subject, snapshot)
         }
+    }
+}
+
+/// The capture listener at IPv6 too.
+fn of_dual_stack(
+    namespace: Option<&Name>,
+    ty: Type,
+    subject: &Subject,
+    snapshot: &Snapshot,
+) -> Option<Resource> {
+    match (ty, subject, namespace) {
+        (Type::Listener, Subject::Outbound, None) => Some(captured::listener(snapshot, &Reach::Mesh, true)),
+        (Type::Listener, Subject::Outbound, Some(namespace)) => {
+            let reach = Reach::Namespace(namespace.clone());
+            captured::has_own(snapshot, namespace).then(|| captured::listener(snapshot, &reach, true))
+        }
+        (Type::Cluster | Type::Endpoint | Type::Listener | Type::Route, _, _) => None,
     }
 }
 
@@ -128,7 +146,7 @@ fn of_capture(capture: &Capture, ty: Type, subject: &Subject, snapshot: &Snapsho
             }
         }
         (Type::Listener, Subject::Outbound) => {
-            captured.map(|()| outbound::captured(snapshot, &Reach::Mesh, false))
+            captured.map(|()| captured::listener(snapshot, &Reach::Mesh, false))
         }
         (Type::Cluster, Subject::Passthrough) => {
             captured.map(|()| of_nobody(&cluster::passthrough(mesh, subject)))
@@ -151,10 +169,6 @@ fn of_workload(
     match (ty, subject, capture) {
         (Type::Listener, Subject::Inbound, Capture::Captured) => inbound::captured(mesh, workload),
         (Type::Listener, Subject::InboundAt(at), Capture::Bound(_)) => inbound::bound(mesh, workload, *at),
-        (Type::Listener, Subject::Outbound, Capture::Captured) => {
-            let reach = Reach::Namespace(workload.key.namespace.clone());
-            has_six(workload).then(|| outbound::captured(snapshot, &reach, true))
-        }
         (Type::Cluster, Subject::Application(port), _) => {
             inbound::application(mesh, workload, capture, *port)
         }

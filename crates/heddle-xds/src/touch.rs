@@ -4,13 +4,13 @@ use crate::capture::Capture;
 use crate::extent::{named, names, ports};
 use crate::family_port::FamilyPort;
 use crate::group::Group;
-use crate::project::has_six;
 use crate::resource::{ResourceKey, Type};
 use crate::subject::Subject;
-use crate::{direct, outbound};
+use crate::{captured, direct};
 use heddle_model::fact::{Locality, ServiceForm};
 use heddle_model::snapshot::{Key, RouteKey};
 use heddle_model::{AddressKey, Owner, Reach, ServiceKey, ServicePortKey, Snapshot, WorkloadKey};
+use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -27,6 +27,7 @@ pub fn touched(group: &Group, key: &Key, old: &Snapshot, new: &Snapshot) -> BTre
         Key::Endpoints(port) => change.endpoints(port),
         Key::Routes(route) => change.routes(route),
         Key::Address(address) => change.address(address),
+        Key::Network(network) => change.network(*network),
         Key::Egress(_) | Key::Report(_) | Key::Diagnostics(_) => BTreeSet::new(),
     }
 }
@@ -51,27 +52,17 @@ impl Change<'_> {
             Group::OwnAddresses(namespace) if key.namespace == *namespace => {
                 self.dialled_workload(&Reach::Namespace(namespace.clone()), key)
             }
-            Group::OwnAddresses(namespace) => {
-                let reach = Reach::Namespace(namespace.clone());
-                self.capture_listener(self.moves_inside(&reach, key)).into_iter().collect()
+            // What is kept depends on all workloads.
+            Group::OwnAddresses(_) | Group::DualStack(_) => {
+                self.capture_listener(self.moves_inside(&self.reach(), key)).into_iter().collect()
             }
-            Group::Workload(own, capture) if own == key => {
-                let mut all = self.both(|snapshot| names(self.group, snapshot));
-                let moves = || self.moves_inside(&Reach::Namespace(own.namespace.clone()), key);
-                all.extend(self.capture_listener(*capture == Capture::Captured && moves()));
-                all
-            }
-            // What is refused depends on all workloads; this group has a variant of its own for IPv6.
-            Group::Workload(own, Capture::Captured) => {
-                let moves = || self.moves_inside(&Reach::Namespace(own.namespace.clone()), key);
-                self.capture_listener(self.is_six(own) && moves()).into_iter().collect()
-            }
+            Group::Workload(own, _) if own == key => self.both(|snapshot| names(self.group, snapshot)),
             Group::Mesh
             | Group::Capture(Capture::Bound(_))
             | Group::Consumer(_)
             | Group::Zone(_)
             | Group::Node(_)
-            | Group::Workload(_, Capture::Bound(_)) => BTreeSet::new(),
+            | Group::Workload(..) => BTreeSet::new(),
         }
     }
 
@@ -105,18 +96,15 @@ impl Change<'_> {
             Group::Capture(Capture::Captured) => {
                 all.extend(self.capture_listener(self.service_moves_inside(key)));
             }
-            Group::OwnAddresses(_) => {
+            Group::OwnAddresses(_) | Group::DualStack(_) => {
                 all.extend(self.capture_listener(self.service_moves_inside(key)));
-            }
-            Group::Workload(own, Capture::Captured) => {
-                all.extend(self.capture_listener(self.is_six(own) && self.service_moves_inside(key)));
             }
             Group::Mesh
             | Group::Capture(Capture::Bound(_))
             | Group::Consumer(_)
             | Group::Zone(_)
             | Group::Node(_)
-            | Group::Workload(_, Capture::Bound(_)) => {}
+            | Group::Workload(..) => {}
         }
         all
     }
@@ -127,7 +115,7 @@ impl Change<'_> {
             Group::Mesh => &[Type::Cluster, Type::Endpoint, Type::Route],
             Group::Capture(_) => &[Type::Listener],
             Group::OwnAddresses(namespace) if port.port.service.namespace == *namespace => &[Type::Listener],
-            Group::OwnAddresses(_) => &[],
+            Group::OwnAddresses(_) | Group::DualStack(_) => &[],
             Group::Consumer(_) => &[Type::Route],
             Group::Zone(_) | Group::Node(_) => &[Type::Endpoint],
             Group::Workload(..) => &[],
@@ -153,6 +141,7 @@ impl Change<'_> {
             | Group::Node(_)
             | Group::Capture(_)
             | Group::OwnAddresses(_)
+            | Group::DualStack(_)
             | Group::Consumer(_)
             | Group::Workload(..) => BTreeSet::new(),
         }
@@ -166,6 +155,7 @@ impl Change<'_> {
             | (
                 Group::Capture(_)
                 | Group::OwnAddresses(_)
+                | Group::DualStack(_)
                 | Group::Zone(_)
                 | Group::Node(_)
                 | Group::Workload(..),
@@ -198,9 +188,8 @@ impl Change<'_> {
                 all.insert(place(key.address));
                 all
             }
-            (Group::Workload(own, Capture::Captured), _) if key.counts_for(&own.namespace) => {
-                let moves = || self.owner_moves_inside(&Reach::Namespace(own.namespace.clone()), key);
-                self.capture_listener(self.is_six(own) && moves()).into_iter().collect()
+            (Group::DualStack(_), _) => {
+                self.capture_listener(self.owner_moves_inside(&self.reach(), key)).into_iter().collect()
             }
             (
                 Group::Mesh
@@ -213,6 +202,34 @@ impl Change<'_> {
                 _,
             ) => BTreeSet::new(),
         }
+    }
+
+    /// The capture listener has a chain for a network, and what is at its addresses is dialled in another way.
+    fn network(&self, network: IpNet) -> BTreeSet<ResourceKey> {
+        let mut all: BTreeSet<_> = match self.group {
+            Group::Capture(Capture::Captured) | Group::OwnAddresses(_) => {
+                self.within(network).into_iter().flat_map(|key| self.address(&key)).collect()
+            }
+            Group::DualStack(_) => BTreeSet::new(),
+            Group::Mesh
+            | Group::Capture(Capture::Bound(_))
+            | Group::Consumer(_)
+            | Group::Zone(_)
+            | Group::Node(_)
+            | Group::Workload(..) => return BTreeSet::new(),
+        };
+        all.extend(self.capture_listener(true));
+        all
+    }
+
+    /// The owned addresses in a network.
+    fn within(&self, network: IpNet) -> BTreeSet<AddressKey> {
+        let owned = |snapshot: &Snapshot| {
+            let after = snapshot.addresses.range_from(&AddressKey::of_mesh(network.network()));
+            let within = after.take_while(|(key, _)| network.contains(&key.address));
+            within.map(|(key, _)| key.clone()).collect::<BTreeSet<_>>()
+        };
+        owned(self.old).into_iter().chain(owned(self.new)).collect()
     }
 
     fn at_address(&self, reach: &Reach, key: &AddressKey) -> BTreeSet<ResourceKey> {
@@ -244,9 +261,20 @@ impl Change<'_> {
         changes.then(|| subject(Type::Listener, &Subject::Outbound))
     }
 
-    fn is_six(&self, key: &WorkloadKey) -> bool {
-        let six = |snapshot: &Snapshot| snapshot.workloads.get(key).is_some_and(|of| has_six(of));
-        six(self.old) || six(self.new)
+    /// The clients of the group, as far as the owners of addresses differ for them.
+    fn reach(&self) -> Reach {
+        match self.group {
+            Group::OwnAddresses(namespace) | Group::DualStack(Some(namespace)) => {
+                Reach::Namespace(namespace.clone())
+            }
+            Group::DualStack(None)
+            | Group::Mesh
+            | Group::Capture(_)
+            | Group::Consumer(_)
+            | Group::Zone(_)
+            | Group::Node(_)
+            | Group::Workload(..) => Reach::Mesh,
+        }
     }
 
     fn is_local(&self, key: &ServiceKey) -> bool {
@@ -265,7 +293,7 @@ impl Change<'_> {
     fn moves_inside(&self, reach: &Reach, key: &WorkloadKey) -> bool {
         let strays = |snapshot: &Snapshot| {
             let workload = snapshot.workloads.get(key);
-            workload.map(|of| outbound::stray_workload(snapshot, reach, of)).unwrap_or_default()
+            workload.map(|of| captured::of_workload(snapshot, reach, of)).unwrap_or_default()
         };
         strays(self.old) != strays(self.new)
     }
@@ -273,7 +301,7 @@ impl Change<'_> {
     fn service_moves_inside(&self, key: &ServiceKey) -> bool {
         let strays = |snapshot: &Snapshot| {
             let service = snapshot.services.get(key);
-            service.map(|of| outbound::stray_service(&snapshot.mesh, of)).unwrap_or_default()
+            service.map(|of| captured::of_service(snapshot, of)).unwrap_or_default()
         };
         strays(self.old) != strays(self.new)
     }

@@ -75,7 +75,10 @@ fn put(path: &Path, ty: Type, resources: Vec<Any>) -> Result<(), String> {
         resources,
         ..DiscoveryResponse::default()
     };
-    fs::write(path, response.encode_to_vec()).map_err(|error| format!("{}: {error}", path.display()))
+    // Envoy takes note of a file that another one replaces.
+    let fresh = path.with_extension("fresh");
+    let written = fs::write(&fresh, response.encode_to_vec()).and_then(|()| fs::rename(&fresh, path));
+    written.map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn redirected(ty: Type, body: &Any, folder: &Path) -> Result<Any, String> {

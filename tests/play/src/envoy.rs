@@ -53,6 +53,7 @@ impl Envoy {
         let mut command = Command::new(binary);
         command
             .args(["-c", "bootstrap.json", "--concurrency", "1", "--disable-hot-restart", "-l", "warning"])
+            .args(["--drain-time-s", "1", "--drain-strategy", "immediate"])
             .current_dir(folder)
             .uid(user)
             .gid(user)
@@ -103,6 +104,12 @@ pub(crate) fn handshakes(namespace: &Namespace) -> Option<u64> {
     let stats = namespace.within(|| admin("/stats?filter=ssl.handshake$"))?;
     let counts = stats.lines().filter(|line| line.starts_with("cluster."));
     Some(counts.filter_map(|line| line.rsplit_once(": ")?.1.parse::<u64>().ok()).sum())
+}
+
+/// A statistic of the proxy of this namespace.
+pub(crate) fn stat(namespace: &Namespace, name: &str) -> Option<u64> {
+    let stats = namespace.within(|| admin(&format!("/stats?filter=^{name}$")))?;
+    stats.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")?.trim().parse().ok())
 }
 
 fn admin(path: &str) -> Option<String> {

@@ -22,5 +22,7 @@ pub mod net;
 mod play;
 mod seen;
 mod site;
+mod standing;
 
 pub use play::{Played, play};
+pub use standing::{Alive, through_changes};

@@ -97,6 +97,11 @@ impl Site {
         self.places.get(&who_calls(client))?.linkerd.as_ref()
     }
 
+    /// Where a workload's proxy has its files.
+    pub(crate) fn folder(&self, key: &WorkloadKey) -> PathBuf {
+        self.folder.join(key.to_string().replace('/', "_"))
+    }
+
     /// Who is at an address.
     pub(crate) fn at(&self, address: IpAddr) -> &str {
         let found = self.places.iter().find(|(_, place)| place.addresses.contains(&address));
@@ -115,13 +120,12 @@ impl Site {
         let Some(workload) = snapshot.workloads.get(key).filter(|workload| is_captured(workload)) else {
             return Ok(());
         };
+        let folder = self.folder(key);
         let Some(place) = self.places.get_mut(&key.to_string()) else { return Ok(()) };
         let skips: Vec<u16> = workload.skip_inbound_ports.iter().copied().collect();
         let outbound = workload.plane == Some(DataPlane::Envoy);
         place.namespace.capture(&Captured { by: Capturer::Envoy, skips: &skips, outbound })?;
         let Some(identity) = &workload.identity else { return Ok(()) };
-        let plain: String = key.to_string().replace('/', "_");
-        let folder = self.folder.join(plain);
         std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         certificates::write(ground.authority, identity, &snapshot.mesh, &folder)?;
         let client = heddle_xds::Client { workload: key.clone(), capture: Capture::Captured };

@@ -171,7 +171,9 @@ fn what_is_projected_again_ends_as_a_fresh_start() {
 fn groups_by_address(snapshot: &Snapshot) -> BTreeSet<Group> {
     let captures = [Capture::Captured, Capture::Bound(None)].map(Group::Capture);
     let own = snapshot.workloads.keys().map(|key| Group::OwnAddresses(key.namespace.clone()));
-    captures.into_iter().chain(own).collect()
+    let namespaces = snapshot.workloads.keys().map(|key| Some(key.namespace.clone()));
+    let dual_stack = [None].into_iter().chain(namespaces).map(Group::DualStack);
+    captures.into_iter().chain(own).chain(dual_stack).collect()
 }
 
 /// What a namespace claims by hand gives way to what lives there.

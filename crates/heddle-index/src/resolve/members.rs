@@ -70,6 +70,7 @@ impl Index {
                 policies: &self.derived.policies,
                 servers: &self.derived.servers,
                 mesh: &self.snapshot.mesh,
+                cidrs: &self.derived.cidrs,
             };
             let pool = self.derived.pools.entry(key.namespace.clone()).or_default();
             let new = view.resolve(&key, self.derived.edges.of(&key), pool);

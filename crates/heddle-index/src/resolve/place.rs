@@ -30,7 +30,8 @@ impl Index {
             self.dirty.authorizations.extend(self.derived.authorizations.keys().cloned());
         }
         if self.snapshot.mesh.networks != mesh.networks {
-            self.mark_cluster();
+            let old = self.snapshot.mesh.clone();
+            self.mark_networks(&old.networks, &mesh.networks);
         }
         if self.snapshot.mesh.moves_from_linkerd() != mesh.moves_from_linkerd() {
             self.mark_default_opaque_ports();
@@ -71,8 +72,8 @@ impl Index {
         }
     }
 
-    /// Marks what hangs on the Mesh's networks.
-    fn mark_cluster(&mut self) {
+    /// Marks what hangs on the cluster's networks.
+    pub(super) fn mark_cluster(&mut self) {
         let servers = self.tables.of_kind(Kind::Server).map(|(source, _)| source);
         let cluster =
             servers.filter(|source| self.tables.server(source).is_some_and(|one| one.stance.is_cluster()));
@@ -82,6 +83,11 @@ impl Index {
             settings.stance.is_some_and(|(stance, _)| stance.is_cluster())
         });
         self.dirty.workloads.extend(workloads.map(|(key, _)| key));
+        self.mark_egress();
+    }
+
+    /// Marks the EgressNetworks: what lies outside of the cluster's networks changed.
+    pub(super) fn mark_egress(&mut self) {
         let egress = || self.tables.of_kind(Kind::EgressNetwork).map(|(source, _)| source.clone());
         self.dirty.egress.extend(egress());
         self.dirty.reports.extend(egress());
@@ -103,6 +109,7 @@ impl Index {
         for address in take(&mut self.dirty.addresses) {
             if self.resolve_address(address, changed) {
                 touched.insert(address);
+                self.dirty.owned.insert(address);
                 self.mark_claimants(address);
             }
         }

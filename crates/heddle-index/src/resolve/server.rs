@@ -80,7 +80,7 @@ impl Index {
             self.work.servers += 1;
             let view = server::View {
                 tables: &self.tables,
-                mesh: &self.snapshot.mesh,
+                cidrs: &self.derived.cidrs,
                 attachments: &self.derived.attachments,
                 authorizations: &self.derived.authorizations,
             };
@@ -106,7 +106,9 @@ impl Index {
 
     pub(super) fn resolve_egress(&mut self, changed: &mut Changed) {
         for source in take(&mut self.dirty.egress) {
-            let new = egress::resolve(&self.tables, &self.snapshot.mesh, &source).map(Arc::new);
+            let new = egress::View { tables: &self.tables, cidrs: &self.derived.cidrs }
+                .resolve(&source)
+                .map(Arc::new);
             if publish(&mut self.snapshot.egress, &source, new) {
                 changed.insert(Key::Egress(source));
             }

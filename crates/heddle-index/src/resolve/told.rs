@@ -27,6 +27,8 @@ impl Index {
             findings: &self.derived.findings,
             planes: &self.derived.planes,
             mesh: &self.snapshot.mesh,
+            cidrs: &self.derived.cidrs,
+            alone: &self.derived.alone,
         };
         let report = view.resolve(source);
         self.work.reports += u64::from(report.is_some());

@@ -1,10 +1,10 @@
 //! What finds objects by what they say: each fact puts itself into the inverse indices, and takes itself out.
 
-use super::{Tables, owned, service_key, virtual_ips, workload_key};
+use super::{Tables, api_server_addresses, host_addresses, owned, service_key, virtual_ips, workload_key};
 use crate::address::{self, Claim};
 use crate::multimap::Side;
 use crate::parent;
-use heddle_model::fact::{AccessPolicy, Covers, Service, Target, Workload};
+use heddle_model::fact::{AccessPolicy, Covers, Node, Service, ServiceCidr, Target, Workload};
 use heddle_model::server::{Authorization, Opens, Requirement};
 use heddle_model::{Fact, Kind, Name, SourceRef};
 
@@ -17,6 +17,9 @@ impl Tables {
             Fact::Slice(slice) => {
                 if let Some(service) = &slice.service {
                     self.slices.put(side, service.clone(), source.clone());
+                }
+                for address in api_server_addresses(source, slice) {
+                    self.node_addresses.put(side, address, source.clone());
                 }
                 for (address, claim) in address::of_slice(source, slice) {
                     self.claims.put(side, address, claim);
@@ -40,10 +43,9 @@ impl Tables {
                 let server = SourceRef::new(Kind::Server, source.namespace.clone(), limit.server.clone());
                 self.at_server.put(side, server, source.clone());
             }
-            Fact::Node(node) => {
-                for address in &node.addresses {
-                    self.claims.put(side, *address, Claim::Node(source.name.clone()));
-                }
+            Fact::Node(node) => self.link_node(side, source, node),
+            Fact::ServiceCidr(ServiceCidr { cidrs }) => {
+                cidrs.iter().for_each(|cidr| self.cidrs.put(side, *cidr, source.clone()));
             }
             Fact::Server(_)
             | Fact::Authentication(_)
@@ -55,10 +57,22 @@ impl Tables {
         }
     }
 
+    fn link_node(&mut self, side: Side, source: &SourceRef, node: &Node) {
+        let Node { addresses, region: _, zone: _, pod_cidrs } = node;
+        for address in addresses {
+            self.claims.put(side, *address, Claim::Node(source.name.clone()));
+            self.node_addresses.put(side, *address, source.clone());
+        }
+        pod_cidrs.iter().for_each(|cidr| self.cidrs.put(side, *cidr, source.clone()));
+    }
+
     fn link_workload(&mut self, side: Side, source: &SourceRef, workload: &Workload) {
         let Some(key) = workload_key(source) else { return };
         if let Some(node) = &workload.node {
             self.on_node.put(side, node.clone(), key.clone());
+        }
+        for address in host_addresses(workload) {
+            self.node_addresses.put(side, *address, source.clone());
         }
         for address in owned(workload) {
             self.claims.put(side, *address, Claim::workload(key.clone(), workload));

@@ -10,6 +10,7 @@ use heddle_model::server::ProxyConfig;
 use heddle_model::{
     Diagnostic, Fact, Families, Family, Identity, Kind, Lowered, Meta, Name, ServiceKey, SourceRef,
 };
+use ipnet::IpNet;
 use proptest::collection::{btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
@@ -41,7 +42,7 @@ pub(crate) fn lowered() -> impl Strategy<Value = Lowered> {
 pub(crate) fn source(kind: Kind) -> BoxedStrategy<SourceRef> {
     match kind {
         Kind::Namespace => namespace().prop_map(|name| SourceRef::new(Kind::Namespace, "", name)).boxed(),
-        Kind::Node => node().prop_map(|name| SourceRef::new(Kind::Node, "", name)).boxed(),
+        Kind::Node | Kind::ServiceCidr => node().prop_map(move |name| SourceRef::new(kind, "", name)).boxed(),
         Kind::Mesh => {
             name(&["default", "other"]).prop_map(|name| SourceRef::new(Kind::Mesh, "", name)).boxed()
         }
@@ -109,9 +110,14 @@ fn fact(kind: Kind) -> BoxedStrategy<Fact> {
         Kind::Namespace => (option::of(posture()), config())
             .prop_map(|(posture, config)| Fact::Namespace(Namespace { posture, config }))
             .boxed(),
-        Kind::Node => (vec(address(), 0..2), option::of(name(&["r"])), option::of(name(&["z1", "z2"])))
-            .prop_map(|(addresses, region, zone)| Fact::Node(Node { addresses, region, zone }))
-            .boxed(),
+        Kind::Node => {
+            (vec(address(), 0..2), option::of(name(&["r"])), option::of(name(&["z1", "z2"])), cidrs())
+                .prop_map(|(addresses, region, zone, pod_cidrs)| {
+                    Fact::Node(Node { addresses, region, zone, pod_cidrs })
+                })
+                .boxed()
+        }
+        Kind::ServiceCidr => cidrs().prop_map(|cidrs| Fact::ServiceCidr(ServiceCidr { cidrs })).boxed(),
         Kind::Pod => workload().prop_map(Fact::Workload).boxed(),
         Kind::ExternalWorkload | Kind::LinkerdExternalWorkload => {
             workload().prop_map(|workload| Fact::Workload(outside(workload))).boxed()
@@ -136,16 +142,28 @@ fn fact(kind: Kind) -> BoxedStrategy<Fact> {
     }
 }
 
+fn cidrs() -> impl Strategy<Value = Vec<IpNet>> {
+    let some = ["10.0.0.0/30", "10.0.0.2/31", "10.0.0.3/32", "10.1.0.0/16", "fd00::/64"];
+    vec(select(some.map(|text| text.parse().unwrap()).to_vec()), 0..3)
+}
+
 fn mesh() -> impl Strategy<Value = Mesh> {
     let suffix = name(&["heddle.cluster.local", "linkerd.cluster.local"]);
     let grants = vec((namespace(), select(vec!["10.0.0.0/24", "10.0.0.2/32", "fd00::/16"])), 0..3);
-    (posture(), any::<bool>(), suffix, grants).prop_map(|(posture, networks, identity_suffix, grants)| Mesh {
-        posture,
-        networks: if networks { vec!["10.0.0.0/8".parse().unwrap()] } else { Vec::new() },
-        address_grants: grants.into_iter().map(|(to, cidr)| (to, vec![cidr.parse().unwrap()])).collect(),
-        identity_suffix,
-        ..Mesh::default()
+    (posture(), mesh_networks(), suffix, grants).prop_map(|(posture, networks, identity_suffix, grants)| {
+        Mesh {
+            posture,
+            networks,
+            address_grants: grants.into_iter().map(|(to, cidr)| (to, vec![cidr.parse().unwrap()])).collect(),
+            identity_suffix,
+            ..Mesh::default()
+        }
     })
+}
+
+fn mesh_networks() -> impl Strategy<Value = Vec<IpNet>> {
+    let some = ["10.0.0.0/8", "10.0.0.0/30", "fd00::/8"];
+    prop_oneof![Just(Vec::new()), vec(select(some.map(|text| text.parse().unwrap()).to_vec()), 0..3)]
 }
 
 fn config() -> impl Strategy<Value = Option<Box<ProxyConfig>>> {

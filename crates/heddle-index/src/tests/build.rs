@@ -203,8 +203,18 @@ pub(crate) fn difference(a: &Snapshot, b: &Snapshot) -> BTreeSet<Key> {
         let all: BTreeMap<&K, ()> = a.keys().chain(b.keys()).map(|key| (key, ())).collect();
         all.into_keys().filter(|k| a.get(*k) != b.get(*k)).cloned().map(key).collect()
     }
-    let Snapshot { mesh, workloads, services, endpoints, routes, addresses, egress, reports, diagnostics } =
-        a;
+    let Snapshot {
+        mesh,
+        workloads,
+        services,
+        endpoints,
+        routes,
+        addresses,
+        networks,
+        egress,
+        reports,
+        diagnostics,
+    } = a;
     let mut keys = BTreeSet::new();
     if *mesh != b.mesh {
         keys.insert(Key::Mesh);
@@ -214,6 +224,7 @@ pub(crate) fn difference(a: &Snapshot, b: &Snapshot) -> BTreeSet<Key> {
     keys.extend(differ(endpoints, &b.endpoints, Key::Endpoints));
     keys.extend(differ(routes, &b.routes, Key::Routes));
     keys.extend(differ(addresses, &b.addresses, Key::Address));
+    keys.extend(differ(networks, &b.networks, Key::Network));
     keys.extend(differ(egress, &b.egress, Key::Egress));
     keys.extend(differ(reports, &b.reports, Key::Report));
     keys.extend(differ(diagnostics, &b.diagnostics, Key::Diagnostics));

@@ -157,7 +157,7 @@ fn the_cluster_without_networks_is_nobody() {
     assert_eq!(
         diagnostics(&snapshot, "Server shop/s"),
         [
-            "NoNetworks: the Mesh names no networks, so nobody is within the cluster's: nobody is admitted by that"
+            "NoNetworks: no network of the cluster is known, so nobody is within one and nobody is admitted by that: set spec.networks of the Mesh"
         ]
     );
 }

@@ -14,7 +14,7 @@ static LARGE: LazyLock<Index> = LazyLock::new(|| mesh(3_000));
 /// Namespaces of ten Services of three Pods each, a route per Service, a policy of each kind per namespace.
 fn mesh(services: usize) -> Index {
     let mut index = Index::new();
-    index.apply(set("Mesh default", Fact::Mesh(Mesh::default())));
+    index.apply(set("Mesh default", Fact::Mesh(settings())));
     for number in 0..services {
         let (namespace, app) = (format!("ns{}", number / 10), format!("s{number}"));
         if number % 10 == 0 {
@@ -30,6 +30,13 @@ fn mesh(services: usize) -> Index {
     }
     index.resolve();
     index
+}
+
+fn settings() -> Mesh {
+    Mesh {
+        networks: ["10.0.0.0/8", "172.16.0.0/12"].map(|net| net.parse().unwrap()).into(),
+        ..Mesh::default()
+    }
 }
 
 fn one_service(namespace: &str, app: &str, number: usize) -> Vec<Event> {
@@ -81,6 +88,7 @@ fn check(change: impl Fn() -> Event, want: Work, keys: usize) {
             policies: after.policies - before.policies,
             authorizations: after.authorizations - before.authorizations,
             servers: after.servers - before.servers,
+            networks: after.networks - before.networks,
             workloads: after.workloads - before.workloads,
             services: after.services - before.services,
             endpoints: after.endpoints - before.endpoints,
@@ -99,6 +107,7 @@ const NONE: Work = Work {
     policies: 0,
     authorizations: 0,
     servers: 0,
+    networks: 0,
     workloads: 0,
     services: 0,
     endpoints: 0,
@@ -138,7 +147,7 @@ fn a_label_of_a_pod_that_nothing_selects_costs_that_pod() {
 fn a_pod_that_goes_costs_itself_its_service_and_the_counts_of_its_policies() {
     let gone = || Event::Delete(source("Pod ns1/s12-1"));
     // The Pod, its address, its Service's endpoints, and the report of the policy that selected it.
-    check(gone, Work { members: 1, workloads: 1, endpoints: 1, reports: 1, ..NONE }, 4);
+    check(gone, Work { members: 1, networks: 1, workloads: 1, endpoints: 1, reports: 1, ..NONE }, 4);
 }
 
 #[test]
@@ -155,7 +164,7 @@ fn a_route_costs_its_table() {
 fn a_service_that_is_created_costs_itself() {
     let created = || set("Service ns1/new", service("new", "172.31.0.1"));
     // The Service, its address and its empty list of endpoints.
-    check(created, Work { members: 1, services: 1, endpoints: 1, ..NONE }, 3);
+    check(created, Work { members: 1, networks: 1, services: 1, endpoints: 1, ..NONE }, 3);
 }
 
 #[test]
@@ -188,7 +197,7 @@ fn a_node_without_workloads_costs_nothing() {
 fn a_setting_of_the_mesh_that_is_no_posture_costs_no_workload() {
     let mut index = SMALL.clone();
     let before = index.work();
-    index.apply(set("Mesh default", Fact::Mesh(Mesh { trust_domain: "other".into(), ..Mesh::default() })));
+    index.apply(set("Mesh default", Fact::Mesh(Mesh { trust_domain: "other".into(), ..settings() })));
     assert_eq!(index.resolve(), [Key::Mesh].into());
     assert_eq!(index.work(), Work { reports: before.reports + 1, ..before });
 }

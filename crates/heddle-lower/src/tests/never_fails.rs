@@ -173,7 +173,8 @@ fn sound() -> Vec<(Kind, Value)> {
     });
     vec![
         (Kind::Namespace, object(json!({}))),
-        (Kind::Node, object(json!({}))),
+        (Kind::Node, object(json!({"podCIDRs": ["10.1.0.0/24"]}))),
+        (Kind::ServiceCidr, object(json!({"cidrs": ["10.96.0.0/16", "fd00::/112"]}))),
         (
             Kind::Pod,
             object(

@@ -32,6 +32,7 @@ impl OfLinkerd {
                 Key::Service(_)
                 | Key::Endpoints(_)
                 | Key::Address(_)
+                | Key::Network(_)
                 | Key::Egress(_)
                 | Key::Report(_)
                 | Key::Diagnostics(_) => {}
@@ -65,6 +66,7 @@ impl OfLinkerd {
             | Key::Service(_)
             | Key::Endpoints(_)
             | Key::Address(_)
+            | Key::Network(_)
             | Key::Egress(_)
             | Key::Report(_)
             | Key::Diagnostics(_) => BTreeSet::new(),

@@ -59,6 +59,7 @@ fn workload_kind(kind: Kind) -> Option<WorkloadKind> {
         Kind::LinkerdExternalWorkload => Some(WorkloadKind::LinkerdExternal),
         Kind::Namespace
         | Kind::Node
+        | Kind::ServiceCidr
         | Kind::Service
         | Kind::EndpointSlice
         | Kind::HttpRoute

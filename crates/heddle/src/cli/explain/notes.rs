@@ -70,6 +70,7 @@ fn is_policy(kind: Kind) -> bool {
         Kind::Namespace
         | Kind::Node
         | Kind::Pod
+        | Kind::ServiceCidr
         | Kind::Service
         | Kind::EndpointSlice
         | Kind::HttpRoute
