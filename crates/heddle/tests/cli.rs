@@ -47,6 +47,62 @@ fn explain_names_what_decides() {
     assert_eq!(value["outcome"]["shares"][0]["to"]["endpoints"][0]["transport"]["mtls"], true);
 }
 
+/// The verdict on a request of `client` in a folder with one manifest.
+fn verdict(manifest: &str, args: &[&str]) -> serde_json::Value {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("in.yaml"), manifest).expect("it is written");
+    let source = format!("dir:{}", folder.path().display());
+    let out = heddle(&[&["explain", "--source", &source, "-o", "json"], args].concat());
+    serde_json::from_slice(&out.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&out.stderr)))
+}
+
+#[test]
+fn the_authority_is_what_a_proxy_would_see() {
+    let manifest = include_str!("../../../tests/scenarios/host-header-in-explain/in.yaml");
+    let access = |more: &[&str]| {
+        let asked = ["--from", "lab/client", "--to", "lab/web:80"];
+        let value = verdict(manifest, &[&asked, more].concat());
+        value.pointer("/outcome/shares/0/to/endpoints/0/access").cloned().expect("an endpoint")
+    };
+    for (more, want) in [
+        (&["--header", "host=shop.example"][..], "Allowed"),
+        (&["--header", "Host: shop.example"][..], "Allowed"),
+        (&["--authority", "shop.example"][..], "Allowed"),
+        (&["--authority", "shop.example:443"][..], "Denied"),
+        (&["--header", "host=shop.example:443"][..], "Denied"),
+        (&[][..], "Denied"),
+    ] {
+        assert_eq!(access(more), want, "{more:?}");
+    }
+    let by_name = verdict(manifest, &["--from", "lab/client", "--to", "web.lab.svc.cluster.local:80"]);
+    assert_eq!(by_name["destination"], serde_json::json!({"kind": "Service", "name": "lab/web:80"}));
+    let direct = verdict(manifest, &["--from", "lab/client", "--to", "10.1.0.5:8080"]);
+    assert_eq!(direct["destination"], serde_json::json!({"kind": "Workload", "name": "pod/lab/web-1"}));
+}
+
+#[test]
+fn a_verdict_has_limits_and_changes_to_headers() {
+    let manifest = include_str!("../../../tests/scenarios/timeouts-and-retries/in.yaml");
+    let asked = ["--from", "shop/web", "--to", "cart.shop.svc:8080", "--path"];
+    let limits = |path: &'static str| verdict(manifest, &[&asked[..], &[path]].concat())["outcome"].clone();
+    let slow = limits("/slow");
+    assert_eq!(slow["route"]["rule"], 0);
+    assert_eq!(slow["limits"]["requestTimeoutSeconds"], 1.0);
+    assert_eq!(slow["limits"]["attemptTimeoutSeconds"], 0.4);
+    let retry = serde_json::json!({"attempts": 3, "codes": [500, 503], "backoffSeconds": 0.1});
+    assert_eq!(limits("/retry")["limits"]["retry"], retry);
+    let manifest = include_str!("../../../tests/scenarios/header-changes/in.yaml");
+    let changed = verdict(manifest, &[&asked[..], &["/both"]].concat())["outcome"].clone();
+    let headers = serde_json::json!({
+        "remove": ["x-secret"],
+        "set": [{"name": "x-role", "value": "mesh"}],
+        "add": [{"name": "x-list", "value": "b"}],
+    });
+    assert_eq!(changed["route"]["requestHeaders"], headers);
+    let backend = &changed["shares"][0]["to"]["requestHeaders"];
+    assert_eq!(backend["set"][0], serde_json::json!({"name": "x-backend", "value": "v1"}));
+}
+
 #[test]
 fn a_request_that_cannot_succeed_is_a_finding() {
     let out = heddle(&["explain", "--source", DEMO, "--from", "203.0.113.7", "--to", "127.0.1.4:8080"]);
@@ -61,7 +117,20 @@ fn questions_that_cannot_be_asked_say_why() {
         &ask("shop/nobody", "shop/cart:8080"),
         "--from \"shop/nobody\": no Pod and no ExternalWorkload of this name",
     );
-    fails(&ask("shop/web", "shop/cart"), "--to \"shop/cart\" is not NAMESPACE/SERVICE:PORT or ADDRESS:PORT");
+    fails(&ask("shop/wbe", "shop/cart:8080"), "; did you mean external/shop/web");
+    fails(
+        &ask("external/shop/wbe", "shop/cart:8080"),
+        "there is no such workload; did you mean external/shop/web",
+    );
+    fails(
+        &ask("shop/web", "shop/cart"),
+        "--to \"shop/cart\" is not NAMESPACE/SERVICE:PORT, SERVICE.NAMESPACE.svc:PORT or ADDRESS:PORT",
+    );
+    fails(&ask("shop/web", "cart-v1.cart.shop.svc:80"), "Service shop/cart is not headless");
+    fails(
+        &[&ask("shop/web", "shop/cart:80")[..], &["--authority", "a", "--header", "host=b"]].concat(),
+        "the authority is given 2 times: a, b",
+    );
     fails(&ask("shop/web", "shop/none:80"), "--to \"shop/none:80\": no such Service");
     fails(
         &["explain", "--source", "file:x", "--from", "a", "--to", "b"],

@@ -1,5 +1,7 @@
 //! `heddle explain`: why a request goes where it goes.
 
+mod client;
+mod destination;
 mod json;
 mod notes;
 mod question;

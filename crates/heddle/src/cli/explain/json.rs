@@ -5,9 +5,12 @@ use heddle_decide::verdict::{
     Admission, Candidate, Carried, Destination, Dial, Forward, Ground, Outcome, RouteChoice, ShareTarget,
     Step, Topic,
 };
-use heddle_model::Diagnostic;
+use heddle_model::http::HeaderChange;
+use heddle_model::route::{Retry, RouteDefaults};
+use heddle_model::{Diagnostic, Name};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// The verdict of one request, and what else is told of the objects that made it.
 pub(crate) fn verdict(verdict: &Verdict, notes: &BTreeSet<Diagnostic>) -> Value {
@@ -54,13 +57,15 @@ fn outcome_of(outcome: &Outcome) -> Value {
 }
 
 fn forward_of(forward: &Forward) -> Value {
-    let Forward { carried, route, limits: _, shares } = forward;
+    let Forward { carried, route, limits, shares } = forward;
     let shares = shares.iter().map(|share| {
         let to = match &share.to {
             ShareTarget::Broken { reason } => json!({"status": 500, "reason": reason}),
-            ShareTarget::Endpoints { service, candidates, request_headers: _, response_headers: _ } => {
+            ShareTarget::Endpoints { service, candidates, request_headers, response_headers } => {
                 json!({
                     "service": service.as_ref().map(ToString::to_string),
+                    "requestHeaders": headers_of(request_headers),
+                    "responseHeaders": headers_of(response_headers),
                     "endpoints": candidates.iter().map(candidate).collect::<Vec<_>>(),
                 })
             }
@@ -71,12 +76,41 @@ fn forward_of(forward: &Forward) -> Value {
         "kind": "Forwarded",
         "as": match carried { Carried::Http => "HTTP", Carried::Bytes => "TCP" },
         "route": route.as_ref().map(route_of),
+        "limits": limits_of(limits),
         "shares": shares.collect::<Vec<_>>(),
     })
 }
 
 fn route_of(route: &RouteChoice) -> Value {
-    json!({"object": route.source.to_string(), "rule": route.rule})
+    let RouteChoice { source, rule, request_headers, response_headers } = route;
+    json!({
+        "object": source.to_string(),
+        "rule": rule,
+        "requestHeaders": headers_of(request_headers),
+        "responseHeaders": headers_of(response_headers),
+    })
+}
+
+/// Changes to headers, in the order in which they are made.
+fn headers_of(HeaderChange { set, add, remove }: &HeaderChange) -> Value {
+    let pairs = |all: &[(Name, Name)]| -> Vec<Value> {
+        all.iter().map(|(name, value)| json!({"name": name.as_str(), "value": value.as_str()})).collect()
+    };
+    let removed: Vec<&str> = remove.iter().map(|name| name.as_str()).collect();
+    json!({"remove": removed, "set": pairs(set), "add": pairs(add)})
+}
+
+/// How long the request may take and how often it is tried; `null` is not said, and 0 seconds is no limit.
+fn limits_of(RouteDefaults { request_timeout, backend_timeout, retry }: &RouteDefaults) -> Value {
+    let seconds = |limit: &Option<Duration>| limit.map(|limit| limit.as_secs_f64());
+    let retry = retry.as_ref().map(|Retry { attempts, codes, backoff }| {
+        json!({"attempts": attempts, "codes": codes, "backoffSeconds": seconds(backoff)})
+    });
+    json!({
+        "requestTimeoutSeconds": seconds(request_timeout),
+        "attemptTimeoutSeconds": seconds(backend_timeout),
+        "retry": retry,
+    })
 }
 
 fn candidate(candidate: &Candidate) -> Value {

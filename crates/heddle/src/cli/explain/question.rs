@@ -1,10 +1,10 @@
 //! The question of `heddle explain`, from arguments to a request.
 
-use anyhow::{Context, Result, bail};
-use heddle_decide::{Call, Client, HttpCall, Request, Version};
-use heddle_model::fact::ServiceForm;
-use heddle_model::{ServiceKey, Snapshot, WorkloadKey, WorkloadKind};
-use std::net::{IpAddr, SocketAddr};
+use super::client::client;
+use super::destination::Destination;
+use anyhow::{Result, bail};
+use heddle_decide::{Call, HttpCall, Request, Version};
+use heddle_model::Snapshot;
 
 /// Who asks for what.
 #[derive(clap::Args)]
@@ -13,7 +13,8 @@ pub(crate) struct Question {
     /// an address outside the mesh
     #[arg(long, value_name = "CLIENT")]
     from: String,
-    /// What it dials: NAMESPACE/SERVICE:PORT or ADDRESS:PORT
+    /// What it dials: NAMESPACE/SERVICE:PORT, a cluster DNS name (SERVICE.NAMESPACE.svc:PORT, and
+    /// POD.SERVICE.NAMESPACE.svc:PORT of a headless Service) or ADDRESS:PORT
     #[arg(long, value_name = "DESTINATION")]
     to: String,
     /// The method
@@ -22,14 +23,17 @@ pub(crate) struct Question {
     /// The path, with its query
     #[arg(long, default_value = "/")]
     path: String,
-    /// A header; may be given several times
+    /// The authority (Host header), with its port if it has one; unset is the name that is dialled
+    #[arg(long)]
+    authority: Option<String>,
+    /// A header; may be given several times, for several values of one name too
     #[arg(long = "header", value_name = "NAME=VALUE", value_parser = header)]
     headers: Vec<(String, String)>,
     /// Bytes that are not HTTP, instead of a request
-    #[arg(long, conflicts_with_all = ["method", "path", "headers", "tls"])]
+    #[arg(long, conflicts_with_all = ["method", "path", "headers", "authority", "tls"])]
     tcp: bool,
     /// TLS of the application's own, instead of a request
-    #[arg(long, conflicts_with_all = ["method", "path", "headers"])]
+    #[arg(long, conflicts_with_all = ["method", "path", "headers", "authority"])]
     tls: bool,
 }
 
@@ -41,63 +45,32 @@ fn header(text: &str) -> Result<(String, String), String> {
 impl Question {
     /// The request, with names looked up in the Snapshot.
     pub(crate) fn ask(&self, snapshot: &Snapshot) -> Result<Request> {
-        let (address, port) = dialled(snapshot, &self.to)?;
+        let destination: Destination = self.to.parse()?;
+        let (address, port) = destination.dialled(snapshot)?;
         let call = match (self.tcp, self.tls) {
             (true, _) => Call::Tcp,
             (_, true) => Call::Tls,
-            (false, false) => Call::Http(HttpCall {
-                version: Version::Http1,
-                authority: self.to.clone(),
-                method: self.method.to_ascii_uppercase(),
-                path: self.path.clone(),
-                headers: self.headers.clone(),
-            }),
+            (false, false) => Call::Http(self.http(&destination)?),
         };
         Ok(Request { client: client(snapshot, &self.from)?, address, port, call })
     }
-}
 
-fn client(snapshot: &Snapshot, text: &str) -> Result<Client> {
-    if let Ok(address) = text.parse::<IpAddr>() {
-        return Ok(Client::Outside(address));
-    }
-    if let Ok(key) = text.parse::<WorkloadKey>() {
-        return Ok(Client::Workload(key));
-    }
-    let (namespace, name) = text
-        .split_once('/')
-        .with_context(|| format!("--from {text:?} is not a workload, want NAMESPACE/NAME or an address"))?;
-    let found = WorkloadKind::ALL.map(|kind| WorkloadKey::new(kind, namespace, name));
-    let found = found.into_iter().find(|key| snapshot.workloads.contains_key(key));
-    match found {
-        Some(key) => Ok(Client::Workload(key)),
-        None => bail!("--from {text:?}: no Pod and no ExternalWorkload of this name"),
-    }
-}
-
-fn dialled(snapshot: &Snapshot, text: &str) -> Result<(IpAddr, u16)> {
-    if let Ok(address) = text.parse::<SocketAddr>() {
-        return Ok((address.ip(), address.port()));
-    }
-    let wanted = || format!("--to {text:?} is not NAMESPACE/SERVICE:PORT or ADDRESS:PORT");
-    let (service, port) = text.rsplit_once(':').with_context(wanted)?;
-    let port: u16 = port.parse().with_context(wanted)?;
-    let (namespace, name) = service.split_once('/').with_context(wanted)?;
-    let key = ServiceKey::new(namespace, name);
-    let service = snapshot.services.get(&key).with_context(|| format!("--to {text:?}: no such Service"))?;
-    match &service.form {
-        ServiceForm::Virtual(addresses) => {
-            let first =
-                addresses.first().with_context(|| format!("--to {text:?}: the Service has no address"))?;
-            Ok((*first, port))
-        }
-        ServiceForm::Headless => {
-            bail!("--to {text:?}: the Service is headless; name an endpoint's ADDRESS:PORT")
-        }
-        ServiceForm::External(host) => {
-            bail!(
-                "--to {text:?}: an ExternalName of {host} is no destination of the mesh; name an ADDRESS:PORT"
-            )
-        }
+    /// The request. A header `host` is its authority, as it is to a proxy.
+    fn http(&self, destination: &Destination) -> Result<HttpCall> {
+        let is_host = |(name, _): &&(String, String)| name == "host" || name == ":authority";
+        let hosts = self.headers.iter().filter(is_host).map(|(_, value)| value.clone());
+        let named: Vec<String> = self.authority.iter().cloned().chain(hosts).collect();
+        let authority = match named.as_slice() {
+            [] => destination.authority(),
+            [one] => one.clone(),
+            several => bail!("the authority is given {} times: {}", several.len(), several.join(", ")),
+        };
+        Ok(HttpCall {
+            version: Version::Http1,
+            authority,
+            method: self.method.to_ascii_uppercase(),
+            path: self.path.clone(),
+            headers: self.headers.iter().filter(|header| !is_host(header)).cloned().collect(),
+        })
     }
 }
