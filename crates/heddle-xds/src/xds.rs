@@ -79,7 +79,8 @@ pub(crate) const fn flag(value: bool) -> Option<BoolValue> {
 
 /// A time span; the longest that Envoy takes where it is longer.
 pub(crate) fn duration(span: std::time::Duration) -> Option<Duration> {
-    const LONGEST_SECONDS: u64 = 315_576_000_000;
+    // As nanoseconds in 64 bits, which Envoy refuses a table for exceeding.
+    const LONGEST_SECONDS: u64 = 9_223_372_035;
     let seconds = span.as_secs().min(LONGEST_SECONDS);
     let nanos = if seconds == span.as_secs() { span.subsec_nanos() } else { 0 };
     Some(Duration { seconds: seconds.cast_signed(), nanos: nanos.cast_signed() })

@@ -23,7 +23,7 @@ pub(crate) fn folder(name: &str) -> PathBuf {
     path
 }
 
-fn validate(folder: &Path) -> Result<(), String> {
+pub(crate) fn validate(folder: &Path) -> Result<(), String> {
     let out = Command::new(envoy())
         .args(["--mode", "validate", "-c", "envoy.json", "-l", "error", "--base-id", "9301"])
         .current_dir(folder)

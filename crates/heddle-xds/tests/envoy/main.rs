@@ -12,6 +12,7 @@
 mod binary;
 mod certificates;
 mod contract;
+mod edges;
 mod limits;
 mod live;
 mod load;
