@@ -23,6 +23,7 @@ pub mod report;
 pub mod route;
 pub mod server;
 pub mod snapshot;
+pub mod text;
 mod transport;
 
 pub use counted::Counted;

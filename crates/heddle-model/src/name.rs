@@ -307,7 +307,9 @@ pub struct BadWorkloadKey(pub String);
 impl std::str::FromStr for WorkloadKey {
     type Err = BadWorkloadKey;
 
+    /// Names of objects are no longer than 253 characters of ASCII: what else is named names no workload.
     fn from_str(text: &str) -> Result<Self, BadWorkloadKey> {
+        const MOST: usize = 600;
         let bad = || BadWorkloadKey(text.chars().take(256).collect());
         let mut parts = text.split('/');
         let (Some(kind), Some(namespace), Some(name), None) =
@@ -316,7 +318,8 @@ impl std::str::FromStr for WorkloadKey {
             return Err(bad());
         };
         let kind = WorkloadKind::ALL.into_iter().find(|known| known.word() == kind).ok_or_else(bad)?;
-        if namespace.is_empty() || name.is_empty() {
+        let is_name = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic());
+        if text.len() > MOST || !is_name(namespace) || !is_name(name) {
             return Err(bad());
         }
         Ok(Self::new(kind, namespace, name))
