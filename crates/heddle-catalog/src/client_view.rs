@@ -37,7 +37,7 @@ impl<D: Dialect> ClientView<D> {
         let key = D::key(ty, name.clone());
         let projection: Projection<D::Key> = D::absent(&key)?;
         let version = crate::entry::version(&projection);
-        Some(Arc::new(Entry::new::<D>(key, version, projection)))
+        Some(Arc::new(Entry::absent::<D>(key, version, projection)))
     }
 
     /// Calls `each` for every resource of a type, ordered by name.

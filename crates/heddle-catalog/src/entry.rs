@@ -14,6 +14,7 @@ pub struct Entry<K> {
     frame: Frame,
     needs: Box<[K]>,
     sources: BTreeSet<SourceRef>,
+    absent: bool,
 }
 
 impl<K> Entry<K> {
@@ -21,7 +22,12 @@ impl<K> Entry<K> {
     pub(crate) fn new<D: Dialect<Key = K>>(key: K, version: [u8; 16], projection: Projection<K>) -> Self {
         let Projection { type_url, value, sources, needs } = projection;
         let frame = frame(D::name(&key), &hex(&version), &type_url, &value);
-        Self { key, version, frame, needs: needs.into(), sources }
+        Self { key, version, frame, needs: needs.into(), sources, absent: false }
+    }
+
+    /// Answers for a name that does not exist.
+    pub(crate) fn absent<D: Dialect<Key = K>>(key: K, version: [u8; 16], projection: Projection<K>) -> Self {
+        Self { absent: true, ..Self::new::<D>(key, version, projection) }
     }
 
     /// The same bytes, made from other objects.
@@ -30,13 +36,25 @@ impl<K> Entry<K> {
         K: Clone,
     {
         let Projection { type_url: _, value: _, sources, needs } = projection;
-        let Self { key, version, frame, needs: _, sources: _ } = self;
-        Self { key: key.clone(), version: *version, frame: frame.clone(), needs: needs.into(), sources }
+        let Self { key, version, frame, needs: _, sources: _, absent } = self;
+        Self {
+            key: key.clone(),
+            version: *version,
+            frame: frame.clone(),
+            needs: needs.into(),
+            sources,
+            absent: *absent,
+        }
     }
 
     /// Its type and name.
     pub fn key(&self) -> &K {
         &self.key
+    }
+
+    /// Whether it was made for one client, which names what does not exist, and is published to nobody.
+    pub fn is_absent(&self) -> bool {
+        self.absent
     }
 
     /// The first 128 bits of a BLAKE3 over type and content. In [`Self::framed`] as 32 lower-case digits.

@@ -49,8 +49,9 @@ impl Request {
 pub struct Limits {
     /// Names in one request, of all its fields together.
     pub names_per_request: usize,
-    /// Names that the client subscribes to or claims to hold, of all types together.
-    pub names: usize,
+    /// Bytes that are kept for the client alone, of all types together: of what it names and what is not, or is not
+    /// compared yet.
+    pub own_bytes: usize,
     /// Bytes in one name.
     pub name_bytes: usize,
     /// Bytes kept of the text of a refusal.
@@ -63,8 +64,9 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            names_per_request: 100_000,
-            names: 200_000,
+            // A mesh of 100,000 Pods and 10,000 Services has a cluster for each.
+            names_per_request: 250_000,
+            own_bytes: 64 << 20,
             name_bytes: 1024,
             text_bytes: 1024,
             patience: 5000,
@@ -85,9 +87,18 @@ pub enum Refusal {
     },
 
     /// All requests together are too large.
-    #[error("a client names {came} resources, want at most {limit}")]
+    #[error("a client names {came} bytes of resources, want at most {limit}")]
     Client {
-        /// How many names it has.
+        /// How many bytes are kept for it.
+        came: usize,
+        /// The limit.
+        limit: usize,
+    },
+
+    /// A request for a type that is not served names too much.
+    #[error("a request names {came} bytes of a type that is not served, want at most {limit}")]
+    Unserved {
+        /// How many bytes.
         came: usize,
         /// The limit.
         limit: usize,
@@ -106,12 +117,20 @@ pub enum Refusal {
 impl Limits {
     /// Whether one request is within the limits by itself.
     pub(crate) fn admit(&self, request: &Request) -> Result<(), Refusal> {
-        let came = request.subscribe.len() + request.unsubscribe.len() + request.versions.len();
+        let names = request.subscribe.iter().chain(&request.unsubscribe).chain(request.versions.keys());
+        self.admit_names(names.map(|name| &**name))
+    }
+
+    /// Whether so many names of one request, each so long, are within the limits.
+    ///
+    /// # Errors
+    /// Says what is too much.
+    pub fn admit_names<'a>(&self, names: impl Iterator<Item = &'a str> + Clone) -> Result<(), Refusal> {
+        let came = names.clone().count();
         if came > self.names_per_request {
             return Err(Refusal::Request { came, limit: self.names_per_request });
         }
-        let names = request.subscribe.iter().chain(&request.unsubscribe).chain(request.versions.keys());
-        match names.map(|name| name.len()).max() {
+        match names.map(str::len).max() {
             Some(came) if came > self.name_bytes => Err(Refusal::Name { came, limit: self.name_bytes }),
             Some(_) | None => Ok(()),
         }

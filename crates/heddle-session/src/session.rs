@@ -67,11 +67,16 @@ impl<R: Resource> Session<R> {
             Variant::Delta => self.receive_delta(request, first),
             Variant::Sotw => self.receive_sotw(request, first, nonce),
         }
-        let came = self.subscriptions.iter().map(Subscription::len).sum();
-        if came > self.limits.names {
-            return Err(Refusal::Client { came, limit: self.limits.names });
+        let came = self.own_bytes();
+        if came > self.limits.own_bytes {
+            return Err(Refusal::Client { came, limit: self.limits.own_bytes });
         }
         Ok(notices)
+    }
+
+    /// Bytes that are kept for this client alone: after a poll, what it names that is no resource of its view.
+    pub fn own_bytes(&self) -> usize {
+        self.subscriptions.iter().map(Subscription::own_bytes).sum()
     }
 
     fn receive_delta(&mut self, mut request: Request, first: bool) {

@@ -2,11 +2,13 @@
 
 mod answer;
 mod plan;
+mod slots;
 
 pub(crate) use plan::{Plan, Step};
 
 use crate::{Refused, Resource, Type, Variant, Version, View};
 use heddle_model::Name;
+use slots::{Slot, Slots};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// One type of one client's stream.
@@ -17,7 +19,7 @@ pub(crate) struct Subscription<R> {
     pub(crate) requested: bool,
     /// It asked for everything of it.
     pub(crate) wildcard: bool,
-    slots: BTreeMap<Name, Slot<R>>,
+    slots: Slots<R>,
     /// Compare everything: the difference to the last state is not known.
     compare_all: bool,
     /// What may differ from what the client was told.
@@ -40,13 +42,6 @@ pub(crate) struct Subscription<R> {
     pub(crate) refused: BTreeMap<Name, Refused>,
     pub(crate) sent: Option<u64>,
     pub(crate) settled: Option<u64>,
-}
-
-struct Slot<R> {
-    /// By name; a wildcard's resources are not.
-    subscribed: bool,
-    /// With everything sent applied.
-    told: Told<R>,
 }
 
 /// What a client holds under one name.
@@ -124,7 +119,7 @@ impl<R: Resource> Subscription<R> {
             variant,
             requested: false,
             wildcard: false,
-            slots: BTreeMap::new(),
+            slots: Slots::new(),
             compare_all: false,
             dirty: BTreeMap::new(),
             waits: BTreeMap::new(),
@@ -171,8 +166,9 @@ impl<R: Resource> Subscription<R> {
             self.wildcard |= self.ty.is_root();
             return;
         }
-        let slot = self.slots.entry(name.clone()).or_insert(Slot { subscribed: true, told: Told::Nothing });
-        slot.subscribed = true;
+        if self.slots.change(&name, |slot| slot.subscribed = true).is_none() {
+            self.slots.insert(name.clone(), Slot { subscribed: true, told: Told::Nothing });
+        }
         self.mark(name, reason);
     }
 
@@ -180,13 +176,16 @@ impl<R: Resource> Subscription<R> {
     pub(crate) fn unsubscribe(&mut self, name: &Name) {
         if is_wildcard(name) {
             self.wildcard = false;
-            self.slots.retain(|_, slot| slot.subscribed);
+            self.slots.retain_subscribed();
             self.compare_all = true;
             return;
         }
-        let Some(slot) = self.slots.get_mut(name) else { return };
-        slot.subscribed = false;
-        if self.wildcard && slot.told.is_some() {
+        let let_go = |slot: &mut Slot<R>| {
+            slot.subscribed = false;
+            slot.told.is_some()
+        };
+        let Some(has) = self.slots.change(name, let_go) else { return };
+        if self.wildcard && has {
             return;
         }
         self.slots.remove(name);
@@ -217,7 +216,7 @@ impl<R: Resource> Subscription<R> {
             self.unsubscribe(&name);
         }
         if !wildcard {
-            self.slots.retain(|_, slot| slot.subscribed);
+            self.slots.retain_subscribed();
         }
         for name in listed {
             if !self.slots.get(&name).is_some_and(|slot| slot.subscribed) {
@@ -226,14 +225,14 @@ impl<R: Resource> Subscription<R> {
         }
     }
 
-    /// How many names are remembered for the client.
-    pub(crate) fn len(&self) -> usize {
-        self.slots.len()
+    /// Bytes that are kept for the client alone.
+    pub(crate) fn own_bytes(&self) -> usize {
+        self.slots.own_bytes()
     }
 
     /// How many resources the client holds.
     pub(crate) fn held(&self) -> usize {
-        self.slots.values().filter(|slot| slot.told.is_some()).count()
+        self.slots.iter().filter(|(_, slot)| slot.told.is_some()).count()
     }
 
     pub(crate) fn is_subscribed(&self, name: &str) -> bool {
@@ -274,18 +273,8 @@ impl<R: Resource> Subscription<R> {
         self.waits.retain(|name, _| self.dirty.contains_key(name));
         self.isolated.retain(|name, _| self.dirty.contains_key(name));
         if compare {
-            self.pack();
+            self.slots.pack();
         }
-    }
-
-    /// Takes no more memory than must be: the nodes of a tree that grew in order are half empty, those of one built at
-    /// once are full, and a resource's own name is shared where the client's spelling of it is not.
-    fn pack(&mut self) {
-        let shared = |(name, slot): (Name, Slot<R>)| match &slot.told {
-            Told::Has(resource) => (resource.name().clone(), slot),
-            Told::Nothing | Told::Gone | Told::Unknown(_) => (name, slot),
-        };
-        self.slots = std::mem::take(&mut self.slots).into_iter().map(shared).collect();
     }
 
     fn compare<V: View<Resource = R>>(&mut self, view: &V) {
@@ -296,7 +285,7 @@ impl<R: Resource> Subscription<R> {
                 }
             });
         }
-        for name in self.slots.keys() {
+        for (name, _) in self.slots.iter() {
             self.dirty.entry(name.clone()).or_insert(Reason::Compare);
         }
     }
@@ -316,11 +305,11 @@ impl<R: Resource> Subscription<R> {
 
     /// Recognises what a client said it holds.
     fn adopt<V: View<Resource = R>>(&mut self, name: &Name, view: &V) {
-        let Some(slot) = self.slots.get_mut(name) else { return };
+        let Some(slot) = self.slots.get(name) else { return };
         let Told::Unknown(Some(version)) = &slot.told else { return };
         let known = view.get(self.ty, name).or_else(|| view.absent(self.ty, name));
         if let Some(resource) = known.filter(|resource| resource.version() == **version) {
-            slot.told = Told::Has(resource);
+            self.slots.change(name, |slot| slot.told = Told::Has(resource));
         }
     }
 }

@@ -54,6 +54,10 @@ pub trait Resource: Clone {
     fn body(&self) -> Bytes;
     /// The encoded `envoy.service.discovery.v3.Resource`: an item of `DeltaDiscoveryResponse.resources`.
     fn framed(&self) -> Bytes;
+    /// Whether it is kept for everyone who gets it, or was made for one client's name ([`View::absent`]).
+    fn is_shared(&self) -> bool {
+        true
+    }
     /// Calls `each` for every resource that it refers to. References to what no view defines (the reserved
     /// cluster name of a broken backend) may be among them and delay nothing.
     fn needs(&self, each: &mut dyn FnMut(Type, &Name));

@@ -1,9 +1,10 @@
 //! What an acknowledgement or a refusal changes.
 
-use super::{Flight, Item, Reason, Subscription, Told};
+use super::{Flight, Item, Reason, Slot, Subscription, Told};
 use crate::suspects::suspects;
 use crate::{Notice, Refused, Resource, Version};
 use heddle_model::Name;
+use heddle_model::text::printable;
 use std::sync::Arc;
 
 /// Bytes of a refusal that are searched for names: a bound on work, far above what Envoy writes.
@@ -38,24 +39,24 @@ impl<R: Resource> Subscription<R> {
         for item in flight.items {
             self.forget_gone(&item.name);
             // A name that was let go and asked for again while the response was under way.
-            if let (Some(new), Some(slot)) = (item.new, self.slots.get_mut(&item.name))
-                && matches!(slot.told, Told::Nothing)
+            if let Some(new) = item.new
+                && self.slots.get(&item.name).is_some_and(|slot| matches!(slot.told, Told::Nothing))
             {
-                slot.told = Told::Has(new);
+                self.slots.change(&item.name, |slot| slot.told = Told::Has(new));
             }
         }
     }
 
     /// A removed resource of a wildcard needs no memory once the client has let go of it.
     fn forget_gone(&mut self, name: &Name) {
-        let is_gone = |slot: &super::Slot<R>| !slot.subscribed && matches!(slot.told, Told::Gone);
+        let is_gone = |slot: &Slot<R>| !slot.subscribed && matches!(slot.told, Told::Gone);
         if self.slots.get(name).is_some_and(is_gone) {
             self.slots.remove(name);
         }
     }
 
     fn refuse(&mut self, flight: Flight<R>, text: &str, text_bytes: usize) -> Vec<Notice> {
-        let kept: Arc<str> = cut(text, text_bytes).into();
+        let kept: Arc<str> = printable(text, text_bytes).into();
         if flight.is_about_repeated(text) {
             self.accept(flight);
             return vec![Notice::Nacked { ty: self.ty, text: kept.to_string(), suspects: Vec::new() }];
@@ -89,8 +90,9 @@ impl<R: Resource> Subscription<R> {
         if !self.is_latest(&item) {
             return;
         }
-        let Some(slot) = self.slots.get_mut(&item.name) else { return };
-        slot.told = Told::Unknown(None);
+        if self.slots.change(&item.name, |slot| slot.told = Told::Unknown(None)).is_none() {
+            return;
+        }
         self.isolated.insert(item.name.clone(), item.old);
         self.mark(item.name, Reason::Compare);
     }
@@ -101,13 +103,12 @@ impl<R: Resource> Subscription<R> {
         let name = item.name.clone();
         self.refused.insert(name.clone(), Refused { name: name.clone(), version, text: text.clone() });
         let latest = self.is_latest(&item);
-        match self.slots.get_mut(&name) {
-            Some(slot) if latest => {
-                slot.told = item.old;
-                self.mark(name.clone(), Reason::Compare);
+        if !latest {
+            if self.slots.get(&name).is_some() {
+                self.rebase(&name, version, &item.old);
             }
-            Some(_) => self.rebase(&name, version, &item.old),
-            None => {}
+        } else if self.slots.change(&name, |slot| slot.told = item.old).is_some() {
+            self.mark(name.clone(), Reason::Compare);
         }
         Some(Notice::Quarantined { ty: self.ty, name, version, text: text.to_string() })
     }

@@ -156,7 +156,7 @@ impl<R: Resource> Subscription<R> {
             items.push(self.tell(name, new));
         }
         if items.len() > self.slots.len() / 2 {
-            self.pack();
+            self.slots.pack();
         }
         Flight { nonce, sequence, at, items, warming: BTreeSet::new(), repeated: self.repeated() }
     }
@@ -172,7 +172,7 @@ impl<R: Resource> Subscription<R> {
 
     fn tell(&mut self, name: Name, new: Option<R>) -> Item<R> {
         let told = new.clone().map_or(Told::Gone, Told::Has);
-        let (name, slot) = match (self.slots.remove_entry(&name), &new) {
+        let (name, slot) = match (self.slots.remove(&name), &new) {
             // The client's spelling of the name is let go for the shared one.
             (Some((_, slot)), Some(resource)) => (resource.name().clone(), slot),
             (Some((name, slot)), None) => (name, slot),

@@ -332,7 +332,7 @@ fn equal_responses_are_called_alike_on_every_replica() {
 
 #[test]
 fn a_client_that_asks_for_too_much_is_refused() {
-    let limits = Limits { names_per_request: 3, names: 4, name_bytes: 8, ..Limits::default() };
+    let limits = Limits { names_per_request: 3, own_bytes: 520, name_bytes: 8, ..Limits::default() };
     let mut session: Session<Shared> = Session::new(Variant::Delta, limits);
     let mut check = |names: &[&str], want: Result<(), &str>| {
         let got = session.receive(Request { subscribe: list(names), ..Request::new(Type::Route) });
@@ -341,12 +341,12 @@ fn a_client_that_asks_for_too_much_is_refused() {
     check(&["a", "b", "c"], Ok(()));
     check(&["a", "b", "c", "d"], Err("a request names 4 resources, want at most 3"));
     check(&["nine byte"], Err("a resource name has 9 bytes, want at most 8"));
-    check(&["d", "e"], Err("a client names 5 resources, want at most 4"));
+    check(&["d", "e"], Err("a client names 645 bytes of resources, want at most 520"));
 }
 
 #[test]
 fn names_of_a_wildcard_that_come_and_go_leave_nothing() {
-    let limits = Limits { names: 1, ..Limits::default() };
+    let limits = Limits { own_bytes: 150, ..Limits::default() };
     let mut session: Session<Shared> = Session::new(Variant::Delta, limits);
     session.receive(Request::new(Type::Listener)).expect("nothing named");
     for id in 0..1000 {
@@ -356,6 +356,26 @@ fn names_of_a_wildcard_that_come_and_go_leave_nothing() {
         session.poll(0, &World::default());
         session.receive(Request { unsubscribe, ..Request::new(Type::Listener) }).expect("no name");
     }
+}
+
+#[test]
+fn what_there_is_costs_a_client_nothing_of_its_own() {
+    let services: Vec<(u8, Service)> = (0..100).map(|id| (id, to(&[id]))).collect();
+    let world = World::of(&services);
+    for variant in [Variant::Delta, Variant::Sotw] {
+        let mut link = Link::new(variant, world.clone());
+        link.settle();
+        assert_eq!(link.session.own_bytes(), 0, "{variant:?}");
+    }
+    let mut session: Session<Shared> = Session::new(Variant::Delta, Limits::default());
+    let missing = ["missing-1".to_string(), "missing-2".to_string()];
+    let missing: Vec<&str> = missing.iter().map(String::as_str).collect();
+    session.receive(Request { subscribe: list(&missing), ..Request::new(Type::Cluster) }).expect("two names");
+    session.poll(0, &world);
+    let kept = session.own_bytes();
+    assert!((2 * 9..1024).contains(&kept), "{kept}");
+    session.receive(Request { unsubscribe: list(&missing), ..Request::new(Type::Cluster) }).expect("no name");
+    assert_eq!(session.own_bytes(), 0);
 }
 
 #[test]

@@ -76,6 +76,10 @@ impl heddle_session::Resource for Resource {
         self.0.framed()
     }
 
+    fn is_shared(&self) -> bool {
+        !self.0.is_absent()
+    }
+
     fn needs(&self, each: &mut dyn FnMut(Type, &Name)) {
         for key in self.0.needs() {
             each(of_xds(key.ty), &key.name);

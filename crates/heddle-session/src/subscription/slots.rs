@@ -1,0 +1,111 @@
+//! What a client names of one type, or was sent, and how many bytes of it nobody else keeps.
+
+use super::Told;
+use crate::Resource;
+use heddle_model::Name;
+use std::collections::BTreeMap;
+
+/// One name.
+pub(crate) struct Slot<R> {
+    /// By name; a wildcard's resources are not.
+    pub(super) subscribed: bool,
+    /// With everything sent applied.
+    pub(super) told: Told<R>,
+}
+
+/// The names of one type.
+pub(super) struct Slots<R> {
+    slots: BTreeMap<Name, Slot<R>>,
+    own_bytes: usize,
+}
+
+/// Bytes of a slot that stands for no shared resource, beside its name: the slot, and the name's place in what is to be
+/// sent and in what is under way.
+const SLOT: usize = 128;
+/// Bytes of a version that a client named.
+const VERSION: usize = 32;
+/// Bytes of a resource that was made for a name that does not exist, beside the name, and how often that is in it.
+const STAND_IN: usize = 512;
+const STAND_IN_NAMES: usize = 3;
+
+impl<R: Resource> Slot<R> {
+    /// Bytes that are kept for this client alone. A shared resource is not: there are only so many of these.
+    fn own_bytes(&self, name: &Name) -> usize {
+        match &self.told {
+            Told::Has(resource) if resource.is_shared() => 0,
+            Told::Has(_) => SLOT + STAND_IN + (1 + STAND_IN_NAMES) * name.len(),
+            Told::Unknown(_) => SLOT + VERSION + name.len(),
+            // Taken away from whoever asked for everything: its name was not the client's.
+            Told::Gone if !self.subscribed => 0,
+            Told::Nothing | Told::Gone => SLOT + name.len(),
+        }
+    }
+}
+
+impl<R: Resource> Slots<R> {
+    pub(super) fn new() -> Self {
+        Self { slots: BTreeMap::new(), own_bytes: 0 }
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&Slot<R>> {
+        self.slots.get(name)
+    }
+
+    pub(super) fn insert(&mut self, name: Name, slot: Slot<R>) {
+        self.own_bytes += slot.own_bytes(&name);
+        if let Some((name, before)) = self.slots.remove_entry(&name) {
+            self.own_bytes -= before.own_bytes(&name);
+        }
+        self.slots.insert(name, slot);
+    }
+
+    /// Takes a name out, in the client's own spelling.
+    pub(super) fn remove(&mut self, name: &Name) -> Option<(Name, Slot<R>)> {
+        let (name, slot) = self.slots.remove_entry(name)?;
+        self.own_bytes -= slot.own_bytes(&name);
+        Some((name, slot))
+    }
+
+    /// Changes a slot that is there.
+    pub(super) fn change<T>(&mut self, name: &Name, change: impl FnOnce(&mut Slot<R>) -> T) -> Option<T> {
+        let slot = self.slots.get_mut(name)?;
+        self.own_bytes -= slot.own_bytes(name);
+        let changed = change(slot);
+        self.own_bytes += slot.own_bytes(name);
+        Some(changed)
+    }
+
+    /// Lets go of names that are not asked for by name.
+    pub(super) fn retain_subscribed(&mut self) {
+        let own_bytes = &mut self.own_bytes;
+        self.slots.retain(|name, slot| {
+            if !slot.subscribed {
+                *own_bytes -= slot.own_bytes(name);
+            }
+            slot.subscribed
+        });
+    }
+
+    /// Takes no more memory than must be: the nodes of a tree that grew in order are half empty, those of one built at
+    /// once are full, and a resource's own name is shared where the client's spelling of it is not.
+    pub(super) fn pack(&mut self) {
+        let shared = |(name, slot): (Name, Slot<R>)| match &slot.told {
+            Told::Has(resource) => (resource.name().clone(), slot),
+            Told::Nothing | Told::Gone | Told::Unknown(_) => (name, slot),
+        };
+        self.slots = std::mem::take(&mut self.slots).into_iter().map(shared).collect();
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Name, &Slot<R>)> {
+        self.slots.iter()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Bytes that are kept for this client alone.
+    pub(super) fn own_bytes(&self) -> usize {
+        self.own_bytes
+    }
+}
