@@ -169,7 +169,7 @@ fn material(authority: &Authority) -> Result<Material> {
 struct NoTokens;
 
 impl Authenticate for NoTokens {
-    fn authenticate<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Caller, Refusal>> {
+    fn authenticate<'a>(&'a self, _: &'a str, _: std::net::IpAddr) -> BoxFuture<'a, Result<Caller, Refusal>> {
         ready(Err(Refusal::Token("none is taken here".into()))).boxed()
     }
 }

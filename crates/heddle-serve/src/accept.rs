@@ -1,20 +1,27 @@
 //! Accepting connections: bounds first, then the handshake, then the identity.
 
-use crate::connection::{Connection, Io, Permits};
+use crate::calls::Calls;
+use crate::connection::{Connection, Io};
+use crate::drain::Drain;
+use crate::engine::Published;
+use crate::gate::Gate;
 use crate::limits::Limits;
+use crate::linkerd::Questions;
+use crate::metered::Metered;
 use crate::metrics::Metrics;
 use crate::peer::{Activity, BadLeaf, Leaf, Peer};
-use crate::quota::{Held, Quota};
+use crate::refusal::Refusal;
+use crate::server::Services;
 use crate::tls::Tls;
-use heddle_model::Identity;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// How long to wait after the kernel could not accept (usually: no file descriptor left).
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -43,16 +50,16 @@ pub enum BadListener {
 pub(crate) struct Acceptor {
     listener: TcpListener,
     security: Security,
+    limits: Arc<Limits>,
+    metrics: Metrics,
     gate: Arc<Gate>,
 }
 
-/// The bounds that a connection passes.
-struct Gate {
-    limits: Limits,
-    metrics: Metrics,
-    connections: Arc<Semaphore>,
-    addresses: Arc<Quota<IpAddr>>,
-    identities: Arc<Quota<Identity>>,
+/// How one socket becomes a connection.
+struct Handshake {
+    security: Security,
+    limits: Arc<Limits>,
+    gate: Arc<Gate>,
 }
 
 /// Why a connection was not served. The label is one of [`crate::metrics::CONNECTION_REASONS`].
@@ -64,8 +71,11 @@ enum Refused {
     Handshake(#[from] io::Error),
     #[error("{0}")]
     Leaf(#[from] BadLeaf),
-    #[error("{0} has too many connections")]
-    Identity(Identity),
+    /// Counted by the gate.
+    #[error("{0}")]
+    Gate(#[from] Refusal),
+    #[error("its place is needed for another")]
+    Evicted,
 }
 
 impl Acceptor {
@@ -80,109 +90,118 @@ impl Acceptor {
         if matches!(security, Security::Plain) && !address.ip().is_loopback() {
             return Err(BadListener::PlainText(address));
         }
-        let gate = Gate {
-            connections: Arc::new(Semaphore::new(limits.connections)),
-            addresses: Quota::new(limits.connections_per_address),
-            identities: Quota::new(limits.connections_per_identity),
-            limits,
-            metrics,
-        };
-        Ok(Self { listener, security, gate: Arc::new(gate) })
+        let gate = Gate::new(&limits, metrics.clone());
+        Ok(Self { listener, security, limits: Arc::new(limits), metrics, gate })
     }
 
-    /// Sends every connection that passed the gate, until `stop` or until nobody receives.
-    pub(crate) async fn run(self, ready: mpsc::Sender<io::Result<Connection>>, stop: CancellationToken) {
+    /// Serves every connection that comes until `stop`, and waits for those that are there then.
+    pub(crate) async fn run<P: Published, F: Questions>(self, services: Arc<Services<P, F>>, drain: Drain) {
+        let (stop, forced) = (drain.token(), drain.forced());
+        let connections = TaskTracker::new();
         loop {
             let accepted = tokio::select! {
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => break,
                 accepted = self.listener.accept() => accepted,
             };
             match accepted {
-                Ok((socket, address)) => self.admit(socket, address, &ready, &stop),
+                Ok((socket, address)) => {
+                    let served = self.serve(socket, address, services.clone(), stop.clone());
+                    let forced = forced.clone();
+                    connections.spawn(async move {
+                        tokio::select! {
+                            () = served => {}
+                            () = forced.cancelled() => {}
+                        }
+                    });
+                }
                 Err(error) => {
-                    self.gate.metrics.connection_refused("accept");
+                    self.metrics.connection_refused("accept");
                     tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(ACCEPT_RETRY).await;
                 }
             }
         }
+        // Nothing new is to wait in the kernel's queue for somebody to accept it.
+        drop(self.listener);
+        connections.close();
+        connections.wait().await;
     }
 
-    /// Passes one socket through the gate, in a task of its own. A socket beyond the bounds is closed.
-    fn admit(
+    /// One socket, from the first byte to the last.
+    fn serve<P: Published, F: Questions>(
         &self,
         socket: TcpStream,
         address: SocketAddr,
-        ready: &mpsc::Sender<io::Result<Connection>>,
-        stop: &CancellationToken,
-    ) {
-        let Some((connection, held)) = self.gate.permit(address.ip()) else { return };
-        let permits = Permits::new(connection, held, self.gate.metrics.clone());
-        let (gate, security, ready, stop) =
-            (self.gate.clone(), self.security.clone(), ready.clone(), stop.clone());
-        tokio::spawn(async move {
-            let outcome = tokio::select! {
+        services: Arc<Services<P, F>>,
+        stop: CancellationToken,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let handshake = Handshake {
+            security: self.security.clone(),
+            limits: self.limits.clone(),
+            gate: self.gate.clone(),
+        };
+        let metrics = self.metrics.clone();
+        async move {
+            let opened = tokio::select! {
                 () = stop.cancelled() => return,
-                outcome = gate.open(socket, address, security, permits) => outcome,
+                opened = handshake.open(socket, address) => opened,
             };
-            match outcome {
-                Ok(connection) => drop(ready.send(Ok(connection)).await),
+            match opened {
+                Ok((connection, peer)) => {
+                    let closed = connection.serve(Calls::new(peer, services), stop).await;
+                    if let Some(closing) = closed {
+                        metrics.connection_ended(closing);
+                        tracing::debug!(peer = %address, ?closing, "connection closed");
+                    }
+                }
                 Err(refused) => {
-                    gate.metrics.connection_refused(refused.label());
+                    if let Some(label) = refused.label() {
+                        metrics.connection_refused(label);
+                    }
                     tracing::debug!(peer = %address, error = %refused, "connection refused");
                 }
             }
-        });
+        }
     }
 }
 
-impl Gate {
-    fn permit(&self, address: IpAddr) -> Option<(tokio::sync::OwnedSemaphorePermit, Held<IpAddr>)> {
-        let Ok(connection) = self.connections.clone().try_acquire_owned() else {
-            self.metrics.connection_refused("connections");
-            return None;
-        };
-        let Some(held) = self.addresses.take(address) else {
-            self.metrics.connection_refused("address");
-            return None;
-        };
-        Some((connection, held))
-    }
-
-    async fn open(
-        &self,
-        socket: TcpStream,
-        address: SocketAddr,
-        security: Security,
-        mut permits: Permits,
-    ) -> Result<Connection, Refused> {
+impl Handshake {
+    async fn open(self, socket: TcpStream, address: SocketAddr) -> Result<(Connection, Peer), Refused> {
+        let accepted = Instant::now();
+        let standing = self.gate.admit(address.ip());
         socket.set_nodelay(true)?;
-        let (io, leaf) = match security {
-            Security::Plain => (Io::Plain(socket), None),
-            Security::Tls(tls) => {
-                let handshake = TlsAcceptor::from(tls.current()).accept(socket);
-                let slow = |_| Refused::Slow;
-                let stream = tokio::time::timeout(self.limits.handshake, handshake).await.map_err(slow)??;
-                let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
-                let leaf = certificates.first().map(|der| Leaf::parse(der)).transpose()?;
-                (Io::Tls(Box::new(stream)), leaf)
-            }
+        let socket = Metered::new(socket, standing.clone(), self.limits.unproven_bytes);
+        let secured =
+            tokio::time::timeout(self.limits.handshake.min(self.limits.proof), secure(socket, self.security));
+        let (io, leaf) = tokio::select! {
+            () = standing.evicted() => return Err(Refused::Evicted),
+            secured = secured => secured.map_err(|_| Refused::Slow)??,
         };
         if let Some(leaf) = &leaf {
-            let identity = leaf.identity.clone();
-            let held = self.identities.take(identity.clone()).ok_or(Refused::Identity(identity))?;
-            permits.identity = Some(held);
+            standing.prove(&leaf.identity)?;
         }
-        let peer = Peer { address, leaf: leaf.map(Arc::new), activity: Activity::new() };
-        Ok(Connection::new(io, peer, permits, self.limits.idle))
+        let peer = Peer { address, leaf: leaf.map(Arc::new), activity: Activity::new(), standing };
+        Ok((Connection::new(io, peer.clone(), self.limits, accepted), peer))
+    }
+}
+
+async fn secure(socket: Metered, security: Security) -> Result<(Io, Option<Leaf>), Refused> {
+    match security {
+        Security::Plain => Ok((Io::Plain(socket), None)),
+        Security::Tls(tls) => {
+            let stream = TlsAcceptor::from(tls.current()).accept(socket).await?;
+            let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default();
+            let leaf = certificates.first().map(|der| Leaf::parse(der)).transpose()?;
+            Ok((Io::Tls(Box::new(stream)), leaf))
+        }
     }
 }
 
 impl Refused {
-    fn label(&self) -> &'static str {
+    fn label(&self) -> Option<&'static str> {
         match self {
-            Self::Slow | Self::Handshake(_) | Self::Leaf(_) => "handshake",
-            Self::Identity(_) => "identity",
+            Self::Slow | Self::Handshake(_) | Self::Leaf(_) => Some("handshake"),
+            Self::Gate(_) | Self::Evicted => None,
         }
     }
 }

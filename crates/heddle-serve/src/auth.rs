@@ -4,8 +4,9 @@ use crate::peer::{Leaf, Peer};
 use crate::refusal::Refusal;
 use futures::future::BoxFuture;
 use heddle_model::{Identity, Name, WorkloadKey};
+use http::HeaderValue;
+use std::net::IpAddr;
 use std::time::SystemTime;
-use tonic::metadata::MetadataMap;
 
 /// A caller that has proved who it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,20 +33,20 @@ pub enum Proof {
 
 /// Checks tokens.
 pub trait Authenticate: Send + Sync + 'static {
-    /// Who `token` proves its bearer to be.
+    /// Who `token`, which came from an address, proves its bearer to be.
     ///
     /// # Errors
     /// [`Refusal::Token`] with the reason; [`Refusal::NotNow`] where the same token may pass later (its pod is
     /// not known yet, or keys cannot be fetched).
-    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, Refusal>>;
+    fn authenticate<'a>(&'a self, token: &'a str, from: IpAddr) -> BoxFuture<'a, Result<Caller, Refusal>>;
 }
 
 /// The bearer token of a call, if it has one.
 ///
 /// # Errors
 /// If what it has is no bearer token.
-pub(crate) fn bearer(metadata: &MetadataMap) -> Result<Option<&str>, Refusal> {
-    let Some(value) = metadata.get("authorization") else { return Ok(None) };
+pub(crate) fn bearer(authorization: Option<&HeaderValue>) -> Result<Option<&str>, Refusal> {
+    let Some(value) = authorization else { return Ok(None) };
     let text = value.to_str().map_err(|_| Refusal::NotBearer)?;
     let (scheme, token) = text.split_once(' ').ok_or(Refusal::NotBearer)?;
     if !scheme.eq_ignore_ascii_case("bearer") || token.trim().is_empty() {
@@ -57,14 +58,21 @@ pub(crate) fn bearer(metadata: &MetadataMap) -> Result<Option<&str>, Refusal> {
 /// Who opens a stream: the owner of the connection's certificate, else the bearer of the token.
 pub(crate) async fn caller(
     peer: &Peer,
-    metadata: &MetadataMap,
+    authorization: Option<&HeaderValue>,
     tokens: &dyn Authenticate,
     now: SystemTime,
 ) -> Result<Caller, Refusal> {
     match &peer.leaf {
         Some(leaf) => by_leaf(leaf, now),
-        None => tokens.authenticate(bearer(metadata)?.ok_or(Refusal::Anonymous)?).await,
+        None => by_token(peer, bearer(authorization)?.ok_or(Refusal::Anonymous)?, tokens).await,
     }
+}
+
+/// The bearer of a token. Its connection is as good from then on as one that began with a certificate.
+pub(crate) async fn by_token(peer: &Peer, token: &str, tokens: &dyn Authenticate) -> Result<Caller, Refusal> {
+    let caller = tokens.authenticate(token, peer.address.ip()).await?;
+    peer.standing.prove(&caller.identity)?;
+    Ok(caller)
 }
 
 /// A connection may outlive the certificate that opened it; its streams may not.
@@ -87,11 +95,8 @@ mod tests {
 
     #[track_caller]
     fn check(value: Option<&str>, want: Result<Option<&str>, Refusal>) {
-        let mut metadata = MetadataMap::new();
-        if let Some(value) = value {
-            metadata.insert("authorization", value.parse().unwrap());
-        }
-        assert_eq!(bearer(&metadata), want);
+        let value = value.map(|value| value.parse().unwrap());
+        assert_eq!(bearer(value.as_ref()), want);
     }
 
     #[test]

@@ -9,11 +9,14 @@ use crate::clock::Clock;
 use crate::engine::{Engine, Published};
 use crate::metrics::Metrics;
 use crate::peer::Peer;
+use crate::rate::Rate;
 use crate::refusal::{Ended, Refusal};
+use crate::refusal_log::RefusalLog;
 use crate::registry::Registry;
 use arc_swap::ArcSwapOption;
 use heddle_ca::{Authority, Leaf, Template, csr};
 use heddle_model::fact::Mesh;
+use heddle_model::{Identity, WorkloadKey};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -48,7 +51,16 @@ pub(crate) struct Issuer<P> {
     pub(crate) metrics: Metrics,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) drain: crate::drain::Drain,
-    pub(crate) signing: Arc<Semaphore>,
+    pub(crate) signing: Semaphore,
+    pub(crate) rate: Rate<Holder>,
+    pub(crate) log: RefusalLog,
+}
+
+/// Who is given certificates at a rate: the workload of a token, or the identity of one that names none.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Holder {
+    Workload(WorkloadKey),
+    Identity(Identity),
 }
 
 /// What a caller wants that has shown its token.
@@ -65,38 +77,50 @@ pub(crate) struct Issued {
 }
 
 impl<P: Published> Issuer<P> {
-    /// Does the work of one call, if there is room for it: counted, logged where it fails.
+    /// Does the work of one call: counted, and logged where it fails.
     pub(crate) async fn serve<T>(
         &self,
-        peer: Option<Peer>,
+        peer: &Peer,
         work: impl Future<Output = Result<T, Refusal>>,
     ) -> Result<T, Status> {
         let start = Instant::now();
-        let _running = peer.as_ref().map(|peer| peer.activity.start());
+        let _running = peer.activity.start();
         if self.drain.has_begun() {
             return Err(Ended::Draining.into());
         }
-        let outcome = match self.signing.try_acquire() {
-            Ok(_permit) => work.await,
-            Err(_) => Err(Refusal::Busy),
-        };
+        let outcome = work.await;
         self.metrics.issued(result(&outcome), start.elapsed());
-        if let Err(refusal) = &outcome {
-            let peer = peer.map(|peer| peer.address.to_string());
-            tracing::info!(peer, code = ?refusal.code(), reason = %refusal, "certificate refused");
-        }
-        Ok(outcome?)
+        outcome.map_err(|refusal| {
+            let status = Status::from(refusal);
+            self.log.line(|| {
+                let (code, reason) = (status.code(), status.message());
+                tracing::info!(peer = %peer.address, ?code, reason, "certificate refused");
+            });
+            status
+        })
     }
 
     /// Signs what the caller's own template says for the key of its request.
+    ///
+    /// Whoever comes here has proved who it is: nobody else takes a turn from those who may have a certificate.
     pub(crate) fn issue(&self, wanted: Wanted<'_>) -> Result<Issued, Refusal> {
         let Wanted { caller, request, lifetime } = wanted;
+        self.limit(&caller)?;
         let state = self.engine.latest()?;
         let authority =
             self.signer.load_full().ok_or_else(|| Refusal::Authority("there is no authority".into()))?;
+        let _turn = self.signing.try_acquire().map_err(|_| Refusal::Busy)?;
         let leaf = sign(&authority, &caller, &state.snapshot().mesh, request, lifetime, self.clock.as_ref())?;
         self.note(caller, &leaf);
         Ok(Issued { leaf, authority })
+    }
+
+    fn limit(&self, caller: &Caller) -> Result<(), Refusal> {
+        let holder = match &caller.proof {
+            Proof::Token(Some(workload)) => Holder::Workload(workload.clone()),
+            Proof::Token(None) | Proof::Certificate(_) => Holder::Identity(caller.identity.clone()),
+        };
+        self.rate.take(&holder).map_err(|wait| Refusal::Often { who: holder.to_string(), wait })
     }
 
     fn note(&self, caller: Caller, leaf: &Leaf) {
@@ -107,6 +131,15 @@ impl<P: Published> Issuer<P> {
             Proof::Certificate(_) => None,
         };
         self.registry.issued(workload, identity, leaf.validity().not_after, self.clock.now());
+    }
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Workload(workload) => workload.fmt(f),
+            Self::Identity(identity) => identity.fmt(f),
+        }
     }
 }
 
@@ -143,6 +176,7 @@ fn result<T>(outcome: &Result<T, Refusal>) -> &'static str {
         Err(Code::Unauthenticated) => "unauthenticated",
         Err(Code::PermissionDenied) => "denied",
         Err(Code::InvalidArgument | Code::FailedPrecondition) => "invalid",
+        Err(Code::ResourceExhausted) => "exhausted",
         Err(_) => "unavailable",
     }
 }

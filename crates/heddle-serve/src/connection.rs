@@ -1,157 +1,206 @@
-//! One accepted connection: its bytes, its peer, and what it holds until it closes.
+//! One accepted connection: its bytes, its peer, and how long it is served.
 
+use crate::calls::Calls;
 use crate::clock::{Clock, WallClock};
-use crate::metrics::Metrics;
-use crate::peer::{Activity, Leaf, Peer};
-use crate::quota::Held;
-use heddle_model::Identity;
+use crate::limits::Limits;
+use crate::metered::Metered;
+use crate::peer::{Leaf, Peer};
+use hyper::server::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::io;
-use std::net::IpAddr;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, sleep_until};
 use tokio_rustls::server::TlsStream;
-use tonic::transport::server::Connected;
+use tokio_util::sync::CancellationToken;
+
+/// HTTP/2 header bytes of one request, 32 for each header among them: a token is most of them.
+const HEADER_BYTES: u32 = 8 * 1024;
+/// Bytes that a stream may send ahead of being read, and those of a peer that has not proved who it is.
+const STREAM_WINDOW: u32 = 32 * 1024;
+const UNPROVEN_STREAM_WINDOW: u32 = 8 * 1024;
+/// Bytes that all streams of a connection may send ahead of being read: the least that HTTP/2 can say.
+const CONNECTION_WINDOW: u32 = 65_535;
+/// Bytes that wait in a stream to be written.
+const SEND_BYTES: usize = 64 * 1024;
+/// Streams that a client may have reset before they were looked at, or that broke the protocol, before its connection
+/// is closed.
+const RESET_STREAMS: usize = 32;
+/// How long a peer has to read why its connection closes.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A connection that is ready for HTTP/2.
 pub(crate) struct Connection {
     io: Io,
     peer: Peer,
-    idle: Idle,
-    _permits: Permits,
+    limits: Arc<Limits>,
+    /// When it was accepted.
+    accepted: Instant,
+    /// When its certificate expires.
+    expires: Option<Instant>,
 }
 
 /// The bytes of a connection.
 pub(crate) enum Io {
     /// On loopback only, and only where it was asked for.
-    Plain(TcpStream),
+    Plain(Metered),
     /// TLS.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Metered>>),
 }
 
-/// What a connection holds of the bounds.
-pub(crate) struct Permits {
-    /// Taken once the peer has shown who it is.
-    pub(crate) identity: Option<Held<Identity>>,
-    _connection: OwnedSemaphorePermit,
-    _address: Held<IpAddr>,
-    metrics: Metrics,
-}
-
-/// Closes a connection that has been without a stream for too long, and one whose certificate has expired: its peer
-/// would go on to ask over it, with a certificate that counts no more.
-struct Idle {
-    timer: Pin<Box<Sleep>>,
-    limit: Duration,
-    expires: Option<Instant>,
-    activity: Arc<Activity>,
-}
-
-impl Permits {
-    pub(crate) fn new(connection: OwnedSemaphorePermit, address: Held<IpAddr>, metrics: Metrics) -> Self {
-        metrics.connection_opened();
-        Self { identity: None, _connection: connection, _address: address, metrics }
-    }
-}
-
-impl Drop for Permits {
-    fn drop(&mut self) {
-        self.metrics.connection_closed();
-    }
+/// Why a connection closes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closing {
+    /// It had no stream for too long, or its peer is better served elsewhere.
+    Idle,
+    /// A call was refused for what the connection is.
+    Refused,
+    /// Its peer would ask over it for ever, with a certificate that counts no more.
+    Expired,
+    /// Its peer did not prove in time who it is.
+    Unproven,
+    /// Its place is needed for another, and its peer has proved nothing.
+    Evicted,
 }
 
 impl Connection {
-    pub(crate) fn new(io: Io, peer: Peer, permits: Permits, idle: Duration) -> Self {
-        let idle = Idle::new(&peer, idle);
-        Self { io, peer, idle, _permits: permits }
-    }
-}
-
-impl Idle {
-    fn new(peer: &Peer, limit: Duration) -> Self {
-        let activity = peer.activity.clone();
+    pub(crate) fn new(io: Io, peer: Peer, limits: Arc<Limits>, accepted: Instant) -> Self {
         // By the machine's clock, as the handshake was.
         let left = |leaf: &Arc<Leaf>| leaf.not_after.duration_since(WallClock.now()).unwrap_or_default();
         let expires = peer.leaf.as_ref().map(|leaf| Instant::now() + left(leaf));
-        let mut idle = Self { timer: Box::pin(tokio::time::sleep(Duration::ZERO)), limit, expires, activity };
-        let due = idle.due();
-        idle.timer.as_mut().reset(due);
-        idle
+        Self { io, peer, limits, accepted, expires }
     }
 
-    /// An error once the connection has been idle for too long; registers to be woken then.
-    fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        if self.activity.is_parting() {
-            let due = self.due();
-            self.timer.as_mut().reset(due);
-        }
-        while self.timer.as_mut().poll(cx).is_ready() {
-            let (due, now) = (self.due(), Instant::now());
-            if due <= now {
-                let expired = self.expires.is_some_and(|expires| expires <= now);
-                let idle = "the connection had no stream for too long";
-                let text = if expired { "the client certificate has expired" } else { idle };
-                return Err(io::Error::new(io::ErrorKind::TimedOut, text));
+    /// Answers its calls to the end: its peer's, or what [`Closing`] says. When `stop` comes it takes no more calls, and
+    /// ends with the last of those that run. Returns why we closed it, if we did.
+    pub(crate) async fn serve(self, calls: Calls, stop: CancellationToken) -> Option<Closing> {
+        let Self { io, peer, limits, accepted, expires } = self;
+        let life = Life { peer, limits: limits.clone(), proof_by: accepted + limits.proof, expires };
+        let http = http(&limits, life.peer.leaf.is_some());
+        let mut served = pin!(http.serve_connection(TokioIo::new(io), calls));
+        let mut closing = pin!(life.closing());
+        let (mut why, mut stopped, mut forced) = (None, false, None);
+        loop {
+            tokio::select! {
+                _ended = &mut served => return why,
+                () = stop.cancelled(), if !stopped => stopped = true,
+                closing = &mut closing, if why.is_none() => {
+                    why = Some(closing);
+                    match closing {
+                        Closing::Unproven | Closing::Evicted => return why,
+                        Closing::Idle | Closing::Refused | Closing::Expired => {}
+                    }
+                    forced = Some(Instant::now() + FAREWELL);
+                }
+                () = sleep_until(forced.unwrap_or(accepted)), if forced.is_some() => return why,
             }
-            self.timer.as_mut().reset(due);
+            served.as_mut().graceful_shutdown();
         }
-        Ok(())
-    }
-
-    /// When the connection closes, if no stream starts.
-    fn due(&self) -> Instant {
-        let idle = self.activity.idle_at(self.limit);
-        self.expires.map_or(idle, |expires| expires.min(idle))
     }
 }
 
-impl Connected for Connection {
-    type ConnectInfo = Peer;
+/// How HTTP/2 is spoken with a peer that has shown a certificate, or has not: nothing of an unknown one is kept but
+/// a few short lists of headers.
+fn http(limits: &Limits, proven: bool) -> http2::Builder<TokioExecutor> {
+    let (streams, window) = match proven {
+        true => (limits.streams_per_connection, STREAM_WINDOW),
+        false => (limits.streams_per_unproven_connection, UNPROVEN_STREAM_WINDOW),
+    };
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_header_list_size(HEADER_BYTES)
+        .max_concurrent_streams(streams)
+        .initial_stream_window_size(window)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BYTES)
+        .max_pending_accept_reset_streams(RESET_STREAMS)
+        .max_local_error_reset_streams(RESET_STREAMS)
+        .keep_alive_interval(limits.keepalive)
+        .keep_alive_timeout(limits.keepalive_timeout);
+    builder
+}
 
-    fn connect_info(&self) -> Peer {
-        self.peer.clone()
+/// How long a connection lives.
+struct Life {
+    peer: Peer,
+    limits: Arc<Limits>,
+    proof_by: Instant,
+    expires: Option<Instant>,
+}
+
+impl Life {
+    async fn closing(&self) -> Closing {
+        tokio::select! {
+            () = self.peer.standing.evicted() => Closing::Evicted,
+            closing = self.over() => closing,
+        }
+    }
+
+    async fn over(&self) -> Closing {
+        loop {
+            let mut changed = pin!(self.peer.activity.changed());
+            changed.as_mut().enable();
+            let (at, why) = self.due();
+            if at <= Instant::now() {
+                return why;
+            }
+            tokio::select! {
+                () = sleep_until(at) => {}
+                () = changed => {}
+            }
+        }
+    }
+
+    /// When it closes, if nothing changes until then, and why.
+    fn due(&self) -> (Instant, Closing) {
+        let activity = &self.peer.activity;
+        let unproven = (!self.peer.standing.is_proven()).then_some((self.proof_by, Closing::Unproven));
+        let expired = self.expires.map(|at| (at, Closing::Expired));
+        let refused = activity.is_refused().then(|| (Instant::now(), Closing::Refused));
+        let idle = (activity.idle_at(self.limits.idle), Closing::Idle);
+        [refused, unproven, expired]
+            .into_iter()
+            .flatten()
+            .fold(idle, |first, other| if other.0 < first.0 { other } else { first })
     }
 }
 
-impl AsyncRead for Connection {
+impl AsyncRead for Io {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.idle.check(cx)?;
-        match &mut self.io {
-            Io::Plain(io) => Pin::new(io).poll_read(cx, buf),
-            Io::Tls(io) => Pin::new(io).poll_read(cx, buf),
+        match &mut *self {
+            Self::Plain(io) => Pin::new(io).poll_read(cx, buf),
+            Self::Tls(io) => Pin::new(io).poll_read(cx, buf),
         }
     }
 }
 
-impl AsyncWrite for Connection {
+impl AsyncWrite for Io {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.idle.check(cx)?;
-        match &mut self.io {
-            Io::Plain(io) => Pin::new(io).poll_write(cx, buf),
-            Io::Tls(io) => Pin::new(io).poll_write(cx, buf),
+        match &mut *self {
+            Self::Plain(io) => Pin::new(io).poll_write(cx, buf),
+            Self::Tls(io) => Pin::new(io).poll_write(cx, buf),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.io {
-            Io::Plain(io) => Pin::new(io).poll_flush(cx),
-            Io::Tls(io) => Pin::new(io).poll_flush(cx),
+        match &mut *self {
+            Self::Plain(io) => Pin::new(io).poll_flush(cx),
+            Self::Tls(io) => Pin::new(io).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.io {
-            Io::Plain(io) => Pin::new(io).poll_shutdown(cx),
-            Io::Tls(io) => Pin::new(io).poll_shutdown(cx),
+        match &mut *self {
+            Self::Plain(io) => Pin::new(io).poll_shutdown(cx),
+            Self::Tls(io) => Pin::new(io).poll_shutdown(cx),
         }
     }
 
@@ -160,17 +209,16 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.idle.check(cx)?;
-        match &mut self.io {
-            Io::Plain(io) => Pin::new(io).poll_write_vectored(cx, bufs),
-            Io::Tls(io) => Pin::new(io).poll_write_vectored(cx, bufs),
+        match &mut *self {
+            Self::Plain(io) => Pin::new(io).poll_write_vectored(cx, bufs),
+            Self::Tls(io) => Pin::new(io).poll_write_vectored(cx, bufs),
         }
     }
 
     fn is_write_vectored(&self) -> bool {
-        match &self.io {
-            Io::Plain(io) => io.is_write_vectored(),
-            Io::Tls(io) => io.is_write_vectored(),
+        match self {
+            Self::Plain(io) => io.is_write_vectored(),
+            Self::Tls(io) => io.is_write_vectored(),
         }
     }
 }

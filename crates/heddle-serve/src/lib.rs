@@ -1,9 +1,9 @@
 //! The servers: they authenticate a peer, drive its session, sign for it, and show what happens.
 //!
 //! ```text
-//! socket ──▶ accept ──▶ tls ──▶ connection ─┬▶ xds: auth ──▶ bind ──▶ engine ──▶ session ──▶ socket
-//!            (bounds)  (peer)   (idle)      ├▶ linkerd: auth ──▶ bind ──▶ feeds ──▶ answers ──▶ socket
-//!                                           └▶ certificates: auth ──▶ CSR ──▶ authority ──▶ chain
+//! socket ──▶ accept ──▶ tls ──▶ connection ──▶ calls ─┬▶ xds: auth ──▶ bind ──▶ engine ──▶ session ──▶ socket
+//!            (gate)    (peer)  (HTTP/2, life) (path)   ├▶ linkerd: auth ──▶ bind ──▶ feeds ──▶ answers ──▶ socket
+//!                                                      └▶ certificates: auth ──▶ CSR ──▶ authority ──▶ chain
 //! ```
 //!
 //! Start at [`server`], which puts the parts of the port together, and at `xds/drive.rs`, which drives one
@@ -16,27 +16,40 @@
 //! - No stream outlives the credential that opened it.
 //! - A client that never reads holds the newest state and what is on its way out, and is not cut off.
 //! - Whatever peers do, connections, streams, names and bytes stay within [`limits::Limits`].
+//! - Of a caller that has not proved who it is nothing is kept but its token, and no more of its body is read than the
+//!   one short message of `Certify`, which has the token in it.
 //! - A certificate is given to the bearer of a token, in the token's identity, whatever was asked for.
 
 pub mod accept;
 pub mod admin;
 pub mod auth;
 mod bind;
+mod budget;
+mod calls;
 pub mod certificates;
 pub mod clock;
 mod connection;
 pub mod drain;
 pub mod engine;
 pub mod feeds;
+mod gate;
 pub mod limits;
 mod line;
 pub mod linkerd;
+pub mod messages;
+mod metered;
 pub mod metrics;
 pub mod peer;
+mod pool;
 mod quota;
+mod rate;
+mod reception;
 pub mod refusal;
+mod refusal_log;
 pub mod registry;
+mod replies;
 pub mod server;
 pub mod tls;
 pub mod tokens;
+mod unproven;
 mod xds;

@@ -18,31 +18,33 @@ mod service;
 
 pub(crate) use certify::Certify;
 pub use context::BadContext;
-pub(crate) use service::{Destination, Inbound, Outbound};
 
-use crate::auth::{self, Authenticate};
+use crate::auth::{self, Authenticate, Caller};
 use crate::bind::bind_workload;
+use crate::budget::Budgets;
 use crate::clock::Clock;
 use crate::drain::Drain;
 use crate::engine::{Engine, Published};
 use crate::feeds::{Gone, Subscriber};
 use crate::limits::Limits;
 use crate::metrics::Metrics;
-use crate::peer::Peer;
+use crate::peer::{Peer, Running};
 use crate::quota::Quota;
 use crate::refusal::{Ended, Refusal};
 use crate::registry::Registry;
+use crate::xds::Refusals;
 use answers::Answers;
-use group::seat::Seat;
+use group::seat::{Holds, Seat};
 use group::{Groups, Newcomer};
 use heddle_catalog::{Feed, Linkerd};
 use heddle_linkerd::{Ask, Refused, Topic};
+use heddle_model::text::{SHOWN_BYTES, printable};
 use heddle_model::{Snapshot, WorkloadKey};
+use http::HeaderValue;
 pub(crate) use question::Kind;
 use question::Question;
 use std::sync::Arc;
-use tonic::Status;
-use tonic::metadata::MetadataMap;
+use tonic::{Code, Status};
 
 /// A feed that knows what a proxy's question is about.
 pub trait Questions: Feed<Topic: Send + Sync, Answer: Send + Sync> + 'static {
@@ -69,21 +71,30 @@ pub(crate) struct Shared<P, F: Feed> {
     pub(crate) limits: Limits,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) drain: Drain,
+    budgets: Budgets,
+    refusals: Refusals,
     groups: Arc<Groups>,
     streams: Arc<Quota<WorkloadKey>>,
 }
 
-/// One call, before it is known who makes it.
-struct Call {
-    metadata: MetadataMap,
-    peer: Peer,
-    question: Question,
-}
+/// Bytes that a stream has kept for itself, beside its question.
+const STREAM_BYTES: usize = 256;
 
 impl<P: Published, F: Questions> Shared<P, F> {
     /// For whoever asks what `xds` asks of the same parts.
     pub(crate) fn new(parts: &crate::xds::Shared<P>, feeds: Subscriber<F>) -> Self {
-        let crate::xds::Shared { engine, tokens, registry, metrics, limits, clock, drain } = parts;
+        let crate::xds::Shared {
+            engine,
+            tokens,
+            registry,
+            metrics,
+            limits,
+            clock,
+            drain,
+            budgets,
+            refusals,
+            ..
+        } = parts;
         Self {
             engine: engine.clone(),
             feeds,
@@ -93,51 +104,66 @@ impl<P: Published, F: Questions> Shared<P, F> {
             limits: limits.clone(),
             clock: clock.clone(),
             drain: drain.clone(),
+            budgets: budgets.clone(),
+            refusals: refusals.clone(),
             groups: Groups::new(registry.clone()),
             streams: Quota::new(limits.questions_per_workload),
         }
     }
 
-    /// The answers to a question, from the first whole state on.
-    async fn open(&self, call: Call) -> Result<Answers<F>, Status> {
-        let Call { metadata, peer, question } = call;
-        let running = peer.activity.start();
-        if self.drain.has_begun() {
-            return Err(Ended::Draining.into());
-        }
+    /// Who calls. Nothing of the question has been read yet.
+    async fn caller(&self, peer: &Peer, authorization: Option<&HeaderValue>) -> Result<Caller, Status> {
         self.engine.fresh().inspect_err(|_| peer.activity.part())?;
         let now = self.clock.now();
-        // A proxy connects before it has its first certificate. Over that connection it would be refused for ever.
-        let caller = auth::caller(&peer, &metadata, self.tokens.as_ref(), now).await;
-        let (mut caller, running) = match caller {
-            Ok(caller) => (caller, running),
-            Err(refusal) => {
-                running.refuse();
-                return Err(refusal.into());
+        let caller = auth::caller(peer, authorization, self.tokens.as_ref(), now).await;
+        caller.map_err(|refusal| {
+            // A proxy connects before it has its first certificate. Over that connection it would be refused for ever.
+            if refusal.code() == Code::Unauthenticated {
+                peer.activity.refuse();
             }
-        };
+            refusal.into()
+        })
+    }
+
+    /// The answers to a question, from the first whole state on.
+    async fn open(
+        &self,
+        peer: &Peer,
+        running: Running,
+        mut caller: Caller,
+        question: Question,
+    ) -> Result<Answers<F>, Status> {
         let state = self.engine.latest()?;
         let workload = context::parse(&question.who).map_err(Refusal::Context)?;
         let workload = bind_workload(workload, &caller, state.snapshot())?;
         caller.uid = caller.uid.or_else(|| state.uid(&workload));
         let topic = F::topic(&question.ask, &workload, state.snapshot()).map_err(unanswered)?;
         drop(state);
-        tracing::debug!(%workload, method = question.kind.as_str(), asked = %question.ask, who = question.who, "asked");
+        let text = question.ask.to_string();
+        let asked = printable(&text, SHOWN_BYTES);
+        tracing::debug!(%workload, method = question.kind.as_str(), asked, who = printable(&question.who, SHOWN_BYTES), "asked");
         let held = self.streams.take(workload.clone()).ok_or_else(|| Refusal::Streams {
             workload: workload.clone(),
             most: self.limits.questions_per_workload,
         })?;
+        let mut account = self.budgets.open(&workload, &caller.identity);
+        account.set(STREAM_BYTES + 2 * text.len())?;
         let newcomer = Newcomer { workload, caller, peer: peer.address };
         let group = self.group(newcomer).await?;
         let following = self.feeds.follow(topic).await?;
-        let seat = Seat::new(group, question.kind, held, running);
+        let seat =
+            Seat::new(group, question.kind, Holds { _stream: held, _bytes: account, _running: running });
         Ok(Answers::new(following, seat, question.extent))
     }
 
     /// Counts and logs what a call is refused with.
-    fn refused(&self, peer: &Peer, status: &Status) {
+    fn refused(&self, peer: &Peer, status: Status) -> Status {
         self.metrics.stream_refused(status.code());
-        tracing::info!(peer = %peer.address, code = ?status.code(), reason = %status.message(), "stream refused");
+        self.refusals.of(peer).line(|| {
+            let (code, reason) = (status.code(), status.message());
+            tracing::info!(peer = %peer.address, ?code, reason, "stream refused");
+        });
+        status
     }
 }
 
@@ -145,8 +171,8 @@ impl<P: Published, F: Questions> Shared<P, F> {
 /// not found a connection is forwarded as it is.
 fn unanswered(refused: Refused) -> Status {
     match refused {
-        Refused::Malformed(text) => Status::invalid_argument(text),
-        Refused::NotFound(text) => Status::not_found(text),
+        Refused::Malformed(text) => Status::invalid_argument(printable(&text, SHOWN_BYTES)),
+        Refused::NotFound(text) => Status::not_found(printable(&text, SHOWN_BYTES)),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is counted about clients. Labels come from closed sets, never from what a client sends.
 
+use crate::connection::Closing;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -11,12 +12,16 @@ use prometheus_client::registry::{Registry, Unit};
 /// The short names of the resource types that are served, and one for all others.
 pub(crate) const TYPES: [&str; 5] = ["LDS", "RDS", "CDS", "EDS", "other"];
 
-/// Why a connection was closed before its first stream.
-pub(crate) const CONNECTION_REASONS: [&str; 5] =
-    ["connections", "address", "identity", "handshake", "accept"];
+/// Why a connection was closed before its peer had proved who it is, or when it had.
+pub(crate) const CONNECTION_REASONS: [&str; 8] =
+    ["connections", "address", "identity", "handshake", "accept", "evicted", "unproven", "refused"];
+
+/// Whose budget of bytes was exceeded.
+pub(crate) const BUDGETS: [&str; 2] = ["workload", "identity"];
 
 /// The results of asking for a certificate.
-pub(crate) const ISSUE_RESULTS: [&str; 5] = ["ok", "unauthenticated", "denied", "invalid", "unavailable"];
+pub(crate) const ISSUE_RESULTS: [&str; 6] =
+    ["ok", "unauthenticated", "denied", "invalid", "exhausted", "unavailable"];
 
 /// The gRPC codes that end streams with an error.
 pub(crate) const STREAM_CODES: [&str; 7] = [
@@ -55,6 +60,11 @@ struct Reason {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Budget {
+    budget: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Code {
     code: &'static str,
 }
@@ -85,6 +95,8 @@ pub enum CertificateUse {
 pub struct Metrics {
     clients: Family<PlaneProtocol, Gauge>,
     connections: Gauge,
+    unproven: Gauge,
+    exceeded: Family<Budget, Counter>,
     refused_connections: Family<Reason, Counter>,
     refused_streams: Family<Code, Counter>,
     pushes: Family<PlaneType, Counter>,
@@ -112,6 +124,8 @@ impl Metrics {
         Self {
             clients: Family::default(),
             connections: Gauge::default(),
+            unproven: Gauge::default(),
+            exceeded: Family::default(),
             refused_connections: Family::default(),
             refused_streams: Family::default(),
             pushes: Family::default(),
@@ -129,7 +143,12 @@ impl Metrics {
         let r = registry;
         r.register("heddle_clients", "Streams of proxies that are open", self.clients.clone());
         r.register("heddle_connections", "Connections that are open", self.connections.clone());
-        let help = "Connections closed before their first stream, by the bound or step that failed";
+        let help = "Connections that are open of peers that have not proved who they are";
+        r.register("heddle_unproven_connections", help, self.unproven.clone());
+        let help =
+            "Streams ended because too many bytes were kept for their client, by whose they were counted as";
+        r.register("heddle_budget_exceeded", help, self.exceeded.clone());
+        let help = "Connections refused or closed by us, by the bound or step that failed";
         r.register("heddle_connections_refused", help, self.refused_connections.clone());
         r.register("heddle_streams_refused", "Streams ended with an error", self.refused_streams.clone());
         r.register("heddle_push", "Responses sent to proxies", self.pushes.clone());
@@ -166,6 +185,9 @@ impl Metrics {
         }
         for reason in CONNECTION_REASONS {
             drop(self.refused_connections.get_or_create(&Reason { reason }));
+        }
+        for budget in BUDGETS {
+            drop(self.exceeded.get_or_create(&Budget { budget }));
         }
         for code in STREAM_CODES {
             drop(self.refused_streams.get_or_create(&Code { code }));
@@ -218,6 +240,26 @@ impl Metrics {
 
     pub(crate) fn connection_closed(&self) {
         self.connections.dec();
+    }
+
+    /// So many connections are open of peers that have proved nothing.
+    pub(crate) fn unproven(&self, count: usize) {
+        self.unproven.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// `budget` is one of [`BUDGETS`].
+    pub(crate) fn budget_exceeded(&self, budget: &'static str) {
+        self.exceeded.get_or_create(&Budget { budget }).inc();
+    }
+
+    /// A connection was closed by us.
+    pub(crate) fn connection_ended(&self, closing: Closing) {
+        match closing {
+            Closing::Unproven => self.connection_refused("unproven"),
+            Closing::Refused => self.connection_refused("refused"),
+            // Counted where another took its place.
+            Closing::Evicted | Closing::Idle | Closing::Expired => {}
+        }
     }
 
     /// `reason` is one of [`CONNECTION_REASONS`].

@@ -1,11 +1,13 @@
 //! Who is at the other end of a connection, as far as the connection proves it.
 
+use crate::gate::Standing;
 use heddle_model::{Identity, Name};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
@@ -18,6 +20,8 @@ pub struct Peer {
     pub leaf: Option<Arc<Leaf>>,
     /// Whether the connection is in use.
     pub(crate) activity: Arc<Activity>,
+    /// Whether it has proved who it is, by whatever means.
+    pub(crate) standing: Arc<Standing>,
 }
 
 /// What a peer's certificate says.
@@ -71,17 +75,15 @@ fn uri<'a>(name: &GeneralName<'a>) -> Option<&'a str> {
 
 /// How long a connection that is parted from lives without a stream: long enough to read why.
 const PARTING: Duration = Duration::from_secs(1);
-/// The same where its peer cannot be served over this connection, and waits to make another.
-const REFUSED: Duration = Duration::from_millis(50);
 
-/// How many streams run on a connection, and when the last one ended.
+/// How many streams run on a connection, when the last one ended, and whether it is wanted any longer.
 #[derive(Debug)]
 pub(crate) struct Activity {
     streams: AtomicUsize,
     parting: AtomicBool,
-    /// When a stream was first refused for what the connection is.
-    refused: OnceLock<Instant>,
+    refused: AtomicBool,
     ended: Mutex<Instant>,
+    changed: Notify,
 }
 
 /// A stream that runs; dropped when it ends.
@@ -93,8 +95,9 @@ impl Activity {
         Arc::new(Self {
             streams: AtomicUsize::new(0),
             parting: AtomicBool::new(false),
-            refused: OnceLock::new(),
+            refused: AtomicBool::new(false),
             ended: Mutex::new(Instant::now()),
+            changed: Notify::new(),
         })
     }
 
@@ -107,31 +110,32 @@ impl Activity {
     /// Closes the connection soon after its last stream: its peer is better served elsewhere.
     pub(crate) fn part(&self) {
         self.parting.store(true, Ordering::Relaxed);
+        self.changed.notify_waiters();
     }
 
-    pub(crate) fn is_parting(&self) -> bool {
-        self.parting.load(Ordering::Relaxed)
+    /// Closes the connection as soon as what is said is sent: a call was refused for what the connection is, and the next
+    /// one would be, too.
+    pub(crate) fn refuse(&self) {
+        self.refused.store(true, Ordering::Relaxed);
+        self.changed.notify_waiters();
+    }
+
+    pub(crate) fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Waits for [`Self::part`] or [`Self::refuse`], from the moment of this call on.
+    pub(crate) fn changed(&self) -> tokio::sync::futures::Notified<'_> {
+        self.changed.notified()
     }
 
     /// When the connection will have been without a stream for `limit`, if none starts.
     pub(crate) fn idle_at(&self, limit: Duration) -> Instant {
-        let limit = if self.is_parting() { limit.min(PARTING) } else { limit };
+        let limit = if self.parting.load(Ordering::Relaxed) { limit.min(PARTING) } else { limit };
         if self.streams.load(Ordering::Relaxed) > 0 {
             return Instant::now() + limit;
         }
-        // What is refused next does not count: whoever tries on would keep the connection, and be refused for ever.
-        if let Some(refused) = self.refused.get() {
-            return *refused + limit.min(REFUSED);
-        }
         *self.ended.lock().unwrap_or_else(PoisonError::into_inner) + limit
-    }
-}
-
-impl Running {
-    /// The stream is refused because of what the connection proves: it is closed soon, so that the peer makes another.
-    pub(crate) fn refuse(self) {
-        self.0.refused.get_or_init(Instant::now);
-        self.0.part();
     }
 }
 
@@ -166,17 +170,5 @@ mod tests {
         assert_eq!(activity.idle_at(limit), start + Duration::from_secs(150));
         activity.part();
         assert_eq!(activity.idle_at(limit), start + Duration::from_secs(91));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_peer_that_is_refused_and_tries_on_does_not_keep_its_connection() {
-        let activity = Activity::new();
-        let soon = Instant::now() + REFUSED;
-        for _ in 0..3 {
-            activity.start().refuse();
-            assert!(activity.is_parting());
-            assert_eq!(activity.idle_at(Duration::from_secs(60)), soon);
-            tokio::time::advance(REFUSED / 2).await;
-        }
     }
 }

@@ -1,7 +1,7 @@
-//! How many of something each key holds, and no more than a given number.
+//! How much of something each key holds, and no more than a given amount.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Counts what is held by key. A key that holds nothing takes no memory.
 #[derive(Debug)]
@@ -10,11 +10,21 @@ pub(crate) struct Quota<K: Ord> {
     held: Mutex<BTreeMap<K, usize>>,
 }
 
-/// One unit of a key's quota, given back when dropped.
+/// A part of a key's quota, given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Held<K: Ord + Clone> {
     quota: Arc<Quota<K>>,
     key: K,
+    amount: usize,
+}
+
+/// A key would hold more than it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Exceeded {
+    /// How much it would hold.
+    pub(crate) came: usize,
+    /// How much it may hold.
+    pub(crate) most: usize,
 }
 
 impl<K: Ord + Clone> Quota<K> {
@@ -25,24 +35,51 @@ impl<K: Ord + Clone> Quota<K> {
 
     /// One unit for `key`, or `None` where it holds all it may.
     pub(crate) fn take(self: &Arc<Self>, key: K) -> Option<Held<K>> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = held.get(&key).copied().unwrap_or(0);
-        if count >= self.most {
-            return None;
+        let mut held = Held { quota: self.clone(), key, amount: 0 };
+        held.set(1).ok().map(|()| held)
+    }
+
+    /// A part for `key` that is nothing yet, to be [`Held::set`].
+    pub(crate) fn open(self: &Arc<Self>, key: K) -> Held<K> {
+        Held { quota: self.clone(), key, amount: 0 }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<K, usize>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K: Ord + Clone> Held<K> {
+    /// Whose part it is.
+    pub(crate) fn key(&self) -> &K {
+        &self.key
+    }
+
+    /// Makes this part `amount` large. Where the key would hold too much, the part stays as it was.
+    pub(crate) fn set(&mut self, amount: usize) -> Result<(), Exceeded> {
+        if amount == self.amount {
+            return Ok(());
         }
-        held.insert(key.clone(), count + 1);
-        drop(held);
-        Some(Held { quota: self.clone(), key })
+        let mut held = self.quota.lock();
+        let others = held.get(&self.key).map_or(0, |all| all - self.amount);
+        let (came, most) = (others.saturating_add(amount), self.quota.most);
+        if amount > self.amount && came > most {
+            return Err(Exceeded { came, most });
+        }
+        if came == 0 {
+            held.remove(&self.key);
+        } else {
+            held.insert(self.key.clone(), came);
+        }
+        self.amount = amount;
+        Ok(())
     }
 }
 
 impl<K: Ord + Clone> Drop for Held<K> {
     fn drop(&mut self) {
-        let mut held = self.quota.held.lock().unwrap_or_else(PoisonError::into_inner);
-        match held.get_mut(&self.key) {
-            Some(count) if *count > 1 => *count -= 1,
-            Some(_) | None => drop(held.remove(&self.key)),
-        }
+        // Less is always granted.
+        let _ = self.set(0);
     }
 }
 
@@ -60,6 +97,20 @@ mod tests {
         drop(first);
         assert!(quota.take("a").is_some());
         drop(second);
-        assert_eq!(quota.held.lock().expect("whole").len(), 0);
+        assert_eq!(quota.lock().len(), 0);
+    }
+
+    #[test]
+    fn a_part_grows_within_the_quota_and_shrinks_always() {
+        let quota = Quota::new(10);
+        let (mut first, mut second) = (quota.open("a"), quota.open("a"));
+        assert_eq!(first.set(7), Ok(()));
+        assert_eq!(second.set(4), Err(Exceeded { came: 11, most: 10 }));
+        assert_eq!(second.set(3), Ok(()));
+        assert_eq!(first.set(8), Err(Exceeded { came: 11, most: 10 }));
+        assert_eq!(first.set(2), Ok(()));
+        assert_eq!(second.set(8), Ok(()));
+        drop((first, second));
+        assert_eq!(quota.lock().len(), 0);
     }
 }

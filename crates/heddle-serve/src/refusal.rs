@@ -1,7 +1,12 @@
 //! Why a caller is not served, or no longer, in words for whoever reads the proxy's log.
 
+use crate::messages::BadMessage;
+use crate::quota::Exceeded;
 use heddle_model::name::BadWorkloadKey;
+use heddle_model::text::{SHOWN_BYTES, printable};
 use heddle_model::{Identity, Name, WorkloadKey};
+use std::net::IpAddr;
+use std::time::Duration;
 use tonic::{Code, Status};
 
 /// Why a call is refused. The texts are stable: operators search for them.
@@ -81,9 +86,31 @@ pub enum Refusal {
     /// The client names too much.
     #[error("{0}")]
     Names(#[from] heddle_session::Refusal),
+    /// Clients have too much kept for themselves.
+    #[error("{who} has {came} bytes kept of names and questions of its own, want at most {most}")]
+    Bytes {
+        /// The workload, or the identity with all its workloads.
+        who: String,
+        /// How much all of its streams keep here.
+        came: usize,
+        /// The limit.
+        most: usize,
+    },
+    /// The connection cannot be one of so many.
+    #[error("this replica has all connections that it may have, connect to another")]
+    Full,
+    /// The same of one address.
+    #[error("the address {0} has too many connections")]
+    Address(IpAddr),
+    /// The same of one identity.
+    #[error("{0} has too many connections")]
+    Connections(Identity),
+    /// A message of the request cannot be used.
+    #[error("{0}")]
+    Message(#[from] BadMessage),
     /// Nothing came.
     #[error("no message came within {0:?}")]
-    Silent(std::time::Duration),
+    Silent(Duration),
     /// Someone asks for a certificate of somebody else.
     #[error("an impersonated identity was asked for, which is not allowed")]
     Impersonation,
@@ -104,6 +131,14 @@ pub enum Refusal {
     /// Everything that may run at once is running.
     #[error("too many certificates are being signed, try again")]
     Busy,
+    /// One workload asks again and again.
+    #[error("{who} asks for certificates too often, try again in {wait:?}")]
+    Often {
+        /// Which workload or identity.
+        who: String,
+        /// How long until it is given one.
+        wait: Duration,
+    },
 }
 
 /// Why an open stream ends. The first three ask the client to come again; the others would not help it.
@@ -130,6 +165,11 @@ pub enum Ended {
 }
 
 impl Refusal {
+    pub(crate) fn bytes(who: String, exceeded: Exceeded) -> Self {
+        let Exceeded { came, most } = exceeded;
+        Self::Bytes { who, came, most }
+    }
+
     /// The gRPC code: UNAVAILABLE where trying again may help, as it is.
     pub fn code(&self) -> Code {
         match self {
@@ -139,9 +179,12 @@ impl Refusal {
             | Self::Token(_)
             | Self::Expired
             | Self::TrustDomain { .. } => Code::Unauthenticated,
-            Self::NotNow(_) | Self::Stale(_) | Self::Unknown(_) | Self::Authority(_) | Self::Busy => {
-                Code::Unavailable
-            }
+            Self::NotNow(_)
+            | Self::Stale(_)
+            | Self::Unknown(_)
+            | Self::Authority(_)
+            | Self::Full
+            | Self::Busy => Code::Unavailable,
             Self::NoNode
             | Self::Node(_)
             | Self::Context(_)
@@ -152,15 +195,23 @@ impl Refusal {
             Self::OtherWorkload { .. } | Self::OtherIdentity { .. } | Self::Impersonation => {
                 Code::PermissionDenied
             }
-            Self::Streams { .. } | Self::Names(_) => Code::ResourceExhausted,
+            Self::Streams { .. }
+            | Self::Names(_)
+            | Self::Bytes { .. }
+            | Self::Address(_)
+            | Self::Connections(_)
+            | Self::Often { .. } => Code::ResourceExhausted,
+            Self::Message(bad) => bad.code(),
             Self::Silent(_) => Code::DeadlineExceeded,
         }
     }
 }
 
+/// What peers wrote themselves is among the texts of refusals: it is made fit to be read here, for the peer and for the
+/// log alike.
 impl From<Refusal> for Status {
     fn from(refusal: Refusal) -> Self {
-        Self::new(refusal.code(), refusal.to_string())
+        Self::new(refusal.code(), printable(&refusal.to_string(), SHOWN_BYTES))
     }
 }
 
@@ -216,5 +267,14 @@ mod tests {
             Code::InvalidArgument,
             "the node id \"web\" is not a workload, want \"pod/<namespace>/<name>\" or \"external/<namespace>/<name>\"",
         );
+    }
+
+    #[test]
+    fn what_peers_wrote_is_short_and_on_one_line() {
+        let named = WorkloadKey::new(WorkloadKind::Pod, "shop", "web\n\u{1b}[2J".repeat(10_000));
+        let status = Status::from(Refusal::Unknown(named));
+        let text = status.message();
+        assert!(text.len() < 2 * SHOWN_BYTES && !text.contains(char::is_control), "{text}");
+        assert!(text.starts_with("the workload pod/shop/web\\n\\u{1b}[2Jweb"), "{text}");
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::accept::{Acceptor, BadListener, Security};
 use crate::auth::Authenticate;
+use crate::calls::{Answer, Call, Method};
 use crate::certificates::{Issuer, Istio, Lifetimes, Signer};
 use crate::clock::Clock;
 use crate::drain::Drain;
@@ -10,26 +11,18 @@ use crate::feeds::Subscriber;
 use crate::limits::Limits;
 use crate::linkerd::{self, Certify, Questions};
 use crate::metrics::Metrics;
+use crate::rate::Rate;
+use crate::refusal_log::RefusalLog;
 use crate::registry::Registry;
-use crate::xds::{Discovery, Shared};
+use crate::xds::{self, Delta, Discovery, Sotw};
+use futures::future::BoxFuture;
 use heddle_catalog::Feed;
-use heddle_proto::io::linkerd::proxy::identity::identity_server::IdentityServer;
-use heddle_proto::istio::v1::auth::istio_certificate_service_server::IstioCertificateServiceServer;
-use heddle_proto::raw::AggregatedDiscoveryServiceServer;
+use http::Response;
 use std::sync::Arc;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc};
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::server::Router;
-
-/// The largest request for a certificate, in bytes; its CSR is bounded again.
-const CERTIFICATE_REQUEST_BYTES: usize = 64 * 1024;
-/// Connections that passed the gate and are not taken up yet.
-const READY: usize = 64;
-/// HTTP/2 header bytes of one request: a token is most of them.
-const HEADER_BYTES: u32 = 32 * 1024;
-/// Bytes that a stream may send ahead of being read; a connection may send four times that.
-const WINDOW: u32 = 64 * 1024;
+use tokio::sync::Semaphore;
+use tonic::Status;
+use tonic::body::Body;
 
 /// Everything that is served from, and by what rules.
 pub struct Server<P, F: Feed> {
@@ -63,9 +56,15 @@ pub enum ServeError {
     /// It never began.
     #[error(transparent)]
     Listener(#[from] BadListener),
-    /// HTTP/2 could not be set up.
-    #[error("serving failed: {0}")]
-    Transport(#[from] tonic::transport::Error),
+}
+
+/// What answers calls.
+pub(crate) struct Services<P, F: Feed> {
+    limits: Limits,
+    discovery: Discovery<P>,
+    istio: Istio<P>,
+    certify: Certify<P>,
+    questions: linkerd::Shared<P, F>,
 }
 
 impl<P: Published, F: Questions> Server<P, F> {
@@ -77,23 +76,16 @@ impl<P: Published, F: Questions> Server<P, F> {
     pub async fn serve(self, listener: TcpListener, security: Security) -> Result<(), ServeError> {
         let (limits, metrics, drain) = (self.limits.clone(), self.metrics.clone(), self.drain.clone());
         let acceptor = Acceptor::new(listener, security, limits, metrics)?;
-        let (ready, connections) = mpsc::channel(READY);
-        let stop = drain.token();
-        let accepting = drain.tasks().spawn(acceptor.run(ready, stop.clone()));
-        let connections = ReceiverStream::new(connections);
-        let serving = self.router().serve_with_incoming_shutdown(connections, stop.cancelled_owned());
+        let serving = acceptor.run(Arc::new(self.services()), drain.clone());
         let serving = drain.tasks().track_future(serving);
         tokio::select! {
-            served = serving => served?,
+            () = serving => {}
             () = drain.forced().cancelled_owned() => {}
         }
-        accepting.abort();
         Ok(())
     }
 
-    fn router(self) -> Router {
-        let mut server = transport(&self.limits);
-        let request_bytes = self.limits.request_bytes;
+    fn services(self) -> Services<P, F> {
         let Self {
             engine,
             feeds,
@@ -115,35 +107,42 @@ impl<P: Published, F: Questions> Server<P, F> {
             metrics: metrics.clone(),
             clock: clock.clone(),
             drain: drain.clone(),
-            signing: Arc::new(Semaphore::new(limits.signatures)),
+            signing: Semaphore::new(limits.signatures),
+            rate: Rate::new(limits.certificates_at_once, limits.certificate_every),
+            log: RefusalLog::new("certificates"),
         });
-        let istio = Istio { issuer: issuer.clone(), tokens: tokens.clone() };
-        let istio =
-            IstioCertificateServiceServer::new(istio).max_decoding_message_size(CERTIFICATE_REQUEST_BYTES);
-        let certify = IdentityServer::new(Certify { issuer, tokens: linkerd_tokens })
-            .max_decoding_message_size(CERTIFICATE_REQUEST_BYTES);
-        let shared = Shared { engine, tokens, registry, metrics, limits, clock, drain };
-        let questions = Arc::new(linkerd::Shared::new(&shared, feeds));
-        let discovery = AggregatedDiscoveryServiceServer::new(Discovery(Arc::new(shared)))
-            .max_decoding_message_size(request_bytes)
-            .max_encoding_message_size(usize::MAX);
-        server
-            .add_service(discovery)
-            .add_service(istio)
-            .add_service(certify)
-            .add_service(linkerd::Destination(questions.clone()))
-            .add_service(linkerd::Inbound(questions.clone()))
-            .add_service(linkerd::Outbound(questions))
+        let shared =
+            xds::Shared::new(engine, tokens.clone(), registry, metrics, limits.clone(), clock, drain);
+        Services {
+            istio: Istio { issuer: issuer.clone(), tokens },
+            certify: Certify { issuer, tokens: linkerd_tokens },
+            questions: linkerd::Shared::new(&shared, feeds),
+            discovery: Discovery(Arc::new(shared)),
+            limits,
+        }
     }
 }
 
-fn transport(limits: &Limits) -> tonic::transport::Server {
-    tonic::transport::Server::builder()
-        .timeout(limits.call)
-        .initial_stream_window_size(WINDOW)
-        .initial_connection_window_size(4 * WINDOW)
-        .max_concurrent_streams(limits.streams_per_connection)
-        .http2_keepalive_interval(Some(limits.keepalive))
-        .http2_keepalive_timeout(Some(limits.keepalive_timeout))
-        .http2_max_header_list_size(HEADER_BYTES)
+impl<P: Published, F: Questions> Answer for Services<P, F> {
+    fn answer(self: Arc<Self>, method: Method, call: Call) -> BoxFuture<'static, Response<Body>> {
+        Box::pin(async move {
+            let answered = match method {
+                Method::Delta => self.discovery.open::<Delta>(call).await,
+                Method::Sotw => self.discovery.open::<Sotw>(call).await,
+                Method::CreateCertificate => self.istio.create(call).await,
+                Method::Certify => self.certify.certify(call).await,
+                Method::Get
+                | Method::GetProfile
+                | Method::WatchPort
+                | Method::GetPort
+                | Method::Watch
+                | Method::GetPolicy => self.questions.answer(method, call).await,
+            };
+            answered.unwrap_or_else(Status::into_http)
+        })
+    }
+
+    fn limits(&self) -> &Limits {
+        &self.limits
+    }
 }

@@ -9,11 +9,14 @@ pub use review::{Answer, Review};
 
 use crate::auth::{Authenticate, Caller, Proof};
 use crate::clock::Clock;
+use crate::pool::Pool;
 use crate::refusal::Refusal;
+use crate::unproven::network;
 use arc_swap::ArcSwap;
 use futures::future::BoxFuture;
 use heddle_ca::token::{self, BadToken, Keys, Live, NotAlive, Rules};
 use review::Reviews;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -23,6 +26,10 @@ use tokio::time::Instant;
 const PAUSE: Duration = Duration::from_secs(10);
 /// How long a fetch may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Tokens that are checked by asking their issuer at once, of all peers and of each. More are answered UNAVAILABLE.
+const PENDING: usize = 64;
+const PENDING_EACH: usize = 8;
 
 /// Where a token issuer's keys come from, when it may have rotated them.
 pub trait FetchKeys: Send + Sync + 'static {
@@ -42,6 +49,8 @@ pub struct Tokens {
     clock: Arc<dyn Clock>,
     fetched: Mutex<Option<Fetched>>,
     reviews: Option<Reviews>,
+    /// Who waits for the issuer of its token, by network: a flood of made-up tokens keeps nobody else waiting.
+    pending: Pool<IpAddr>,
 }
 
 /// The last fetch.
@@ -60,7 +69,8 @@ impl Tokens {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let (keys, fetched) = (ArcSwap::from_pointee(keys), Mutex::new(None));
-        Self { rules, keys, source, live, clock, fetched, reviews: None }
+        let pending = Pool::new(PENDING, PENDING_EACH);
+        Self { rules, keys, source, live, clock, fetched, reviews: None, pending }
     }
 
     /// Lets `issuer` itself say what it thinks of tokens whose key is not among those it publishes.
@@ -69,19 +79,32 @@ impl Tokens {
     }
 
     /// Who the token proves its bearer to be, as far as the token goes.
-    async fn check(&self, token: &str) -> Result<token::Caller, Refusal> {
+    async fn check(&self, token: &str, from: IpAddr) -> Result<token::Caller, Refusal> {
         let verify = || token::check(token, &self.keys.load(), &self.rules, self.clock.now());
         let unknown = match verify() {
             Err(unknown @ BadToken::UnknownKey(_)) => unknown,
             other => return other.map_err(refused),
         };
+        // Nobody is asked about a token that would be refused whatever the answer. It says no more than that its key is
+        // unknown: whether another's workload lives is nothing for who has proved nothing.
+        let again = || Refusal::NotNow(format!("{unknown}, try again"));
+        let claimed = token::claimed(token, &self.rules, self.clock.now()).map_err(refused)?;
+        claimed.check_alive(self.live.as_ref()).map_err(|error| match error {
+            NotAlive::Unbound(_) => dead(error),
+            NotAlive::Unknown(_)
+            | NotAlive::Gone(_)
+            | NotAlive::Replaced { .. }
+            | NotAlive::Account { .. } => again(),
+        })?;
+        let busy = || Refusal::NotNow("too many tokens wait to be checked, try again".into());
+        let _pending = self.pending.take(network(from)).ok_or_else(busy)?;
         let freshness = self.refresh().await;
         match (verify(), &self.reviews, freshness) {
-            (Err(BadToken::UnknownKey(_)), Some(reviews), _) => self.review(token, reviews).await,
-            // The key may be newer than the last fetch.
-            (Err(BadToken::UnknownKey(_)), None, Freshness::Recent) => {
-                Err(Refusal::NotNow(format!("{unknown}, try again")))
+            (Err(BadToken::UnknownKey(_)), Some(reviews), _) => {
+                self.review(token, claimed, reviews, from).await
             }
+            // The key may be newer than the last fetch.
+            (Err(BadToken::UnknownKey(_)), None, Freshness::Recent) => Err(again()),
             (Err(BadToken::UnknownKey(_)), None, Freshness::Failed(text)) => {
                 Err(Refusal::NotNow(format!("the token issuer's keys cannot be had: {text}, try again")))
             }
@@ -90,9 +113,14 @@ impl Tokens {
     }
 
     /// What the token claims, if its issuer says the same.
-    async fn review(&self, token: &str, reviews: &Reviews) -> Result<token::Caller, Refusal> {
-        let claimed = token::claimed(token, &self.rules, self.clock.now()).map_err(refused)?;
-        match reviews.ask(token, &self.rules.audiences).await {
+    async fn review(
+        &self,
+        token: &str,
+        claimed: token::Claimed,
+        reviews: &Reviews,
+        from: IpAddr,
+    ) -> Result<token::Caller, Refusal> {
+        match reviews.ask(token, &self.rules.audiences, network(from)).await {
             Ok(Answer::Good(reviewed)) => claimed.confirmed(&reviewed, &self.rules).map_err(refused),
             Ok(Answer::Bad(text)) => Err(Refusal::Token(format!("its issuer does not take it: {text}"))),
             Err(text) => Err(Refusal::NotNow(format!("the token cannot be checked: {text}, try again"))),
@@ -129,9 +157,9 @@ enum Freshness {
 }
 
 impl Authenticate for Tokens {
-    fn authenticate<'a>(&'a self, token: &'a str) -> BoxFuture<'a, Result<Caller, Refusal>> {
+    fn authenticate<'a>(&'a self, token: &'a str, from: IpAddr) -> BoxFuture<'a, Result<Caller, Refusal>> {
         Box::pin(async move {
-            let caller = self.check(token).await?;
+            let caller = self.check(token, from).await?;
             let workload = caller.check_alive(self.live.as_ref()).map_err(dead)?.clone();
             let proof = Proof::Token(Some(workload));
             Ok(Caller { identity: caller.identity, proof, uid: caller.uid, expires: caller.expires })

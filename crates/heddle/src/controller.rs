@@ -2,6 +2,7 @@
 
 mod ages;
 mod certificate;
+mod descriptors;
 mod folder;
 mod health;
 mod live;
@@ -85,8 +86,10 @@ pub(crate) async fn serve(config: Config, log: Arc<dyn LogLevel>) -> Result<()> 
     let metrics =
         Metrics::new(&mut registry, env!("CARGO_PKG_VERSION"), option_env!("HEDDLE_COMMIT").unwrap_or("-"));
     health.register(&mut registry);
-    let limits = limits(&config);
     vital.spawn("keeping the authority", keeper.run(metrics.clone()));
+    let descriptors = descriptors::raise();
+    let limits = limits(&config, descriptors);
+    tracing::info!(descriptors, connections = limits.connections, "limits");
     let clients = Arc::new(Registry::new(limits.streams_per_workload, metrics.clone()));
     let health = Arc::new(health);
     let bound = Arc::new(AtomicBool::new(false));
@@ -180,12 +183,12 @@ fn mounted_or(config: &Config, own: Origin) -> Origin {
 
 /// Streams end early enough for a proxy to come back with its next certificate, which the agent has from two
 /// thirds of the lifetime on.
-fn limits(config: &Config) -> Limits {
+fn limits(config: &Config, descriptors: u64) -> Limits {
     let limits = Limits::default();
     let expiry_margin = limits.expiry_margin.min(config.certificate_lifetime / 5);
     // Each such network is a projection of all listeners, for whoever asks: not for the workloads of a cluster.
     let own_networks = config.own_networks || matches!(config.source, Source::Directory(_));
-    Limits { expiry_margin, own_networks, ..limits }
+    Limits { expiry_margin, own_networks, ..limits }.within_descriptors(descriptors)
 }
 
 fn names(config: &Config) -> Vec<String> {

@@ -18,6 +18,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+/// Where the tokens come from.
+const HERE: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
 /// A key set that never has the key that is looked for.
 struct Without(Keys);
 
@@ -92,13 +95,13 @@ async fn a_key_that_is_not_in_the_key_set_is_asked_about_at_the_api_server() {
         .reviewed_by(Box::new(ApiServer(client.clone())));
 
     let good = token(&client, "heddle", bound).await;
-    let caller = tokens.authenticate(&good).await.unwrap();
+    let caller = tokens.authenticate(&good, HERE).await.unwrap();
     assert_eq!(
         (caller.identity.to_string().as_str(), caller.uid.as_deref()),
         ("shop/web", Some(uid.as_str()))
     );
 
-    let refusal = async |token: &str| tokens.authenticate(token).await.unwrap_err().to_string();
+    let refusal = async |token: &str| tokens.authenticate(token, HERE).await.unwrap_err().to_string();
     let foreign = token(&client, "vault", bound).await;
     let text = "the token is refused: token is for audience [\"vault\"], want one of {\"heddle\"}";
     assert_eq!(refusal(&foreign).await, text);

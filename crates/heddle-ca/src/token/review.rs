@@ -1,6 +1,6 @@
 //! Tokens whose key is not known here: what they claim counts only as far as their issuer confirms it.
 
-use super::{BadToken, Caller, Rules, caller, parse};
+use super::{BadToken, Caller, Live, NotAlive, Rules, caller, parse};
 use heddle_model::{WorkloadKey, WorkloadKind};
 use std::time::SystemTime;
 
@@ -30,6 +30,15 @@ pub fn claimed(token: &str, rules: &Rules, now: SystemTime) -> Result<Claimed, B
 }
 
 impl Claimed {
+    /// Checks that the workload lives that the token claims to be of, as [`Caller::check_alive`]: if it does not, its
+    /// issuer need not be asked either.
+    ///
+    /// # Errors
+    /// Says how the workload differs from the claims.
+    pub fn check_alive(&self, live: &dyn Live) -> Result<(), NotAlive> {
+        self.0.check_alive(live).map(drop)
+    }
+
     /// Whose the token is, where the issuer says the same. Only the token itself says when it ends.
     ///
     /// An answer without audiences is of an issuer that does not know of any, and is not enough.

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use heddle_model::text::{SHOWN_BYTES, printable};
 use prometheus_client::registry::Registry as Metrics;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -135,7 +136,8 @@ async fn set_log(
     };
     match level.set(filter) {
         Ok(()) => {
-            let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+            let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or("-");
+            let (filter, agent) = (printable(filter, SHOWN_BYTES), printable(agent, SHOWN_BYTES));
             tracing::info!(filter, agent, "log filter changed");
             format!("{}\n", level.get()).into_response()
         }

@@ -2,13 +2,15 @@
 
 use super::{Issued, Issuer, Wanted};
 use crate::auth::{self, Authenticate};
+use crate::calls::Call;
 use crate::engine::Published;
-use crate::peer::Peer;
 use crate::refusal::Refusal;
-use heddle_proto::istio::v1::auth::istio_certificate_service_server::IstioCertificateService;
+use crate::replies;
 use heddle_proto::istio::v1::auth::{IstioCertificateRequest, IstioCertificateResponse};
+use http::Response;
 use std::sync::Arc;
-use tonic::{Request, Response, Status};
+use tonic::Status;
+use tonic::body::Body;
 
 /// The metadata by which ztunnel asks for the identity of another.
 const IMPERSONATED: &str = "ImpersonatedIdentity";
@@ -20,12 +22,20 @@ pub(crate) struct Istio<P> {
 }
 
 impl<P: Published> Istio<P> {
+    /// `CreateCertificate`
+    pub(crate) async fn create(&self, call: Call) -> Result<Response<Body>, Status> {
+        let peer = call.peer.clone();
+        let cert_chain = self.issuer.serve(&peer, self.issue(call)).await?;
+        Ok(replies::one(IstioCertificateResponse { cert_chain }))
+    }
+
     /// The chain: leaf, intermediates, and the roots in one last item.
-    async fn issue(&self, request: Request<IstioCertificateRequest>) -> Result<Vec<String>, Refusal> {
+    async fn issue(&self, call: Call) -> Result<Vec<String>, Refusal> {
+        let Call { peer, authorization, mut messages } = call;
         // Always by token: a certificate renews nothing, or a stolen key would live for ever.
-        let token = auth::bearer(request.metadata())?.ok_or(Refusal::NoToken)?;
-        let caller = self.tokens.authenticate(token).await?;
-        let IstioCertificateRequest { csr, validity_duration, metadata } = request.into_inner();
+        let token = auth::bearer(authorization.as_ref())?.ok_or(Refusal::NoToken)?;
+        let caller = auth::by_token(&peer, token, self.tokens.as_ref()).await?;
+        let IstioCertificateRequest { csr, validity_duration, metadata } = messages.only().await?;
         if metadata.is_some_and(|metadata| metadata.fields.contains_key(IMPERSONATED)) {
             return Err(Refusal::Impersonation);
         }
@@ -35,17 +45,5 @@ impl<P: Published> Istio<P> {
         let mut chain = leaf.chain_pem();
         chain.push(authority.bundle().pem().to_string());
         Ok(chain)
-    }
-}
-
-#[tonic::async_trait]
-impl<P: Published> IstioCertificateService for Istio<P> {
-    async fn create_certificate(
-        &self,
-        request: Request<IstioCertificateRequest>,
-    ) -> Result<Response<IstioCertificateResponse>, Status> {
-        let peer = request.extensions().get::<Peer>().cloned();
-        let cert_chain = self.issuer.serve(peer, self.issue(request)).await?;
-        Ok(Response::new(IstioCertificateResponse { cert_chain }))
     }
 }

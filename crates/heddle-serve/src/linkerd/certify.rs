@@ -1,16 +1,18 @@
 //! Certificates, as linkerd2-proxy asks for them.
 
-use crate::auth::Authenticate;
+use crate::auth::{self, Authenticate};
+use crate::calls::Call;
 use crate::certificates::{Issued, Issuer, Wanted};
 use crate::engine::Published;
-use crate::peer::Peer;
 use crate::refusal::Refusal;
+use crate::replies;
 use heddle_proto::google::protobuf::Timestamp;
-use heddle_proto::io::linkerd::proxy::identity::identity_server::Identity;
 use heddle_proto::io::linkerd::proxy::identity::{CertifyRequest, CertifyResponse};
+use http::Response;
 use std::sync::Arc;
 use std::time::SystemTime;
-use tonic::{Request, Response, Status};
+use tonic::Status;
+use tonic::body::Body;
 
 /// `io.linkerd.proxy.identity.Identity`
 pub(crate) struct Certify<P> {
@@ -20,14 +22,22 @@ pub(crate) struct Certify<P> {
 }
 
 impl<P: Published> Certify<P> {
-    /// By the token in the message alone: what connection it came over proves nothing.
-    async fn issue(&self, request: CertifyRequest) -> Result<CertifyResponse, Refusal> {
-        let CertifyRequest { identity: asked, token, certificate_signing_request } = request;
+    /// `Certify`
+    pub(crate) async fn certify(&self, call: Call) -> Result<Response<Body>, Status> {
+        let peer = call.peer.clone();
+        Ok(replies::one(self.issuer.serve(&peer, self.issue(call)).await?))
+    }
+
+    /// By the token in the message alone: what connection it came over proves nothing. So this one message is read of
+    /// whoever calls, and is short.
+    async fn issue(&self, call: Call) -> Result<CertifyResponse, Refusal> {
+        let Call { peer, authorization: _, mut messages } = call;
+        let CertifyRequest { identity: asked, token, certificate_signing_request } = messages.only().await?;
         let token = std::str::from_utf8(&token).map_err(|_| Refusal::Token("it is no text".into()))?.trim();
         if token.is_empty() {
             return Err(Refusal::NoToken);
         }
-        let caller = self.tokens.authenticate(token).await?;
+        let caller = auth::by_token(&peer, token, self.tokens.as_ref()).await?;
         let own = caller.identity.dns(&self.issuer.engine.latest()?.snapshot().mesh.identity_suffix);
         if asked.trim_end_matches('.') != own {
             return Err(Refusal::Name { asked: asked.chars().take(256).collect(), own });
@@ -49,14 +59,5 @@ fn timestamp(time: SystemTime) -> Timestamp {
     Timestamp {
         seconds: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
         nanos: i32::try_from(since.subsec_nanos()).unwrap_or_default(),
-    }
-}
-
-#[tonic::async_trait]
-impl<P: Published> Identity for Certify<P> {
-    async fn certify(&self, request: Request<CertifyRequest>) -> Result<Response<CertifyResponse>, Status> {
-        let peer = request.extensions().get::<Peer>().cloned();
-        let response = self.issuer.serve(peer, self.issue(request.into_inner())).await?;
-        Ok(Response::new(response))
     }
 }

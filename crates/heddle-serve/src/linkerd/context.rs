@@ -48,7 +48,8 @@ fn named(context: Context) -> Option<WorkloadKey> {
 }
 
 fn key(kind: WorkloadKind, namespace: &str, name: &str) -> Option<WorkloadKey> {
-    let is_name = |text: &str| !text.is_empty() && !text.contains(['/', ':']);
+    let of_name = |c: char| c.is_ascii_graphic() && !matches!(c, '/' | ':');
+    let is_name = |text: &str| !text.is_empty() && text.chars().all(of_name);
     (is_name(namespace) && is_name(name)).then(|| WorkloadKey::new(kind, namespace, name))
 }
 
@@ -84,6 +85,7 @@ mod tests {
         check(r#"{"ns":"shop","pod":"a","external_workload":"b"}"#, None);
         check(r#"{"ns":"","pod":"a"}"#, None);
         check(r#"{"ns":"shop","pod":"a/b"}"#, None);
+        check("shop:a\u{1b}[2J", None);
         assert_eq!(
             parse("ns").map_err(|error| error.to_string()),
             Err(concat!(

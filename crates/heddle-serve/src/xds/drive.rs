@@ -6,8 +6,10 @@ use super::tally::Tally;
 use super::wire::{Incoming, Wire};
 use crate::auth::Caller;
 use crate::bind::ended;
+use crate::budget::Account;
 use crate::drain::share;
 use crate::engine::{Awaited, Client, News, Published};
+use crate::messages::{BadMessage, Messages};
 use crate::refusal::{Ended, Refusal};
 use heddle_session::{Notice, Session};
 use std::collections::VecDeque;
@@ -16,11 +18,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tonic::{Status, Streaming};
+use tonic::Status;
 use tracing::{Instrument, Span};
 
-/// Answers that may wait before no more is read from the client. A session makes one per type.
-const OUTBOX: usize = 8;
 /// The least time between two polls that only time asks for.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -37,6 +37,7 @@ pub(super) struct Drive<'a, W: Wire, P: Published> {
     tally: Tally,
     outbox: VecDeque<W::Out>,
     awaited: Awaited,
+    account: Account,
 }
 
 impl<'a, W: Wire, P: Published> Drive<'a, W, P> {
@@ -46,17 +47,18 @@ impl<'a, W: Wire, P: Published> Drive<'a, W, P> {
         caller: Caller,
         state: Arc<P>,
         session: Arc<Mutex<Session<P::Resource>>>,
+        account: Account,
     ) -> Self {
         let tally = Tally::new(shared.metrics.clone());
         let (start, outbox) = (Instant::now(), VecDeque::new());
         let awaited = Awaited::Change;
-        Self { shared, client, caller, state, session, start, first: None, tally, outbox, awaited }
+        Self { shared, client, caller, state, session, start, first: None, tally, outbox, awaited, account }
     }
 
     pub(super) async fn run(
         mut self,
         first: W::In,
-        inbound: Streaming<W::In>,
+        inbound: Messages,
         news: News<P>,
         outbound: &mpsc::Sender<Result<W::Out, Status>>,
         span: Span,
@@ -71,7 +73,7 @@ impl<'a, W: Wire, P: Published> Drive<'a, W, P> {
 
     async fn turn(
         &mut self,
-        mut inbound: Streaming<W::In>,
+        mut inbound: Messages,
         mut news: News<P>,
         outbound: &mpsc::Sender<Result<W::Out, Status>>,
     ) -> Result<(), Status> {
@@ -84,6 +86,8 @@ impl<'a, W: Wire, P: Published> Drive<'a, W, P> {
             if self.outbox.is_empty() {
                 self.poll();
             }
+            self.charge()?;
+            inbound.done();
             let due = self.due();
             tokio::select! {
                 biased;
@@ -96,26 +100,44 @@ impl<'a, W: Wire, P: Published> Drive<'a, W, P> {
                     }
                 }
                 state = news.next(self.awaited) => self.renew(state.ok_or(Ended::Draining)?)?,
-                message = inbound.message(), if self.outbox.len() < OUTBOX => match message {
+                message = inbound.next(), if self.is_idle() => match message {
                     Ok(Some(message)) => self.take(message)?,
                     Ok(None) => return Ok(()),
-                    // A connection that broke needs no reason.
-                    Err(_) if outbound.is_closed() => return Ok(()),
-                    Err(status) => return Err(status),
+                    // A client that is gone needs no reason.
+                    Err(BadMessage::Broken) => return Ok(()),
+                    Err(bad) => return Err(Refusal::Message(bad).into()),
                 },
                 () = tokio::time::sleep_until(due.unwrap_or(self.start)), if due.is_some() => {}
             }
         }
     }
 
+    /// Whether all that the client said has been looked at, and all that there is to say has been said. Only then is more
+    /// read: what it names is compared with what there is before it can name more.
+    fn is_idle(&self) -> bool {
+        self.outbox.is_empty() && self.awaited == Awaited::Change
+    }
+
+    /// Holds the client to what it may keep here for itself.
+    fn charge(&mut self) -> Result<(), Refusal> {
+        if self.awaited == Awaited::Admission {
+            return Ok(());
+        }
+        let bytes = self.session().own_bytes();
+        self.account.set(bytes)
+    }
+
     /// What the client said.
     fn take(&mut self, message: W::In) -> Result<(), Status> {
-        match W::request(message) {
+        match W::request(message, &self.shared.limits.session) {
             Incoming::Served(request) => {
                 let notices = self.session().receive(request).map_err(Refusal::Names)?;
                 self.note(notices);
             }
-            Incoming::Unserved(request) => self.outbox.push_back(W::nothing(request)),
+            Incoming::Unserved(request) => {
+                let request = request.map_err(Refusal::Names)?;
+                self.outbox.push_back(W::nothing(request));
+            }
             Incoming::Ignored => {}
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! The first message of a stream: who it says it is.
 
 use crate::refusal::Refusal;
+use heddle_model::text::printable;
 use heddle_proto::envoy::config::core::v3::{Node, node::UserAgentVersionType};
 use heddle_proto::google::protobuf::value::Kind;
 use heddle_xds::{BadCapture, Capture};
@@ -8,7 +9,7 @@ use heddle_xds::{BadCapture, Capture};
 /// The key of `node.metadata` that tells how traffic is captured.
 const CAPTURE: &str = "heddle.capture";
 /// What is kept of the client's name for itself.
-const AGENT_CHARS: usize = 64;
+const AGENT_BYTES: usize = 64;
 
 /// What a node says of itself. Only the id is believed, and only if the caller may name it.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,7 +45,7 @@ fn agent(node: &Node) -> String {
         None => String::new(),
     };
     let text = format!("{} {version}", node.user_agent_name);
-    text.trim().chars().filter(|c| !c.is_control()).take(AGENT_CHARS).collect()
+    printable(text.trim(), AGENT_BYTES)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use super::wire::Wire;
 use crate::auth::Caller;
 use crate::bind::{bind, ended};
 use crate::engine::{Awaited, Client, News, Published};
+use crate::messages::Messages;
 use crate::peer::Peer;
 use crate::refusal::Refusal;
 use crate::registry::{self, Standing, Standpoint};
@@ -14,19 +15,20 @@ use heddle_session::Session;
 use heddle_xds::Capture;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
-use tonic::{Status, Streaming};
+use tonic::Status;
 
 /// One stream, to its end. `Ok` where the client ended it.
 pub(super) async fn run<W: Wire, P: Published>(
     shared: &Shared<P>,
     mut caller: Caller,
     peer: &Peer,
-    mut inbound: Streaming<W::In>,
+    mut inbound: Messages,
     outbound: &mpsc::Sender<Result<W::Out, Status>>,
 ) -> Result<(), Status> {
     let silent = |_| Refusal::Silent(shared.limits.first_message);
-    let first = tokio::time::timeout(shared.limits.first_message, inbound.message()).await.map_err(silent)?;
-    let Some(mut first) = first? else { return Ok(()) };
+    tokio::time::timeout(shared.limits.first_message, inbound.begun()).await.map_err(silent)?;
+    let first: Option<W::In> = inbound.next().await.map_err(Refusal::Message)?;
+    let Some(mut first) = first else { return Ok(()) };
     let Hello { node, capture, agent } = Hello::read(W::node(&mut first))?;
     if matches!(capture, Capture::Bound(Some(_))) && !shared.limits.own_networks {
         return Err(Refusal::OwnNetwork(capture).into());
@@ -58,7 +60,8 @@ pub(super) async fn run<W: Wire, P: Published>(
     let entry = shared.registry.enter(admission, entry);
     let span = tracing::info_span!("stream", workload = %client.workload, id = entry.id());
     span.in_scope(|| tracing::info!(peer = %peer.address, variant = ?W::VARIANT, "proxy connected"));
-    let drive = Drive::<W, P>::new(shared, client, caller, state, session);
+    let account = shared.budgets.open(&client.workload, &caller.identity);
+    let drive = Drive::<W, P>::new(shared, client, caller, state, session, account);
     drive.run(first, inbound, news, outbound, span).await
 }
 

@@ -4,18 +4,18 @@ use heddle_model::Name;
 use heddle_proto::envoy::config::core::v3::Node;
 use heddle_proto::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
 use heddle_proto::raw;
-use heddle_session::{Request, Response, Type, Variant};
+use heddle_session::{Limits, Refusal, Request, Response, Type, Variant};
 use prost::Message;
 
 /// One variant.
-pub(super) trait Wire: Send + Sync + 'static {
+pub(crate) trait Wire: Send + Sync + 'static {
     const VARIANT: Variant;
     type In: Message + Default + Send + 'static;
     type Out: Message + Send + 'static;
 
     /// Takes the node out of a request: only the first one of a stream has to carry it.
     fn node(request: &mut Self::In) -> Option<Node>;
-    fn request(request: Self::In) -> Incoming;
+    fn request(request: Self::In, limits: &Limits) -> Incoming;
     fn response(response: Response) -> Self::Out;
     /// An answer for a type that is not served: there is none of these.
     fn nothing(request: Unserved) -> Self::Out;
@@ -23,25 +23,25 @@ pub(super) trait Wire: Send + Sync + 'static {
 
 /// A request, by whether its type is served.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Incoming {
+pub(crate) enum Incoming {
     Served(Request),
     /// A first request for such a type.
-    Unserved(Unserved),
+    Unserved(Result<Unserved, Refusal>),
     /// An answer to nothing that is known here.
     Ignored,
 }
 
 /// What is asked for of a type that is not served.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unserved {
+pub(crate) struct Unserved {
     type_url: String,
     names: Vec<String>,
 }
 
 /// `DeltaAggregatedResources`
-pub(super) struct Delta;
+pub(crate) struct Delta;
 /// `StreamAggregatedResources`
-pub(super) struct Sotw;
+pub(crate) struct Sotw;
 
 impl Wire for Delta {
     const VARIANT: Variant = Variant::Delta;
@@ -52,9 +52,10 @@ impl Wire for Delta {
         request.node.take()
     }
 
-    fn request(request: Self::In) -> Incoming {
+    fn request(request: Self::In, limits: &Limits) -> Incoming {
         let Some(ty) = Type::of_url(&request.type_url) else {
-            return unserved(request.type_url, &request.response_nonce, request.resource_names_subscribe);
+            let (nonce, names) = (request.response_nonce, request.resource_names_subscribe);
+            return unserved(request.type_url, &nonce, names, limits);
         };
         let versions = request.initial_resource_versions.into_iter();
         Incoming::Served(Request {
@@ -97,9 +98,9 @@ impl Wire for Sotw {
         request.node.take()
     }
 
-    fn request(request: Self::In) -> Incoming {
+    fn request(request: Self::In, limits: &Limits) -> Incoming {
         let Some(ty) = Type::of_url(&request.type_url) else {
-            return unserved(request.type_url, &request.response_nonce, Vec::new());
+            return unserved(request.type_url, &request.response_nonce, Vec::new(), limits);
         };
         Incoming::Served(Request {
             ty,
@@ -122,17 +123,21 @@ impl Wire for Sotw {
 
 /// The nonce of answers for types that are not served; a session's nonces are numbers.
 const NOTHING: &str = "none";
-/// Names of such a type that are answered one by one.
-const NAMES: usize = 1_000;
+/// Bytes of the names of such a type that are answered one by one: they are sent back.
+const UNSERVED_BYTES: usize = 64 * 1024;
 
 /// A type that is not served is answered empty, once per request that is not itself an answer: a client that
 /// waits for the type does not wait for ever. Its name is sent back, so it must be short.
-fn unserved(type_url: String, nonce: &str, names: Vec<String>) -> Incoming {
+fn unserved(type_url: String, nonce: &str, names: Vec<String>, limits: &Limits) -> Incoming {
     if !nonce.is_empty() || type_url.is_empty() || type_url.len() > 256 {
         return Incoming::Ignored;
     }
-    let names = names.into_iter().take(NAMES).collect();
-    Incoming::Unserved(Unserved { type_url, names })
+    let came = names.iter().map(String::len).sum();
+    let admitted = match came > UNSERVED_BYTES {
+        true => Err(Refusal::Unserved { came, limit: UNSERVED_BYTES }),
+        false => limits.admit_names(names.iter().map(String::as_str)),
+    };
+    Incoming::Unserved(admitted.map(|()| Unserved { type_url, names }))
 }
 
 fn names(names: Vec<String>) -> Vec<Name> {
@@ -152,12 +157,22 @@ mod tests {
             resource_names_subscribe: vec!["a".into()],
             ..Default::default()
         };
-        let Incoming::Unserved(unserved) = Delta::request(request.clone()) else { panic!("unserved") };
+        let limits = Limits::default();
+        let Incoming::Unserved(Ok(unserved)) = Delta::request(request.clone(), &limits) else {
+            panic!("unserved")
+        };
         let answer = Delta::nothing(unserved);
         assert_eq!((answer.type_url.as_str(), answer.removed_resources), (SECRET, vec!["a".to_string()]));
         let ack = DeltaDiscoveryRequest { response_nonce: answer.nonce, ..request };
-        assert_eq!(Delta::request(ack), Incoming::Ignored);
-        assert_eq!(Sotw::request(DiscoveryRequest::default()), Incoming::Ignored);
+        assert_eq!(Delta::request(ack, &limits), Incoming::Ignored);
+        assert_eq!(Sotw::request(DiscoveryRequest::default(), &limits), Incoming::Ignored);
+        let many = DeltaDiscoveryRequest {
+            type_url: SECRET.into(),
+            resource_names_subscribe: vec!["x".repeat(1000); 100],
+            ..Default::default()
+        };
+        let refusal = Refusal::Unserved { came: 100_000, limit: 65_536 };
+        assert_eq!(Delta::request(many, &limits), Incoming::Unserved(Err(refusal)));
     }
 
     #[test]
@@ -168,6 +183,6 @@ mod tests {
             ..Default::default()
         };
         let want = Request { error: Some(String::new()), ..Request::new(Type::Cluster) };
-        assert_eq!(Sotw::request(request), Incoming::Served(want));
+        assert_eq!(Sotw::request(request, &Limits::default()), Incoming::Served(want));
     }
 }

@@ -95,44 +95,82 @@ async fn idle(from: u8, to: SocketAddr) -> TcpStream {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ten_thousand_idle_connections_hold_no_more_than_their_bound() {
+async fn ten_thousand_idle_connections_hold_no_more_than_their_bound_and_keep_nobody_out() {
     let room = raise_open_files();
-    let (many, bound) = if room >= 15_000 { (10_000, 3_000) } else { (room / 4, room / 8) };
-    let limits = Limits {
-        connections: usize::try_from(bound).unwrap(),
-        handshake: Duration::from_secs(4),
-        ..Limits::default()
-    };
+    let (many, bound) = if room >= 15_000 { (10_000, 500) } else { (room / 4, room / 16) };
+    let limits = Limits { unproven_connections: usize::try_from(bound).unwrap(), ..Limits::default() };
     let world = World::with(limits).await;
     let mut open = Vec::new();
     for i in 0..many {
         open.push(idle(1 + u8::try_from(i % 10).unwrap(), world.address).await);
-        if i % 500 == 0 {
-            let now = world.metrics_connections();
-            assert!(now <= bound as f64, "{now} connections after {i}");
+        if i % (many / 4) == many / 4 - 1 {
+            let mut stream = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+            assert_eq!(names(&stream.hear().await), (vec!["a"], vec![]));
         }
     }
-    // Handshakes that take too long make room while the others still come.
-    let refused = "heddle_connections_refused_total{reason=\"connections\"}";
-    world.eventually(|world| (world.metric(refused) >= (many - 2 * bound) as f64).then_some(())).await;
-    // They have had their time; whoever has something to say is served again.
-    world.eventually(|world| (world.metrics_connections() == 0.0).then_some(())).await;
-    let mut stream = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
-    assert_eq!(names(&stream.hear().await), (vec!["a"], vec![]));
+    let evicted = "heddle_connections_refused_total{reason=\"evicted\"}";
+    world.eventually(|world| (world.metric(evicted) >= (many - bound) as f64).then_some(())).await;
+    assert!(world.metric("heddle_unproven_connections") <= bound as f64);
+    world.eventually(|world| (world.metrics_connections() <= bound as f64).then_some(())).await;
 }
 
 #[tokio::test]
-async fn one_address_cannot_take_the_connections_of_all() {
-    let world = World::with(Limits { connections_per_address: 8, ..Limits::default() }).await;
+async fn who_has_many_connections_and_proves_nothing_loses_its_own() {
+    let world = World::with(Limits { unproven_connections: 8, ..Limits::default() }).await;
     let mut open = Vec::new();
     for _ in 0..8 {
         open.push(idle(1, world.address).await);
     }
     world.eventually(|world| (world.metrics_connections() == 8.0).then_some(())).await;
-    let mut ninth = idle(1, world.address).await;
-    assert_eq!(ninth.read(&mut [0; 1]).await.unwrap_or(0), 0);
+    let mut other = idle(2, world.address).await;
+    assert_eq!(open[0].read(&mut [0; 1]).await.unwrap_or(0), 0);
     let mut stream = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
     assert_eq!(names(&stream.hear().await), (vec!["a"], vec![]));
+    // The only one of its address has not made room for anybody.
+    let read = tokio::time::timeout(Duration::from_millis(100), other.read(&mut [0; 1])).await;
+    assert!(read.is_err(), "it was closed");
+}
+
+#[tokio::test]
+async fn a_connection_that_proves_nothing_in_time_is_closed_whatever_it_does() {
+    let proof = Duration::from_millis(300);
+    let world = World::with(Limits { proof, ..Limits::default() }).await;
+    let mut silent = idle(1, world.address).await;
+    let mut spoken = crate::client::dial(world.address, &world.authority, None).await.unwrap();
+    let mut bytes = Vec::new();
+    let closed = async {
+        let _ = silent.read_to_end(&mut bytes).await;
+        let _ = spoken.read_to_end(&mut bytes).await;
+    };
+    tokio::time::timeout(Duration::from_secs(15), closed).await.expect("closed");
+    let unproven = "heddle_connections_refused_total{reason=\"unproven\"}";
+    world.eventually(|world| (world.metric(unproven) >= 1.0).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_refused_call_keeps_no_connection() {
+    let world = World::start().await;
+    let channel = world.channel(None).await;
+    let first = DeltaDiscoveryRequest { node: Some(node_of("external/shop/web-0")), ..all(Type::Cluster) };
+    let refused = Delta::open(channel, None, first).await.err().expect("refused");
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    world.eventually(|world| (world.metrics_connections() == 0.0).then_some(())).await;
+    assert_eq!(world.metric("heddle_connections_refused_total{reason=\"refused\"}"), 1.0);
+}
+
+#[tokio::test]
+async fn one_address_cannot_take_the_connections_of_all() {
+    let world = World::with(Limits { connections_per_address: 2, ..Limits::default() }).await;
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        let mut stream = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+        stream.hear().await;
+        open.push(stream);
+    }
+    let credential = world.credential("cart");
+    let mut third = crate::client::dial(world.address, &world.authority, Some(&credential)).await.unwrap();
+    assert_eq!(third.read(&mut [0; 1]).await.unwrap_or(0), 0);
+    assert_eq!(world.metric("heddle_connections_refused_total{reason=\"address\"}"), 1.0);
 }
 
 #[tokio::test]

@@ -97,7 +97,9 @@ async fn a_request_that_cannot_be_read_is_refused() {
         "{status}"
     );
     let large = asking(&"x".repeat(100_000));
-    assert_eq!(ask(&world, Some(&token), large).await.expect_err("refused").code(), Code::OutOfRange);
+    let status = ask(&world, Some(&token), large).await.expect_err("refused");
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    assert!(status.message().ends_with(" bytes, want at most 16384"), "{status}");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod attacks;
 mod bad_input;
 mod bounds;
 mod certificates;

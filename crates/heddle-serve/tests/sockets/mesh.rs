@@ -249,6 +249,16 @@ impl Publisher {
         state.send();
     }
 
+    /// Makes many resources at once.
+    pub(crate) fn fill(&self, ty: Type, names: &[String]) {
+        let mut state = self.0.lock().unwrap();
+        state
+            .items
+            .extend(names.iter().map(|name| ((ty, name.as_str().into()), Item::new(ty, name, b"one"))));
+        state.sequence += 1;
+        state.send();
+    }
+
     /// Forgets that anybody joined. Returns who had.
     pub(crate) fn forget(&self) -> Vec<Client> {
         let mut state = self.0.lock().unwrap();

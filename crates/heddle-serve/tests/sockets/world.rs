@@ -18,8 +18,9 @@ use heddle_serve::metrics::Metrics;
 use heddle_serve::registry::{ClientView, Registry};
 use heddle_serve::server::{ServeError, Server};
 use heddle_serve::tls::{Material, Tls};
-use heddle_serve::tokens::{FetchKeys, Tokens};
+use heddle_serve::tokens::{Answer, FetchKeys, Review, Tokens};
 use rustls::pki_types::PrivateKeyDer;
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
@@ -68,6 +69,14 @@ struct OwnKeys(Keys);
 impl FetchKeys for OwnKeys {
     fn fetch(&self) -> BoxFuture<'_, Result<Keys, String>> {
         Box::pin(std::future::ready(Ok(self.0.clone())))
+    }
+}
+
+struct Silent;
+
+impl Review for Silent {
+    fn review<'a>(&'a self, _: &'a str, _: &'a BTreeSet<String>) -> BoxFuture<'a, Result<Answer, String>> {
+        Box::pin(std::future::pending())
     }
 }
 
@@ -121,6 +130,15 @@ impl World {
     }
 
     pub(crate) async fn with(limits: Limits) -> Self {
+        Self::build(limits, |tokens| tokens).await
+    }
+
+    /// A server whose issuer is asked about tokens of unknown keys, and never answers.
+    pub(crate) async fn with_silent_issuer() -> Self {
+        Self::build(Limits::default(), |tokens| tokens.reviewed_by(Box::new(Silent))).await
+    }
+
+    async fn build(limits: Limits, checked: impl Fn(Tokens) -> Tokens) -> Self {
         let (owner, engine) = engine::engine::<Mesh>();
         let (desk, feeds) = feeds::feeds::<Toy>();
         let mesh = Publisher::start(owner, desk, WORKLOADS);
@@ -144,8 +162,8 @@ impl World {
         let server = Server {
             engine,
             feeds,
-            tokens: Arc::new(tokens),
-            linkerd_tokens: Arc::new(linkerd_tokens),
+            tokens: Arc::new(checked(tokens)),
+            linkerd_tokens: Arc::new(checked(linkerd_tokens)),
             signer: Arc::new(arc_swap::ArcSwapOption::from(Some(authority.clone()))),
             lifetimes: Lifetimes { default: Duration::from_secs(600), most: Duration::from_secs(3600) },
             registry: registry.clone(),

@@ -4,6 +4,7 @@ use super::address::HostPort;
 use crate::demo::Client;
 use anyhow::{Context, Result, ensure};
 use comfy_table::{Table, presets};
+use heddle_model::text::{SHOWN_BYTES, printable};
 use heddle_serve::registry::{ClientView, TypeView};
 use std::time::SystemTime;
 
@@ -63,9 +64,9 @@ fn table(clients: &[ClientView], now: u64) -> Table {
     table.set_header(["WORKLOAD", "PROXY", "PROTOCOL", "SYNC", "CONNECTED", "CERT", "NOTE"]);
     for client in clients {
         table.add_row([
-            client.workload.clone(),
-            client.agent.clone(),
-            client.protocol.clone(),
+            shown(&client.workload),
+            shown(&client.agent),
+            shown(&client.protocol),
             sync(&client.types),
             age(now.saturating_sub(client.since)),
             certificate(client, now),
@@ -99,8 +100,13 @@ fn note(types: &[TypeView]) -> String {
     let refused = types.iter().flat_map(|ty| &ty.refused).next();
     refused.map_or("-".into(), |refused| {
         let from = refused.objects.join(", ");
-        format!("{} ({from}): {}", refused.name, refused.text)
+        shown(&format!("{} ({from}): {}", refused.name, refused.text))
     })
+}
+
+/// Proxies wrote some of it, and the page may be of an older controller that let them write what a terminal obeys.
+fn shown(text: &str) -> String {
+    printable(text, SHOWN_BYTES)
 }
 
 fn age(seconds: u64) -> String {

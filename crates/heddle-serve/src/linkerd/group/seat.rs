@@ -1,6 +1,7 @@
 //! One stream's place in its group.
 
 use super::Group;
+use crate::budget::Account;
 use crate::line::Reader;
 use crate::linkerd::question::Kind;
 use crate::peer::Running;
@@ -17,21 +18,22 @@ pub(in crate::linkerd) struct Seat {
     group: Arc<Group>,
     kind: Kind,
     end: Reader<Option<Ended>>,
-    _held: Held<WorkloadKey>,
-    _running: Running,
+    _holds: Holds,
+}
+
+/// What a stream holds of the bounds.
+pub(in crate::linkerd) struct Holds {
+    pub(in crate::linkerd) _stream: Held<WorkloadKey>,
+    pub(in crate::linkerd) _bytes: Account,
+    pub(in crate::linkerd) _running: Running,
 }
 
 impl Seat {
-    pub(in crate::linkerd) fn new(
-        group: Arc<Group>,
-        kind: Kind,
-        held: Held<WorkloadKey>,
-        running: Running,
-    ) -> Self {
+    pub(in crate::linkerd) fn new(group: Arc<Group>, kind: Kind, holds: Holds) -> Self {
         group.tally(kind).open.fetch_add(1, Ordering::Relaxed);
         group.metrics.question_came();
         let end = group.end.reader();
-        Self { group, kind, end, _held: held, _running: running }
+        Self { group, kind, end, _holds: holds }
     }
 
     /// Why the stream must end, if it must; else it is woken then.

@@ -70,7 +70,7 @@ async fn a_malformed_target_is_refused_for_good_and_one_that_is_missing_is_not()
     let status = refused(proxy.watch("10.0.0.1:0").await.err());
     check(&status, Code::InvalidArgument, "the target has port 0, want 1 to 65535");
     let status = refused(proxy.get(&"x".repeat(10_000)).await.err());
-    assert_eq!(status.code(), Code::OutOfRange);
+    assert_eq!(status.code(), Code::ResourceExhausted);
     assert_eq!(world.metric("heddle_clients{plane=\"linkerd\",protocol=\"linkerd\"}"), 0.0);
 }
 

@@ -98,5 +98,5 @@ async fn a_request_that_cannot_be_read_is_refused() {
         check(&ask(&world, request).await.expect_err("refused"), Code::InvalidArgument, text);
     }
     let large = CertifyRequest { certificate_signing_request: vec![0; 100_000], ..asking(&token) };
-    assert_eq!(ask(&world, large).await.expect_err("refused").code(), Code::OutOfRange);
+    assert_eq!(ask(&world, large).await.expect_err("refused").code(), Code::ResourceExhausted);
 }
