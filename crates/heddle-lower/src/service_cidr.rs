@@ -6,5 +6,7 @@ use crate::place::{Place, Wrong};
 use heddle_model::fact::ServiceCidr;
 
 pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<ServiceCidr, Wrong> {
-    Ok(ServiceCidr { cidrs: networks(&root.need("spec")?, "cidrs", "it is not used", notes) })
+    let spec = root.need("spec")?;
+    spec.object()?;
+    Ok(ServiceCidr { cidrs: networks(&spec, "cidrs", "it is not used", notes) })
 }
