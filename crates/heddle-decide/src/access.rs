@@ -5,7 +5,8 @@ use crate::request::{HttpCall, Lines};
 use crate::verdict::{Admission, AuditHit, Ground, Would};
 use heddle_model::Identity;
 use heddle_model::access::{
-    Access, Action, Mode, Network, Peer, Policy, Posture, Principal, RequestMatch, Rule,
+    Access, AccessEntry, Action, Mode, Network, Peer, Policy, Posture, Principal, RequestMatch, RouteAccess,
+    Rule, Unmatched,
 };
 use heddle_model::path;
 use std::net::IpAddr;
@@ -26,10 +27,42 @@ pub(crate) struct Arrival<'a> {
 enum Says {
     /// The rule at this place matches.
     Matches(usize),
-    /// It covers the request, and no rule matches.
+    /// No rule matches.
     Covers,
-    /// It does not speak of this request.
-    Nothing,
+}
+
+/// A policy, and whether it is about the requests of routes.
+#[derive(Clone, Copy)]
+struct Held<'a> {
+    policy: &'a Policy,
+    of_route: bool,
+}
+
+/// The policies on routes that hold for one arrival.
+pub(crate) enum Governing<'a> {
+    /// Those of the port alone.
+    Port,
+    /// Those of an entry.
+    Entry(&'a RouteAccess, &'a AccessEntry),
+    /// All of them: bytes may be a request of any route.
+    Bytes(&'a RouteAccess),
+    /// It is refused: it is no request of the routes that the port serves.
+    Refused,
+}
+
+/// Returns the policies on routes that hold for an arrival: those of the first entry that matches a request.
+pub(crate) fn governing<'a>(access: &'a Access, arrival: &Arrival) -> Governing<'a> {
+    let Some(routes) = &access.routes else { return Governing::Port };
+    let found = match arrival.http {
+        Some(call) => routes.entries.iter().find(|entry| matches_resolved(&entry.matcher, call)),
+        None if routes.unmatched == Unmatched::Refused => return Governing::Refused,
+        None => return Governing::Bytes(routes),
+    };
+    match (found, routes.unmatched) {
+        (Some(entry), _) => Governing::Entry(routes, entry),
+        (None, Unmatched::ByPort) => Governing::Port,
+        (None, Unmatched::Refused) => Governing::Refused,
+    }
 }
 
 /// Decides in the order that [`Access`] states.
@@ -37,25 +70,57 @@ pub(crate) fn admit(access: &Access, arrival: &Arrival) -> Admission {
     if access.minds_case() && arrival.http.is_some_and(|call| path::has_lower_escape(call.bare_path())) {
         return Admission::Denied(Ground::LowerEscape);
     }
-    if !is_routed(access, arrival) {
+    if matches!(governing(access, arrival), Governing::Refused) {
         return Admission::Denied(Ground::NotRouted);
     }
+    let verdicts = held(access, arrival).into_iter().map(|mut held| {
+        held.sort_by(|a, b| a.policy.source.cmp(&b.policy.source));
+        admit_by(access, &held, arrival)
+    });
+    let mut verdicts = verdicts.collect::<Vec<_>>().into_iter();
+    let first = verdicts.next().unwrap_or_else(|| by_posture(access, arrival));
+    verdicts.fold(first, |worst, next| match worst {
+        Admission::Denied(_) => worst,
+        _ if matches!(next, Admission::Denied(_)) => next,
+        _ => worst,
+    })
+}
+
+/// The lists of policies of which each must admit: those of the port with those of each governor.
+fn held<'a>(access: &'a Access, arrival: &Arrival) -> Vec<Vec<Held<'a>>> {
+    let of_port = || access.policies.iter().map(|policy| Held { policy, of_route: false });
+    let of_route = |policies: &'a [Policy]| policies.iter().map(|policy| Held { policy, of_route: true });
+    match governing(access, arrival) {
+        Governing::Port | Governing::Refused => vec![of_port().collect()],
+        Governing::Entry(_, entry) if entry.governors.is_empty() => vec![of_port().collect()],
+        Governing::Entry(routes, entry) => {
+            let each = routes.at(&entry.governors);
+            each.map(|governor| of_port().chain(of_route(&governor.policies)).collect()).collect()
+        }
+        Governing::Bytes(routes) => {
+            let all = routes.governors.iter().flat_map(|governor| of_route(&governor.policies));
+            vec![of_port().chain(all).collect()]
+        }
+    }
+}
+
+fn admit_by(access: &Access, held: &[Held], arrival: &Arrival) -> Admission {
     let enforced = |action| {
-        access.policies.iter().filter(move |policy| policy.mode == Mode::Enforce && policy.action == action)
+        let all = held.iter().map(|held| (held, held.policy));
+        all.filter(move |(_, policy)| policy.mode == Mode::Enforce && policy.action == action)
     };
     let rule =
         |policy: &Policy, rule| Ground::Rule { policy: policy.source.clone(), rule, action: policy.action };
-    for policy in enforced(Action::Deny) {
-        if let Says::Matches(index) = says(policy, arrival) {
+    for (held, policy) in enforced(Action::Deny) {
+        if let Says::Matches(index) = says(held, arrival) {
             return Admission::Denied(rule(policy, index));
         }
     }
     let mut covered_by = Vec::new();
-    for policy in enforced(Action::Allow) {
-        match says(policy, arrival) {
+    for (held, policy) in enforced(Action::Allow) {
+        match says(held, arrival) {
             Says::Matches(index) => return Admission::Allowed(rule(policy, index)),
             Says::Covers => covered_by.push(policy.source.clone()),
-            Says::Nothing => {}
         }
     }
     if !covered_by.is_empty() {
@@ -67,27 +132,28 @@ pub(crate) fn admit(access: &Access, arrival: &Arrival) -> Admission {
 /// What each policy in Audit would do if all of them were enforced. An Allow that covers the request without
 /// admitting it would do nothing where another Allow, enforced or not, admits it.
 pub(crate) fn audit(access: &Access, arrival: &Arrival) -> Vec<AuditHit> {
-    let audited = access.policies.iter().filter(|policy| policy.mode == Mode::Audit);
-    let admits = |policy: &&Policy| {
-        policy.action == Action::Allow && matches!(says(policy, arrival), Says::Matches(_))
-    };
-    let admitted = access.policies.iter().any(|policy| admits(&policy));
-    let hit = |policy: &Policy| {
-        let would = match (policy.action, says(policy, arrival)) {
+    let mut held: Vec<Held> = held(access, arrival).into_iter().flatten().collect();
+    if let Governing::Entry(routes, entry) = governing(access, arrival) {
+        let audits = routes.at(&entry.audits).flat_map(|route| &route.policies);
+        held.extend(audits.map(|policy| Held { policy, of_route: true }));
+    }
+    let admits =
+        |held: &Held| held.policy.action == Action::Allow && matches!(says(held, arrival), Says::Matches(_));
+    let admitted = held.iter().any(admits);
+    let hit = |held: &Held| {
+        let would = match (held.policy.action, says(held, arrival)) {
             (Action::Deny, Says::Matches(rule)) => Would::Deny { rule },
             (Action::Allow, Says::Matches(rule)) => Would::Allow { rule },
             (Action::Allow, Says::Covers) if !admitted => Would::NotAllow,
-            (Action::Allow | Action::Deny, Says::Covers | Says::Nothing) => return None,
+            (Action::Allow | Action::Deny, Says::Covers) => return None,
         };
-        Some(AuditHit { policy: policy.source.clone(), would })
+        Some(AuditHit { policy: held.policy.source.clone(), would })
     };
-    audited.filter_map(hit).collect()
-}
-
-/// Whether it is a request of a route, where only those are served.
-fn is_routed(access: &Access, arrival: &Arrival) -> bool {
-    let Some(routed) = &access.routed else { return true };
-    arrival.http.is_some_and(|call| routed.iter().any(|matcher| matches_resolved(matcher, call)))
+    let audited = held.iter().filter(|held| held.policy.mode == Mode::Audit);
+    let mut hits: Vec<_> = audited.filter_map(hit).collect();
+    hits.sort_by(|a, b| a.policy.cmp(&b.policy));
+    hits.dedup();
+    hits
 }
 
 fn by_posture(access: &Access, arrival: &Arrival) -> Admission {
@@ -100,29 +166,17 @@ fn by_posture(access: &Access, arrival: &Arrival) -> Admission {
     if admitted { Admission::Allowed(ground) } else { Admission::Denied(ground) }
 }
 
-fn says(policy: &Policy, arrival: &Arrival) -> Says {
-    if !in_scope(policy, arrival) {
-        return Says::Nothing;
-    }
-    let matching = policy.rules.iter().find(|rule| rule_matches(policy, rule, arrival));
+fn says(held: &Held, arrival: &Arrival) -> Says {
+    let matching = held.policy.rules.iter().find(|rule| rule_matches(held, rule, arrival));
     matching.map_or(Says::Covers, |rule| Says::Matches(rule.index))
 }
 
-/// Bytes are in every scope: whoever could pass requests of the route as bytes must not get round a policy
-/// of that route.
-fn in_scope(policy: &Policy, arrival: &Arrival) -> bool {
-    match (&policy.scope, arrival.http) {
-        (Some(scope), Some(call)) => scope.iter().any(|matcher| matches_resolved(matcher, call)),
-        (None, _) | (_, None) => true,
-    }
-}
-
 /// Where a proxy carries bytes, the HTTP parts of a rule take their narrowest safe meaning: an Allow that
-/// has them (or covers only a route) admits nothing, a Deny forgets them.
-fn rule_matches(policy: &Policy, rule: &Rule, arrival: &Arrival) -> bool {
+/// has them (or is on a route) admits nothing, a Deny forgets them.
+fn rule_matches(held: &Held, rule: &Rule, arrival: &Arrival) -> bool {
     let from = rule.from.is_empty() || rule.from.iter().any(|peer| peer_matches(peer, arrival));
-    let speaks_of_http = !rule.requests.is_empty() || policy.scope.is_some();
-    from && match (arrival.http, policy.action) {
+    let speaks_of_http = !rule.requests.is_empty() || held.of_route;
+    from && match (arrival.http, held.policy.action) {
         (Some(call), _) => {
             rule.requests.is_empty() || rule.requests.iter().any(|want| request_matches(want, call))
         }

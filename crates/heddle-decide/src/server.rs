@@ -1,11 +1,11 @@
 //! What the server's side of one endpoint does.
 
 use crate::View;
-use crate::access::{self, Arrival};
+use crate::access::{self, Arrival, Governing};
 use crate::path;
 use crate::request::{Call, HttpCall};
 use crate::verdict::{self, Admission, Candidate, Carried, Dial, Ground, Step, Topic, Would};
-use heddle_model::access::Access;
+use heddle_model::access::{Access, Governor, Sight};
 use heddle_model::fact::{DataPlane, Mtls, Protocol};
 use heddle_model::http::HeaderChange;
 use heddle_model::snapshot::{Endpoint, EndpointServer, Health, Transport, Workload};
@@ -201,6 +201,7 @@ fn admit(
     };
     let admission = access::admit(port.access, &arrival);
     let audit = access::audit(port.access, &arrival);
+    steps.extend(governing_steps(&access::governing(port.access, &arrival)));
     steps.extend(access_steps(&admission, &audit));
     let arrives = if http.is_some() { Carried::Http } else { Carried::Bytes };
     Fate { arrives: Some(arrives), admission, audit }
@@ -256,6 +257,23 @@ fn mode_step(port: &Port, meshed: bool) -> Step {
     let caller = if meshed { "the caller is authenticated" } else { "the caller is unauthenticated" };
     let text = format!("server's mTLS is {mode}: {caller}");
     Step::new(Topic::Transport, port.mtls_source.cloned(), field, text)
+}
+
+/// The routes whose policies hold for a request, and why.
+fn governing_steps(governing: &Governing) -> Vec<Step> {
+    let Governing::Entry(routes, entry) = governing else { return Vec::new() };
+    let several = entry.governors.len() > 1;
+    let text = |governor: &Governor| match (governor.sight, several) {
+        (Sight::Clear, false) => "the server takes the request for one of this route: its policies hold",
+        (Sight::Clear, true) => {
+            "the server cannot tell the request from those of this route: its policies must admit too"
+        }
+        (Sight::Blurred, _) => {
+            "the server cannot tell the requests of this route, and this may be one: its Deny holds, its Allow admits nothing"
+        }
+    };
+    let named = routes.at(&entry.governors).filter(|governor| !governor.policies.is_empty());
+    named.map(|governor| Step::new(Topic::Access, governor.route.clone(), "", text(governor))).collect()
 }
 
 fn access_steps(admission: &Admission, audit: &[verdict::AuditHit]) -> Vec<Step> {

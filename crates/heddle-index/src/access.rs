@@ -1,17 +1,19 @@
 //! Who may call each port of one workload.
 
 use crate::findings::Finding;
+use crate::governing;
 use crate::member::Edge;
 use crate::mtls::PortRef;
-use crate::policy::{Resolved, Scope};
+use crate::policy::Resolved;
+use crate::pool::Pool;
+use crate::route_access::{Found, too_many};
 use crate::selected::{Selected, Settings};
 use crate::stance;
 use crate::tables::{Tables, selects};
 use crate::workload::View;
-use heddle_model::access::{Access, Action, Policy, Posture, RateLimit};
+use heddle_model::access::{Access, Policy, Posture, RateLimit, RouteAccess};
 use heddle_model::fact::{AccessPolicy, Covers, Protocol, Workload};
-use heddle_model::http::HttpMatch;
-use heddle_model::{Kind, Name, SourceRef, WorkloadKey};
+use heddle_model::{Kind, Name, ServicePortKey, SourceRef, WorkloadKey};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,6 +24,8 @@ pub(crate) struct Around<'a> {
     posture_source: Option<SourceRef>,
     /// In the order of their names.
     policies: Vec<(&'a SourceRef, &'a Resolved, Covered)>,
+    /// The policies on routes, by port.
+    routes: BTreeMap<u16, Arc<Found>>,
     cidrs: &'a [IpNet],
     /// The Servers at its ports.
     selected: Selected<'a>,
@@ -35,23 +39,30 @@ pub(crate) struct Around<'a> {
 pub(crate) enum Covered {
     /// All that peers dial at these numbers; none: at all, declared or not.
     Ports(BTreeSet<u16>),
-    /// What its targets lead to.
-    Scopes(BTreeMap<u16, Scope>),
+    /// What its targets lead to: all that comes to these ports, and requests of routes at those.
+    Targets { whole: BTreeSet<u16>, routed: BTreeSet<u16> },
 }
 
 impl<'a> Around<'a> {
     /// Finds the policies that cover a workload.
-    pub(crate) fn new(view: &View<'a>, key: &WorkloadKey, workload: &Workload, edges: &[Edge]) -> Self {
+    pub(crate) fn new(
+        view: &View<'a>,
+        key: &WorkloadKey,
+        workload: &Workload,
+        edges: &[Edge],
+        pool: &mut Pool,
+    ) -> Self {
         let tables = view.tables;
         let (posture, posture_source) = posture(tables, &key.namespace);
+        let routes = routes(view, key, edges, pool);
         let covering = tables.of_namespace(Kind::AccessPolicy, &key.namespace).filter_map(|(source, row)| {
             let resolved = view.policies.get(source)?;
-            let covered = covered(tables.access_policy(row)?, resolved, workload, edges)?;
+            let covered = covered(source, tables.access_policy(row)?, resolved, workload, edges, &routes)?;
             Some((source, resolved, covered))
         });
         let (selected, settings) = (Selected::default(), Settings::default());
         let (policies, cidrs) = (covering.collect(), view.cidrs);
-        Self { posture, posture_source, policies, cidrs, selected, settings, beside: None }
+        Self { posture, posture_source, policies, routes, cidrs, selected, settings, beside: None }
     }
 
     /// With the Servers that select the workload, and what annotations say of it.
@@ -91,7 +102,7 @@ impl<'a> Around<'a> {
         let said = self.selected.ports.keys().copied().chain(self.settings.declared());
         let covered = self.policies.iter().flat_map(|(_, _, covered)| match covered {
             Covered::Ports(ports) => ports.iter().copied().collect::<Vec<_>>(),
-            Covered::Scopes(scopes) => scopes.keys().copied().collect(),
+            Covered::Targets { whole, routed } => whole.union(routed).copied().collect(),
         });
         said.chain(covered)
     }
@@ -107,39 +118,54 @@ impl<'a> Around<'a> {
     }
 
     /// Everything that decides who may call a port.
-    pub(crate) fn at(&self, port: PortRef) -> Access {
-        let mut policies = Vec::new();
-        for (source, resolved, covered) in &self.policies {
-            match (covered, port) {
-                (Covered::Ports(ports), port) if port.is_among(ports) => {
-                    policies.push(policy(source, resolved, None));
-                }
-                (Covered::Scopes(scopes), PortRef::Number(number)) => {
-                    if let Some(scope) = scopes.get(&number) {
-                        policies.extend(scoped(source, resolved, scope));
-                    }
-                }
-                (Covered::Ports(_) | Covered::Scopes(_), _) => {}
-            }
-        }
+    pub(crate) fn at(&self, port: PortRef, finding: &mut Finding) -> Access {
+        let covering = self.policies.iter().filter(|(_, _, covered)| covered.covers_all_of(port));
+        let mut policies: Vec<_> = covering.map(|(source, resolved, _)| resolved.policy(source)).collect();
         policies.extend(self.selected.closing.iter().map(|source| stance::closed(source)));
         let mut access = Access {
             posture: self.posture,
             posture_source: self.posture_source.clone(),
             policies,
-            routed: None,
+            routes: None,
         };
+        let mut served = None;
         match self.selected.at(port) {
             Some(at) => {
                 access.posture = at.resolved.posture;
                 access.posture_source = Some(at.source.clone());
                 access.policies.extend(at.resolved.policies.iter().cloned());
-                access.routed = at.resolved.routed.clone();
+                served = at.resolved.routes.clone();
             }
             None => access.policies.extend(self.beside.clone()),
         }
+        access.routes = self.joined(port, served, finding);
         access.policies.sort_by(|a, b| a.source.cmp(&b.source));
         access
+    }
+
+    /// The policies on routes at a port, and those on routes of its Server: both have their say.
+    fn joined(
+        &self,
+        port: PortRef,
+        served: Option<Arc<RouteAccess>>,
+        finding: &mut Finding,
+    ) -> Option<Arc<RouteAccess>> {
+        let found = match port {
+            PortRef::Number(number) => self.routes.get(&number),
+            PortRef::Undeclared => None,
+        };
+        if let Some(found) = found {
+            finding.overridden.extend(found.finding.overridden.iter().cloned());
+            finding.unclear.extend(found.finding.unclear.iter().cloned());
+        }
+        let routes = found.map(|found| found.access.clone());
+        let (Some(routes), Some(served)) = (&routes, &served) else { return routes.or(served) };
+        let joined = governing::both(served, routes);
+        if let Err(number) = joined {
+            let all = routes.governors.iter().flat_map(|governor| &governor.policies);
+            finding.unclear.extend(all.map(|policy| too_many(policy, number)));
+        }
+        Some(Arc::new(joined.unwrap_or_else(|_| governing::neither(served, routes))))
     }
 }
 
@@ -148,26 +174,49 @@ impl Covered {
     pub(crate) fn names(&self, port: u16) -> bool {
         match self {
             Self::Ports(ports) => ports.contains(&port),
-            Self::Scopes(scopes) => scopes.contains_key(&port),
+            Self::Targets { whole, routed } => whole.contains(&port) || routed.contains(&port),
         }
     }
 
-    /// Whether a port is among them.
+    /// Whether the policy covers something of a port.
     pub(crate) fn covers(&self, port: PortRef) -> bool {
+        let routed = match (self, port) {
+            (Self::Targets { whole: _, routed }, PortRef::Number(number)) => routed.contains(&number),
+            (Self::Ports(_) | Self::Targets { .. }, _) => false,
+        };
+        routed || self.covers_all_of(port)
+    }
+
+    /// Whether the policy covers all that comes to a port.
+    fn covers_all_of(&self, port: PortRef) -> bool {
         match (self, port) {
             (Self::Ports(ports), port) => port.is_among(ports),
-            (Self::Scopes(scopes), PortRef::Number(number)) => scopes.contains_key(&number),
-            (Self::Scopes(_), PortRef::Undeclared) => false,
+            (Self::Targets { whole, routed: _ }, PortRef::Number(number)) => whole.contains(&number),
+            (Self::Targets { .. }, PortRef::Undeclared) => false,
         }
     }
 }
 
+/// The policies on routes at each port that some Service of the workload's namespace leads to.
+fn routes(view: &View, key: &WorkloadKey, edges: &[Edge], pool: &mut Pool) -> BTreeMap<u16, Arc<Found>> {
+    let mut behind: BTreeMap<u16, BTreeSet<ServicePortKey>> = BTreeMap::new();
+    for edge in edges.iter().filter(|edge| edge.port.service.namespace == key.namespace) {
+        behind.entry(edge.target).or_default().insert(edge.port.clone());
+    }
+    let found = behind.into_iter().filter_map(|(target, behind)| {
+        Some((target, pool.routes(behind, |behind| view.routes.resolve(&key.namespace, behind))?))
+    });
+    found.collect()
+}
+
 /// What a policy covers of a workload; `None` for nothing.
 fn covered(
+    source: &SourceRef,
     policy: &AccessPolicy,
     resolved: &Resolved,
     workload: &Workload,
     edges: &[Edge],
+    routes: &BTreeMap<u16, Arc<Found>>,
 ) -> Option<Covered> {
     match &policy.covers {
         Covers::Namespace => Some(Covered::Ports(BTreeSet::new())),
@@ -175,40 +224,12 @@ fn covered(
             selects(selector, &workload.labels).then(|| Covered::Ports(ports.clone()))
         }
         Covers::Targets(_) => {
-            let mut scopes: BTreeMap<u16, Scope> = BTreeMap::new();
-            for edge in edges {
-                if let Some(scope) = resolved.scopes.get(&edge.port) {
-                    scopes.entry(edge.target).or_default().extend(scope);
-                }
-            }
-            (!scopes.is_empty()).then_some(Covered::Scopes(scopes))
+            let whole = edges.iter().filter(|edge| resolved.ports.contains(&edge.port));
+            let whole: BTreeSet<_> = whole.map(|edge| edge.target).collect();
+            let routed = routes.iter().filter(|(_, found)| found.access.holds(source));
+            let routed: BTreeSet<_> = routed.map(|(target, _)| *target).collect();
+            (!whole.is_empty() || !routed.is_empty()).then_some(Covered::Targets { whole, routed })
         }
-    }
-}
-
-/// What a policy with targets says at a port: what its rules decide, and, for an Allow, what it only closes.
-fn scoped(source: &SourceRef, resolved: &Resolved, scope: &Scope) -> Vec<Policy> {
-    let Scope { all, told, closed } = scope;
-    if *all {
-        return vec![policy(source, resolved, None)];
-    }
-    let mut policies = Vec::new();
-    if !told.is_empty() {
-        policies.push(policy(source, resolved, Some(told)));
-    }
-    if !closed.is_empty() && resolved.action == Action::Allow {
-        policies.push(Policy { rules: Arc::new([]), ..policy(source, resolved, Some(closed)) });
-    }
-    policies
-}
-
-fn policy(source: &SourceRef, resolved: &Resolved, scope: Option<&BTreeSet<HttpMatch>>) -> Policy {
-    Policy {
-        source: source.clone(),
-        action: resolved.action,
-        mode: resolved.mode,
-        scope: scope.map(|matches| matches.iter().cloned().collect()),
-        rules: resolved.rules.clone(),
     }
 }
 

@@ -12,6 +12,10 @@ pub(crate) struct Finding {
     pub(crate) conflicts: BTreeSet<Diagnostic>,
     /// For the object's condition `Enforced`.
     pub(crate) unenforced: BTreeSet<Diagnostic>,
+    /// For the object's condition `Overridden`.
+    pub(crate) overridden: BTreeSet<Diagnostic>,
+    /// For the object's condition `Accepted`: a policy whose requests no server can tell.
+    pub(crate) unclear: BTreeSet<Diagnostic>,
     /// That a policy selects this workload, at so many of its known ports. Each policy once.
     pub(crate) selected: Vec<(SourceRef, usize)>,
 }
@@ -29,6 +33,8 @@ pub(crate) struct Findings {
     diagnostics: Counted,
     conflicts: Counted,
     unenforced: Counted,
+    overridden: Counted,
+    unclear: Counted,
     selected: BTreeMap<SourceRef, Selected>,
 }
 
@@ -45,6 +51,8 @@ impl Findings {
         let diagnostics = self.diagnostics.replace(&old.diagnostics, &new.diagnostics);
         let mut reports = self.conflicts.replace(&old.conflicts, &new.conflicts);
         reports.extend(self.unenforced.replace(&old.unenforced, &new.unenforced));
+        reports.extend(self.overridden.replace(&old.overridden, &new.overridden));
+        reports.extend(self.unclear.replace(&old.unclear, &new.unclear));
         let mut touched = Touched { diagnostics, reports };
         if old.selected != new.selected {
             self.reselect(old, new, &mut touched.reports);
@@ -81,6 +89,14 @@ impl Findings {
 
     pub(crate) fn unenforced(&self, object: &SourceRef) -> impl Iterator<Item = &Diagnostic> {
         self.unenforced.of(object)
+    }
+
+    pub(crate) fn overridden(&self, object: &SourceRef) -> impl Iterator<Item = &Diagnostic> {
+        self.overridden.of(object)
+    }
+
+    pub(crate) fn unclear(&self, object: &SourceRef) -> impl Iterator<Item = &Diagnostic> {
+        self.unclear.of(object)
     }
 
     /// The objects of which something is not enforced.

@@ -37,7 +37,7 @@ impl Ports<'_> {
                 protocol: self.protocol(number, finding),
                 mtls,
                 mtls_source,
-                access: pool.share(self.around.at(PortRef::Number(number))),
+                access: pool.share(self.around.at(PortRef::Number(number), finding)),
                 rate_limit: self.around.rate_limit(number),
             }
         });
@@ -47,7 +47,7 @@ impl Ports<'_> {
     /// What holds for every other port.
     pub(crate) fn undeclared(&self, pool: &mut Pool, finding: &mut Finding) -> InboundDefault {
         let (mtls, mtls_source) = self.mtls(PortRef::Undeclared, finding);
-        InboundDefault { mtls, mtls_source, access: pool.share(self.around.at(PortRef::Undeclared)) }
+        InboundDefault { mtls, mtls_source, access: pool.share(self.around.at(PortRef::Undeclared, finding)) }
     }
 
     /// Notes at how many ports each policy selects the workload.

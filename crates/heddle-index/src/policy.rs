@@ -1,8 +1,9 @@
-//! One AccessPolicy with its targets looked up: at which Service ports, and for which requests.
+//! One AccessPolicy with its targets looked up: the Service ports and the routes that it covers.
 
 use crate::attachment::Attachment;
+use crate::route_access::backends;
 use crate::tables::Tables;
-use heddle_model::access::{Action, Mode, Rule};
+use heddle_model::access::{Action, Mode, Policy, Rule};
 use heddle_model::fact::{Covers, ServiceForm, Target};
 use heddle_model::http::{HttpMatch, PathMatch, ValueMatch};
 use heddle_model::{Kind, Name, ServiceKey, ServicePortKey, SourceRef};
@@ -15,34 +16,14 @@ pub(crate) struct Resolved {
     pub(crate) action: Action,
     pub(crate) mode: Mode,
     pub(crate) rules: Arc<[Rule]>,
-    /// What its targets cover. Empty unless it has targets.
-    pub(crate) scopes: BTreeMap<ServicePortKey, Scope>,
+    /// The Service ports that its targets name: all that comes to the workloads behind them.
+    pub(crate) ports: BTreeSet<ServicePortKey>,
+    /// The routes that its targets name: their requests, at the workloads that they lead to.
+    pub(crate) routes: BTreeSet<SourceRef>,
     /// Targets that are not there.
     pub(crate) missing: Vec<String>,
-    /// Matches of its routes that no server can tell.
-    pub(crate) untold: Vec<String>,
-}
-
-/// The requests that a policy covers at one port.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Scope {
-    /// Every request, and every TCP connection.
-    pub(crate) all: bool,
-    /// Requests that a server can tell: the rules decide.
-    pub(crate) told: BTreeSet<HttpMatch>,
-    /// For an Allow: requests among which are some that it covers, but a server cannot tell which. It closes
-    /// them all and admits none of them.
-    pub(crate) closed: BTreeSet<HttpMatch>,
-}
-
-impl Scope {
-    /// Adds what another target of the same policy covers at the same port.
-    pub(crate) fn extend(&mut self, other: &Self) {
-        let Self { all, told, closed } = other;
-        self.all |= all;
-        self.told.extend(told.iter().cloned());
-        self.closed.extend(closed.iter().cloned());
-    }
+    /// Matches of its routes that no server can tell, and backends that it does not cover.
+    pub(crate) partial: Vec<String>,
 }
 
 /// Looks up the targets of an AccessPolicy.
@@ -56,9 +37,10 @@ pub(crate) fn resolve(
         action: policy.action,
         mode: policy.mode,
         rules: policy.rules.as_slice().into(),
-        scopes: BTreeMap::new(),
+        ports: BTreeSet::new(),
+        routes: BTreeSet::new(),
         missing: Vec::new(),
-        untold: Vec::new(),
+        partial: Vec::new(),
     };
     let targets = match &policy.covers {
         Covers::Targets(targets) => targets.as_slice(),
@@ -94,8 +76,7 @@ impl Resolved {
             self.missing.push(format!("Service {key} has no port named {name:?}"));
         }
         for port in wanted {
-            let port = ServicePortKey { service: key.clone(), port };
-            self.scopes.entry(port).or_default().all = true;
+            self.ports.insert(ServicePortKey { service: key.clone(), port });
         }
     }
 
@@ -103,44 +84,43 @@ impl Resolved {
         let Some(attachment) = attachments.get(route) else {
             return self.missing.push(format!("there is no {route}"));
         };
-        let own: Vec<_> =
-            attachment.ports.iter().filter(|port| port.service.namespace == route.namespace).collect();
-        if own.is_empty() {
+        if !attachment.ports.iter().any(|port| port.service.namespace == route.namespace) {
             return self.missing.push(format!("{route} is attached to no Service of its namespace"));
         }
-        let scope = self.route_scope(route, attachment);
-        for port in own {
-            self.scopes.entry(port.clone()).or_default().extend(&scope);
+        self.routes.insert(route.clone());
+        self.note_blurred(route, attachment);
+        self.note_foreign(route, attachment);
+    }
+
+    /// A server's rules know no query and no regular expression. Where a match has one, the rest of it covers more than
+    /// the match: a Deny refuses more, and an Allow closes more and admits none of it.
+    fn note_blurred(&mut self, route: &SourceRef, attachment: &Attachment) {
+        let meaning = match self.action {
+            Action::Allow => "nothing is admitted by it, and all that the rest of it matches is closed",
+            Action::Deny => "all that the rest of it matches is denied",
+        };
+        for (index, rule) in attachment.rules.iter().enumerate() {
+            let matches = rule.matches.iter().enumerate();
+            let blurred = matches.filter_map(|(place, matcher)| Some((place, tellable(matcher).1?)));
+            self.partial.extend(blurred.map(|(place, untold)| {
+                format!("{route} rules[{index}].matches[{place}] has {untold}, which no server can tell: {meaning}")
+            }));
         }
     }
 
-    /// The requests of a route, as far as a server's rules can tell them: they know no query and no regular
-    /// expression. Where a match has one, the rest of it covers more than the match: a Deny refuses more, and
-    /// an Allow closes more and admits none of it.
-    fn route_scope(&mut self, route: &SourceRef, attachment: &Attachment) -> Scope {
-        let mut scope = Scope::default();
-        for (index, rule) in attachment.rules.iter().enumerate() {
-            for (place, matcher) in rule.matches.iter().enumerate() {
-                let (told, untold) = tellable(matcher);
-                let Some(untold) = untold else {
-                    scope.told.insert(told);
-                    continue;
-                };
-                self.untold.push(format!(
-                    "{route} rules[{index}].matches[{place}] has {untold}, which no server can tell: {}",
-                    match self.action {
-                        Action::Allow =>
-                            "nothing is admitted by it, and all that the rest of it matches is closed",
-                        Action::Deny => "all that the rest of it matches is denied",
-                    }
-                ));
-                match self.action {
-                    Action::Allow => scope.closed.insert(told),
-                    Action::Deny => scope.told.insert(told),
-                };
-            }
-        }
-        scope
+    /// A policy holds in its own namespace only.
+    fn note_foreign(&mut self, route: &SourceRef, attachment: &Attachment) {
+        let foreign = backends(attachment).filter(|port| port.service.namespace != route.namespace);
+        let foreign: BTreeSet<_> = foreign.collect();
+        self.partial.extend(foreign.into_iter().map(|port| {
+            format!("{route} sends requests to {port}, of another namespace: they are not covered there")
+        }));
+    }
+
+    /// The policy as it holds at one port.
+    pub(crate) fn policy(&self, source: &SourceRef) -> Policy {
+        let Self { action, mode, rules, ports: _, routes: _, missing: _, partial: _ } = self;
+        Policy { source: source.clone(), action: *action, mode: *mode, rules: rules.clone() }
     }
 }
 

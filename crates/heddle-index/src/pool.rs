@@ -1,22 +1,48 @@
 //! Equal access lists, kept once: most workloads of a namespace share theirs.
 
+use crate::route_access::Found;
+use heddle_model::ServicePortKey;
 use heddle_model::access::Access;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The access lists of one namespace that are in use.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Pool(Vec<Arc<Access>>);
+pub(crate) struct Pool {
+    lists: Vec<Arc<Access>>,
+    /// The policies on routes at the ports behind some Service ports, until a route or policy of the namespace changes.
+    routes: BTreeMap<BTreeSet<ServicePortKey>, Option<Arc<Found>>>,
+}
 
 impl Pool {
     /// The equal list that is there already, else this one.
     pub(crate) fn share(&mut self, access: Access) -> Arc<Access> {
-        if let Some(equal) = self.0.iter().find(|other| ***other == access) {
+        if let Some(equal) = self.lists.iter().find(|other| ***other == access) {
             return equal.clone();
         }
-        self.0.retain(|other| Arc::strong_count(other) > 1);
+        self.lists.retain(|other| Arc::strong_count(other) > 1);
         let access = Arc::new(access);
-        self.0.push(access.clone());
+        self.lists.push(access.clone());
         access
+    }
+
+    /// Returns the policies on routes behind these Service ports, resolved once for all workloads there.
+    pub(crate) fn routes(
+        &mut self,
+        behind: BTreeSet<ServicePortKey>,
+        resolve: impl FnOnce(&BTreeSet<ServicePortKey>) -> Option<Found>,
+    ) -> Option<Arc<Found>> {
+        if let Some(known) = self.routes.get(&behind) {
+            return known.clone();
+        }
+        let found = resolve(&behind).map(Arc::new);
+        self.routes.insert(behind, found.clone());
+        found
+    }
+
+    /// Forgets the policies on routes: a route or a policy changed.
+    pub(crate) fn forget_routes(&mut self) {
+        self.routes.clear();
     }
 }
 
@@ -26,7 +52,7 @@ mod tests {
     use heddle_model::access::Posture;
 
     fn access(posture: Posture) -> Access {
-        Access { posture, posture_source: None, policies: Vec::new(), routed: None }
+        Access { posture, posture_source: None, policies: Vec::new(), routes: None }
     }
 
     #[test]
@@ -36,6 +62,6 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &second));
         drop((first, second));
         let _kept = pool.share(access(Posture::Deny));
-        assert_eq!(pool.0.len(), 1);
+        assert_eq!(pool.lists.len(), 1);
     }
 }

@@ -98,6 +98,7 @@ impl View<'_> {
         }
         conditions.extend(self.networks_known(source, row));
         conditions.extend(self.conflicted(source));
+        conditions.extend(self.overridden(source));
         conditions.extend(self.partly(source, row));
         conditions.extend(self.unenforced(source));
         conditions.sort();
@@ -129,6 +130,10 @@ impl View<'_> {
             ));
         }
         let missing = self.policies.get(source).map_or(&[][..], |policy| &policy.missing);
+        let unclear = join(self.findings.unclear(source).map(|unclear| unclear.message.clone()));
+        if missing.is_empty() && !unclear.is_empty() {
+            return Condition::new("Accepted", false, "UnsupportedValue", unclear);
+        }
         if missing.is_empty() {
             return Condition::new("Accepted", true, "Accepted", self.selects(source));
         }
@@ -169,6 +174,12 @@ impl View<'_> {
         (!message.is_empty()).then(|| Condition::new("Conflicted", true, "Conflicted", message))
     }
 
+    /// Requests of the policy's routes that other routes win.
+    fn overridden(&self, source: &SourceRef) -> Option<Condition> {
+        let message = join(self.findings.overridden(source).map(|found| found.message.clone()));
+        (!message.is_empty()).then(|| Condition::new("Overridden", true, "MoreSpecificRoute", message))
+    }
+
     /// What some workload's proxy does not enforce.
     fn unenforced(&self, source: &SourceRef) -> Option<Condition> {
         let all = self.findings.unenforced(source);
@@ -183,7 +194,7 @@ impl View<'_> {
         if matches!(row.fact, Fact::Invalid(_)) {
             return None;
         }
-        let untold = self.policies.get(source).map_or(&[][..], |policy| &policy.untold);
+        let untold = self.policies.get(source).map_or(&[][..], |policy| &policy.partial);
         let messages = row.diagnostics.iter().map(sentence).chain(untold.iter().cloned());
         let reason = row.diagnostics.first().map_or("UnsupportedValue", |diagnostic| diagnostic.reason);
         let message = join(messages);

@@ -2,13 +2,14 @@
 
 use crate::attachment::{Attachment, Served};
 use crate::findings::Finding;
+use crate::governing::{self, Claim, Governors, Hold, Otherwise};
 use crate::overlap::overlap;
 use crate::policy::tellable;
-use crate::precedence::{Rank, rank};
+use crate::precedence::rank;
+use crate::route_access::too_many;
 use crate::tables::Tables;
 use crate::{authorization, rate_limit, stance};
-use heddle_model::access::{Mode, Peer, Policy, Posture, RateLimit};
-use heddle_model::http::HttpMatch;
+use heddle_model::access::{Governor, Mode, Peer, Policy, Posture, RateLimit, RouteAccess, Sight, Unmatched};
 use heddle_model::server::{Opens, Server, Stance};
 use heddle_model::{Diagnostic, Kind, SourceRef};
 use ipnet::IpNet;
@@ -24,8 +25,8 @@ pub(crate) struct Resolved {
     pub(crate) posture: Posture,
     /// Ordered by source.
     pub(crate) policies: Vec<Policy>,
-    /// What its routes match, if it has any.
-    pub(crate) routed: Option<Arc<[HttpMatch]>>,
+    /// Its routes and whom their authorizations admit, if it has any.
+    pub(crate) routes: Option<Arc<RouteAccess>>,
     pub(crate) rate_limit: Option<Arc<RateLimit>>,
     pub(crate) finding: Finding,
 }
@@ -39,16 +40,6 @@ pub(crate) struct View<'a> {
     pub(crate) authorizations: &'a BTreeMap<SourceRef, authorization::Resolved>,
 }
 
-/// One match of one route at the Server.
-struct Match<'a> {
-    route: &'a SourceRef,
-    rank: Rank,
-    /// What a server can tell of it, its path canonical.
-    matcher: HttpMatch,
-    /// A server can tell it, and its rule can be honoured.
-    served: bool,
-}
-
 impl<'a> View<'a> {
     /// Resolves a Server. `None` for one that is not there or cannot be read.
     pub(crate) fn resolve(&self, source: &SourceRef) -> Option<Resolved> {
@@ -56,16 +47,26 @@ impl<'a> View<'a> {
         let mut finding = Finding::default();
         finding.diagnostics.extend(stance::fault(server.stance, self.cidrs, source));
         let routes = self.routes(source);
-        let matches = self.matches(&routes);
-        let routed = (!routes.is_empty()).then(|| {
-            let served = matches.iter().filter(|found| found.served);
-            let all: BTreeSet<_> = served.map(|found| found.matcher.clone()).collect();
-            all.into_iter().collect()
-        });
+        let mode = mode(server.stance);
+        let authorized = |route| mode.map_or_else(Vec::new, |mode| self.authorized(route, mode));
+        let mut on_routes: Vec<_> = routes.iter().map(|(route, _, _)| authorized(*route)).collect();
+        let mut policies = mode.map_or_else(Vec::new, |mode| self.opening(source, server, mode));
+        if mode.is_some() && (!policies.is_empty() || on_routes.iter().any(|all| !all.is_empty())) {
+            policies.extend(stance::spelled_out(server.stance, source));
+        }
+        policies.extend(stance::beside(server.stance, self.cidrs, source));
+        policies.sort_by(|a, b| a.source.cmp(&b.source));
+        let all = || policies.iter().chain(on_routes.iter().flatten());
+        let count = callers(all());
+        if count > CALLERS {
+            finding.diagnostics.extend(all().map(|policy| too_many_callers(&policy.source, source, count)));
+            policies = vec![stance::closed(source)];
+            on_routes.iter_mut().for_each(Vec::clear);
+        }
         Some(Resolved {
             posture: stance::posture(server.stance),
-            policies: self.policies(source, server, &matches, &mut finding),
-            routed,
+            policies,
+            routes: (!routes.is_empty()).then(|| Arc::new(table(&routes, &on_routes, &mut finding))),
             rate_limit: rate_limit::resolve(self.tables, source).map(Arc::new),
             finding,
         })
@@ -82,60 +83,13 @@ impl<'a> View<'a> {
             .collect()
     }
 
-    fn matches(&self, routes: &[(&'a SourceRef, &'a Attachment, Served)]) -> Vec<Match<'a>> {
-        let mut found = Vec::new();
-        for (route, attachment, served) in routes {
-            for (index, rule) in attachment.rules.iter().enumerate() {
-                let whole = *served == Served::Accepted && !rule.broken;
-                found.extend(rule.matches.iter().enumerate().map(|(place, matcher)| {
-                    let (told, untold) = tellable(matcher);
-                    let rank = rank(matcher, attachment.created, route, [index, place]);
-                    Match { route, rank, matcher: told, served: whole && untold.is_none() }
-                }));
-            }
-        }
-        found
-    }
-
-    /// Everything that opens the port. Where everyone may pass, nothing needs to, and nothing is said: an Allow
-    /// beside would close the port to others.
-    fn policies(
-        &self,
-        source: &SourceRef,
-        server: &Server,
-        matches: &[Match<'_>],
-        finding: &mut Finding,
-    ) -> Vec<Policy> {
-        let mode = match server.stance {
-            Stance::All => return Vec::new(),
-            Stance::Audit => Mode::Audit,
-            Stance::AllAuthenticated | Stance::Cluster | Stance::ClusterAuthenticated | Stance::Deny => {
-                Mode::Enforce
-            }
-        };
-        let mut policies: Vec<Policy> = self.opening(source, server, mode);
-        let routes: BTreeSet<_> = matches.iter().map(|found| found.route).collect();
-        for route in routes {
-            for authorization in self.tables.authorizations.of(route) {
-                let Some(resolved) = self.authorizations.get(authorization) else { continue };
-                let plain = stance::allow(authorization, mode, resolved.rules.clone());
-                policies.extend(scoped(&plain, route, matches, finding));
-            }
-        }
-        if !policies.is_empty() {
-            policies.extend(stance::spelled_out(server.stance, source));
-        }
-        policies.extend(stance::beside(server.stance, self.cidrs, source));
-        policies.sort_by(|a, b| a.source.cmp(&b.source));
-        match callers(&policies) {
-            0..=CALLERS => policies,
-            count => {
-                finding
-                    .diagnostics
-                    .extend(policies.iter().map(|policy| too_many(&policy.source, source, count)));
-                vec![stance::closed(source)]
-            }
-        }
+    /// What opens the requests of a route.
+    fn authorized(&self, route: &SourceRef, mode: Mode) -> Vec<Policy> {
+        let all = self.tables.authorizations.of(route).iter().filter_map(|authorization| {
+            let resolved = self.authorizations.get(authorization)?;
+            Some(stance::allow(authorization, mode, resolved.rules.clone()))
+        });
+        all.collect()
     }
 
     /// What opens all of the port: what names the Server, and what selects it by its labels.
@@ -157,12 +111,12 @@ impl<'a> View<'a> {
 }
 
 /// Counts the principals and networks that policies name, a set as often as policies name it.
-fn callers(policies: &[Policy]) -> usize {
-    let peers = policies.iter().flat_map(|policy| policy.rules.iter()).flat_map(|rule| &rule.from);
+fn callers<'a>(policies: impl Iterator<Item = &'a Policy>) -> usize {
+    let peers = policies.flat_map(|policy| policy.rules.iter()).flat_map(|rule| &rule.from);
     peers.map(|Peer { principals, networks }| principals.len() + networks.len()).sum()
 }
 
-fn too_many(object: &SourceRef, server: &SourceRef, count: usize) -> Diagnostic {
+fn too_many_callers(object: &SourceRef, server: &SourceRef, count: usize) -> Diagnostic {
     Diagnostic {
         object: object.clone(),
         field: "spec".into(),
@@ -174,38 +128,92 @@ fn too_many(object: &SourceRef, server: &SourceRef, count: usize) -> Diagnostic 
     }
 }
 
-/// What an authorization of a route says: it opens the requests that the route wins.
+/// Whether authorizations decide. `None` where everyone may pass: nothing needs to open the port, and an Allow would
+/// close it to others.
+fn mode(stance: Stance) -> Option<Mode> {
+    match stance {
+        Stance::All => None,
+        Stance::Audit => Some(Mode::Audit),
+        Stance::AllAuthenticated | Stance::Cluster | Stance::ClusterAuthenticated | Stance::Deny => {
+            Some(Mode::Enforce)
+        }
+    }
+}
+
+/// The table of a Server's routes: a request belongs to the first that matches it, is open to whom that one's
+/// authorizations admit, and is refused if there is none.
 ///
-/// A request belongs to its best match alone. Where another route wins some of what a match matches, a server's
-/// rules cannot tell the rest from it: the match is closed then, and opened to nobody by it.
-fn scoped(plain: &Policy, route: &SourceRef, matches: &[Match<'_>], finding: &mut Finding) -> Vec<Policy> {
-    let (mut opened, mut closed) = (BTreeSet::new(), BTreeSet::new());
-    for own in matches.iter().filter(|found| found.served && found.route == route) {
-        let better = matches.iter().find(|other| {
-            other.route != route && other.rank < own.rank && overlap(&other.matcher, &own.matcher)
+/// What a route would win that no server can tell, or that a Server does not take, cannot be told from requests of
+/// routes that it beats: those are closed to the authorizations of the latter there.
+fn table(
+    routes: &[(&SourceRef, &Attachment, Served)],
+    authorized: &[Vec<Policy>],
+    finding: &mut Finding,
+) -> RouteAccess {
+    let (mut governors, mut claims) = (Governors::default(), Vec::new());
+    note_blurred(routes, authorized, finding);
+    for ((route, attachment, served), policies) in routes.iter().zip(authorized) {
+        let governor = |sight| Governor { route: Some((*route).clone()), sight, policies: policies.clone() };
+        for (index, rule) in attachment.rules.iter().enumerate() {
+            let taken = *served == Served::Accepted && !rule.broken;
+            for (place, matcher) in rule.matches.iter().enumerate() {
+                let rank = Some(rank(matcher, attachment.created, route, [index, place]));
+                let (told, untold) = tellable(matcher);
+                let (governor, hold) = match taken && untold.is_none() {
+                    true => (governor(Sight::Clear), Hold::Owns),
+                    false => (refused(route, policies), Hold::Shares(Otherwise::Unclaimed)),
+                };
+                let governor = governors.place(governor);
+                claims.push(Claim { rank, matcher: told, governor, hold });
+            }
+        }
+    }
+    let entries = governing::ordered(claims, &mut governors);
+    if let Err(number) = entries {
+        let all = authorized.iter().flatten();
+        finding.diagnostics.extend(all.map(|policy| too_many(policy, number)));
+    }
+    governing::access(entries, governors, Unmatched::Refused)
+}
+
+/// Tells authorizations of a route that others, which no server can tell, win some of its requests.
+fn note_blurred(
+    routes: &[(&SourceRef, &Attachment, Served)],
+    authorized: &[Vec<Policy>],
+    finding: &mut Finding,
+) {
+    let mut matches = Vec::new();
+    for (place, (route, attachment, served)) in routes.iter().enumerate() {
+        for (index, rule) in attachment.rules.iter().enumerate() {
+            let taken = *served == Served::Accepted && !rule.broken;
+            matches.extend(rule.matches.iter().enumerate().map(|(number, matcher)| {
+                let (told, untold) = tellable(matcher);
+                let rank = rank(matcher, attachment.created, route, [index, number]);
+                (rank, place, taken && untold.is_none(), told)
+            }));
+        }
+    }
+    for (better, winning, _, blurred) in matches.iter().filter(|(_, _, clear, _)| !clear) {
+        let beaten = matches.iter().filter(|(rank, place, clear, matcher)| {
+            *clear && place != winning && rank > better && overlap(blurred, matcher)
         });
-        let Some(better) = better else {
-            opened.insert(own.matcher.clone());
-            continue;
-        };
-        closed.insert(own.matcher.clone());
-        finding.diagnostics.insert(Diagnostic {
-            object: plain.source.clone(),
-            field: "spec.targetRef".into(),
-            reason: "UnsupportedValue",
-            message: format!(
-                "{} wins some requests of a match of {route}, which no server can tell from the others: that match is opened to nobody",
-                better.route
-            ),
-        });
+        let beaten: BTreeSet<usize> = beaten.map(|(_, place, _, _)| *place).collect();
+        for place in beaten {
+            finding.diagnostics.extend(authorized[place].iter().map(|policy| Diagnostic {
+                object: policy.source.clone(),
+                field: "spec.targetRef".into(),
+                reason: "UnsupportedValue",
+                message: format!(
+                    "{} wins some requests of a match of {}, which no server can tell from the others: that match is opened to nobody there",
+                    routes[*winning].0, routes[place].0
+                ),
+            }));
+        }
     }
-    let scope = |all: BTreeSet<HttpMatch>| Some(all.into_iter().collect());
-    let mut policies = Vec::new();
-    if !opened.is_empty() {
-        policies.push(Policy { scope: scope(opened), ..plain.clone() });
-    }
-    if !closed.is_empty() {
-        policies.push(Policy { scope: scope(closed), rules: Arc::new([]), ..plain.clone() });
-    }
-    policies
+}
+
+/// Requests that a Server does not take.
+fn refused(route: &SourceRef, policies: &[Policy]) -> Governor {
+    let plain = Governor { route: Some(route.clone()), sight: Sight::Clear, policies: policies.to_vec() };
+    governing::blurred(&plain)
 }

@@ -67,5 +67,5 @@ pub(crate) fn fault(stance: Stance, cidrs: &[IpNet], source: &SourceRef) -> Opti
 
 /// An Allow of the whole port.
 pub(crate) fn allow(source: &SourceRef, mode: Mode, rules: Arc<[Rule]>) -> Policy {
-    Policy { source: source.clone(), action: Action::Allow, mode, scope: None, rules }
+    Policy { source: source.clone(), action: Action::Allow, mode, rules }
 }

@@ -26,6 +26,8 @@ pub(crate) fn note(plane: Option<DataPlane>, inbound: &[InboundPort], finding: &
         }
         if port.protocol == Protocol::Detect {
             let policies = port.access.policies.iter().filter(|policy| speaks_of_requests(policy));
+            let routes = port.access.routes.iter().flat_map(|routes| &routes.governors);
+            let policies = policies.chain(routes.flat_map(|governor| &governor.policies));
             finding.unenforced.extend(policies.map(|policy| unseen(port.port, policy)));
         }
     }
@@ -50,7 +52,7 @@ fn unseen(port: u16, policy: &Policy) -> Diagnostic {
 }
 
 fn speaks_of_requests(policy: &Policy) -> bool {
-    policy.scope.is_some() || policy.rules.iter().any(|rule| !rule.requests.is_empty())
+    policy.rules.iter().any(|rule| !rule.requests.is_empty())
 }
 
 fn told(object: &SourceRef, reason: &'static str, message: String) -> Diagnostic {
@@ -70,7 +72,7 @@ mod tests {
         let source = SourceRef::new(Kind::AccessPolicy, "shop", "limit");
         let limit = RateLimit { source, total: Some(5), identity: None, overrides: Vec::new() };
         let access =
-            Access { posture: Posture::Allow, posture_source: None, policies: Vec::new(), routed: None };
+            Access { posture: Posture::Allow, posture_source: None, policies: Vec::new(), routes: None };
         let port = InboundPort {
             port: 80,
             app_port: 80,

@@ -8,6 +8,7 @@ use crate::member::Edge;
 use crate::mtls::Selecting;
 use crate::policy;
 use crate::pool::Pool;
+use crate::route_access;
 use crate::selected::{Selected, Settings};
 use crate::selection;
 use crate::server;
@@ -38,6 +39,7 @@ pub(crate) struct View<'a> {
     pub(crate) services: &'a Map<ServiceKey, Arc<Service>>,
     pub(crate) policies: &'a BTreeMap<SourceRef, policy::Resolved>,
     pub(crate) servers: &'a BTreeMap<SourceRef, server::Resolved>,
+    pub(crate) routes: route_access::View<'a>,
     pub(crate) mesh: &'a fact::Mesh,
     /// The networks for policies that speak of the cluster.
     pub(crate) cidrs: &'a [IpNet],
@@ -53,7 +55,7 @@ impl View<'_> {
         let settings = Settings::of(self.tables, self.mesh, key, fact);
         let skip_inbound_ports = settings.skipped(fact);
         let selected = Selected::of(self, key, fact, &mut finding);
-        let around = Around::new(self, key, fact, edges).with(selected, settings, &mut finding);
+        let around = Around::new(self, key, fact, edges, pool).with(selected, settings, &mut finding);
         let ports = inbound::Ports { key, services: self.services, workload: fact, edges, selecting, around };
         let inbound = ports.resolve(pool, &mut finding);
         let undeclared = ports.undeclared(pool, &mut finding);

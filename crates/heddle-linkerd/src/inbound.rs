@@ -129,8 +129,9 @@ impl Port<'_> {
     }
 
     fn bytes(&self, kind: protocol::Kind) -> Spoken {
-        let (policies, mut excess) = told::policies(self.access);
-        let admitted = callers::of_bytes(self.access, &policies, Mode::of(self.mtls), self.mesh);
+        let mut policies = told::policies(self.access);
+        let mut excess = std::mem::take(&mut policies.excess);
+        let admitted = callers::of_bytes(self.access, &policies.all(), Mode::of(self.mtls), self.mesh);
         excess.extend(admitted.excess);
         Spoken { kind, authorizations: authz::messages(&admitted.grants, self.mesh), excess }
     }

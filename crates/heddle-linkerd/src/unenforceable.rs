@@ -85,7 +85,7 @@ fn of_port(workload: &Workload, port: Option<u16>, excess: Excess) -> Vec<Diagno
         Excess::TooManyRoutes => {
             let declared = port.and_then(|port| workload.port(port));
             let access = declared.map_or(&workload.undeclared.access, |of| &of.access);
-            let each = access.policies.iter().map(|policy| {
+            let each = access.all_policies().map(|policy| {
                 tell(
                     &policy.source,
                     "",

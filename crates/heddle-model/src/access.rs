@@ -110,41 +110,101 @@ pub struct Policy {
     pub action: Action,
     /// Whether it decides.
     pub mode: Mode,
-    /// The requests that it covers: `None` for all of the port, else those that any of these matches (a
-    /// policy that targets a route), their paths canonical. Never has a query or a regular expression, which no server's rules know: of
-    /// a match that has one, a Deny covers all that the rest of the match does, and an Allow is here a second
-    /// time, without rules, with the rest of the match as its scope: it closes that and admits nothing by it.
-    pub scope: Option<Arc<[HttpMatch]>>,
     /// The rules, in the order written. An Allow without rules admits nothing.
     pub rules: Arc<[Rule]>,
 }
 
 /// Everything that decides who may call one port.
 ///
-/// In order: an enforced Deny that matches refuses. Else an enforced Allow that matches admits. Else, where
-/// an enforced Allow covers the request (its `scope`), it is refused. Else the posture decides.
+/// A request is governed by the policies of the port and, where policies on routes hold there, by those of the first
+/// entry that matches it ([`RouteAccess`]). In order: an enforced Deny that matches refuses. Else an enforced Allow
+/// that matches admits. Else, where there is an enforced Allow, the request is refused. Else the posture decides. An
+/// entry with several governors admits what is admitted under each of them.
+///
+/// Bytes are no request of any route, and may be one of every route: every Deny holds for them, and every Allow on a
+/// route covers them without admitting any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
     /// What holds where no Allow covers.
     pub posture: Posture,
     /// Who said so: a Namespace or the Mesh.
     pub posture_source: Option<SourceRef>,
-    /// The policies, ordered by source.
+    /// The policies of the whole port, ordered by source.
     pub policies: Vec<Policy>,
-    /// Where routes are attached to a Linkerd Server: a request that none of these matches is refused, before
-    /// anything else is asked, and so are bytes, of which nobody can say. `None` where no route is. Never has a
-    /// query or a regular expression; paths are canonical.
-    pub routed: Option<Arc<[HttpMatch]>>,
+    /// The policies on routes; `None` where none holds.
+    pub routes: Option<Arc<RouteAccess>>,
+}
+
+/// The policies on routes that hold at one port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteAccess {
+    /// The routes whose policies hold, each once.
+    pub governors: Vec<Governor>,
+    /// Which requests they govern, in Gateway API precedence: a request belongs to the first entry that matches it.
+    pub entries: Vec<AccessEntry>,
+    /// What becomes of a request that no entry matches.
+    pub unmatched: Unmatched,
+}
+
+/// A route whose policies govern requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Governor {
+    /// The route; `None` stands for the policies of the port alone.
+    pub route: Option<SourceRef>,
+    /// Whether the server can tell the route's requests from those of others.
+    pub sight: Sight,
+    /// Its policies, ordered by source.
+    pub policies: Vec<Policy>,
+}
+
+/// Whether a server can tell the requests of a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sight {
+    /// It can.
+    Clear,
+    /// It sees only that they may be among these: the route's Allows have no rules here.
+    Blurred,
+}
+
+/// Some requests and the routes whose policies govern them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessEntry {
+    /// The requests. Never has a query or a regular expression, which no server's rules know.
+    pub matcher: HttpMatch,
+    /// Places in [`RouteAccess::governors`], in order. There are several where requests of several routes look alike to
+    /// the server: each of them must admit. None leaves the requests to the policies of the port.
+    pub governors: Vec<usize>,
+    /// Places of routes that win these requests and whose policies are all in Audit: they take nothing from the
+    /// governors.
+    pub audits: Vec<usize>,
+}
+
+/// What becomes of a request that no entry matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unmatched {
+    /// The policies of the port decide.
+    ByPort,
+    /// It is refused before anything else is asked, and so are bytes (routes at a Linkerd Server).
+    Refused,
 }
 
 impl Access {
     /// Whether what decides looks at anything of a request but who sends it.
     pub fn minds_requests(&self) -> bool {
         let mut enforced = self.policies.iter().filter(|policy| policy.mode == Mode::Enforce);
-        let says = |policy: &Policy| {
-            policy.scope.is_some() || policy.rules.iter().any(|rule| !rule.requests.is_empty())
-        };
-        self.routed.is_some() || enforced.any(says)
+        let says = |policy: &Policy| policy.rules.iter().any(|rule| !rule.requests.is_empty());
+        self.routes.is_some() || enforced.any(says)
+    }
+
+    /// Returns every policy that holds for some request: those of the port, then those on routes.
+    pub fn all_policies(&self) -> impl Iterator<Item = &Policy> {
+        let governors = self.routes.iter().flat_map(|routes| &routes.governors);
+        self.policies.iter().chain(governors.flat_map(|governor| &governor.policies))
+    }
+
+    /// Returns whether requests that no route matches are refused, and bytes.
+    pub fn refuses_unmatched(&self) -> bool {
+        self.routes.as_ref().is_some_and(|routes| routes.unmatched == Unmatched::Refused)
     }
 
     /// Whether what decides looks at paths: only then the server's proxy resolves dots, double slashes and escaped
@@ -161,11 +221,33 @@ impl Access {
 
     /// The conditions on paths of what decides.
     fn paths(&self) -> impl Iterator<Item = &PathMatch> {
-        let enforced = || self.policies.iter().filter(|policy| policy.mode == Mode::Enforce);
-        let scopes = enforced().filter_map(|policy| policy.scope.as_deref()).chain(self.routed.as_deref());
-        let requests = enforced().flat_map(|policy| policy.rules.iter()).flat_map(|rule| &rule.requests);
-        let of_routes = scopes.flatten().filter_map(|matcher| matcher.path.as_ref());
+        let enforced = self.all_policies().filter(|policy| policy.mode == Mode::Enforce);
+        let requests = enforced.flat_map(|policy| policy.rules.iter()).flat_map(|rule| &rule.requests);
+        let of_routes = self.routes.iter().flat_map(|routes| routes.paths());
         of_routes.chain(requests.flat_map(|request| &request.paths))
+    }
+}
+
+impl RouteAccess {
+    /// Returns whether a policy is among those of some governor.
+    pub fn holds(&self, policy: &SourceRef) -> bool {
+        self.governors.iter().flat_map(|governor| &governor.policies).any(|held| held.source == *policy)
+    }
+
+    /// Returns the governors at these places.
+    pub fn at<'a>(&'a self, places: &'a [usize]) -> impl Iterator<Item = &'a Governor> {
+        places.iter().filter_map(|place| self.governors.get(*place))
+    }
+
+    /// Returns the conditions on paths of the entries whose policies decide. Policies in Audit decide nothing.
+    fn paths(&self) -> impl Iterator<Item = &PathMatch> {
+        let decides =
+            |governor: &Governor| governor.policies.iter().any(|policy| policy.mode == Mode::Enforce);
+        let enforced = move |entry: &&AccessEntry| match self.unmatched {
+            Unmatched::ByPort => self.at(&entry.governors).any(decides),
+            Unmatched::Refused => true,
+        };
+        self.entries.iter().filter(enforced).filter_map(|entry| entry.matcher.path.as_ref())
     }
 }
 

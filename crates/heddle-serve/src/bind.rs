@@ -81,7 +81,7 @@ mod tests {
                 posture: Posture::Allow,
                 posture_source: None,
                 policies: vec![],
-                routed: None,
+                routes: None,
             });
             let workload = Workload {
                 key: key.clone(),

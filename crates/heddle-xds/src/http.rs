@@ -1,7 +1,6 @@
 //! HTTP connection managers.
 
-use crate::limits::{self, Tunnels};
-use crate::{access_log, xds};
+use crate::{access_log, limits, xds};
 use heddle_model::fact::Mesh;
 
 /// Which side of the application a proxy stands on.
@@ -31,7 +30,6 @@ pub(crate) struct Manager<'a> {
     /// The name under which it counts.
     pub(crate) stat_prefix: String,
     pub(crate) paths: Paths,
-    pub(crate) tunnels: Tunnels,
     /// What is run before the router.
     pub(crate) filters: Vec<xds::HttpFilter>,
     pub(crate) routes: xds::http_connection_manager::RouteSpecifier,
@@ -48,7 +46,7 @@ impl Manager<'_> {
         use xds::http_connection_manager::{
             ForwardClientCertDetails, ServerHeaderTransformation, SetCurrentClientCertDetails,
         };
-        let Self { mesh, direction, stat_prefix, paths, tunnels, mut filters, routes } = self;
+        let Self { mesh, direction, stat_prefix, paths, mut filters, routes } = self;
         filters.push(http_filter("envoy.filters.http.router", router()));
         let forwarded = match direction {
             Direction::Inbound => ForwardClientCertDetails::SanitizeSet,
@@ -68,7 +66,7 @@ impl Manager<'_> {
             access_log: access_log::requests(mesh, direction),
             ..xds::HttpConnectionManager::default()
         };
-        limits::widen(&mut manager, tunnels);
+        limits::widen(&mut manager);
         resolve(&mut manager, paths);
         network_filter("envoy.filters.network.http_connection_manager", &manager)
     }

@@ -1,6 +1,7 @@
 //! What comes in: a workload's inbound listeners and the clusters of its application.
 
 mod chain;
+mod routes;
 
 use crate::capture::Capture;
 use crate::resource::{Resource, ResourceKey, Type};
@@ -8,7 +9,6 @@ use crate::subject::Subject;
 use crate::{address, cluster, http, inspect, limits, tcp, xds};
 use chain::Port;
 use heddle_model::SourceRef;
-use heddle_model::access::Access;
 use heddle_model::fact::{Mesh, Protocol};
 use heddle_model::snapshot::{InboundDefault, InboundPort, Workload};
 use std::collections::BTreeSet;
@@ -29,7 +29,15 @@ pub(crate) fn names(workload: &Workload, capture: &Capture) -> BTreeSet<Resource
     };
     let ports = workload.inbound.iter().filter(|port| has_application(port, capture));
     clusters.extend(ports.map(|port| Subject::Application(port.port)));
-    subjects(Type::Listener, listeners).chain(subjects(Type::Cluster, clusters)).collect()
+    let mut routes: Vec<_> = workload
+        .inbound
+        .iter()
+        .filter(|port| has_routes(workload, port, capture))
+        .map(|port| Subject::Application(port.port))
+        .collect();
+    routes.extend((*capture == Capture::Captured).then_some(Subject::OtherApplications));
+    let all = subjects(Type::Listener, listeners).chain(subjects(Type::Cluster, clusters));
+    all.chain(subjects(Type::Route, routes)).collect()
 }
 
 /// The listener of all inbound traffic, where it is captured.
@@ -67,7 +75,8 @@ pub(crate) fn captured(mesh: &Mesh, workload: &Workload) -> Option<Resource> {
     let six = workload.addresses.iter().any(IpAddr::is_ipv6);
     let also = six.then(|| address::additional(Ipv6Addr::UNSPECIFIED.into(), CAPTURE_PORT));
     let listener = xds::Listener { additional_addresses: also.into_iter().collect(), ..listener };
-    let needs = names(workload, &Capture::Captured).into_iter().filter(|key| key.ty == Type::Cluster);
+    let needs = names(workload, &Capture::Captured).into_iter();
+    let needs = needs.filter(|key| matches!(key.ty, Type::Cluster | Type::Route));
     let blackhole = ResourceKey { ty: Type::Cluster, name: Subject::Blackhole.name() };
     Some(Resource {
         body: xds::pack(&listener),
@@ -93,7 +102,10 @@ pub(crate) fn bound(mesh: &Mesh, workload: &Workload, at: SocketAddr) -> Option<
         filters.push(inspect::http(&BTreeSet::new()));
     }
     let filter_chains = port.chains();
-    let needs = vec![ResourceKey::new(Type::Cluster, port.cluster.clone())];
+    let mut needs = vec![ResourceKey::new(Type::Cluster, port.cluster.clone())];
+    needs.extend(
+        Port::sees_requests(port.protocol).then(|| ResourceKey::new(Type::Route, port.cluster.clone())),
+    );
     let ports = [port];
     let listener = xds::Listener {
         listener_filters: filters,
@@ -128,6 +140,24 @@ pub(crate) fn application(
     Some(of_workload(workload, &cluster))
 }
 
+/// The routes of a declared port.
+pub(crate) fn routes(mesh: &Mesh, workload: &Workload, capture: &Capture, port: u16) -> Option<Resource> {
+    let declared = workload.inbound.iter().find(|declared| declared.port == port)?;
+    if !is_guarded(workload) || !has_routes(workload, declared, capture) {
+        return None;
+    }
+    let cluster = Subject::Application(port).to_string();
+    let sources = BTreeSet::from([workload.key.source()]);
+    Some(routes::of_port(mesh, &cluster, &declared.access, sources))
+}
+
+/// The routes of every other port, where traffic is captured.
+pub(crate) fn other_routes(mesh: &Mesh, workload: &Workload) -> Option<Resource> {
+    let cluster = Subject::OtherApplications.to_string();
+    let sources = BTreeSet::from([workload.key.source()]);
+    is_guarded(workload).then(|| routes::of_port(mesh, &cluster, &workload.undeclared.access, sources))
+}
+
 /// The application behind every other port, where traffic is captured.
 pub(crate) fn other_applications(mesh: &Mesh, workload: &Workload) -> Option<Resource> {
     let subject = Subject::OtherApplications;
@@ -146,6 +176,13 @@ fn has_application(port: &InboundPort, capture: &Capture) -> bool {
         Capture::Captured => true,
         Capture::Bound(_) => port.app_port != port.port,
     }
+}
+
+/// Whether the proxy sees requests at a port.
+fn has_routes(workload: &Workload, port: &InboundPort, capture: &Capture) -> bool {
+    has_application(port, capture)
+        && Port::sees_requests(port.protocol)
+        && !workload.skip_inbound_ports.contains(&port.port)
 }
 
 fn bound_at(workload: &Workload) -> impl Iterator<Item = (SocketAddr, &InboundPort)> {
@@ -219,10 +256,8 @@ fn of_workload(workload: &Workload, cluster: &xds::Cluster) -> Resource {
 fn sources(workload: &Workload, ports: &[Port]) -> BTreeSet<SourceRef> {
     let mut sources = BTreeSet::from([workload.key.source()]);
     for port in ports {
-        let Access { posture: _, posture_source, policies, routed: _ } = port.access;
         sources.extend(port.mtls_source.cloned());
-        sources.extend(posture_source.clone());
-        sources.extend(policies.iter().map(|policy| policy.source.clone()));
+        sources.extend(routes::policies(port.access));
     }
     sources
 }

@@ -15,18 +15,8 @@ const STREAMS: u32 = 100_000;
 /// The authority of an HTTP/1.0 request without one. Envoy cannot route a request that has none.
 const NO_HOST: &str = "localhost";
 
-/// Whether requests may ask for a tunnel (CONNECT), in which nothing is looked at any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tunnels {
-    /// They pass, where a route takes them.
-    Pass,
-    /// They are answered 403: an application that took one for a plain request would read the bytes within as further
-    /// requests, which no policy would have seen.
-    Refused,
-}
-
 /// Sets the limits of requests as a server takes them.
-pub(crate) fn widen(manager: &mut xds::HttpConnectionManager, tunnels: Tunnels) {
+pub(crate) fn widen(manager: &mut xds::HttpConnectionManager) {
     manager.http_protocol_options = Some(xds::Http1ProtocolOptions {
         accept_http_10: true,
         default_host_for_http_10: NO_HOST.into(),
@@ -39,7 +29,7 @@ pub(crate) fn widen(manager: &mut xds::HttpConnectionManager, tunnels: Tunnels) 
     manager.max_request_headers_kb = xds::number(HEADERS_KB);
     manager.stream_idle_timeout = xds::duration(Duration::ZERO);
     manager.proxy_100_continue = true;
-    manager.upgrade_configs = upgrades(tunnels);
+    manager.upgrade_configs = upgrades();
 }
 
 /// What a cluster takes of its endpoints' responses.
@@ -79,12 +69,9 @@ pub(crate) fn keepalive() -> xds::TcpKeepalive {
 }
 
 /// Envoy passes the upgrades that it is told by name: those that Kubernetes' and container tools ask for.
-fn upgrades(tunnels: Tunnels) -> Vec<xds::http_connection_manager::UpgradeConfig> {
-    let connect = match tunnels {
-        Tunnels::Pass => Some("CONNECT"),
-        Tunnels::Refused => None,
-    };
-    let types = ["websocket", "SPDY/3.1", "tcp"].into_iter().chain(connect);
+fn upgrades() -> Vec<xds::http_connection_manager::UpgradeConfig> {
+    // A tunnel passes where a route takes it, and is refused elsewhere.
+    let types = ["websocket", "SPDY/3.1", "tcp", "CONNECT"].into_iter();
     let named = types.map(|name| xds::http_connection_manager::UpgradeConfig {
         upgrade_type: name.into(),
         ..Default::default()

@@ -3,7 +3,6 @@
 use crate::capture::Capture;
 use crate::family_port::FamilyPort;
 use crate::http::{Direction, Manager, Paths};
-use crate::limits::Tunnels;
 use crate::resource::{Resource, ResourceKey, Type};
 use crate::{address, http, inspect, tcp, xds};
 use heddle_model::fact::{Mesh, Protocol, ServiceForm};
@@ -131,7 +130,6 @@ fn requests(mesh: &Mesh, protocol: Protocol, name: &str) -> xds::FilterChain {
         stat_prefix: name.into(),
         // What the application sends is its own: no policy looks at it here.
         paths: Paths::AsSent,
-        tunnels: Tunnels::Pass,
         filters: Vec::new(),
         routes: http::named_routes(name),
     };

@@ -172,6 +172,8 @@ fn of_workload(
         (Type::Cluster, Subject::Application(port), _) => {
             inbound::application(mesh, workload, capture, *port)
         }
+        (Type::Route, Subject::Application(port), _) => inbound::routes(mesh, workload, capture, *port),
+        (Type::Route, Subject::OtherApplications, Capture::Captured) => inbound::other_routes(mesh, workload),
         (Type::Cluster, Subject::OtherApplications, Capture::Captured) => {
             inbound::other_applications(mesh, workload)
         }

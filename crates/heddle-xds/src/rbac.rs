@@ -1,23 +1,30 @@
 //! Who may call, as Envoy's RBAC filters.
 //!
-//! Stages, in the order that [`Access`] states. Where policies compare escapes, the first refuses paths with lower-case
-//! ones, which Envoy would take for other paths. Where routes are attached, the next refuses what is none of
-//! theirs. The one after refuses what an enforced Deny matches. The last admits what an enforced Allow matches, or what
-//! the posture admits outside of every Allow's scope, and refuses the rest. Policies in Audit are shadow rules of
-//! the last two: of the Denies those alone, of the Allows what would hold if they were enforced too.
+//! Two stages, in the order that [`Access`] states. The first refuses what an enforced Deny matches, what is no request
+//! of the routes that a port serves, and where policies compare escapes, paths with lower-case ones, which Envoy would
+//! take for other paths. The second admits what an enforced Allow matches, or what the posture admits
+//! where no Allow holds, and refuses the rest. Policies in Audit are shadow rules of both: of the Denies those alone, of
+//! the Allows what would hold if they were enforced too.
+//!
+//! For requests both stages are filters that refuse everything by themselves; what they admit lies in the route
+//! configuration of the port, once for the virtual host. Its routes only say which routes of the Gateway API govern
+//! their requests (a [`Group`] of [`crate::inbound`]'s entries), and rules of policies on routes ask for that: so rules
+//! and routes are not multiplied, and a policy that changes changes no listener.
 //!
 //! Where bytes are carried, nothing is known of requests: an Allow that speaks of HTTP admits nothing and still
 //! covers the port, a Deny forgets its HTTP parts. So whoever could send a route's requests as bytes does not get
 //! round a policy of that route.
 
+mod group;
 mod permission;
 mod principal;
+
+pub(crate) use group::{Group, UNMATCHED, groups, metadata, tagged};
 
 use crate::http::{http_filter, network_filter};
 use crate::xds;
 use heddle_model::SourceRef;
-use heddle_model::access::{Access, Action, Mode, Policy, Posture, Rule};
-use heddle_model::http::HttpMatch;
+use heddle_model::access::{Access, Action, Governor, Mode, Policy, Posture, Rule};
 use std::collections::BTreeMap;
 
 /// What stands before the names of dynamic metadata of Deny policies in Audit.
@@ -42,23 +49,49 @@ struct Stage {
     audit_prefix: &'static str,
 }
 
-/// The HTTP filters that enforce `access`, in order; none where it admits everyone.
-pub(crate) fn http(access: &Access, trust_domain: &str) -> Vec<xds::HttpFilter> {
-    let filter = |stage: Stage| {
-        let config = xds::HttpRbac {
-            rules: stage.rules,
-            shadow_rules: stage.audit,
-            shadow_rules_stat_prefix: stage.audit_prefix.into(),
+impl Stage {
+    fn is_idle(&self) -> bool {
+        self.rules.is_none() && self.audit.is_none()
+    }
+
+    fn name(&self) -> String {
+        format!("heddle.access.{}", self.name)
+    }
+
+    fn http(self) -> xds::HttpRbac {
+        xds::HttpRbac {
+            rules: self.rules,
+            shadow_rules: self.audit,
+            shadow_rules_stat_prefix: self.audit_prefix.into(),
             ..xds::HttpRbac::default()
-        };
-        http_filter(&format!("heddle.access.{}", stage.name), xds::pack(&config))
+        }
+    }
+}
+
+/// The HTTP filters of every port, in order: each refuses what the route configuration says nothing of.
+pub(crate) fn http_filters() -> Vec<xds::HttpFilter> {
+    let refusing = |name, audit_prefix| {
+        let nobody = xds::Rbac { action: xds::rbac::Action::Allow.into(), ..xds::Rbac::default() };
+        let stage = Stage { name, rules: Some(nobody), audit: None, audit_prefix };
+        http_filter(&stage.name(), xds::pack(&stage.http()))
     };
-    stages(access, Sees::Requests, trust_domain).map(filter).collect()
+    vec![refusing("deny", AUDIT_DENY), refusing("allow", AUDIT_ALLOW)]
+}
+
+/// What the HTTP filters do at a port, by their names.
+pub(crate) fn per_route(access: &Access, trust_domain: &str) -> BTreeMap<String, xds::Any> {
+    let config = |stage: Stage| {
+        let name = stage.name();
+        let rbac = if stage.is_idle() { xds::HttpRbac::default() } else { stage.http() };
+        (name, xds::pack(&xds::HttpRbacPerRoute { rbac: Some(rbac) }))
+    };
+    stages(access, Sees::Requests, trust_domain).into_iter().map(config).collect()
 }
 
 /// The network filters that enforce `access`, in order; none where it admits everyone.
 pub(crate) fn network(access: &Access, trust_domain: &str, stat_prefix: &str) -> Vec<xds::Filter> {
     let filter = |stage: Stage| {
+        let name = stage.name();
         let config = xds::NetworkRbac {
             rules: stage.rules,
             shadow_rules: stage.audit,
@@ -66,128 +99,230 @@ pub(crate) fn network(access: &Access, trust_domain: &str, stat_prefix: &str) ->
             stat_prefix: format!("{stat_prefix}."),
             ..xds::NetworkRbac::default()
         };
-        network_filter(&format!("heddle.access.{}", stage.name), &config)
+        network_filter(&name, &config)
     };
-    stages(access, Sees::Bytes, trust_domain).map(filter).collect()
+    let stages = stages(access, Sees::Bytes, trust_domain).into_iter();
+    stages.filter(|stage| !stage.is_idle()).map(filter).collect()
 }
 
-fn stages(access: &Access, sees: Sees, trust_domain: &str) -> impl Iterator<Item = Stage> {
-    let rules = Rules { access, sees, trust_domain };
-    let audited =
-        |action| access.policies.iter().any(|policy| policy.mode == Mode::Audit && policy.action == action);
-    let escapes = Stage { name: "escapes", rules: rules.escapes(), audit: None, audit_prefix: "" };
-    let routes = Stage { name: "routes", rules: rules.routed(), audit: None, audit_prefix: "" };
+fn stages(access: &Access, sees: Sees, trust_domain: &str) -> [Stage; 2] {
+    let groups = access.routes.as_deref().map(groups).unwrap_or_default();
+    let rules = Rules { access, groups, sees, trust_domain };
+    let mut audited = access.all_policies().filter(|policy| policy.mode == Mode::Audit);
     let deny = Stage {
         name: "deny",
-        rules: rules.deny(Mode::Enforce),
+        rules: rules.refused(),
         audit: rules.deny(Mode::Audit),
         audit_prefix: AUDIT_DENY,
     };
+    let audits = audited.any(|policy| policy.action == Action::Allow);
     let allow = Stage {
         name: "allow",
         rules: rules.allow(&[Mode::Enforce]),
-        audit: audited(Action::Allow).then(|| rules.allow(&[Mode::Enforce, Mode::Audit])).flatten(),
+        audit: audits.then(|| rules.allow(&[Mode::Enforce, Mode::Audit])).flatten(),
         audit_prefix: AUDIT_ALLOW,
     };
-    [escapes, routes, deny, allow].into_iter().filter(|stage| stage.rules.is_some() || stage.audit.is_some())
+    [deny, allow]
 }
 
 /// What the rules of one port are made from.
 struct Rules<'a> {
     access: &'a Access,
+    /// Which routes govern requests together, and how their requests are told.
+    groups: Vec<Group>,
     sees: Sees,
     trust_domain: &'a str,
 }
 
-impl Rules<'_> {
-    /// `None` where the case of escapes does not matter.
-    fn escapes(&self) -> Option<xds::Rbac> {
-        (self.sees == Sees::Requests && self.access.minds_case()).then(|| {
+impl<'a> Rules<'a> {
+    /// What is refused whatever an Allow says.
+    fn refused(&self) -> Option<xds::Rbac> {
+        let mut rules = self.deny(Mode::Enforce);
+        if self.sees == Sees::Requests && self.access.minds_case() {
+            let rules = rules.get_or_insert_with(|| rbac(xds::rbac::Action::Deny, BTreeMap::new()));
             let refused = policy(permission::lower_escapes(), principal::anyone());
-            let policies = BTreeMap::from([("lower-case escapes".to_string(), refused)]);
-            xds::Rbac { action: xds::rbac::Action::Deny.into(), policies, ..xds::Rbac::default() }
-        })
-    }
-
-    /// `None` where no route is attached. Bytes are no request of any.
-    fn routed(&self) -> Option<xds::Rbac> {
-        let routed = self.access.routed.as_deref()?;
-        let permission = match self.sees {
-            Sees::Requests => permission::requests(Some(routed), &[]),
-            Sees::Bytes => None,
-        };
-        let of_route = permission.map(|of| ("routes".to_string(), policy(of, principal::anyone())));
-        let policies = of_route.into_iter().collect();
-        Some(xds::Rbac { action: xds::rbac::Action::Allow.into(), policies, ..xds::Rbac::default() })
+            rules.policies.insert("lower-case escapes".into(), refused);
+        }
+        if self.access.refuses_unmatched() {
+            let asked = match self.sees {
+                Sees::Requests => permission::of_groups(&[UNMATCHED]),
+                Sees::Bytes => permission::any(),
+            };
+            let rules = rules.get_or_insert_with(|| rbac(xds::rbac::Action::Deny, BTreeMap::new()));
+            rules.policies.insert("routes".into(), policy(asked, principal::anyone()));
+        }
+        rules
     }
 
     fn deny(&self, mode: Mode) -> Option<xds::Rbac> {
         let policies = self.policies(Action::Deny, &[mode]);
-        (!policies.is_empty()).then_some(xds::Rbac {
-            action: xds::rbac::Action::Deny.into(),
-            policies,
-            ..xds::Rbac::default()
-        })
+        (!policies.is_empty()).then(|| rbac(xds::rbac::Action::Deny, policies))
     }
 
     /// `None` where everyone is admitted.
     fn allow(&self, modes: &[Mode]) -> Option<xds::Rbac> {
-        let covering: Vec<_> =
-            self.with(Action::Allow, modes).map(|policy| policy.scope.as_deref()).collect();
-        if covering.is_empty() && self.access.posture == Posture::Allow {
+        let is_covered = self.of_port(Action::Allow, modes).next().is_some();
+        let closed: Vec<&str> = self.closed(modes).iter().map(|group| group.tag.as_str()).collect();
+        let nothing_covers = !is_covered && closed.is_empty() && self.bytes_are_open(modes);
+        if nothing_covers && self.access.posture == Posture::Allow {
             return None;
         }
         let mut policies = self.policies(Action::Allow, modes);
-        policies.extend(self.posture(&covering).map(|policy| ("posture".to_string(), policy)));
-        Some(xds::Rbac { action: xds::rbac::Action::Allow.into(), policies, ..xds::Rbac::default() })
+        if self.sees == Sees::Requests {
+            let shared = self.closed(modes).into_iter().filter(|group| group.governors.len() > 1);
+            let shared = shared.filter_map(|group| self.shared(group, modes, is_covered));
+            policies.extend(shared);
+        }
+        let rest = match self.sees {
+            Sees::Requests => (!is_covered).then(|| permission::outside(&closed)),
+            Sees::Bytes => (!is_covered && self.bytes_are_open(modes)).then(permission::any),
+        };
+        let by_posture = rest.zip(self.posture()).map(|(rest, who)| policy(rest, who));
+        policies.extend(by_posture.map(|policy| ("posture".to_string(), policy)));
+        Some(rbac(xds::rbac::Action::Allow, policies))
     }
 
-    /// Admits by posture what is in none of these scopes (`None`: the whole port).
-    fn posture(&self, covering: &[Option<&[HttpMatch]>]) -> Option<xds::Policy> {
-        let who = match self.access.posture {
-            Posture::Allow => principal::anyone(),
-            Posture::Authenticated => principal::anyone_of(self.trust_domain),
-            Posture::Deny => return None,
-        };
-        let scopes = match self.sees {
-            Sees::Requests => covering.iter().copied().collect::<Option<Vec<_>>>()?.concat(),
-            Sees::Bytes if covering.is_empty() => Vec::new(),
-            Sees::Bytes => return None,
-        };
-        Some(policy(permission::outside(&scopes), who))
+    /// Whom the posture admits; `None` is nobody.
+    fn posture(&self) -> Option<xds::Principal> {
+        match self.access.posture {
+            Posture::Allow => Some(principal::anyone()),
+            Posture::Authenticated => Some(principal::anyone_of(self.trust_domain)),
+            Posture::Deny => None,
+        }
     }
 
-    fn with<'b>(&'b self, action: Action, modes: &'b [Mode]) -> impl Iterator<Item = &'b Policy> {
-        let held = move |policy: &&Policy| policy.action == action && modes.contains(&policy.mode);
-        self.access.policies.iter().filter(held)
+    /// Whether no Allow on a route covers bytes.
+    fn bytes_are_open(&self, modes: &[Mode]) -> bool {
+        self.sees == Sees::Requests || !self.governors().any(|governor| has_allow(governor, modes))
+    }
+
+    fn governors(&self) -> impl Iterator<Item = &'a Governor> {
+        self.access.routes.iter().flat_map(|routes| &routes.governors)
+    }
+
+    /// The governors of a group, and the routes that only look on where policies in Audit count.
+    fn held(&self, group: &Group, modes: &[Mode]) -> impl Iterator<Item = &'a Governor> {
+        let audits = if modes.contains(&Mode::Audit) { group.audits.as_slice() } else { &[] };
+        let places: Vec<usize> = group.governors.iter().chain(audits).copied().collect();
+        let routes = self.access.routes.as_deref();
+        places.into_iter().filter_map(move |place| routes?.governors.get(place))
+    }
+
+    /// The groups whose requests an Allow covers.
+    fn closed(&self, modes: &[Mode]) -> Vec<&Group> {
+        let covered = |group: &&Group| self.held(group, modes).any(|governor| has_allow(governor, modes));
+        self.groups.iter().filter(covered).collect()
+    }
+
+    fn of_port<'b>(&'b self, action: Action, modes: &'b [Mode]) -> impl Iterator<Item = &'a Policy> + 'b {
+        self.access
+            .policies
+            .iter()
+            .filter(move |policy| policy.action == action && modes.contains(&policy.mode))
+    }
+
+    /// The policies on routes, each with the groups for which it holds. An Allow does not admit by itself where several
+    /// routes must admit ([`Self::shared`]).
+    fn on_routes(&self, action: Action, modes: &[Mode]) -> Vec<(Vec<&str>, &'a Policy)> {
+        let mut found: BTreeMap<&SourceRef, (Vec<&str>, &Policy)> = BTreeMap::new();
+        let alone = |group: &&Group| action == Action::Deny || group.governors.len() <= 1;
+        for group in self.groups.iter().filter(alone) {
+            let policies = self.held(group, modes).flat_map(|governor| &governor.policies);
+            let meant = policies.filter(|policy| policy.action == action && modes.contains(&policy.mode));
+            for policy in meant.filter(|policy| !policy.rules.is_empty()) {
+                let (tags, _) = found.entry(&policy.source).or_insert_with(|| (Vec::new(), policy));
+                if tags.last() != Some(&group.tag.as_str()) {
+                    tags.push(&group.tag);
+                }
+            }
+        }
+        found.into_values().collect()
     }
 
     fn policies(&self, action: Action, modes: &[Mode]) -> BTreeMap<String, xds::Policy> {
-        let of = |from: &Policy| {
-            let named = |rule: &Rule| Some((rule_name(&from.source, rule.index), self.rule(from, rule)?));
-            from.rules.iter().filter_map(named).collect::<Vec<_>>()
-        };
-        self.with(action, modes).flat_map(of).collect()
+        let mut policies = BTreeMap::new();
+        for from in self.of_port(action, modes) {
+            policies.extend(self.named(from, self.asks_of_port(action)));
+        }
+        match self.sees {
+            Sees::Requests => {
+                for (tags, from) in self.on_routes(action, modes) {
+                    let asked = |rule: &Rule| {
+                        Some(permission::all(vec![
+                            permission::of_groups(&tags),
+                            permission::requests(&rule.requests),
+                        ]))
+                    };
+                    policies.extend(self.named(from, asked));
+                }
+            }
+            Sees::Bytes if action == Action::Deny => {
+                let all = self.governors().flat_map(|governor| &governor.policies);
+                for from in all.filter(|policy| policy.action == action && modes.contains(&policy.mode)) {
+                    policies.extend(self.named(from, |_| Some(permission::any())));
+                }
+            }
+            Sees::Bytes => {}
+        }
+        policies
     }
 
-    /// `None` for a rule that matches nothing here.
-    fn rule(&self, from: &Policy, rule: &Rule) -> Option<xds::Policy> {
-        let Rule { index: _, from: peers, requests } = rule;
-        let permission = match (self.sees, from.action) {
-            (Sees::Requests, _) => permission::requests(from.scope.as_deref(), requests)?,
-            (Sees::Bytes, Action::Deny) => permission::any(),
-            (Sees::Bytes, Action::Allow) => {
-                (requests.is_empty() && from.scope.is_none()).then(permission::any)?
-            }
-        };
-        Some(policy(permission, principal::peers(peers, self.trust_domain)))
+    /// What a rule of a policy of the port asks; `None` for one that matches nothing here.
+    fn asks_of_port(&self, action: Action) -> impl Fn(&Rule) -> Option<xds::Permission> {
+        let sees = self.sees;
+        move |rule| match (sees, action) {
+            (Sees::Requests, _) => Some(permission::requests(&rule.requests)),
+            (Sees::Bytes, Action::Deny) => Some(permission::any()),
+            (Sees::Bytes, Action::Allow) => rule.requests.is_empty().then(permission::any),
+        }
     }
+
+    fn named(
+        &self,
+        from: &Policy,
+        asked: impl Fn(&Rule) -> Option<xds::Permission>,
+    ) -> Vec<(String, xds::Policy)> {
+        let one = |rule: &Rule| {
+            let who = principal::peers(&rule.from, self.trust_domain);
+            Some((rule_name(&from.source, rule.index), policy(asked(rule)?, who)))
+        };
+        from.rules.iter().filter_map(one).collect()
+    }
+
+    /// Whom each of several routes admits; `None` for nobody.
+    fn shared(&self, group: &Group, modes: &[Mode], port_is_covered: bool) -> Option<(String, xds::Policy)> {
+        let mut each = Vec::new();
+        for governor in self.held(&Group { audits: Vec::new(), ..group.clone() }, modes) {
+            if !has_allow(governor, modes) {
+                each.push(if port_is_covered { None } else { self.posture() }?);
+                continue;
+            }
+            let allows = governor.policies.iter();
+            let allows =
+                allows.filter(|policy| policy.action == Action::Allow && modes.contains(&policy.mode));
+            let rules = allows.flat_map(|policy| policy.rules.iter()).map(|rule| {
+                let asked = principal::asking(&permission::requests(&rule.requests));
+                principal::all(vec![asked, principal::peers(&rule.from, self.trust_domain)])
+            });
+            each.push(principal::one_of(rules.collect())?);
+        }
+        let asked = permission::of_groups(&[&group.tag]);
+        Some((format!("routes/{}", group.tag), policy(asked, principal::all(each))))
+    }
+}
+
+fn has_allow(governor: &Governor, modes: &[Mode]) -> bool {
+    governor.policies.iter().any(|policy| policy.action == Action::Allow && modes.contains(&policy.mode))
 }
 
 /// The name of a rule in Envoy's logs and statistics: `AccessPolicy/<namespace>/<name>/<index>`.
 fn rule_name(source: &SourceRef, index: usize) -> String {
     let SourceRef { kind, namespace, name } = source;
     format!("{kind}/{namespace}/{name}/{index}")
+}
+
+fn rbac(action: xds::rbac::Action, policies: BTreeMap<String, xds::Policy>) -> xds::Rbac {
+    xds::Rbac { action: action.into(), policies, ..xds::Rbac::default() }
 }
 
 fn policy(permission: xds::Permission, principal: xds::Principal) -> xds::Policy {

@@ -23,7 +23,7 @@ pub(crate) use heddle_proto::envoy::config::listener::v3::{
     ListenerFilterChainMatchPredicate, filter, listener_filter, listener_filter_chain_match_predicate,
 };
 pub(crate) use heddle_proto::envoy::config::rbac::v3::{
-    Permission, Policy, Principal, Rbac, permission, principal, rbac,
+    MetadataSource, Permission, Policy, Principal, Rbac, SourcedMetadata, permission, principal, rbac,
 };
 pub(crate) use heddle_proto::envoy::config::route::v3::{
     DirectResponseAction, HeaderMatcher, QueryParameterMatcher, RetryPolicy, Route, RouteAction,
@@ -37,7 +37,9 @@ pub(crate) use heddle_proto::envoy::extensions::access_loggers::stream::v3::{
 pub(crate) use heddle_proto::envoy::extensions::filters::common::set_filter_state::v3::{
     FilterStateValue, filter_state_value,
 };
-pub(crate) use heddle_proto::envoy::extensions::filters::http::rbac::v3::Rbac as HttpRbac;
+pub(crate) use heddle_proto::envoy::extensions::filters::http::rbac::v3::{
+    Rbac as HttpRbac, RbacPerRoute as HttpRbacPerRoute,
+};
 pub(crate) use heddle_proto::envoy::extensions::filters::http::router::v3::Router;
 pub(crate) use heddle_proto::envoy::extensions::filters::listener::http_inspector::v3::HttpInspector;
 pub(crate) use heddle_proto::envoy::extensions::filters::listener::original_dst::v3::OriginalDst;
@@ -59,7 +61,8 @@ pub(crate) use heddle_proto::envoy::extensions::upstreams::http::v3::{
     HttpProtocolOptions, http_protocol_options,
 };
 pub(crate) use heddle_proto::envoy::r#type::matcher::v3::{
-    PathMatcher, RegexMatcher, StringMatcher, path_matcher, string_matcher,
+    MetadataMatcher, OrMatcher, PathMatcher, RegexMatcher, StringMatcher, ValueMatcher, metadata_matcher,
+    path_matcher, string_matcher, value_matcher,
 };
 pub(crate) use heddle_proto::envoy::r#type::v3::{Int32Range, Percent};
 pub(crate) use heddle_proto::google::protobuf::{

@@ -2,7 +2,7 @@
 
 use heddle_decide::verdict::{Forward, Outcome};
 use heddle_decide::{Call, Client, HttpCall, Request, Verdict, decide};
-use heddle_model::access::{Access, Network};
+use heddle_model::access::{Access, AccessEntry, Network, RouteAccess, Unmatched};
 use heddle_model::fact::{Egress, EgressNetwork};
 use heddle_model::http::{HttpMatch, PathMatch};
 use heddle_model::route::{Retry, RouteDefaults};
@@ -33,10 +33,13 @@ const CART: [u8; 4] = [10, 96, 0, 1];
 fn with_route(snapshot: &mut Snapshot, port: u16) {
     let cart = snapshot.workloads.get(&pod("cart")).expect("it is there");
     let mut cart = Workload::clone(cart);
-    let of = HttpMatch { path: Some(PathMatch::Prefix("/a".into())), ..HttpMatch::default() };
+    let matcher = HttpMatch { path: Some(PathMatch::Prefix("/a".into())), ..HttpMatch::default() };
+    let entry = AccessEntry { matcher, governors: Vec::new(), audits: Vec::new() };
+    let routes = RouteAccess { governors: Vec::new(), entries: vec![entry], unmatched: Unmatched::Refused };
+    let routes = Arc::new(routes);
     for inbound in cart.inbound.iter_mut().filter(|inbound| inbound.port == port) {
         let access = Access::clone(&inbound.access);
-        inbound.access = Arc::new(Access { routed: Some([of.clone()].into()), ..access });
+        inbound.access = Arc::new(Access { routes: Some(routes.clone()), ..access });
     }
     snapshot.workloads.insert(pod("cart"), Arc::new(cart));
 }

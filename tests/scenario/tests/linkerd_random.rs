@@ -3,7 +3,8 @@
 use heddle_decide::{Call, Client, HttpCall, Request};
 use heddle_linkerd::unordered;
 use heddle_model::access::{
-    Access, Action, Mode, Network, Peer, Policy, Posture, Principal, RequestMatch, Rule,
+    Access, AccessEntry, Action, Governor, Mode, Network, Peer, Policy, Posture, Principal, RequestMatch,
+    RouteAccess, Rule, Sight, Unmatched,
 };
 use heddle_model::fact::{DataPlane, Locality, Mtls, Protocol, ServiceForm};
 use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
@@ -42,14 +43,15 @@ proptest! {
 
     #[test]
     fn a_port_admits_whom_its_policies_admit(
-        policies in vec(policy(), 0..5),
-        routed in option::weighted(0.2, vec(scope(), 1..3).prop_map(Arc::from)),
+        policies in vec(policy(), 0..4),
+        routes in option::weighted(0.7, routes()),
         posture in select(vec![Posture::Allow, Posture::Authenticated, Posture::Deny]),
         protocol in select(vec![Protocol::Http, Protocol::Detect, Protocol::Tcp, Protocol::Opaque]),
         mtls in select(vec![Mtls::Strict, Mtls::Permissive, Mtls::Disabled]),
         calls in vec((caller(), prop_oneof![7 => call().prop_map(Call::Http), 2 => repeating_call().prop_map(Call::Http), 1 => Just(Call::Tcp), 1 => Just(Call::Tls)]), 20),
     ) {
-        let mesh = mesh(Access { routed, ..access(posture, policies) }, protocol, mtls);
+        let routes = routes.map(Arc::new);
+        let mesh = mesh(Access { routes, ..access(posture, policies) }, protocol, mtls);
         for (caller, call) in calls {
             let request = Request { client: caller, ..request("web", "10.1.0.1:80", call) };
             prop_assert_eq!(difference(&mesh, &request), Ok(()), "{:?}", request);
@@ -174,7 +176,7 @@ fn access(posture: Posture, mut policies: Vec<Policy>) -> Access {
     for (place, policy) in policies.iter_mut().enumerate() {
         policy.source.name = format!("p{place}").into();
     }
-    Access { posture, posture_source: None, policies, routed: None }
+    Access { posture, posture_source: None, policies, routes: None }
 }
 
 fn request(client: &str, target: &str, call: Call) -> Request {
@@ -285,17 +287,38 @@ fn scope() -> impl Strategy<Value = HttpMatch> {
 }
 
 fn policy() -> impl Strategy<Value = Policy> {
-    let scope = option::weighted(0.3, vec(scope(), 1..3).prop_map(Arc::from));
     let mode = prop_oneof![6 => Just(Mode::Enforce), 1 => Just(Mode::Audit)];
-    (select(vec![Action::Allow, Action::Deny]), mode, scope, vec(rule(), 0..3)).prop_map(
-        |(action, mode, scope, rules)| Policy {
-            source: SourceRef::new(Kind::AccessPolicy, "b", "p"),
-            action,
-            mode,
-            scope,
-            rules: rules.into(),
-        },
-    )
+    (select(vec![Action::Allow, Action::Deny]), mode, vec(rule(), 0..3)).prop_map(|(action, mode, rules)| {
+        Policy { source: SourceRef::new(Kind::AccessPolicy, "b", "p"), action, mode, rules: rules.into() }
+    })
+}
+
+/// Policies on routes: some governed by one route, some by several, some by none.
+fn routes() -> impl Strategy<Value = RouteAccess> {
+    let governors = vec(vec(policy(), 0..3), 1..4).prop_map(|governors| {
+        let governor = |(place, mut policies): (usize, Vec<Policy>)| {
+            for (number, policy) in policies.iter_mut().enumerate() {
+                policy.source.name = format!("r{place}-{number}").into();
+            }
+            let route = Some(SourceRef::new(Kind::HttpRoute, "b", format!("r{place}")));
+            Governor { route, sight: Sight::Clear, policies }
+        };
+        governors.into_iter().enumerate().map(governor).collect::<Vec<_>>()
+    });
+    let unmatched = select(vec![Unmatched::ByPort, Unmatched::ByPort, Unmatched::Refused]);
+    (governors, unmatched).prop_flat_map(|(governors, unmatched)| {
+        let places = btree_set(0..governors.len(), 0..=governors.len().min(2));
+        let entry = (scope(), places).prop_map(|(matcher, places)| AccessEntry {
+            matcher,
+            governors: places.into_iter().collect(),
+            audits: Vec::new(),
+        });
+        vec(entry, 1..4).prop_map(move |entries| RouteAccess {
+            governors: governors.clone(),
+            entries,
+            unmatched,
+        })
+    })
 }
 
 fn rule() -> impl Strategy<Value = Rule> {

@@ -166,7 +166,7 @@ fn pod(name: &str, zone: Option<Name>) -> Arc<Workload> {
     use heddle_model::fact::Mtls;
     use heddle_model::snapshot::InboundDefault;
     let access =
-        Arc::new(Access { posture: Posture::Allow, posture_source: None, policies: vec![], routed: None });
+        Arc::new(Access { posture: Posture::Allow, posture_source: None, policies: vec![], routes: None });
     let undeclared = InboundDefault { mtls: Mtls::Permissive, mtls_source: None, access };
     Arc::new(Workload {
         key: workload(name),

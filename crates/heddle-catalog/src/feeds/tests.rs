@@ -59,7 +59,7 @@ fn pod(name: &str) -> WorkloadKey {
 fn set(snapshot: &mut Snapshot, name: &str, zone: Option<&str>) -> BTreeSet<Key> {
     let key = pod(name);
     let access =
-        Arc::new(Access { posture: Posture::Allow, posture_source: None, policies: vec![], routed: None });
+        Arc::new(Access { posture: Posture::Allow, posture_source: None, policies: vec![], routes: None });
     let workload = Workload {
         key: key.clone(),
         identity: None,

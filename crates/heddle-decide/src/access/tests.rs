@@ -1,4 +1,5 @@
 use super::*;
+use heddle_model::access::{Governor, Sight};
 use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
 use heddle_model::{Kind, SourceRef};
 use std::sync::Arc;
@@ -10,7 +11,7 @@ fn source(name: &str) -> SourceRef {
 fn policy(name: &str, action: Action, rules: Vec<Rule>) -> Policy {
     let numbered = rules.into_iter().enumerate().map(|(index, rule)| Rule { index, ..rule });
     let rules: Vec<_> = numbered.collect();
-    Policy { source: source(name), action, mode: Mode::Enforce, scope: None, rules: rules.into() }
+    Policy { source: source(name), action, mode: Mode::Enforce, rules: rules.into() }
 }
 
 fn audited(name: &str, action: Action, rules: Vec<Rule>) -> Policy {
@@ -46,7 +47,7 @@ fn check_arrival(
     http: Option<&HttpCall>,
     want: &str,
 ) {
-    let access = Access { posture, posture_source: None, policies, routed: None };
+    let access = Access { posture, posture_source: None, policies, routes: None };
     let address = "10.0.0.7".parse().ok();
     let arrival = Arrival { identity, trust_domain: "td", address, http };
     assert_eq!(said(&admit(&access, &arrival)), want);
@@ -140,15 +141,60 @@ fn a_peer_is_a_principal_from_a_network() {
     check(Posture::Deny, vec![policy("a", Action::Allow, vec![rule])], r#"denied by none of ["a"]"#);
 }
 
-#[test]
-fn a_scoped_allow_closes_only_its_requests() {
-    let scoped = |path: &str| {
-        let scope = HttpMatch { path: Some(PathMatch::Prefix(path.into())), ..HttpMatch::default() };
-        let rule = from(Principal::Namespace("bank".into()));
-        vec![Policy { scope: Some(Arc::from([scope])), ..policy("a", Action::Allow, vec![rule]) }]
+/// Policies on routes: each entry is a prefix and the places of its governors.
+fn on_routes(governors: Vec<Governor>, entries: &[(&str, &[usize])]) -> RouteAccess {
+    let entry = |(path, governors): &(&str, &[usize])| AccessEntry {
+        matcher: HttpMatch { path: Some(PathMatch::Prefix((*path).into())), ..HttpMatch::default() },
+        governors: governors.to_vec(),
+        audits: Vec::new(),
     };
-    check(Posture::Allow, scoped("/b"), "allowed by Allow");
-    check(Posture::Allow, scoped("/a"), r#"denied by none of ["a"]"#);
+    RouteAccess { governors, entries: entries.iter().map(entry).collect(), unmatched: Unmatched::ByPort }
+}
+
+fn governor(route: &str, policies: Vec<Policy>) -> Governor {
+    let route = Some(SourceRef::new(Kind::HttpRoute, "shop", route));
+    Governor { route, sight: Sight::Clear, policies }
+}
+
+/// `GET /a` or bytes of `shop/web`, where policies on routes hold.
+#[track_caller]
+fn check_routes(posture: Posture, routes: RouteAccess, http: Option<&HttpCall>, want: &str) {
+    let access =
+        Access { posture, posture_source: None, policies: Vec::new(), routes: Some(Arc::new(routes)) };
+    let arrival = Arrival { identity: Some(&web()), trust_domain: "td", address: None, http };
+    assert_eq!(said(&admit(&access, &arrival)), want);
+}
+
+fn allow(name: &str, whom: &str) -> Policy {
+    policy(name, Action::Allow, vec![from(Principal::Namespace(whom.into()))])
+}
+
+#[test]
+fn a_request_is_governed_by_the_first_entry_that_matches_it() {
+    let call = HttpCall::new("GET", "cart", "/a");
+    let governors =
+        || vec![governor("a", vec![allow("only-bank", "bank")]), governor("all", vec![allow("own", "shop")])];
+    let both = |entries: &[(&str, &[usize])]| on_routes(governors(), entries);
+    let check = |routes, want: &str| check_routes(Posture::Allow, routes, Some(&call), want);
+    check(both(&[("/a", &[0]), ("", &[1])]), r#"denied by none of ["only-bank"]"#);
+    check(both(&[("/b", &[0]), ("", &[1])]), "allowed by own[0]");
+    check(both(&[("/b", &[0])]), "allowed by Allow");
+    check(both(&[("/a", &[]), ("", &[0])]), "allowed by Allow");
+    // Where requests of both look alike, both must admit.
+    check(both(&[("", &[0, 1])]), r#"denied by none of ["only-bank"]"#);
+    let unmatched = RouteAccess { unmatched: Unmatched::Refused, ..both(&[("/b", &[0])]) };
+    check(unmatched, "denied by no route");
+}
+
+#[test]
+fn several_governors_admit_what_is_admitted_under_each() {
+    let call = HttpCall::new("GET", "cart", "/a");
+    let governors = || vec![governor("a", vec![allow("own", "shop")]), governor("b", Vec::new())];
+    let check = |posture, want: &str| {
+        check_routes(posture, on_routes(governors(), &[("", &[0, 1])]), Some(&call), want);
+    };
+    check(Posture::Allow, "allowed by own[0]");
+    check(Posture::Deny, "denied by Deny");
 }
 
 #[test]
@@ -157,10 +203,12 @@ fn bytes_take_the_narrowest_meaning_of_a_rule_about_http() {
     bytes(policy("a", Action::Allow, vec![to("/a")]), r#"denied by none of ["a"]"#);
     bytes(policy("a", Action::Allow, vec![to("/a"), Rule::default()]), "allowed by a[1]");
     bytes(policy("d", Action::Deny, vec![to("/zzz")]), "denied by d[0]");
-    let scope: Option<Arc<[HttpMatch]>> = Some(Arc::from([HttpMatch::default()]));
-    let allow = policy("a", Action::Allow, vec![Rule::default()]);
-    bytes(Policy { scope: scope.clone(), ..allow }, r#"denied by none of ["a"]"#);
-    bytes(Policy { scope, ..policy("d", Action::Deny, vec![Rule::default()]) }, "denied by d[0]");
+    let on_route = |policy: Policy, want: &str| {
+        let routes = on_routes(vec![governor("a", vec![policy])], &[("/a", &[0])]);
+        check_routes(Posture::Allow, routes, None, want);
+    };
+    on_route(policy("a", Action::Allow, vec![Rule::default()]), r#"denied by none of ["a"]"#);
+    on_route(policy("d", Action::Deny, vec![Rule::default()]), "denied by d[0]");
 }
 
 #[test]
@@ -187,7 +235,7 @@ fn what_is_audited_decides_nothing_and_is_told() {
         audited("d", Action::Deny, vec![to("/b")]),
     ];
     check(Posture::Allow, policies.clone(), "allowed by Allow");
-    let access = Access { posture: Posture::Allow, posture_source: None, policies, routed: None };
+    let access = Access { posture: Posture::Allow, posture_source: None, policies, routes: None };
     let call = HttpCall::new("GET", "cart", "/a");
     let arrival = Arrival { identity: None, trust_domain: "td", address: None, http: Some(&call) };
     let hits: Vec<_> = audit(&access, &arrival).into_iter().map(|hit| (hit.policy.name, hit.would)).collect();
@@ -200,7 +248,7 @@ fn an_audited_allow_would_refuse_only_where_no_other_admits() {
     let hits = |other: Option<Policy>| {
         let mut policies = vec![audited("a", Action::Allow, vec![to("/b")])];
         policies.extend(other);
-        let access = Access { posture: Posture::Allow, posture_source: None, policies, routed: None };
+        let access = Access { posture: Posture::Allow, posture_source: None, policies, routes: None };
         let call = HttpCall::new("GET", "cart", "/a");
         let arrival = Arrival { identity: None, trust_domain: "td", address: None, http: Some(&call) };
         audit(&access, &arrival).into_iter().map(|hit| hit.would).collect::<Vec<_>>()

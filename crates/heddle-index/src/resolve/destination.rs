@@ -1,20 +1,38 @@
 //! The stages of what clients dial: attached routes, Services, the targets of policies, route tables.
 
 use super::{Changed, publish};
+use crate::attachment::Attachment;
 use crate::multimap::Side;
+use crate::route_access::backends;
 use crate::routes::Merged;
 use crate::{Index, attachment, parent, policy, routes, service};
 use heddle_model::http::HttpMatch;
 use heddle_model::report::Report;
 use heddle_model::route::RouteTable;
 use heddle_model::snapshot::{Key, RouteKey};
-use heddle_model::{ServiceKey, ServicePortKey, SourceRef};
-use std::collections::BTreeSet;
+use heddle_model::{Name, ServiceKey, ServicePortKey, SourceRef};
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
 use std::sync::Arc;
 
+/// The Service ports whose routes changed, whether a policy targets one that did, and where those send requests.
+type RouteChanges = BTreeMap<ServicePortKey, (bool, BTreeSet<ServicePortKey>)>;
+
+/// Returns the Service ports of its own namespace that a route is attached to in some form, and its backends.
+fn own_ports(
+    source: &SourceRef,
+    forms: [Option<&Attachment>; 2],
+) -> BTreeMap<ServicePortKey, BTreeSet<ServicePortKey>> {
+    let forms = || forms.into_iter().flatten();
+    let own = |port: &&ServicePortKey| port.service.namespace == source.namespace;
+    let backends: BTreeSet<_> = forms().flat_map(backends).cloned().collect();
+    let ports = forms().flat_map(|form| &form.ports).filter(own);
+    ports.map(|port| (port.clone(), backends.clone())).collect()
+}
+
 impl Index {
     pub(super) fn resolve_attachments(&mut self, changed: &mut Changed) {
+        let mut changes = RouteChanges::new();
         for source in take(&mut self.dirty.attachments) {
             self.work.attachments += 1;
             let new = attachment::resolve(&self.tables, &self.snapshot.mesh, &source);
@@ -31,6 +49,12 @@ impl Index {
             for form in [&old, &new].into_iter().flatten() {
                 self.dirty.servers.extend(form.servers.keys().cloned());
             }
+            self.forget_routes(&source.namespace);
+            for (port, backends) in own_ports(&source, [old.as_ref(), new.as_ref()]) {
+                let (policied, known) = changes.entry(port).or_default();
+                *policied |= self.is_policied(&source);
+                known.extend(backends);
+            }
             for (side, form) in [(Side::Goes, old), (Side::Comes, new)] {
                 for port in form.into_iter().flat_map(|form| form.ports) {
                     let table = attachment::table(&source, &port);
@@ -40,6 +64,44 @@ impl Index {
                 }
             }
         }
+        for (port, (policied, backends)) in changes {
+            if policied || self.attached_to(&port).iter().any(|route| self.is_policied(route)) {
+                backends.iter().for_each(|port| self.mark_port(port));
+                self.mark_reached(&port);
+            }
+        }
+    }
+
+    /// Whether a policy targets a route.
+    fn is_policied(&self, route: &SourceRef) -> bool {
+        !self.tables.policies.of(route).is_empty()
+    }
+
+    /// Marks the workloads to which requests for a Service port get: other policies on routes may hold there.
+    fn mark_reached(&mut self, port: &ServicePortKey) {
+        let routes = self.attached_to(port).iter().filter_map(|route| self.derived.attachments.get(route));
+        let mut reached: BTreeSet<_> = routes.flat_map(backends).cloned().collect();
+        reached.insert(port.clone());
+        reached.iter().for_each(|port| self.mark_port(port));
+    }
+
+    /// The routes of a Service port that all clients have.
+    fn attached_to(&self, port: &ServicePortKey) -> &[SourceRef] {
+        self.derived.attached.of(&RouteKey { port: port.clone(), consumer: None })
+    }
+
+    fn forget_routes(&mut self, namespace: &Name) {
+        if let Some(pool) = self.derived.pools.get_mut(namespace) {
+            pool.forget_routes();
+        }
+    }
+
+    /// Marks the workloads behind a Service port.
+    fn mark_port(&mut self, port: &ServicePortKey) {
+        self.mark_selected(&port.service);
+        let Some(members) = self.derived.members.get(&port.service) else { return };
+        let all = members.ports.get(&port.port).into_iter().flatten();
+        self.dirty.workloads.extend(all.filter_map(|member| member.workload.clone()));
     }
 
     pub(super) fn resolve_services(&mut self, changed: &mut Changed) {
@@ -92,6 +154,7 @@ impl Index {
     }
 
     pub(super) fn resolve_policies(&mut self) {
+        let mut reached = BTreeSet::new();
         for source in take(&mut self.dirty.policies) {
             self.work.policies += 1;
             let new = policy::resolve(&self.tables, &self.derived.attachments, &source);
@@ -103,12 +166,20 @@ impl Index {
                 continue;
             }
             self.dirty.reports.insert(source);
-            for port in [old, new].into_iter().flatten().flat_map(|policy| policy.scopes.into_keys()) {
-                self.mark_selected(&port.service);
-                let Some(members) = self.derived.members.get(&port.service) else { continue };
-                let all = members.ports.get(&port.port).into_iter().flatten();
-                self.dirty.workloads.extend(all.filter_map(|member| member.workload.clone()));
+            for policy in [old, new].into_iter().flatten() {
+                policy.ports.iter().for_each(|port| self.mark_port(port));
+                for route in &policy.routes {
+                    self.forget_routes(&route.namespace);
+                    let found = self.derived.attachments.get(route);
+                    for (port, backends) in own_ports(route, [found, None]) {
+                        reached.insert(port);
+                        backends.iter().for_each(|port| self.mark_port(port));
+                    }
+                }
             }
+        }
+        for port in reached {
+            self.mark_reached(&port);
         }
     }
 

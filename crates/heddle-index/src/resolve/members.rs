@@ -4,7 +4,7 @@ use super::{Changed, publish};
 use crate::findings::Finding;
 use crate::member::{self, Members};
 use crate::multimap::Side;
-use crate::{Index, endpoints, workload};
+use crate::{Index, endpoints, route_access, workload};
 use heddle_model::fact::DataPlane;
 use heddle_model::snapshot::Key;
 use heddle_model::{Kind, ServiceKey, ServicePortKey, WorkloadKey};
@@ -69,6 +69,12 @@ impl Index {
                 services: &self.snapshot.services,
                 policies: &self.derived.policies,
                 servers: &self.derived.servers,
+                routes: route_access::View {
+                    tables: &self.tables,
+                    attachments: &self.derived.attachments,
+                    attached: &self.derived.attached,
+                    policies: &self.derived.policies,
+                },
                 mesh: &self.snapshot.mesh,
                 cidrs: &self.derived.cidrs,
             };

@@ -2,7 +2,7 @@
 
 use super::build::*;
 use crate::Index;
-use heddle_model::access::{Access, Action, Policy, Posture, RequestMatch, Rule};
+use heddle_model::access::{Access, Action, Governor, Policy, Posture, RequestMatch, Rule, Sight};
 use heddle_model::fact::{AccessPolicy, Covers, DataPlane, Invalid, Mesh, Namespace, Target, Workload};
 use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
 use heddle_model::{Event, Fact, Snapshot};
@@ -21,15 +21,32 @@ fn path(matcher: &HttpMatch) -> String {
     format!("{method}{path}{}", "+".repeat(headers.len()))
 }
 
-/// `Posture` and then `Action name [rules] (scope)` per policy.
+/// `Action name [rules]`
+fn policy_text(policy: &Policy) -> String {
+    format!("{:?} {} [{}]", policy.action, policy.source.name, policy.rules.len())
+}
+
+/// The route, `~` where its requests cannot be told, and its policies.
+fn governor_text(governor: &Governor) -> String {
+    let route = governor.route.as_ref().map_or("port", |route| route.name.as_str());
+    let blurred = if governor.sight == Sight::Blurred { "~" } else { "" };
+    let policies = governor.policies.iter().map(policy_text).collect::<Vec<_>>().join(", ");
+    format!("{route}{blurred} ({policies})")
+}
+
+/// `Posture`, then the policies of the port, then each entry of routes with its governors.
 fn access_text(access: &Access) -> String {
-    let policy = |policy: &Policy| {
-        let scope = policy.scope.as_ref().map(|scope| scope.iter().map(path).collect::<Vec<_>>().join(" "));
-        let scope = scope.map(|scope| format!(" ({scope})")).unwrap_or_default();
-        format!(", {:?} {} [{}]{scope}", policy.action, policy.source.name, policy.rules.len())
-    };
     let by = access.posture_source.as_ref().map(|source| format!(" by {source}")).unwrap_or_default();
-    format!("{:?}{by}{}", access.posture, access.policies.iter().map(policy).collect::<String>())
+    let policies = access.policies.iter().map(|policy| format!(", {}", policy_text(policy)));
+    let entries = access.routes.iter().flat_map(|routes| {
+        routes.entries.iter().map(|entry| {
+            let governors = routes.at(&entry.governors).map(governor_text).collect::<Vec<_>>().join(" and ");
+            let audits = routes.at(&entry.audits).map(|audit| format!(" audit {}", governor_text(audit)));
+            format!("; {} {governors}{}", path(&entry.matcher), audits.collect::<String>())
+        })
+    });
+    let (policies, entries): (String, String) = (policies.collect(), entries.collect());
+    format!("{:?}{by}{policies}{entries}", access.posture)
 }
 
 /// The access of every known port, then of all others.
@@ -188,7 +205,7 @@ fn a_route_as_target_means_its_requests_at_the_workloads_behind_its_parents() {
         ("HTTPRoute shop/r", route(vec![only], vec![rule(matches, vec![])])),
         ("AccessPolicy shop/p", access(Action::Allow, targets(vec![route_target("r")]), "web")),
     ];
-    check(objects, &["8080 Allow, Allow p [1] (/a/* GET /b/*)", "9090 Allow", "* Allow"]);
+    check(objects, &["8080 Allow; GET /b/* r (Allow p [1]); /a/* r (Allow p [1])", "9090 Allow", "* Allow"]);
 }
 
 #[test]
@@ -198,7 +215,10 @@ fn a_route_and_its_service_as_targets_cover_the_whole_port() {
         ("HTTPRoute shop/r", route(vec![parent("web")], vec![rule(vec![prefix("/a")], vec![])])),
         ("AccessPolicy shop/p", access(Action::Allow, both, "web")),
     ];
-    check(objects, &["8080 Allow, Allow p [1]", "9090 Allow, Allow p [1] (/a/*)", "* Allow"]);
+    check(
+        objects,
+        &["8080 Allow, Allow p [1]; /a/* r (Allow p [1])", "9090 Allow; /a/* r (Allow p [1])", "* Allow"],
+    );
 }
 
 /// A route of which a server can tell one match of three.
@@ -224,7 +244,8 @@ fn an_allow_admits_nothing_by_a_match_that_no_server_can_tell_and_closes_around_
         untold_route(),
         ("AccessPolicy shop/p", access(Action::Allow, targets(vec![route_target("r")]), "web")),
     ];
-    let want = "8080 Allow, Allow p [1] (/a/*), Allow p [0] (GET * /b/*)";
+    let want = "8080 Allow; GET /b/* r~ (Allow p [0]) and port (); GET /a/* r (Allow p [1]); \
+                GET * r~ (Allow p [0]) and port (); /b/* r~ (Allow p [0]) and port (); /a/* r (Allow p [1])";
     let snapshot = check(objects, &[want, "9090 Allow", "* Allow"]);
     let told = "has a query or a regular expression, which no server can tell: \
                 nothing is admitted by it, and all that the rest of it matches is closed";
@@ -243,7 +264,9 @@ fn a_deny_denies_more_where_no_server_can_tell_its_match() {
         untold_route(),
         ("AccessPolicy shop/p", access(Action::Deny, targets(vec![route_target("r")]), "intruder")),
     ];
-    check(objects, &["8080 Allow, Deny p [1] (GET * /a/* /b/*)", "9090 Allow", "* Allow"]);
+    let want = "8080 Allow; GET /b/* r~ (Deny p [1]) and port (); GET /a/* r (Deny p [1]); \
+                GET * r~ (Deny p [1]) and port (); /b/* r~ (Deny p [1]) and port (); /a/* r (Deny p [1])";
+    check(objects, &[want, "9090 Allow", "* Allow"]);
 }
 
 #[test]

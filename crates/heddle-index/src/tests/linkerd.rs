@@ -71,30 +71,31 @@ fn port(snapshot: &Snapshot, number: u16) -> InboundPort {
     cart.inbound.iter().find(|port| port.port == number).unwrap().clone()
 }
 
-/// What holds at a port: its posture, and each policy as `SOURCE[ (audit)][ of SCOPE]: WHO`.
+/// `SOURCE[ (audit)]: WHO`
+fn policy_text(policy: &heddle_model::access::Policy) -> String {
+    assert_eq!(policy.action, Action::Allow);
+    let audit = if policy.mode == Mode::Audit { " (audit)" } else { "" };
+    let who = policy.rules.iter().map(|rule| match rule.from.as_slice() {
+        [] => "anyone".to_string(),
+        peers => peers
+            .iter()
+            .map(|peer| {
+                let who = peer.principals.iter().map(|principal| match principal {
+                    Principal::Account(identity) => identity.to_string(),
+                    other => format!("{other:?}"),
+                });
+                let networks = peer.networks.iter().map(|network| network.cidr.to_string());
+                who.chain(networks).collect::<Vec<_>>().join("+")
+            })
+            .collect(),
+    });
+    format!("{}{audit}: {}", policy.source, who.collect::<Vec<_>>().join("|"))
+}
+
+/// What holds for all of a port: its posture, and each policy.
 fn said(access: &Access) -> Vec<String> {
-    let policy = |policy: &heddle_model::access::Policy| {
-        assert_eq!(policy.action, Action::Allow);
-        let audit = if policy.mode == Mode::Audit { " (audit)" } else { "" };
-        let scope = policy.scope.iter().map(|scope| format!(" of {}", scope.len())).collect::<String>();
-        let who = policy.rules.iter().map(|rule| match rule.from.as_slice() {
-            [] => "anyone".to_string(),
-            peers => peers
-                .iter()
-                .map(|peer| {
-                    let who = peer.principals.iter().map(|principal| match principal {
-                        Principal::Account(identity) => identity.to_string(),
-                        other => format!("{other:?}"),
-                    });
-                    let networks = peer.networks.iter().map(|network| network.cidr.to_string());
-                    who.chain(networks).collect::<Vec<_>>().join("+")
-                })
-                .collect(),
-        });
-        format!("{}{audit}{scope}: {}", policy.source, who.collect::<Vec<_>>().join("|"))
-    };
     let posture = format!("{:?}", access.posture);
-    std::iter::once(posture).chain(access.policies.iter().map(policy)).collect()
+    std::iter::once(posture).chain(access.policies.iter().map(policy_text)).collect()
 }
 
 #[track_caller]

@@ -85,12 +85,12 @@ impl Mode {
 
 /// Who may send bytes. There is nothing in them to know a request by: an Allow that speaks of requests admits nothing,
 /// a Deny forgets what it says of them, and where only routes are served nothing is.
-pub(crate) fn of_bytes(access: &Access, policies: &[Told], mode: Mode, mesh: &Mesh) -> Admitted {
-    if access.routed.is_some() {
+pub(crate) fn of_bytes(access: &Access, policies: &[&Told], mode: Mode, mesh: &Mesh) -> Admitted {
+    if access.refuses_unmatched() {
         return Admitted::default();
     }
-    let granted = |_: &Told, rule: &ToldRule| !rule.minds_requests;
-    let mut grants = granted_by(access, policies, (&|_| true, &granted), mode, mesh);
+    let granted = |rule: &ToldRule| !rule.minds_requests;
+    let mut grants = granted_by(access, policies, &granted, mode, mesh);
     let mut excess = Vec::new();
     for policy in policies.iter().filter(|policy| policy.action == Action::Deny) {
         for refused in policy.rules.iter().flat_map(|rule| refused_by(rule, mode, mesh)) {
@@ -104,22 +104,19 @@ pub(crate) fn of_bytes(access: &Access, policies: &[Told], mode: Mode, mesh: &Me
     Admitted { grants, excess }
 }
 
-/// Who may send the requests of one route: a match, and the clients it is about (`None`: those that no Deny names).
-/// Whichever policy covers a part of the route covers it all, or it would be a route of its own.
+/// Who may send the requests of a cell under these policies. Whatever rule covers a part of the cell covers it all, or
+/// that part would be a cell of its own.
 pub(crate) fn of_requests(
     access: &Access,
-    policies: &[Told],
+    policies: &[&Told],
     cell: &super::cell::Cell,
     mode: Mode,
     mesh: &Mesh,
 ) -> Vec<Grant> {
-    let covers = |policy: &Told| policy.covers.as_ref().is_none_or(|of| cell.is_within_any(of));
-    let matches = |policy: &Told, rule: &ToldRule| {
-        covers(policy) && rule.requests.as_ref().is_none_or(|of| cell.is_within_any(of))
-    };
-    let mut grants = granted_by(access, policies, (&covers, &matches), mode, mesh);
+    let matches = |rule: &ToldRule| rule.requests.as_ref().is_none_or(|of| cell.is_within_any(of));
+    let mut grants = granted_by(access, policies, &matches, mode, mesh);
     for policy in policies.iter().filter(|policy| policy.action == Action::Deny) {
-        for rule in policy.rules.iter().filter(|rule| matches(policy, rule)) {
+        for rule in policy.rules.iter().filter(|rule| matches(rule)) {
             for Refused { networks, who } in refused_by(rule, mode, mesh) {
                 let is_meant = who.is_none_or(|who| cell.is_of(&who));
                 if is_meant {
@@ -131,23 +128,36 @@ pub(crate) fn of_requests(
     grants
 }
 
-type Covers<'f> = &'f dyn Fn(&Told) -> bool;
-type Matches<'f> = &'f dyn Fn(&Told, &ToldRule) -> bool;
+/// Those who are among both.
+pub(crate) fn both(some: &[Grant], others: &[Grant]) -> Vec<Grant> {
+    let mut all = BTreeSet::new();
+    for (one, other) in some.iter().flat_map(|one| others.iter().map(move |other| (one, other))) {
+        let networks = inside(&one.networks, &other.networks);
+        let who = match (&one.who, &other.who) {
+            (Who::Anyone, who) | (who, Who::Anyone) => who.clone(),
+            (Who::Clients(some), Who::Clients(others)) => {
+                let meets = some.iter().flat_map(|one| others.iter().filter_map(|other| one.meet(other)));
+                Who::Clients(meets.collect())
+            }
+        };
+        let is_nobody = matches!(&who, Who::Clients(clients) if clients.is_empty());
+        if !networks.is_empty() && !is_nobody {
+            all.insert(Grant { by: one.by.clone().min(other.by.clone()), networks, who });
+        }
+    }
+    merged(all)
+}
 
-/// What the Allows admit together, or the posture where none covers.
-fn granted_by(
-    access: &Access,
-    policies: &[Told],
-    (covers, matches): (Covers, Matches),
-    mode: Mode,
-    mesh: &Mesh,
-) -> Vec<Grant> {
-    let allows = policies.iter().filter(|policy| policy.action == Action::Allow && covers(policy));
+type Matches<'f> = &'f dyn Fn(&ToldRule) -> bool;
+
+/// What the Allows admit together, or the posture where there is none.
+fn granted_by(access: &Access, policies: &[&Told], matches: Matches, mode: Mode, mesh: &Mesh) -> Vec<Grant> {
+    let allows = policies.iter().filter(|policy| policy.action == Action::Allow);
     let mut all = BTreeSet::new();
     let mut is_covered = false;
     for policy in allows {
         is_covered = true;
-        for rule in policy.rules.iter().filter(|rule| matches(policy, rule)) {
+        for rule in policy.rules.iter().filter(|rule| matches(rule)) {
             let grants = peers(rule.from, mesh).filter_map(|(networks, who)| {
                 Some(Grant { by: By::Policy(policy.source.clone()), networks, who: mode.narrowed(who)? })
             });

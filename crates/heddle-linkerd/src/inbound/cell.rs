@@ -2,7 +2,7 @@
 
 use super::callers::{self, Grant, Mode};
 use super::client::Clients;
-use super::told::{self, Excess, LOWER_ESCAPES, OTHER_SPELLINGS, Told};
+use super::told::{self, Excess, LOWER_ESCAPES, OTHER_SPELLINGS, Policies, Told};
 use super::{Port, authz};
 use crate::l5d::{self, inbound as l5d_in};
 use crate::matching::{self, Meet};
@@ -61,17 +61,14 @@ impl Cell {
 /// The routes of a port, and what is refused beyond what should be. `bytes` are the callers whom a proxy adds to every
 /// route.
 pub(crate) fn routes(port: &Port, bytes: &[l5d_in::Authz]) -> (Vec<l5d_in::HttpRoute>, Vec<Excess>) {
-    let (policies, mut excess) = told::policies(port.access);
-    let routed = port.access.routed.as_deref().map(told::spelled);
-    let bases = bases(&policies, routed.as_deref(), port);
-    let Some(cells) = closed(&bases) else {
+    let mut policies = told::policies(port.access);
+    let mut excess = std::mem::take(&mut policies.excess);
+    let Some(cells) = bases(&policies, port).and_then(|bases| closed(&bases)) else {
         excess.push(Excess::TooManyRoutes);
         return (vec![refused("too-many-routes", Vec::new())], excess);
     };
-    let mode = Mode::of(port.mtls);
-    let is_routed = |cell: &&Cell| routed.as_ref().is_none_or(|of| cell.is_within_any(of));
-    let admitted = |cell| callers::of_requests(port.access, &policies, cell, mode, port.mesh);
-    let granted: Vec<_> = cells.iter().filter(is_routed).map(|cell| (cell, admitted(cell))).collect();
+    let granted = |cell| Some((cell, admitted(port, &policies, cell)?));
+    let granted: Vec<_> = cells.iter().filter_map(granted).collect();
     let mut routes = Vec::new();
     if port.access.minds_paths() {
         routes.push(refused("other-spellings", vec![spelled(OTHER_SPELLINGS)]));
@@ -96,22 +93,75 @@ pub(crate) fn routes(port: &Port, bytes: &[l5d_in::Authz]) -> (Vec<l5d_in::HttpR
     (routes, excess)
 }
 
-/// What the policies tell apart.
-fn bases(policies: &[Told], routed: Option<&[HttpMatch]>, port: &Port) -> BTreeSet<Cell> {
-    let mut bases = BTreeSet::new();
-    let matchers = |policy: &Told| -> Vec<HttpMatch> {
-        let requests = policy.rules.iter().filter_map(|rule| rule.requests.clone());
-        policy.covers.clone().into_iter().chain(requests).flatten().collect()
+/// Whom the policies admit to the requests of a cell; `None` for requests that are not served at all.
+///
+/// The first entry that matches says which routes govern them. One that matches more than it should governs beside the
+/// next, and its Allows admit nothing.
+fn admitted(port: &Port, policies: &Policies, cell: &Cell) -> Option<Vec<Grant>> {
+    let mode = Mode::of(port.mtls);
+    let under = |policies: &[&Told]| callers::of_requests(port.access, policies, cell, mode, port.mesh);
+    let of_port = policies.port.iter().collect::<Vec<_>>();
+    let mut grants: Option<Vec<Grant>> = None;
+    let mut narrow = |more: Vec<Grant>| {
+        grants = Some(match &grants {
+            Some(grants) => callers::both(grants, &more),
+            None => more,
+        });
     };
-    let told = policies.iter().flat_map(matchers).chain(routed.into_iter().flatten().cloned());
-    bases.extend(told.map(|of| Cell { matcher: matching::normal(&of), clients: None }));
-    if Mode::of(port.mtls) != Mode::Nobody {
-        let denies = policies.iter().filter(|policy| policy.action == Action::Deny);
-        let peers = denies.flat_map(|policy| &policy.rules).flat_map(|rule| rule.from);
-        let clients = peers.flat_map(|of| &*of.principals).filter_map(|of| Clients::of(of, port.mesh));
-        bases.extend(clients.map(|of| Cell { matcher: HttpMatch::default(), clients: Some(of) }));
+    let mut owned = false;
+    for entry in policies.entries.iter().filter(|entry| cell.is_within_any(&entry.matchers)) {
+        for governor in entry.governors {
+            narrow(under(&policies.of(*governor, entry)));
+        }
+        owned = !entry.is_blurred;
+        if owned {
+            break;
+        }
     }
-    bases
+    match (owned, port.access.refuses_unmatched()) {
+        (false, true) => return None,
+        (false, false) => narrow(under(&of_port)),
+        (true, _) => {}
+    }
+    Some(grants.unwrap_or_else(|| under(&of_port)))
+}
+
+/// What the policies tell apart; `None` where that is too much.
+fn bases(policies: &Policies, port: &Port) -> Option<BTreeSet<Cell>> {
+    let everything = [HttpMatch::default()];
+    let mut bases = BTreeSet::new();
+    let entries = policies.entries.iter().flat_map(|entry| &entry.matchers);
+    bases.extend(entries.map(|of| Cell { matcher: matching::normal(of), clients: None }));
+    for policy in &policies.port {
+        told_apart(policy, &everything, port, &mut bases)?;
+    }
+    for entry in &policies.entries {
+        for policy in policies.of_routes(entry) {
+            told_apart(policy, &entry.matchers, port, &mut bases)?;
+        }
+    }
+    Some(bases)
+}
+
+/// Adds what a policy tells apart among some requests; `None` where that is too much.
+fn told_apart(policy: &Told, among: &[HttpMatch], port: &Port, bases: &mut BTreeSet<Cell>) -> Option<()> {
+    let requests = || policy.rules.iter().flat_map(|rule| rule.requests.iter().flatten());
+    let peers = policy.rules.iter().flat_map(|rule| rule.from);
+    let is_minded = policy.action == Action::Deny && Mode::of(port.mtls) != Mode::Nobody;
+    let principals = peers.filter(|_| is_minded).flat_map(|of| &*of.principals);
+    let clients: BTreeSet<_> = principals.filter_map(|of| Clients::of(of, port.mesh)).collect();
+    for scope in among {
+        let scope = Cell { matcher: matching::normal(scope), clients: None };
+        let asked = requests().map(|of| Cell { matcher: matching::normal(of), clients: None });
+        let clients = clients.iter().map(|of| Cell { clients: Some(of.clone()), ..Cell::default() });
+        for base in asked.chain(clients) {
+            bases.extend(scope.meet(&base));
+            if bases.len() > MOST {
+                return None;
+            }
+        }
+    }
+    Some(())
 }
 
 /// The bases and all that they have in common, the narrowest first; `None` where that is too much.

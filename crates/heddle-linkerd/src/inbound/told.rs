@@ -3,7 +3,7 @@
 use crate::matching::is_one_value;
 use crate::pattern::Expressions;
 use heddle_model::SourceRef;
-use heddle_model::access::{Access, Action, Mode, Peer, Policy, RequestMatch, Rule};
+use heddle_model::access::{Access, AccessEntry, Action, Governor, Mode, Peer, Policy, RequestMatch, Rule};
 use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
 
 /// The paths that a server may read as another: dots, double slashes, backslashes, escapes of what needs none, and
@@ -38,8 +38,6 @@ pub(crate) enum Excess {
 pub(crate) struct Told<'a> {
     pub(crate) source: &'a SourceRef,
     pub(crate) action: Action,
-    /// What it covers; `None` is everything.
-    pub(crate) covers: Option<Vec<HttpMatch>>,
     pub(crate) rules: Vec<ToldRule<'a>>,
 }
 
@@ -47,34 +45,101 @@ pub(crate) struct Told<'a> {
 pub(crate) struct ToldRule<'a> {
     /// Any of these; none is everyone.
     pub(crate) from: &'a [Peer],
-    /// It speaks of requests, itself or by what its policy covers.
+    /// It speaks of requests, itself or because its policy is on a route.
     pub(crate) minds_requests: bool,
-    /// Any of these, where the policy covers; `None` is every request.
+    /// Any of these; `None` is every request.
     pub(crate) requests: Option<Vec<HttpMatch>>,
 }
 
+/// The enforced policies of a port.
+pub(crate) struct Policies<'a> {
+    /// Those of the port.
+    pub(crate) port: Vec<Told<'a>>,
+    /// Those of each route that governs requests, by its place.
+    governors: Vec<Vec<Told<'a>>>,
+    /// The same where a proxy cannot tell its requests: its Allows admit nothing.
+    blurred: Vec<Vec<Told<'a>>>,
+    /// Which requests which routes govern, the first that matches first.
+    pub(crate) entries: Vec<Entry<'a>>,
+    /// What cannot be told.
+    pub(crate) excess: Vec<Excess>,
+}
+
+/// Some requests that routes govern.
+pub(crate) struct Entry<'a> {
+    /// Any of these, in the spellings in which paths are compared. None: no such request is ever asked for.
+    pub(crate) matchers: Vec<HttpMatch>,
+    /// More than the requests, since a proxy cannot compare one of their headers: the routes' Allows admit nothing by it,
+    /// and whoever governs them otherwise does so too.
+    pub(crate) is_blurred: bool,
+    /// The routes, by their places.
+    pub(crate) governors: &'a [usize],
+}
+
+impl<'a> Policies<'a> {
+    /// Those of the port with those of a route, as far as an entry tells its requests: together they must admit.
+    pub(crate) fn of(&self, governor: usize, entry: &Entry) -> Vec<&Told<'a>> {
+        let governors = if entry.is_blurred { &self.blurred } else { &self.governors };
+        self.port.iter().chain(governors.get(governor).into_iter().flatten()).collect()
+    }
+
+    /// Those of the routes of an entry.
+    pub(crate) fn of_routes(&self, entry: &Entry) -> impl Iterator<Item = &Told<'a>> {
+        entry.governors.iter().filter_map(|governor| self.governors.get(*governor)).flatten()
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> Vec<&Told<'a>> {
+        self.port.iter().chain(self.governors.iter().flatten()).collect()
+    }
+}
+
 /// The enforced policies, and what cannot be told.
-pub(crate) fn policies(access: &Access) -> (Vec<Told<'_>>, Vec<Excess>) {
-    let Access { posture: _, posture_source: _, policies, routed: _ } = access;
+pub(crate) fn policies(access: &Access) -> Policies<'_> {
+    let Access { posture: _, posture_source: _, policies, routes } = access;
     let mut excess = Vec::new();
     if access.minds_paths() {
         excess.push(Excess::Spellings);
     }
-    let enforced = policies.iter().filter(|policy| policy.mode == Mode::Enforce);
-    let told = enforced.map(|policy| {
-        if minds_untold(policy) {
-            excess.push(Excess::Header(policy.source.clone()));
-        }
-        one(policy)
-    });
-    let told = told.collect();
-    (told, excess)
+    let untold = enforced(access.all_policies()).filter(|policy| minds_untold(policy));
+    excess.extend(untold.map(|policy| Excess::Header(policy.source.clone())));
+    let port = enforced(policies.iter()).map(|policy| one(policy, false)).collect();
+    let routes = routes.as_deref();
+    let all = routes.map_or(&[][..], |routes| &routes.governors);
+    let governors: Vec<Vec<Told>> = all.iter().map(of_route).collect();
+    let blurred = all.iter().map(of_route).map(|policies| policies.into_iter().map(without_rules).collect());
+    let written = routes.map_or(&[][..], |routes| &routes.entries);
+    let hidden = written.iter().filter(|entry| has_untold(&entry.matcher));
+    let hidden = hidden.flat_map(|entry| &entry.governors).flat_map(|place| &governors[*place]);
+    excess.extend(hidden.map(|policy| Excess::Header(policy.source.clone())));
+    let entries = written.iter().map(entry).collect();
+    Policies { port, blurred: blurred.collect(), governors, entries, excess }
+}
+
+fn of_route(governor: &Governor) -> Vec<Told<'_>> {
+    enforced(governor.policies.iter()).map(|policy| one(policy, true)).collect()
+}
+
+fn without_rules(policy: Told<'_>) -> Told<'_> {
+    match policy.action {
+        Action::Allow => Told { rules: Vec::new(), ..policy },
+        Action::Deny => policy,
+    }
+}
+
+fn entry(AccessEntry { matcher, governors, audits: _ }: &AccessEntry) -> Entry<'_> {
+    let told = without_untold(matcher);
+    Entry { matchers: spelled(std::slice::from_ref(&told)), is_blurred: has_untold(matcher), governors }
+}
+
+fn enforced<'a>(policies: impl Iterator<Item = &'a Policy>) -> impl Iterator<Item = &'a Policy> {
+    policies.filter(|policy| policy.mode == Mode::Enforce)
 }
 
 /// The Allows in Audit, but for those that speak of requests: these are not told.
 pub(crate) fn audits(access: &Access) -> impl Iterator<Item = &Policy> {
     let audits = access.policies.iter().filter(|of| of.mode == Mode::Audit && of.action == Action::Allow);
-    audits.filter(|of| of.scope.is_none() && of.rules.iter().all(|rule| rule.requests.is_empty()))
+    audits.filter(|of| of.rules.iter().all(|rule| rule.requests.is_empty()))
 }
 
 /// These in every spelling of their paths that is compared at all.
@@ -89,21 +154,18 @@ fn spellings(of: &HttpMatch) -> Vec<HttpMatch> {
     plain.map(|path| HttpMatch { path: Some(path), ..of.clone() }).collect()
 }
 
-fn one(policy: &Policy) -> Told<'_> {
-    let Policy { source, action, mode: _, scope, rules } = policy;
-    let covers = scope.as_deref().map(|scope| spelled(scope).iter().map(without_untold).collect());
-    // Where the scope itself cannot be told, an Allow closes it and admits nothing there.
-    let untold = *action == Action::Allow && scope.iter().flat_map(|of| of.iter()).any(has_untold);
-    let rules = rules.iter().filter(|_| !untold).map(|rule| told_rule(rule, *action, scope.is_some()));
-    Told { source, action: *action, covers, rules: rules.collect() }
+fn one(policy: &Policy, of_route: bool) -> Told<'_> {
+    let Policy { source, action, mode: _, rules } = policy;
+    let rules = rules.iter().map(|rule| told_rule(rule, *action, of_route));
+    Told { source, action: *action, rules: rules.collect() }
 }
 
-fn told_rule(rule: &Rule, action: Action, is_scoped: bool) -> ToldRule<'_> {
+fn told_rule(rule: &Rule, action: Action, of_route: bool) -> ToldRule<'_> {
     let Rule { index: _, from, requests } = rule;
     let all: Vec<HttpMatch> = requests.iter().flat_map(expanded).collect();
     let told = spelled(&all).into_iter().filter(|of| action == Action::Deny || !has_untold(of));
     let told: Vec<HttpMatch> = told.map(|of| without_untold(&of)).collect();
-    let minds_requests = is_scoped || !requests.is_empty();
+    let minds_requests = of_route || !requests.is_empty();
     ToldRule { from, minds_requests, requests: (!requests.is_empty()).then_some(told) }
 }
 
@@ -134,9 +196,7 @@ fn is_plain(path: &PathMatch, expressions: &Expressions) -> bool {
 }
 
 fn minds_untold(policy: &Policy) -> bool {
-    let scopes = policy.scope.iter().flat_map(|scope| scope.iter());
-    let requests = policy.rules.iter().flat_map(|rule| &rule.requests).flat_map(|of| &of.headers);
-    scopes.flat_map(|of| &of.headers).chain(requests).any(is_untold)
+    policy.rules.iter().flat_map(|rule| &rule.requests).flat_map(|of| &of.headers).any(is_untold)
 }
 
 fn has_untold(of: &HttpMatch) -> bool {

@@ -202,7 +202,7 @@ impl Publisher {
             posture: Posture::Allow,
             posture_source: None,
             policies: vec![],
-            routed: None,
+            routes: None,
         });
         let workload = Workload {
             identity: Some(Identity::new(key.namespace.clone(), account).unwrap()),

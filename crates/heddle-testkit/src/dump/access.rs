@@ -3,27 +3,56 @@
 use super::{Text, field, list};
 use heddle_model::Kind;
 use heddle_model::access::{
-    Access, Action, Mode, Network, Peer, Policy, Posture, Principal, RateLimit, RequestMatch, Rule,
+    Access, AccessEntry, Action, Governor, Mode, Network, Peer, Policy, Posture, Principal, RateLimit,
+    RequestMatch, RouteAccess, Rule, Sight, Unmatched,
 };
 
 /// A port's line, and what holds there.
 pub(crate) fn lines(text: &mut Text, port: &str, access: &Access) {
-    let Access { posture, posture_source, policies, routed } = access;
+    let Access { posture, posture_source, policies, routes } = access;
     let posture = match (posture, posture_source) {
         (Posture::Allow, None) => String::new(),
         (posture, None) => format!(" posture={posture:?}"),
         (posture, Some(source)) => format!(" posture={posture:?} by {source}"),
     };
     text.line(1, format_args!("{port}{posture}"));
-    if let Some(routed) = routed {
-        let matches = routed.iter().map(super::http::matcher).collect::<Vec<_>>();
-        text.line(2, format_args!("only [{}]", matches.join(" | ")));
+    policies.iter().for_each(|policy| policy_lines(text, 2, policy));
+    if let Some(routes) = routes {
+        route_lines(text, routes);
     }
-    policies.iter().for_each(|policy| policy_lines(text, policy));
 }
 
-fn policy_lines(text: &mut Text, policy: &Policy) {
-    let Policy { source, action, mode, scope, rules } = policy;
+/// What each route's policies are, then which requests they govern.
+fn route_lines(text: &mut Text, routes: &RouteAccess) {
+    let RouteAccess { governors, entries, unmatched } = routes;
+    for governor in governors {
+        let Governor { route: _, sight: _, policies } = governor;
+        text.line(2, format_args!("{}", governor_text(governor)));
+        policies.iter().for_each(|policy| policy_lines(text, 3, policy));
+    }
+    for AccessEntry { matcher, governors, audits } in entries {
+        let governors = routes.at(governors).map(governor_text).collect::<Vec<_>>().join(" and ");
+        let governors = if governors.is_empty() { "the port".into() } else { governors };
+        let audits = routes.at(audits).map(|audit| format!(", audit {}", governor_text(audit)));
+        let audits: String = audits.collect();
+        text.line(2, format_args!("[{}] by {governors}{audits}", super::http::matcher(matcher)));
+    }
+    match unmatched {
+        Unmatched::ByPort => {}
+        Unmatched::Refused => text.line(2, format_args!("[else] refused")),
+    }
+}
+
+fn governor_text(governor: &Governor) -> String {
+    let route = governor.route.as_ref().map_or_else(|| "the port".to_string(), ToString::to_string);
+    match governor.sight {
+        Sight::Clear => route,
+        Sight::Blurred => format!("{route} (blurred)"),
+    }
+}
+
+fn policy_lines(text: &mut Text, depth: usize, policy: &Policy) {
+    let Policy { source, action, mode, rules } = policy;
     let action = match action {
         Action::Allow => "allow",
         Action::Deny => "deny",
@@ -32,17 +61,15 @@ fn policy_lines(text: &mut Text, policy: &Policy) {
         Mode::Enforce => "",
         Mode::Audit => " (audit)",
     };
-    let scope = scope.iter().flat_map(|all| all.iter()).map(super::http::matcher).collect::<Vec<_>>();
-    let scope = if scope.is_empty() { String::new() } else { format!(" of [{}]", scope.join(" | ")) };
     let name = match source.kind {
         Kind::AccessPolicy => format!("{}/{}", source.namespace, source.name),
         _ => source.to_string(),
     };
-    text.line(2, format_args!("{action}{mode} {name}{scope}"));
+    text.line(depth, format_args!("{action}{mode} {name}"));
     for (place, rule) in rules.iter().enumerate() {
         // Where a rule before it could not be read.
         let moved = if rule.index == place { String::new() } else { format!("[{}] ", rule.index) };
-        text.line(3, format!("{moved}{}", rule_text(rule)));
+        text.line(depth + 1, format!("{moved}{}", rule_text(rule)));
     }
 }
 

@@ -9,14 +9,16 @@
 //! | Permissive | and what Disabled has | and what Disabled has, TLS and plain apart | and what Disabled has |
 //! | Disabled | TLS: bytes; plain: requests | bytes | TLS: bytes; plain HTTP: requests; plain: bytes |
 //!
+//! All chains that see requests take their routes, and with them what policies say of requests, from the one route
+//! configuration of the port ([`super::routes`]).
+//!
 //! Under Strict the server name is not asked for: whatever is not mesh TLS fails the handshake, and gRPC
 //! libraries send no name.
 
 use crate::http::{Direction, Manager, Paths};
-use crate::limits::Tunnels;
 use crate::rbac::Sees;
 use crate::tls::Alpn;
-use crate::{rbac, route, tcp, tls, xds};
+use crate::{http, rbac, tcp, tls, xds};
 use heddle_model::SourceRef;
 use heddle_model::access::Access;
 use heddle_model::fact::{Mesh, Mtls, Protocol};
@@ -75,6 +77,14 @@ impl Port<'_> {
             (Mtls::Strict, _)
             | (Mtls::Permissive | Mtls::Disabled, Protocol::Http | Protocol::Http2 | Protocol::Grpc)
             | (Mtls::Disabled, Protocol::Tcp | Protocol::Opaque) => false,
+        }
+    }
+
+    /// Whether some of its chains see requests, and take their routes from one configuration.
+    pub(crate) fn sees_requests(protocol: Protocol) -> bool {
+        match protocol {
+            Protocol::Http | Protocol::Http2 | Protocol::Grpc | Protocol::Detect => true,
+            Protocol::Tcp | Protocol::Opaque => false,
         }
     }
 
@@ -145,17 +155,13 @@ impl Port<'_> {
 
     fn requests(&self) -> xds::Filter {
         let cluster = &self.cluster;
-        let tunnels = if self.access.minds_requests() { Tunnels::Refused } else { Tunnels::Pass };
-        let all = vec![route::to(cluster, "default", route::once(cluster)), route::tunnel(cluster)];
-        let routes = route::configuration(cluster, all);
         let manager = Manager {
             mesh: self.mesh,
             direction: Direction::Inbound,
             stat_prefix: cluster.clone(),
             paths: if self.access.minds_paths() { Paths::Resolved } else { Paths::AsSent },
-            tunnels,
-            filters: rbac::http(self.access, &self.mesh.trust_domain),
-            routes: xds::http_connection_manager::RouteSpecifier::RouteConfig(routes),
+            filters: rbac::http_filters(),
+            routes: http::named_routes(cluster),
         };
         manager.filter()
     }

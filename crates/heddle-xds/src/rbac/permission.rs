@@ -1,42 +1,31 @@
 //! What is asked, as RBAC permissions.
 
+use super::group;
 use crate::route::matching;
 use crate::xds;
 use crate::xds::permission::{Rule, Set};
 use heddle_model::Name;
 use heddle_model::access::RequestMatch;
-use heddle_model::http::{HttpMatch, KeyMatch, PathMatch};
+use heddle_model::http::{KeyMatch, PathMatch};
 
 /// Everything.
 pub(crate) fn any() -> xds::Permission {
     is(Rule::Any(true))
 }
 
-/// What is in none of the scopes.
-pub(crate) fn outside(scopes: &[HttpMatch]) -> xds::Permission {
-    match one_of(scopes.iter().map(scope).collect()) {
-        Some(inside) => is(Rule::NotRule(Box::new(inside))),
-        None => any(),
-    }
+/// The requests that none of these groups of routes governs.
+pub(crate) fn outside(tags: &[&str]) -> xds::Permission {
+    if tags.is_empty() { any() } else { is(Rule::NotRule(Box::new(of_groups(tags)))) }
 }
 
-/// What is in the scope (`None`: everything) and is one of the requests (none listed: every request). `None`
-/// where nothing can be.
-pub(crate) fn requests(scopes: Option<&[HttpMatch]>, requests: &[RequestMatch]) -> Option<xds::Permission> {
-    let scoped = match scopes {
-        Some(scopes) => Some(one_of(scopes.iter().map(scope).collect())?),
-        None => None,
-    };
-    let asked = one_of(requests.iter().map(request).collect());
-    Some(all(scoped.into_iter().chain(asked).collect()))
+/// The requests that one of these groups of routes governs.
+pub(crate) fn of_groups(tags: &[&str]) -> xds::Permission {
+    is(Rule::SourcedMetadata(group::has_tag(tags)))
 }
 
-/// What a route's match is about. It has neither a query nor a regular expression (see `Policy::scope`).
-fn scope(of: &HttpMatch) -> xds::Permission {
-    let HttpMatch { path, method, headers, query: _ } = of;
-    let method = method.as_ref().map(method_is);
-    let path = path.as_ref().map(path_is);
-    all(path.into_iter().chain(method).chain(headers.iter().map(header_is)).collect())
+/// Any of the requests; every request where none is listed.
+pub(crate) fn requests(requests: &[RequestMatch]) -> xds::Permission {
+    one_of(requests.iter().map(request).collect()).unwrap_or_else(any)
 }
 
 fn request(of: &RequestMatch) -> xds::Permission {
@@ -82,7 +71,8 @@ fn spelled(path: &PathMatch) -> xds::Permission {
 }
 
 /// All of them; everything where there is none.
-fn all(mut rules: Vec<xds::Permission>) -> xds::Permission {
+pub(crate) fn all(mut rules: Vec<xds::Permission>) -> xds::Permission {
+    rules.retain(|rule| *rule != any());
     match rules.len() {
         0 => any(),
         1 => rules.remove(0),

@@ -50,12 +50,35 @@ fn network(of: &Network) -> xds::Principal {
     all(std::iter::once(within(cidr)).chain(but).collect())
 }
 
+/// Whoever sends requests that fulfil a permission: so a principal can ask for both.
+pub(crate) fn asking(permission: &xds::Permission) -> xds::Principal {
+    use xds::permission::Rule;
+    let each = |rules: &[xds::Permission]| rules.iter().map(asking).collect();
+    let Some(rule) = &permission.rule else { return nobody() };
+    match rule {
+        Rule::Any(true) => anyone(),
+        Rule::AndRules(set) => all(each(&set.rules)),
+        Rule::OrRules(set) => one_of(each(&set.rules)).unwrap_or_else(nobody),
+        Rule::NotRule(rule) => is(Identifier::NotId(Box::new(asking(rule)))),
+        Rule::Header(header) => is(Identifier::Header(header.clone())),
+        Rule::UrlPath(path) => is(Identifier::UrlPath(path.clone())),
+        Rule::SourcedMetadata(metadata) => is(Identifier::SourcedMetadata(metadata.clone())),
+        // No permission of ours has another.
+        _ => nobody(),
+    }
+}
+
+fn nobody() -> xds::Principal {
+    is(Identifier::NotId(Box::new(anyone())))
+}
+
 fn identity(matcher: xds::StringMatcher) -> xds::Principal {
     is(Identifier::Authenticated(Authenticated { principal_name: Some(matcher) }))
 }
 
 /// All of them; everyone where there is none.
-fn all(mut ids: Vec<xds::Principal>) -> xds::Principal {
+pub(crate) fn all(mut ids: Vec<xds::Principal>) -> xds::Principal {
+    ids.retain(|id| *id != anyone());
     match ids.len() {
         0 => anyone(),
         1 => ids.remove(0),
@@ -64,7 +87,7 @@ fn all(mut ids: Vec<xds::Principal>) -> xds::Principal {
 }
 
 /// Any of them; `None` where there is none.
-fn one_of(mut ids: Vec<xds::Principal>) -> Option<xds::Principal> {
+pub(crate) fn one_of(mut ids: Vec<xds::Principal>) -> Option<xds::Principal> {
     match ids.len() {
         0 | 1 => ids.pop(),
         _ => Some(is(Identifier::OrIds(Set { ids }))),

@@ -1,7 +1,10 @@
 use super::*;
-use heddle_model::access::{Network, Peer, Principal, RequestMatch};
-use heddle_model::http::{KeyMatch, PathMatch, ValueMatch};
+use heddle_model::access::{
+    AccessEntry, Network, Peer, Principal, RequestMatch, RouteAccess, Sight, Unmatched,
+};
+use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
 use heddle_model::{Identity, Kind};
+use std::sync::Arc;
 
 fn account(name: &str) -> Peer {
     let identity = Identity::new("shop", name).expect("valid");
@@ -22,12 +25,46 @@ fn to(path: PathMatch) -> Rule {
 fn policy(name: &str, action: Action, mode: Mode, rules: &[Rule]) -> Policy {
     let source = SourceRef::new(Kind::AccessPolicy, "shop", name);
     let numbered = rules.iter().enumerate().map(|(index, rule)| Rule { index, ..rule.clone() });
-    Policy { source, action, mode, scope: None, rules: numbered.collect() }
+    Policy { source, action, mode, rules: numbered.collect() }
 }
 
-fn route(path: &str) -> Option<std::sync::Arc<[HttpMatch]>> {
-    let of = HttpMatch { path: Some(PathMatch::Prefix(path.into())), ..HttpMatch::default() };
-    Some([of].into())
+/// Policies on routes: each governor's, then the governors of each entry.
+fn on_routes(governors: Vec<Vec<Policy>>, entries: &[&[usize]]) -> RouteAccess {
+    let governor = |policies| Governor { route: None, sight: Sight::Clear, policies };
+    let entry = |(place, governors): (usize, &&[usize])| AccessEntry {
+        matcher: HttpMatch {
+            path: Some(PathMatch::Prefix(format!("/{place}").into())),
+            ..HttpMatch::default()
+        },
+        governors: governors.to_vec(),
+        audits: Vec::new(),
+    };
+    RouteAccess {
+        governors: governors.into_iter().map(governor).collect(),
+        entries: entries.iter().enumerate().map(entry).collect(),
+        unmatched: Unmatched::ByPort,
+    }
+}
+
+fn routed(posture: Posture, policies: Vec<Policy>, routes: RouteAccess) -> Access {
+    Access { routes: Some(Arc::new(routes)), ..access(posture, policies) }
+}
+
+/// The tags that metadata of a route are asked for.
+fn tags(of: &xds::SourcedMetadata) -> String {
+    use xds::value_matcher::MatchPattern;
+    assert_eq!(of.metadata_source, i32::from(xds::MetadataSource::Route));
+    let value = of.metadata_matcher.as_ref().and_then(|matcher| matcher.value.clone()).expect("a value");
+    let one = |value: &xds::ValueMatcher| match &value.match_pattern {
+        Some(MatchPattern::StringMatch(tag)) => text(&Some(tag.clone())),
+        other => panic!("{other:?}"),
+    };
+    match &value.match_pattern {
+        Some(MatchPattern::OrMatch(all)) => {
+            format!("group {}", all.value_matchers.iter().map(one).collect::<Vec<_>>().join("|"))
+        }
+        _ => format!("group {}", one(&value)),
+    }
 }
 
 fn text(matcher: &Option<xds::StringMatcher>) -> String {
@@ -60,6 +97,7 @@ fn asked(of: &xds::Permission) -> String {
             Some(xds::header_matcher::HeaderMatchSpecifier::PresentMatch(true)) => header.name.clone(),
             other => panic!("{other:?}"),
         },
+        Rule::SourcedMetadata(metadata) => tags(metadata),
         other => panic!("{other:?}"),
     }
 }
@@ -75,6 +113,10 @@ fn who(of: &xds::Principal) -> String {
         Identifier::DirectRemoteIp(net) => {
             format!("{}/{}", net.address_prefix, net.prefix_len.map_or(0, |len| len.value))
         }
+        Identifier::UrlPath(path) => match &path.rule {
+            Some(xds::path_matcher::Rule::Path(path)) => text(&Some(path.clone())),
+            None => panic!("no path"),
+        },
         other => panic!("{other:?}"),
     }
 }
@@ -115,7 +157,7 @@ fn check(access: &Access, sees: Sees, want: &[&str]) {
 }
 
 fn access(posture: Posture, policies: Vec<Policy>) -> Access {
-    Access { posture, posture_source: None, policies, routed: None }
+    Access { posture, posture_source: None, policies, routes: None }
 }
 
 const WEB: &str = "spiffe://td/ns/shop/sa/web";
@@ -140,26 +182,56 @@ fn an_allow_of_the_whole_port_leaves_nothing_to_the_posture() {
 }
 
 #[test]
-fn an_allow_of_a_route_leaves_the_rest_to_the_posture() {
-    let mut allow = policy("p", Action::Allow, Mode::Enforce, &[from(&[account("web")])]);
-    allow.scope = route("/pay");
+fn policies_on_routes_ask_which_routes_govern_a_request() {
+    let allow = policy("p", Action::Allow, Mode::Enforce, &[from(&[account("web")])]);
+    let deny = policy("d", Action::Deny, Mode::Enforce, &[to(PathMatch::Exact("/x".into()))]);
+    let routes =
+        || on_routes(vec![vec![allow.clone(), deny.clone()], vec![deny.clone()]], &[&[0], &[1], &[0]]);
     check(
-        &access(Posture::Authenticated, vec![allow.clone()]),
+        &routed(Posture::Authenticated, vec![], routes()),
         Sees::Requests,
         &[
-            &format!("allow p/0: (/pay or /pay/*) for {WEB}"),
-            "allow posture: not (/pay or /pay/*) for spiffe://td/*",
+            "deny d/0: (group 0|1 and /x) for anyone",
+            &format!("allow p/0: group 0 for {WEB}"),
+            "allow posture: not group 0 for spiffe://td/*",
         ],
     );
     check(
-        &access(Posture::Deny, vec![allow.clone()]),
+        &routed(Posture::Deny, vec![], routes()),
         Sees::Requests,
-        &[&format!("allow p/0: (/pay or /pay/*) for {WEB}")],
+        &["deny d/0: (group 0|1 and /x) for anyone", &format!("allow p/0: group 0 for {WEB}")],
     );
-    // Nothing is known of bytes: they may be the route's requests.
-    check(&access(Posture::Allow, vec![allow.clone()]), Sees::Bytes, &["allow nobody"]);
-    allow.scope = Some([].into());
-    check(&access(Posture::Allow, vec![allow]), Sees::Requests, &["allow posture: any for anyone"]);
+    // Nothing is known of bytes: they may be the requests of any route.
+    check(
+        &routed(Posture::Allow, vec![], routes()),
+        Sees::Bytes,
+        &["deny d/0: any for anyone", "allow nobody"],
+    );
+    // What the port admits, its routes admit too.
+    let port = policy("q", Action::Allow, Mode::Enforce, &[from(&[account("pay")])]);
+    check(
+        &routed(Posture::Allow, vec![port], on_routes(vec![vec![allow]], &[&[0]])),
+        Sees::Requests,
+        &[&format!("allow p/0: group 0 for {WEB}"), "allow q/0: any for spiffe://td/ns/shop/sa/pay"],
+    );
+}
+
+#[test]
+fn where_several_routes_govern_each_must_admit() {
+    let web = policy("a", Action::Allow, Mode::Enforce, &[from(&[account("web")])]);
+    let path = to(PathMatch::Exact("/x".into()));
+    let both = policy("b", Action::Allow, Mode::Enforce, &[path, from(&[account("pay")])]);
+    let all = vec![vec![web.clone()], vec![both.clone()], vec![]];
+    check(
+        &routed(Posture::Allow, vec![], on_routes(all.clone(), &[&[0, 1], &[0, 2]])),
+        Sees::Requests,
+        &[
+            "allow posture: not group 0|1 for anyone",
+            &format!("allow routes/0: group 0 for ({WEB} and (/x or spiffe://td/ns/shop/sa/pay))"),
+            &format!("allow routes/1: group 1 for {WEB}"),
+        ],
+    );
+    check(&routed(Posture::Deny, vec![], on_routes(all, &[&[0, 2]])), Sees::Requests, &["allow nobody"]);
 }
 
 #[test]
@@ -240,23 +312,23 @@ fn only_an_enforced_policy_that_looks_at_paths_changes_paths() {
     assert!(with(Mode::Enforce, path()).minds_paths());
     assert!(!with(Mode::Audit, path()).minds_paths());
     assert!(!with(Mode::Enforce, from(&[account("web")])).minds_paths());
-    let mut scoped = with(Mode::Enforce, from(&[]));
-    scoped.policies[0].scope = route("/a");
-    assert!(scoped.minds_paths());
+    let on_path = |mode| {
+        let deny = policy("p", Action::Deny, mode, &[from(&[])]);
+        routed(Posture::Allow, Vec::new(), on_routes(vec![vec![deny]], &[&[0]]))
+    };
+    assert!(on_path(Mode::Enforce).minds_paths() && !on_path(Mode::Audit).minds_paths());
 }
 
 #[test]
-fn where_routes_are_attached_what_is_none_of_theirs_is_refused_first() {
+fn where_routes_are_served_what_is_none_of_theirs_is_refused_first() {
     let deny = policy("d", Action::Deny, Mode::Enforce, &[from(&[account("pay")])]);
-    let mut routed = access(Posture::Allow, vec![deny]);
-    routed.routed = route("/pay");
-    assert!(routed.minds_paths());
-    check(
-        &routed,
-        Sees::Requests,
-        &["routes routes: (/pay or /pay/*) for anyone", "deny d/0: any for spiffe://td/ns/shop/sa/pay"],
-    );
-    check(&routed, Sees::Bytes, &["routes nobody", "deny d/0: any for spiffe://td/ns/shop/sa/pay"]);
-    routed.routed = Some([].into());
-    check(&routed, Sees::Requests, &["routes nobody", "deny d/0: any for spiffe://td/ns/shop/sa/pay"]);
+    let routes = |entries: &[&[usize]]| RouteAccess {
+        unmatched: Unmatched::Refused,
+        ..on_routes(vec![vec![]], entries)
+    };
+    let served = routed(Posture::Allow, vec![deny.clone()], routes(&[&[0]]));
+    assert!(served.minds_paths());
+    let denied = "deny d/0: any for spiffe://td/ns/shop/sa/pay";
+    check(&served, Sees::Requests, &[denied, "deny routes: group unmatched for anyone"]);
+    check(&served, Sees::Bytes, &[denied, "deny routes: any for anyone"]);
 }

@@ -3,7 +3,7 @@
 use crate::binary::envoy;
 use crate::certificates::Authority;
 use crate::view::{View, clients, scenarios, snapshot, write};
-use heddle_model::access::Access;
+use heddle_model::access::{Access, AccessEntry, RouteAccess, Unmatched};
 use heddle_model::fact::Accrual;
 use heddle_model::http::HttpMatch;
 use heddle_model::route::{Retry, RouteDefaults};
@@ -73,8 +73,10 @@ fn with_linkerds_words(snapshot: &mut Snapshot) {
     for (key, workload) in snapshot.workloads.clone().iter() {
         let mut workload = Workload::clone(workload);
         for (place, port) in workload.inbound.iter_mut().enumerate() {
-            let routed = if place == 0 { vec![] } else { vec![HttpMatch::default()] };
-            let access = Access { routed: Some(routed.into()), ..Access::clone(&port.access) };
+            let entry = AccessEntry { matcher: HttpMatch::default(), governors: vec![], audits: vec![] };
+            let entries = if place == 0 { vec![] } else { vec![entry] };
+            let routes = RouteAccess { governors: vec![], entries, unmatched: Unmatched::Refused };
+            let access = Access { routes: Some(Arc::new(routes)), ..Access::clone(&port.access) };
             port.access = Arc::new(access);
         }
         snapshot.workloads.insert(key.clone(), Arc::new(workload));

@@ -1,6 +1,8 @@
 //! Routes at Servers, and ServiceProfiles.
 
 use super::*;
+use heddle_model::access::{AccessEntry, Unmatched};
+use heddle_model::http::{HttpMatch, PathMatch};
 use heddle_model::report::ParentRef;
 
 fn opens_route(route: &str, name: &str) -> Fact {
@@ -12,9 +14,28 @@ fn at_server(paths: &[&str]) -> Fact {
     route(vec![to_server("s")], vec![rule(paths.iter().map(|path| prefix(path)).collect(), vec![])])
 }
 
-/// What the routes at `s` match, or `None`.
+/// How many entries the routes at `s` make, or `None`.
 fn routed(objects: Vec<(&'static str, Fact)>) -> Option<usize> {
-    port(&mesh(objects), 8080).access.routed.as_ref().map(|all| all.len())
+    let routes = port(&mesh(objects), 8080).access.routes.clone()?;
+    assert_eq!(routes.unmatched, Unmatched::Refused);
+    Some(routes.entries.len())
+}
+
+/// Each entry of the routes at `s`: its path, and whom the authorizations of each governor admit.
+fn entries(objects: Vec<(&'static str, Fact)>) -> Vec<String> {
+    let routes = port(&mesh(objects), 8080).access.routes.clone().unwrap();
+    let entry = |entry: &AccessEntry| {
+        let path = match &entry.matcher.path {
+            None => "/",
+            Some(PathMatch::Prefix(path) | PathMatch::Exact(path) | PathMatch::Regex(path)) => path,
+        };
+        let governors = routes.at(&entry.governors).map(|governor| {
+            let name = governor.route.as_ref().map_or("", |route| route.name.as_str());
+            format!("{name} [{}]", governor.policies.iter().map(policy_text).collect::<Vec<_>>().join(", "))
+        });
+        format!("{path}: {}", governors.collect::<Vec<_>>().join(" and "))
+    };
+    routes.entries.iter().map(entry).collect()
 }
 
 #[test]
@@ -26,7 +47,12 @@ fn routes_close_a_server_to_what_they_do_not_match_and_open_their_own_requests()
         ("HTTPRoute shop/g", at_server(&["/c"])),
         ("AuthorizationPolicy shop/a", opens_route(route, "web")),
     ];
-    check(objects.clone(), &["Deny", "AuthorizationPolicy shop/a of 2: shop/web"]);
+    check(objects.clone(), &["Deny"]);
+    let own = "AuthorizationPolicy shop/a: shop/web";
+    assert_eq!(
+        entries(objects.clone()),
+        ["/c: g []".into(), format!("/a: r [{own}]"), format!("/b: r [{own}]")]
+    );
     assert_eq!(routed(objects.clone()), Some(3));
     assert_eq!(routed(vec![("Server shop/s", closed())]), None);
     let report = mesh(objects).reports.get(&source(route)).unwrap().clone();
@@ -34,7 +60,7 @@ fn routes_close_a_server_to_what_they_do_not_match_and_open_their_own_requests()
 }
 
 #[test]
-fn what_another_route_wins_is_opened_to_nobody_by_a_looser_one() {
+fn each_request_belongs_to_its_best_route_and_is_open_to_whom_that_one_admits() {
     let (all, admin) = ("HTTPRoute.policy.linkerd.io shop/all", "HTTPRoute.policy.linkerd.io shop/admin");
     let objects = vec![
         ("Server shop/s", closed()),
@@ -43,15 +69,36 @@ fn what_another_route_wins_is_opened_to_nobody_by_a_looser_one() {
         ("AuthorizationPolicy shop/a", opens_route(all, "web")),
         ("AuthorizationPolicy shop/b", opens_route(admin, "ops")),
     ];
-    check(
-        objects.clone(),
-        &[
-            "Deny",
-            "AuthorizationPolicy shop/a of 1: shop/web",
-            "AuthorizationPolicy shop/a of 1: ",
-            "AuthorizationPolicy shop/b of 1: shop/ops",
-        ],
+    check(objects.clone(), &["Deny"]);
+    assert_eq!(
+        entries(objects.clone()),
+        [
+            "/admin: admin [AuthorizationPolicy shop/b: shop/ops]",
+            "/other: all [AuthorizationPolicy shop/a: shop/web]",
+            ": all [AuthorizationPolicy shop/a: shop/web]",
+        ]
     );
+    assert_eq!(diagnostics(&mesh(objects), "AuthorizationPolicy shop/a").len(), 0);
+}
+
+#[test]
+fn what_a_route_wins_that_no_server_can_tell_is_opened_to_nobody_by_a_looser_one() {
+    let (all, admin) = ("HTTPRoute.policy.linkerd.io shop/all", "HTTPRoute.policy.linkerd.io shop/admin");
+    let regex = HttpMatch {
+        path: Some(PathMatch::Regex("/admin.*".into())),
+        method: Some("GET".into()),
+        ..prefix("/")
+    };
+    let objects = vec![
+        ("Server shop/s", closed()),
+        (all, at_server(&["/"])),
+        (admin, route(vec![to_server("s")], vec![rule(vec![regex], vec![])])),
+        ("AuthorizationPolicy shop/a", opens_route(all, "web")),
+        ("AuthorizationPolicy shop/b", opens_route(admin, "ops")),
+    ];
+    let (web, nobody) = ("AuthorizationPolicy shop/a: shop/web", "AuthorizationPolicy shop/b: ");
+    let want = [format!(": admin [{nobody}] and all [{web}]"), format!(": all [{web}]")];
+    assert_eq!(entries(objects.clone()), want);
     assert_eq!(diagnostics(&mesh(objects), "AuthorizationPolicy shop/a").len(), 1);
 }
 
