@@ -29,6 +29,8 @@ pub(crate) struct Attachment {
     pub(crate) rules: Vec<Rule>,
     /// What became of it.
     pub(crate) report: Report,
+    /// Parents and backends that are not there.
+    pub(crate) faults: Vec<Diagnostic>,
 }
 
 /// Whether a Server takes the requests of a route.
@@ -49,8 +51,23 @@ pub(crate) struct Rule {
     pub(crate) broken: bool,
 }
 
-/// Why a reference or a parent is not good: reason and message.
+/// Why a reference is not good: reason and message.
 type Fault = (&'static str, String);
+
+/// The references of one route that do not resolve.
+struct Unresolved<'a> {
+    source: &'a SourceRef,
+    /// For the condition `ResolvedRefs`.
+    faults: Vec<Fault>,
+    /// Those of them that lowering could not see.
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Unresolved<'_> {
+    fn note(&mut self, field: String, reason: &'static str, message: String) {
+        self.diagnostics.push(Diagnostic { object: self.source.clone(), field, reason, message });
+    }
+}
 
 /// The table that a route is in at a Service port: everyone's if both live in one namespace (a producer
 /// route), else that of the clients of the route's namespace (a consumer route, GEP-1294).
@@ -62,19 +79,19 @@ pub(crate) fn table(route: &SourceRef, port: &ServicePortKey) -> RouteKey {
 /// Attaches a route to the Services that it names.
 pub(crate) fn resolve(tables: &Tables, mesh: &Mesh, source: &SourceRef) -> Option<Attachment> {
     let route = tables.route(source)?;
-    let mut faults = Vec::new();
+    let mut unresolved = Unresolved { source, faults: Vec::new(), diagnostics: Vec::new() };
     let rules = route.rules.iter().enumerate().map(|(index, rule)| Rule {
         matches: rule.matches.clone(),
-        rule: Arc::new(resolve_rule(tables, source, index, rule, &mut faults)),
+        rule: Arc::new(resolve_rule(tables, index, rule, &mut unresolved)),
         own_endpoints: rule.own_endpoints,
         broken: rule.broken,
     });
     let rules: Vec<Rule> = rules.collect();
     let diagnostics = tables.row(source).map_or(&[][..], |row| &row.diagnostics);
-    let shared = shared_conditions(route, diagnostics, &faults);
+    let shared = shared_conditions(route, diagnostics, &unresolved.faults);
     let (mut ports, mut made_http, mut servers) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
     let mut subjects = Vec::new();
-    for parent in &route.parents {
+    for (place, parent) in route.parents.iter().enumerate() {
         let mut conditions = shared.clone();
         if let Some(service) = parent::service(source, parent) {
             conditions.push(match parent_ports::find(tables, mesh, source, &service, parent) {
@@ -83,7 +100,7 @@ pub(crate) fn resolve(tables: &Tables, mesh: &Mesh, source: &SourceRef) -> Optio
                     made_http.extend(found.made_http);
                     accepted(route, diagnostics, found.notes)
                 }
-                Err(message) => Condition::new("Accepted", false, "NoMatchingParent", message),
+                Err(message) => no_parent(place, message, &mut unresolved),
             });
         } else if let Some(server) = parent::server(source, parent) {
             conditions = at_server(route, &rules);
@@ -93,7 +110,7 @@ pub(crate) fn resolve(tables: &Tables, mesh: &Mesh, source: &SourceRef) -> Optio
                     servers.insert(server, served);
                     accepted
                 }
-                Err(message) => Condition::new("Accepted", false, "NoMatchingParent", message),
+                Err(message) => no_parent(place, message, &mut unresolved),
             });
         } else if parent::is_egress(parent) {
             let message = "routes of an EgressNetwork are not supported: its trafficPolicy decides";
@@ -104,7 +121,14 @@ pub(crate) fn resolve(tables: &Tables, mesh: &Mesh, source: &SourceRef) -> Optio
         conditions.sort();
         subjects.push(Subject { parent: Some(parent.clone()), conditions });
     }
-    Some(Attachment { ports, made_http, servers, created: route.created, rules, report: Report { subjects } })
+    let (created, report, faults) = (route.created, Report { subjects }, unresolved.diagnostics);
+    Some(Attachment { ports, made_http, servers, created, rules, report, faults })
+}
+
+/// The condition of a route at a parent that is not there, which the route's diagnostics tell too.
+fn no_parent(place: usize, message: String, unresolved: &mut Unresolved<'_>) -> Condition {
+    unresolved.note(format!("spec.parentRefs[{place}]"), "NoMatchingParent", message.clone());
+    Condition::new("Accepted", false, "NoMatchingParent", message).diagnosed()
 }
 
 /// Whether a parent reference means a Server as Linkerd takes it: in the route's namespace, and as a whole.
@@ -166,7 +190,7 @@ fn accepted<M>(route: &Route<M>, diagnostics: &[Diagnostic], notes: Vec<String>)
     if !route.rules.is_empty() && route.rules.iter().all(|rule| rule.broken) {
         let message =
             format!("no rule can be honoured, all requests get 500: {}", broken_parts(route, diagnostics));
-        return Condition::new("Accepted", false, "UnsupportedValue", message);
+        return Condition::new("Accepted", false, "UnsupportedValue", message).diagnosed();
     }
     Condition::new("Accepted", true, "Accepted", join(notes.into_iter()))
 }
@@ -178,14 +202,14 @@ fn shared_conditions<M>(route: &Route<M>, diagnostics: &[Diagnostic], faults: &[
         None => Condition::new("ResolvedRefs", true, "ResolvedRefs", String::new()),
         Some((reason, _)) => {
             let messages = faults.iter().map(|(_, message)| message.clone());
-            Condition::new("ResolvedRefs", false, reason, join(messages))
+            Condition::new("ResolvedRefs", false, reason, join(messages)).diagnosed()
         }
     });
     let all = route.rules.iter().all(|rule| rule.broken);
     let broken = broken_parts(route, diagnostics);
     if !all && !broken.is_empty() {
         let message = format!("Dropped Rule: {broken}");
-        conditions.push(Condition::new("PartiallyInvalid", true, "UnsupportedValue", message));
+        conditions.push(Condition::new("PartiallyInvalid", true, "UnsupportedValue", message).diagnosed());
     }
     conditions
 }
@@ -215,10 +239,9 @@ fn broken_parts<M>(route: &Route<M>, diagnostics: &[Diagnostic]) -> String {
 
 fn resolve_rule(
     tables: &Tables,
-    source: &SourceRef,
     index: usize,
     rule: &fact::RouteRule<HttpMatch>,
-    faults: &mut Vec<Fault>,
+    unresolved: &mut Unresolved<'_>,
 ) -> RouteRule {
     let fact::RouteRule {
         matches: _,
@@ -234,13 +257,13 @@ fn resolve_rule(
     let mut resolved = Vec::new();
     for (place, backend) in backends.iter().enumerate() {
         let field = format!("spec.rules[{index}].backendRefs[{place}]");
-        let backend = resolve_backend(tables, &field, backend, faults);
+        let backend = resolve_backend(tables, field, backend, unresolved);
         if !broken {
             resolved.extend(backend);
         }
     }
     RouteRule {
-        source: source.clone(),
+        source: unresolved.source.clone(),
         index,
         request_headers: request_headers.clone(),
         response_headers: response_headers.clone(),
@@ -254,9 +277,9 @@ fn resolve_rule(
 /// A backend and its share. `None` if its share is nothing; a fault is told all the same.
 fn resolve_backend(
     tables: &Tables,
-    field: &str,
+    field: String,
     reference: &BackendRef,
-    faults: &mut Vec<Fault>,
+    unresolved: &mut Unresolved<'_>,
 ) -> Option<WeightedBackend> {
     let BackendRef { target, weight, request_headers, response_headers, broken } = reference;
     let found = target.clone().and_then(|(service, port)| service_port(tables, service, port));
@@ -264,7 +287,11 @@ fn resolve_backend(
         Ok(_) if *broken => Backend::Broken { reason: "UnsupportedValue" },
         Ok((port, families)) => Backend::Service { port, families },
         Err((reason, message)) => {
-            faults.push((reason, format!("{field}: {message}")));
+            unresolved.faults.push((reason, format!("{field}: {message}")));
+            if target.is_ok() {
+                let message = format!("{message}; its share of the requests is answered 500");
+                unresolved.note(field, reason, message);
+            }
             Backend::Broken { reason }
         }
     };

@@ -43,7 +43,7 @@ pub(crate) fn report(view: View, source: &SourceRef) -> Report {
     let tables = view.tables;
     if let Some(Fact::Invalid(invalid)) = tables.row(source).map(|row| &row.fact) {
         let message = format!("{}; until it is corrected all that is outside is denied", invalid.message);
-        let accepted = Condition::new("Accepted", false, "Invalid", message);
+        let accepted = Condition::new("Accepted", false, "Invalid", message).diagnosed();
         return Report { subjects: vec![Subject { parent: None, conditions: vec![accepted] }] };
     }
     let overlap = tables.egress(source).and_then(|egress| overlaps(&egress, &view.closed()));

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Finding {
     /// For the object's diagnostics.
     pub(crate) diagnostics: BTreeSet<Diagnostic>,
-    /// For the object's condition `Conflicted`.
+    /// For the object's diagnostics and its condition `Conflicted`.
     pub(crate) conflicts: BTreeSet<Diagnostic>,
-    /// For the object's condition `Enforced`.
+    /// For the object's diagnostics and its condition `Enforced`.
     pub(crate) unenforced: BTreeSet<Diagnostic>,
     /// For the object's condition `Overridden`.
     pub(crate) overridden: BTreeSet<Diagnostic>,
@@ -48,11 +48,12 @@ pub(crate) struct Touched {
 impl Findings {
     /// Replaces what one thing said by what it says now.
     pub(crate) fn replace(&mut self, old: &Finding, new: &Finding) -> Touched {
-        let diagnostics = self.diagnostics.replace(&old.diagnostics, &new.diagnostics);
+        let mut diagnostics = self.diagnostics.replace(&old.diagnostics, &new.diagnostics);
         let mut reports = self.conflicts.replace(&old.conflicts, &new.conflicts);
         reports.extend(self.unenforced.replace(&old.unenforced, &new.unenforced));
         reports.extend(self.overridden.replace(&old.overridden, &new.overridden));
         reports.extend(self.unclear.replace(&old.unclear, &new.unclear));
+        diagnostics.extend(reports.iter().cloned());
         let mut touched = Touched { diagnostics, reports };
         if old.selected != new.selected {
             self.reselect(old, new, &mut touched.reports);

@@ -6,7 +6,7 @@ use crate::tables::Tables;
 use heddle_model::access::{Action, Mode, Policy, Rule};
 use heddle_model::fact::{Covers, ServiceForm, Target};
 use heddle_model::http::{HttpMatch, PathMatch, ValueMatch};
-use heddle_model::{Kind, Name, ServiceKey, ServicePortKey, SourceRef};
+use heddle_model::{Diagnostic, Kind, Name, ServiceKey, ServicePortKey, SourceRef};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -63,6 +63,19 @@ pub(crate) fn resolve(
 }
 
 impl Resolved {
+    /// Returns what is wrong with the targets of the policy `source`.
+    pub(crate) fn diagnostics(&self, source: &SourceRef) -> impl Iterator<Item = Diagnostic> {
+        let missing = self
+            .missing
+            .iter()
+            .map(|message| ("TargetNotFound", format!("{message}; nothing is covered by such a target")));
+        let untold = self.untold.iter().map(|message| ("UnsupportedValue", message.clone()));
+        missing.chain(untold).map(|(reason, message)| {
+            let (object, field) = (source.clone(), "spec.targetRefs".to_string());
+            Diagnostic { object, field, reason, message }
+        })
+    }
+
     fn cover_service(&mut self, tables: &Tables, key: ServiceKey, name: Option<&Name>) {
         let Some(service) = tables.service(&key) else {
             return self.missing.push(format!("there is no Service {key}"));

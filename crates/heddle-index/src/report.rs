@@ -139,7 +139,7 @@ impl View<'_> {
         }
         let message =
             format!("{}; nothing is covered by such a target; {}", missing.join("; "), self.selects(source));
-        Condition::new("Accepted", false, "TargetNotFound", message)
+        Condition::new("Accepted", false, "TargetNotFound", message).diagnosed()
     }
 
     fn external(&self, source: &SourceRef, row: &Row) -> Condition {
@@ -171,7 +171,7 @@ impl View<'_> {
 
     fn conflicted(&self, source: &SourceRef) -> Option<Condition> {
         let message = join(self.findings.conflicts(source).map(|conflict| conflict.message.clone()));
-        (!message.is_empty()).then(|| Condition::new("Conflicted", true, "Conflicted", message))
+        (!message.is_empty()).then(|| Condition::new("Conflicted", true, "Conflicted", message).diagnosed())
     }
 
     /// Requests of the policy's routes that other routes win.
@@ -182,11 +182,9 @@ impl View<'_> {
 
     /// What some workload's proxy does not enforce.
     fn unenforced(&self, source: &SourceRef) -> Option<Condition> {
-        let all = self.findings.unenforced(source);
-        let linkerd = self.planes.contains_key(&DataPlane::Linkerd);
-        let here = all.filter(|found| linkerd || found.reason != unenforced::OF_LINKERD);
+        let here = unenforced::present(self.findings.unenforced(source), self.planes);
         let message = join(here.map(|found| found.message.clone()));
-        (!message.is_empty()).then(|| Condition::new("Enforced", false, "NotEnforced", message))
+        (!message.is_empty()).then(|| Condition::new("Enforced", false, "NotEnforced", message).diagnosed())
     }
 
     /// What lowering gave a narrower meaning than was written, and matches that no server can tell.
@@ -198,7 +196,7 @@ impl View<'_> {
         let messages = row.diagnostics.iter().map(sentence).chain(untold.iter().cloned());
         let reason = row.diagnostics.first().map_or("UnsupportedValue", |diagnostic| diagnostic.reason);
         let message = join(messages);
-        (!message.is_empty()).then(|| Condition::new("PartiallyInvalid", true, reason, message))
+        (!message.is_empty()).then(|| Condition::new("PartiallyInvalid", true, reason, message).diagnosed())
     }
 }
 
@@ -218,8 +216,9 @@ fn sentence(diagnostic: &Diagnostic) -> String {
     format!("{}: {}", diagnostic.field, diagnostic.message)
 }
 
+/// The condition of an object that cannot be read. Lowering's diagnostic says the same.
 fn unreadable(message: &str) -> Condition {
-    Condition::new("Accepted", false, "Invalid", message.to_string())
+    Condition::new("Accepted", false, "Invalid", message.to_string()).diagnosed()
 }
 
 fn mesh(source: &SourceRef, row: &Row) -> Condition {

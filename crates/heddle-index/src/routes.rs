@@ -29,7 +29,8 @@ pub(crate) fn resolve<'a>(
     let mut routes: Vec<_> = routes.collect();
     routes.sort_by_key(|(source, attachment)| (attachment.created, *source));
     let (mut ranked, mut excluded, mut matches) = (Vec::new(), BTreeSet::new(), 0);
-    for (source, Attachment { ports: _, made_http: _, servers: _, created, rules, report: _ }) in &routes {
+    for (source, attachment) in &routes {
+        let Attachment { ports: _, made_http: _, servers: _, created, rules, report: _, faults: _ } = attachment;
         matches += rules.iter().map(|rule| rule.matches.len()).sum::<usize>();
         if matches > MATCHES {
             excluded.insert(*source);

@@ -8,9 +8,19 @@ use heddle_model::fact::{DataPlane, Protocol};
 use heddle_model::report::Condition;
 use heddle_model::snapshot::InboundPort;
 use heddle_model::{Diagnostic, SourceRef};
+use std::collections::BTreeMap;
 
 /// The reason of what matters only where a linkerd2-proxy is.
-pub(crate) const OF_LINKERD: &str = "RequestsUnseen";
+const OF_LINKERD: &str = "RequestsUnseen";
+
+/// Returns what matters in a mesh with these data planes.
+pub(crate) fn present<'a>(
+    all: impl Iterator<Item = &'a Diagnostic>,
+    planes: &BTreeMap<DataPlane, usize>,
+) -> impl Iterator<Item = &'a Diagnostic> {
+    let linkerd = planes.contains_key(&DataPlane::Linkerd);
+    all.filter(move |found| linkerd || found.reason != OF_LINKERD)
+}
 
 /// Notes what an Envoy does not enforce. All that our model says of a port was Linkerd's before, or is ours to
 /// project.

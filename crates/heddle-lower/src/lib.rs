@@ -44,7 +44,7 @@ pub use place::INVALID;
 pub use unicast::Loopback;
 
 use heddle_model::fact::Invalid;
-use heddle_model::{Fact, Kind, Lowered};
+use heddle_model::{Fact, Kind, Lowered, SourceRef};
 use notes::Notes;
 use place::{Place, Wrong};
 use route::Unbacked;
@@ -71,10 +71,37 @@ pub fn lower_from(loopback: Loopback, kind: Kind, object: &Value) -> Lowered {
     };
     let fact = fact.unwrap_or_else(|wrong| {
         let message = wrong.to_string();
-        notes.wrong(wrong, "the object is not used");
+        notes.wrong(wrong, instead(&source));
         Fact::Invalid(Invalid { message })
     });
     Lowered { source, fact, diagnostics: notes.into_diagnostics(), meta: meta::meta(kind, object) }
+}
+
+/// What holds while an object cannot be read ([`Fact::Invalid`]).
+fn instead(source: &SourceRef) -> &'static str {
+    match source.kind {
+        Kind::AccessPolicy => "until it is corrected nobody is admitted to any workload of the namespace",
+        Kind::InboundPolicy => "until it is corrected every workload of the namespace is Strict",
+        Kind::Mesh if &*source.name == "default" => "until it is corrected the posture and egress are Deny",
+        Kind::Server => "until it is corrected nobody is admitted to any workload of the namespace",
+        Kind::EgressNetwork => "until it is corrected all that is outside is denied",
+        Kind::Namespace
+        | Kind::Node
+        | Kind::Pod
+        | Kind::Service
+        | Kind::EndpointSlice
+        | Kind::HttpRoute
+        | Kind::Mesh
+        | Kind::ExternalWorkload
+        | Kind::ServerAuthorization
+        | Kind::AuthorizationPolicy
+        | Kind::MeshTlsAuthentication
+        | Kind::NetworkAuthentication
+        | Kind::LinkerdHttpRoute
+        | Kind::RateLimitPolicy
+        | Kind::ServiceProfile
+        | Kind::LinkerdExternalWorkload => "the object is not used",
+    }
 }
 
 fn fact(kind: Kind, root: &Place<'_>, notes: &mut Notes) -> Result<Fact, Wrong> {

@@ -60,7 +60,12 @@ pub struct Condition {
     pub reason: &'static str,
     /// Sentences, at most 1 KiB.
     pub message: String,
+    /// The object's diagnostics say all of it, field by field.
+    pub diagnosed: bool,
 }
+
+/// Types of conditions that are faults while they hold. All others are faults while they do not.
+const NEGATIVE: [&str; 2] = ["Conflicted", "PartiallyInvalid"];
 
 impl Condition {
     /// The most bytes of a message: an object's status may hold many.
@@ -73,7 +78,17 @@ impl Condition {
             message.truncate(message.floor_char_boundary(room));
             message.push('…');
         }
-        Self { kind, holds, reason, message }
+        Self { kind, holds, reason, message, diagnosed: false }
+    }
+
+    /// Returns the condition, marked as one whose message the object's diagnostics repeat.
+    pub fn diagnosed(self) -> Self {
+        Self { diagnosed: true, ..self }
+    }
+
+    /// Returns whether the condition tells of something wrong.
+    pub fn is_fault(&self) -> bool {
+        self.holds == NEGATIVE.contains(&self.kind)
     }
 }
 
@@ -86,5 +101,20 @@ mod tests {
         let message = Condition::new("Accepted", true, "Accepted", "ü".repeat(600)).message;
         assert_eq!(message.len(), 1023);
         assert!(message.ends_with("üü…"));
+    }
+
+    #[test]
+    fn a_fault_is_what_should_hold_and_does_not_or_the_other_way_round() {
+        let cases = [
+            ("Accepted", true, false),
+            ("Accepted", false, true),
+            ("Enforced", false, true),
+            ("Conflicted", true, true),
+            ("PartiallyInvalid", true, true),
+            ("PartiallyInvalid", false, false),
+        ];
+        for (kind, holds, want) in cases {
+            assert_eq!(Condition::new(kind, holds, "Any", String::new()).is_fault(), want, "{kind}={holds}");
+        }
     }
 }

@@ -39,7 +39,7 @@ pub(crate) fn write(object: &mut Object, conditions: &[Condition], stamp: &Stamp
 
 /// One condition. Its transition time is the old one while its truth stays (`meta/v1 Condition`).
 fn one(condition: &Condition, old: Option<&Value>, stamp: &Stamp) -> Value {
-    let Condition { kind, holds, reason, message } = condition;
+    let Condition { kind, holds, reason, message, diagnosed: _ } = condition;
     let status = if *holds { "True" } else { "False" };
     let kept = old.filter(|old| old["status"] == status).and_then(|old| old["lastTransitionTime"].as_str());
     let mut condition = json!({

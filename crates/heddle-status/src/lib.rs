@@ -1,9 +1,10 @@
-//! Reports in, Kubernetes status out.
+//! Reports in, Kubernetes status out; and what is wrong with objects, as findings.
 //!
 //! A status is a function of the report, the object's generation, the status that is there and a given `now`.
 //! Where the one that is there says the same already, nothing is written.
 
 mod condition;
+mod finding;
 mod parent;
 mod shortfalls;
 mod target;
@@ -13,6 +14,7 @@ use heddle_model::report::Report;
 use heddle_model::{Kind, Meta, SourceRef};
 use serde_json::{Map, Value};
 
+pub use finding::{Finding, Severity, described, findings};
 pub use shortfalls::Shortfalls;
 pub use time::rfc3339;
 

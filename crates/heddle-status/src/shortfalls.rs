@@ -29,6 +29,11 @@ impl<K: Ord> Shortfalls<K> {
         touched
     }
 
+    /// Returns the shortfalls of an object, each once.
+    pub fn of(&self, source: &SourceRef) -> impl Iterator<Item = &Diagnostic> {
+        self.sum.of(source)
+    }
+
     /// The report of an object, with what is not enforced of it.
     pub fn onto(&self, source: &SourceRef, report: &Arc<Report>) -> Arc<Report> {
         let words: Vec<&str> = self.sum.of(source).map(|one| one.message.as_str()).collect();

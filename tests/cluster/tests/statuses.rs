@@ -15,8 +15,7 @@ use tokio::sync::watch;
 
 /// A report of one accepted parent, or of the object itself.
 fn report(parent: Option<ParentRef>, message: &str) -> Report {
-    let condition =
-        Condition { kind: "Accepted", holds: true, reason: "Accepted", message: message.to_owned() };
+    let condition = Condition::new("Accepted", true, "Accepted", message.to_owned());
     Report { subjects: vec![Subject { parent, conditions: vec![condition] }] }
 }
 

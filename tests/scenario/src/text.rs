@@ -4,6 +4,7 @@ use crate::Scenario;
 use heddle_decide::{decide, explain};
 use heddle_index::Index;
 use heddle_model::{Meta, Snapshot};
+use heddle_status::{Finding, described, findings};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -34,6 +35,17 @@ pub fn status_text(index: &Index) -> String {
         documents.push(yaml(&json!({ "object": source.to_string(), "status": status })));
     }
     documents.join("---\n")
+}
+
+/// What `heddle lint` and the log say of the objects, a line each; `None` where nothing is wrong.
+pub fn findings_text(snapshot: &Snapshot) -> Option<String> {
+    let all = described(snapshot).into_iter().flat_map(|object| findings(snapshot, object));
+    let line = |Finding { object, field, severity, reason, message }: Finding| {
+        let field = if field.is_empty() { field } else { format!(" {field}") };
+        format!("{severity}: {object}{field}: {message} [{reason}]\n")
+    };
+    let text: String = all.map(line).collect();
+    (!text.is_empty()).then_some(text)
 }
 
 /// Times and generations say nothing here.

@@ -3,7 +3,9 @@
 use heddle_decide::decide;
 use heddle_model::fact::DataPlane;
 use heddle_scenario_tests::linkerd::linkerd_text;
-use heddle_scenario_tests::{Detail, Scenario, Summary, all, status_text, verdicts_text, xds_text};
+use heddle_scenario_tests::{
+    Detail, Scenario, Summary, all, findings_text, status_text, verdicts_text, xds_text,
+};
 use heddle_xds::{Capture, Client};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +26,7 @@ fn golden(scenario: &Scenario, bless: bool) -> Result<(), String> {
         ("verdicts.txt", verdicts_text(scenario, &snapshot)),
         ("status.yaml", status_text(&index)),
     ]);
+    rendered.extend(findings_text(&snapshot).map(|text| ("findings.txt", text)));
     let client = client(scenario);
     if snapshot.workloads.get(&client.workload).is_none_or(|of| of.plane != Some(DataPlane::Linkerd)) {
         rendered.insert("xds.yaml", xds_text(&client, &snapshot, detail));

@@ -43,6 +43,7 @@ impl Index {
             if old == new {
                 continue;
             }
+            self.dirty.diagnostics.insert(source.clone());
             self.publish_route_report(&source, changed);
             self.dirty.policies.extend(self.tables.policies.of(&source).iter().cloned());
             self.dirty.authorizations.extend(self.tables.authorizations.of(&source).iter().cloned());
@@ -165,6 +166,7 @@ impl Index {
             if old == new {
                 continue;
             }
+            self.dirty.diagnostics.insert(source.clone());
             self.dirty.reports.insert(source);
             for policy in [old, new].into_iter().flatten() {
                 policy.ports.iter().for_each(|port| self.mark_port(port));

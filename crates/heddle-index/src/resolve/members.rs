@@ -128,6 +128,7 @@ impl Index {
         self.derived.planes.retain(|_, count| *count > 0);
         if !before.iter().eq(self.derived.planes.keys()) {
             self.dirty.reports.extend(self.derived.findings.not_enforced().cloned());
+            self.dirty.diagnostics.extend(self.derived.findings.not_enforced().cloned());
             let networks = self.tables.of_kind(Kind::EgressNetwork).map(|(source, _)| source.clone());
             self.dirty.reports.extend(networks);
         }

@@ -2,7 +2,7 @@
 
 use super::{Changed, publish};
 use crate::tables::service_key;
-use crate::{Index, reach, report, service};
+use crate::{Index, reach, report, service, unenforced};
 use heddle_model::report::Report;
 use heddle_model::snapshot::Key;
 use heddle_model::{Diagnostic, Kind, SourceRef};
@@ -48,8 +48,14 @@ impl Index {
     /// What lowering said of an object, and then what resolving found.
     fn diagnostics(&self, source: &SourceRef) -> Vec<Diagnostic> {
         let lowered = self.tables.row(source).map_or(&[][..], |row| &row.diagnostics);
-        let found = self.derived.findings.diagnostics(source);
-        let mut all: Vec<_> = lowered.iter().chain(found).cloned().collect();
+        let faults = self.derived.attachments.get(source).map_or(&[][..], |route| &route.faults);
+        let findings = &self.derived.findings;
+        let found = findings.diagnostics(source).chain(findings.conflicts(source));
+        let unenforced = unenforced::present(findings.unenforced(source), &self.derived.planes);
+        let mut all: Vec<_> = lowered.iter().chain(faults).chain(found).chain(unenforced).cloned().collect();
+        if let Some(policy) = self.derived.policies.get(source) {
+            all.extend(policy.diagnostics(source));
+        }
         if source.kind == Kind::Service {
             let key = service_key(source);
             all.extend(service::diagnostics(&self.tables, &self.snapshot.addresses, &key));
