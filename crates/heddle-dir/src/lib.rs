@@ -11,10 +11,12 @@ mod fault;
 mod folder;
 mod manifest;
 mod node;
+mod position;
 mod strict;
 mod watch;
 mod writers;
 
 pub use fault::DirError;
 pub use folder::{Found, Lists, parse, read};
+pub use position::Positions;
 pub use watch::{State, WatchError, watch};

@@ -8,6 +8,7 @@ mod controller;
 mod duration;
 mod explain;
 mod files;
+mod lint;
 mod proxies;
 mod render;
 mod sidecar;
@@ -43,6 +44,7 @@ enum Command {
     Controller(Box<controller::Args>),
     Agent(Box<agent::Args>),
     Explain(Box<explain::Args>),
+    Lint(lint::Args),
     Render(render::Args),
     Proxies(proxies::Args),
     Bootstrap(Box<bootstrap::Args>),
@@ -75,6 +77,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Controller(args) => controller::run(*args).await.map(done),
         Command::Agent(args) => agent::run(*args).await,
         Command::Explain(args) => explain::run(*args).await,
+        Command::Lint(args) => lint::run(args).await,
         Command::Render(args) => render::run(args).await.map(done),
         Command::Proxies(args) => proxies::run(args).await.map(done),
         Command::Bootstrap(args) => bootstrap::run(*args).map(done),

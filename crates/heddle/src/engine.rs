@@ -1,12 +1,17 @@
 //! The one owner: drains the queue, resolves once, projects once, publishes.
 
+mod finding_log;
+mod findings;
 mod shortfalls;
 mod state;
 mod uids;
 
+pub(crate) use findings::{all_findings, findings};
+pub(crate) use shortfalls::{Limitations, OfLinkerd};
 pub(crate) use state::State;
 
 use crate::controller::vital::VitalTasks;
+use finding_log::FindingLog;
 use heddle_catalog::{Catalog, Linkerd, Xds};
 use heddle_index::Index;
 use heddle_model::report::Report;
@@ -73,8 +78,9 @@ pub(crate) fn start(ends: Ends, outcomes: Option<mpsc::Sender<Outcome>>, vital: 
     let index = Index::new();
     let catalog = Catalog::new(index.snapshot());
     let objects = Kind::ALL.map(|kind| (kind, 0)).into();
-    let (uids, shortfalls) = (uids::Uids::default(), shortfalls::OfLinkerd::default());
-    let task = Task { index, catalog, desk, uids, shortfalls, owner, outcomes, tell, batches: 0, objects };
+    let (uids, shortfalls, log) = (uids::Uids::default(), OfLinkerd::default(), FindingLog::default());
+    let task =
+        Task { index, catalog, desk, uids, shortfalls, log, owner, outcomes, tell, batches: 0, objects };
     vital.spawn("the owner of the mesh", task.run(events));
     Engine { queue, progress }
 }
@@ -84,7 +90,8 @@ struct Task {
     catalog: Catalog<Xds>,
     desk: Desk<Linkerd>,
     uids: uids::Uids,
-    shortfalls: shortfalls::OfLinkerd,
+    shortfalls: OfLinkerd,
+    log: FindingLog,
     owner: Owner<State>,
     outcomes: Option<mpsc::Sender<Outcome>>,
     tell: watch::Sender<Progress>,
@@ -104,8 +111,8 @@ impl Task {
                     let since = Instant::now();
                     // Resolving a first list takes long enough to hold up a neighbour on this thread.
                     let written = self.outcomes.as_ref().map(|_| written(&batch)).unwrap_or_default();
-                    let changed = tokio::task::block_in_place(|| self.take_in(&mut batch, since));
-                    self.tell_outcomes(written, &changed).await;
+                    let (changed, limited) = tokio::task::block_in_place(|| self.take_in(&mut batch, since));
+                    self.tell_outcomes(written, &changed, limited).await;
                 }
                 member = self.owner.members.recv() => match member {
                     Some(member) => self.admit(member),
@@ -119,7 +126,8 @@ impl Task {
         }
     }
 
-    fn take_in(&mut self, batch: &mut Vec<Event>, since: Instant) -> BTreeSet<Key> {
+    /// Takes in a batch. Returns the keys that changed, and the objects of which proxies fall short otherwise now.
+    fn take_in(&mut self, batch: &mut Vec<Event>, since: Instant) -> (BTreeSet<Key>, BTreeSet<SourceRef>) {
         let mut renamed = BTreeSet::new();
         for event in batch.drain(..) {
             renamed.extend(self.uids.apply(&event));
@@ -129,6 +137,7 @@ impl Task {
         let changed = self.index.resolve();
         self.batches += 1;
         let complete = self.index.complete();
+        let limited = self.shortfalls.follow(&changed, &self.index.snapshot());
         if !changed.is_empty() || !renamed.is_empty() || self.owner.published.borrow().is_none() {
             let snapshot = self.index.snapshot();
             self.catalog.publish(&changed, &snapshot);
@@ -137,8 +146,12 @@ impl Task {
             }
             self.desk.publish(&changed, &renamed, &snapshot);
         }
+        if complete.is_ok() {
+            let reported = changed.iter().filter_map(reported).chain(&limited);
+            self.log.follow(reported, &self.index.snapshot(), &self.shortfalls.limitations(), since);
+        }
         self.tell_progress(complete.err().unwrap_or_default());
-        changed
+        (changed, limited)
     }
 
     /// Counted as they come: counting them all would cost the mesh at every change.
@@ -163,7 +176,8 @@ impl Task {
     }
 
     fn state(&self, snapshot: Snapshot, since: Instant) -> Arc<State> {
-        Arc::new(State { snapshot, catalog: self.catalog.published(), uids: self.uids.clone(), since })
+        let (catalog, limitations) = (self.catalog.published(), self.shortfalls.limitations());
+        Arc::new(State { snapshot, catalog, limitations, uids: self.uids.clone(), since })
     }
 
     fn tell_progress(&self, waiting: BTreeSet<Kind>) {
@@ -198,21 +212,39 @@ impl Task {
     /// Waits for the writer: the mesh is published already, and the queue behind is bounded.
     ///
     /// An object that was written is told again even if nothing became of it: its status names its generation.
-    async fn tell_outcomes(&mut self, written: BTreeSet<SourceRef>, changed: &BTreeSet<Key>) {
+    async fn tell_outcomes(
+        &mut self,
+        written: BTreeSet<SourceRef>,
+        changed: &BTreeSet<Key>,
+        limited: BTreeSet<SourceRef>,
+    ) {
         let Some(outcomes) = &self.outcomes else { return };
         let snapshot = self.index.snapshot();
-        let touched = self.shortfalls.follow(changed, &snapshot);
         let reported = changed.iter().filter_map(|key| {
             let Key::Report(source) = key else { return None };
             Some(source.clone())
         });
-        for source in reported.chain(touched).chain(written).collect::<BTreeSet<_>>() {
+        for source in reported.chain(limited).chain(written).collect::<BTreeSet<_>>() {
             let Some(meta) = self.index.meta(&source).cloned() else { continue };
             let Some(report) = snapshot.reports.get(&source) else { continue };
             let report = self.shortfalls.onto(&source, report);
             // A writer that has gone takes the process with it.
             let _ = outcomes.send(Outcome { source, report, meta }).await;
         }
+    }
+}
+
+/// The object about which something else is said now.
+fn reported(key: &Key) -> Option<&SourceRef> {
+    match key {
+        Key::Report(source) | Key::Diagnostics(source) => Some(source),
+        Key::Mesh
+        | Key::Workload(_)
+        | Key::Service(_)
+        | Key::Endpoints(_)
+        | Key::Routes(_)
+        | Key::Address(_)
+        | Key::Egress(_) => None,
     }
 }
 

@@ -243,6 +243,7 @@ fn every_command_has_help_and_a_completion() {
         "demo",
         "render",
         "explain",
+        "lint",
         "proxies",
         "bootstrap",
         "token",

@@ -44,7 +44,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let world = world::load(&args.source).await?;
     let request = args.question.ask(&world.snapshot)?;
     let verdict = decide(&world.snapshot, &request);
-    let notes = notes::notes(&world.snapshot, &verdict);
+    let notes = notes::notes(&world, &verdict);
     match args.output {
         Output::Text => super::print(&format!("{}{}", explain(&verdict), notes::text(&notes)))?,
         Output::Json => super::print(&format!("{:#}\n", json::verdict(&verdict, &notes)))?,

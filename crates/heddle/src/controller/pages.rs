@@ -1,5 +1,7 @@
 //! What the controller's admin pages show of it.
 
+mod objects;
+
 use super::health::Health;
 use crate::authority::Condition;
 use crate::engine::{Progress, State};
@@ -59,9 +61,8 @@ fn snapshot_page(mesh: &Engine<State>, query: &BTreeMap<String, String>) -> Opti
         return Some(json!({
             "workloads": snapshot.workloads.keys().map(ToString::to_string).collect::<Vec<_>>(),
             "services": snapshot.services.keys().map(ToString::to_string).collect::<Vec<_>>(),
-            "diagnostics": snapshot.diagnostics.values().flat_map(|all| all.iter()).map(|one| json!({
-                "object": one.object.to_string(), "field": one.field, "reason": one.reason, "message": one.message,
-            })).collect::<Vec<_>>(),
+            "diagnostics": objects::diagnostics(&state),
+            "reports": objects::reports(&state),
         }));
     };
     let workload =
@@ -75,7 +76,9 @@ fn snapshot_page(mesh: &Engine<State>, query: &BTreeMap<String, String>) -> Opti
         });
         Some(format!("{service:#?}\n{:#?}", endpoints.collect::<Vec<_>>()))
     };
-    workload.or_else(service).map(|text| json!({"key": key, "value": text.lines().collect::<Vec<_>>()}))
+    let text = workload.or_else(service);
+    let value = text.map(|text| json!({"key": key, "value": text.lines().collect::<Vec<_>>()}));
+    value.or_else(|| objects::one(&state, key))
 }
 
 fn watches_page(progress: &Progress, source: &Health) -> Value {

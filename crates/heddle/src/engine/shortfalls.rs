@@ -4,21 +4,25 @@ use heddle_linkerd::{unenforceable, unordered};
 use heddle_model::fact::DataPlane;
 use heddle_model::report::Report;
 use heddle_model::snapshot::{Key, Workload};
-use heddle_model::{Diagnostic, Snapshot, SourceRef, WorkloadKey};
+use heddle_model::{Diagnostic, Map, Snapshot, SourceRef, WorkloadKey};
 use heddle_status::Shortfalls;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// What the proxies fall short of, by the object that says it. A clone shares everything.
+pub(crate) type Limitations = Map<SourceRef, Arc<[Diagnostic]>>;
+
 /// The shortfalls of all linkerd2-proxies, as clients and as servers.
 #[derive(Default)]
-pub(super) struct OfLinkerd {
+pub(crate) struct OfLinkerd {
     shortfalls: Shortfalls<Key>,
     proxies: BTreeSet<WorkloadKey>,
+    limitations: Limitations,
 }
 
 impl OfLinkerd {
     /// Takes in a change. Returns the objects whose reports differ now.
-    pub(super) fn follow(&mut self, changed: &BTreeSet<Key>, snapshot: &Snapshot) -> BTreeSet<SourceRef> {
+    pub(crate) fn follow(&mut self, changed: &BTreeSet<Key>, snapshot: &Snapshot) -> BTreeSet<SourceRef> {
         let had_clients = !self.proxies.is_empty();
         let mut keys = BTreeSet::new();
         for key in changed {
@@ -45,7 +49,21 @@ impl OfLinkerd {
             let now = self.of(&key, snapshot);
             self.shortfalls.replace(key, now)
         });
-        each.flatten().collect()
+        let touched: BTreeSet<SourceRef> = each.flatten().collect();
+        for source in &touched {
+            let now: Arc<[Diagnostic]> = self.shortfalls.of(source).cloned().collect();
+            if now.is_empty() {
+                self.limitations.remove(source);
+            } else {
+                self.limitations.insert(source.clone(), now);
+            }
+        }
+        touched
+    }
+
+    /// Returns the shortfalls of all objects.
+    pub(crate) fn limitations(&self) -> Limitations {
+        self.limitations.clone()
     }
 
     fn count(&mut self, key: &WorkloadKey, found: Option<&Workload>) {

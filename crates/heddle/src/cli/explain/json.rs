@@ -5,15 +5,16 @@ use heddle_decide::verdict::{
     Admission, Candidate, Carried, Destination, Dial, Forward, Ground, Outcome, RouteChoice, ShareTarget,
     Step, Topic,
 };
+use heddle_model::Name;
 use heddle_model::http::HeaderChange;
 use heddle_model::route::{Retry, RouteDefaults};
-use heddle_model::{Diagnostic, Name};
+use heddle_status::Finding;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The verdict of one request, and what else is told of the objects that made it.
-pub(crate) fn verdict(verdict: &Verdict, notes: &BTreeSet<Diagnostic>) -> Value {
+pub(crate) fn verdict(verdict: &Verdict, notes: &BTreeSet<Finding>) -> Value {
     let Verdict { caller, destination, outcome, steps } = verdict;
     json!({
         "apiVersion": "cli.heddle.dev/v1",
@@ -30,8 +31,11 @@ pub(crate) fn verdict(verdict: &Verdict, notes: &BTreeSet<Diagnostic>) -> Value 
     })
 }
 
-fn note(Diagnostic { object, field, reason, message }: &Diagnostic) -> Value {
-    json!({"object": object.to_string(), "field": field, "reason": reason, "message": message})
+fn note(Finding { object, field, severity, reason, message }: &Finding) -> Value {
+    json!({
+        "object": object.to_string(), "field": field, "severity": severity.as_str(), "reason": reason,
+        "message": message,
+    })
 }
 
 fn destination_of(destination: &Destination) -> Value {

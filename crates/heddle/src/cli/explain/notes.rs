@@ -1,29 +1,88 @@
-//! What the authors of objects should know that decided a request, or might have.
+//! What is wrong with the objects that decided a request, or might have.
 
+use crate::engine::{all_findings, findings};
+use crate::world::World;
 use heddle_decide::Verdict;
 use heddle_decide::verdict::{Candidate, Destination, Outcome, ShareTarget, Step};
 use heddle_linkerd::{unenforceable, unordered};
 use heddle_model::fact::DataPlane;
 use heddle_model::snapshot::RouteKey;
-use heddle_model::{Diagnostic, Kind, Name, Snapshot, SourceRef, WorkloadKey};
+use heddle_model::{Kind, Name, Snapshot, SourceRef, WorkloadKey};
+use heddle_status::Finding;
 use std::collections::BTreeSet;
 
-/// What is wrong with the objects that decided, and with every policy of the servers' namespaces: one that cannot be
-/// read decides nothing. And what linkerd2-proxies cannot do of them.
-pub(super) fn notes(snapshot: &Snapshot, verdict: &Verdict) -> BTreeSet<Diagnostic> {
+/// How many notes are printed as text.
+const PRINTED: usize = 20;
+
+/// Returns the findings of the objects that decided and of those that might have (one that cannot be read, or that
+/// targets what is not there, decides nothing), and what linkerd2-proxies cannot do of them.
+pub(super) fn notes(world: &World, verdict: &Verdict) -> BTreeSet<Finding> {
+    let snapshot = &world.snapshot;
     let candidates = candidates(verdict);
     let servers: BTreeSet<&WorkloadKey> = candidates.iter().filter_map(|of| of.workload.as_ref()).collect();
-    let namespaces: BTreeSet<&Name> = servers.iter().map(|key| &key.namespace).collect();
-    let decided = decided(verdict, &candidates);
-    let concerns = |object: &SourceRef| {
-        decided.contains(object) || (is_policy(object.kind) && namespaces.contains(&object.namespace))
-    };
-    let told = snapshot.diagnostics.iter().filter(|(object, _)| concerns(object));
-    let mut all: BTreeSet<Diagnostic> = told.flat_map(|(_, told)| told.iter().cloned()).collect();
+    let surroundings = Surroundings::new(verdict, &servers);
+    let mut all = all_findings(snapshot, &world.limitations);
+    all.retain(|finding| surroundings.has(&finding.object));
+    for object in decided(verdict, &candidates) {
+        all.extend(findings(snapshot, &world.limitations, &object));
+    }
     let of_linkerd = servers.into_iter().filter(|key| is_linkerd(snapshot, key));
-    all.extend(of_linkerd.flat_map(|key| unenforceable(snapshot, key)));
-    all.extend(table(snapshot, verdict).into_iter().flat_map(|key| unordered(snapshot, &key)));
+    let limits = of_linkerd.flat_map(|key| unenforceable(snapshot, key));
+    let unordered = table(snapshot, verdict).into_iter().flat_map(|key| unordered(snapshot, &key));
+    all.extend(limits.chain(unordered).map(|diagnostic| Finding::from(&diagnostic)));
     all
+}
+
+/// The namespaces whose objects might have decided.
+struct Surroundings<'a> {
+    service: Option<SourceRef>,
+    servers: BTreeSet<&'a Name>,
+    client: Option<&'a Name>,
+    outside: bool,
+}
+
+impl<'a> Surroundings<'a> {
+    fn new(verdict: &'a Verdict, servers: &BTreeSet<&'a WorkloadKey>) -> Self {
+        let mut servers: BTreeSet<&Name> = servers.iter().map(|key| &key.namespace).collect();
+        let (mut service, mut outside) = (None, false);
+        match &verdict.destination {
+            Destination::Service(port) | Destination::Headless(port) | Destination::NoSuchPort(port) => {
+                servers.insert(&port.service.namespace);
+                service = Some(port.service.source());
+            }
+            Destination::Workload(key) => drop(servers.insert(&key.namespace)),
+            Destination::Unknown | Destination::Outside => outside = true,
+        }
+        let client = verdict.caller.workload.as_ref().map(|key| &key.namespace);
+        Self { service, servers, client, outside }
+    }
+
+    fn has(&self, object: &SourceRef) -> bool {
+        let at_server = self.servers.contains(&object.namespace);
+        match object.kind {
+            Kind::InboundPolicy
+            | Kind::AccessPolicy
+            | Kind::Server
+            | Kind::ServerAuthorization
+            | Kind::AuthorizationPolicy
+            | Kind::MeshTlsAuthentication
+            | Kind::NetworkAuthentication
+            | Kind::RateLimitPolicy => at_server,
+            Kind::HttpRoute | Kind::LinkerdHttpRoute | Kind::ServiceProfile => {
+                at_server || self.client == Some(&object.namespace)
+            }
+            Kind::Service => self.service.as_ref() == Some(object),
+            Kind::EgressNetwork => self.outside,
+            Kind::Namespace => self.servers.contains(&object.name) || self.client == Some(&object.name),
+            Kind::Mesh => true,
+            Kind::Node
+            | Kind::Pod
+            | Kind::ServiceCidr
+            | Kind::EndpointSlice
+            | Kind::ExternalWorkload
+            | Kind::LinkerdExternalWorkload => false,
+        }
+    }
 }
 
 fn candidates(verdict: &Verdict) -> Vec<&Candidate> {
@@ -55,38 +114,15 @@ fn is_linkerd(snapshot: &Snapshot, key: &WorkloadKey) -> bool {
     snapshot.workloads.get(key).is_some_and(|found| found.plane == Some(DataPlane::Linkerd))
 }
 
-/// Whether objects of a kind say who may call.
-fn is_policy(kind: Kind) -> bool {
-    match kind {
-        Kind::InboundPolicy
-        | Kind::AccessPolicy
-        | Kind::Server
-        | Kind::ServerAuthorization
-        | Kind::AuthorizationPolicy
-        | Kind::MeshTlsAuthentication
-        | Kind::NetworkAuthentication
-        | Kind::LinkerdHttpRoute
-        | Kind::RateLimitPolicy => true,
-        Kind::Namespace
-        | Kind::Node
-        | Kind::Pod
-        | Kind::ServiceCidr
-        | Kind::Service
-        | Kind::EndpointSlice
-        | Kind::HttpRoute
-        | Kind::Mesh
-        | Kind::ExternalWorkload
-        | Kind::EgressNetwork
-        | Kind::ServiceProfile
-        | Kind::LinkerdExternalWorkload => false,
-    }
-}
-
 /// As lines below a verdict.
-pub(super) fn text(notes: &BTreeSet<Diagnostic>) -> String {
-    let line = |Diagnostic { object, field, reason, message }: &Diagnostic| {
+pub(super) fn text(notes: &BTreeSet<Finding>) -> String {
+    let line = |Finding { object, field, severity: _, reason, message }: &Finding| {
         let at = if field.is_empty() { String::new() } else { format!(" {field}") };
         format!("  {:<11} {message}  [{object}{at}: {reason}]\n", "note")
     };
-    notes.iter().map(line).collect()
+    let mut text: String = notes.iter().take(PRINTED).map(line).collect();
+    if notes.len() > PRINTED {
+        text += &format!("  {:<11} {} more, see heddle lint\n", "note", notes.len() - PRINTED);
+    }
+    text
 }
