@@ -114,8 +114,12 @@ pub enum Mode {
     Audit,
 }
 
-/// It matches when a caller and a request do.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// It matches when a caller and a request do. One of both must be set; everyone at every request is `from` the
+/// networks `0.0.0.0/0` and `::/0`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(
+    validation = Rule::new(rule::RULE_SAYS_SOMETHING).message("one of from and requests must be set")
+)]
 #[serde(rename_all = "camelCase")]
 pub struct AccessRule {
     /// Any of these callers. Unset means everyone, authenticated or not.

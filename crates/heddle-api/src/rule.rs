@@ -24,6 +24,8 @@ pub(crate) const PEER_SAYS_SOMETHING: &str =
     "has(self.identities) || has(self.serviceAccounts) || has(self.namespaces) || has(self.networks)";
 pub(crate) const REQUEST_SAYS_SOMETHING: &str = "has(self.methods) || has(self.paths) || has(self.headers)";
 pub(crate) const NO_WILDCARD: &str = "!self.value.endsWith('/*')";
+pub(crate) const RULE_SAYS_SOMETHING: &str = "has(self.from) || has(self.requests)";
+pub(crate) const SELECTS_BY_LABELS: &str = "has(self.matchLabels) && self.matchLabels.size() > 0";
 pub(crate) const VALUE_UNLESS_PRESENT: &str = "has(self.value) != (has(self.type) && self.type == 'Present')";
 
 /// The ports of [`NO_PROXY_PORT`]: those of linkerd2-proxy, of Envoy and of the agent.
@@ -63,6 +65,8 @@ pub(crate) fn holds(rule: &str, value: &Value) -> Option<bool> {
         }
         REQUEST_SAYS_SOMETHING => ["methods", "paths", "headers"].into_iter().any(has),
         NO_WILDCARD => value["value"].as_str().is_none_or(|path| !path.ends_with("/*")),
+        RULE_SAYS_SOMETHING => has("from") || has("requests"),
+        SELECTS_BY_LABELS => value["matchLabels"].as_object().is_some_and(|labels| !labels.is_empty()),
         VALUE_UNLESS_PRESENT => has("value") != is("type", "Present"),
         _ => return None,
     })

@@ -16,6 +16,11 @@ pub(crate) fn read(
     notes: &mut Notes,
 ) -> Result<Option<Rule>, Wrong> {
     place.only(&["from", "requests"])?;
+    if place.get("from").is_none() && place.get("requests").is_none() {
+        return Err(
+            place.wrong("one of from, requests must be set; everyone is 0.0.0.0/0 and ::/0 of networks")
+        );
+    }
     let from: &dyn Fn(&Place<'_>, &mut Notes) -> _ = &|place, notes| peer(place, action, notes);
     let requests: &dyn Fn(&Place<'_>, &mut Notes) -> _ = &|place, notes| request(place, action, notes);
     let from = Alternatives::read(&[(place.get("from"), from)], action, notes);
@@ -118,8 +123,10 @@ fn request(place: &Place<'_>, action: Action, notes: &mut Notes) -> Result<Reque
 fn all_headers(place: &Place<'_>, action: Action, notes: &mut Notes) -> Option<Vec<KeyMatch>> {
     match action {
         Action::Allow => {
-            let headers =
-                place.list().and_then(|list| list.iter().map(header).collect::<Result<Vec<_>, _>>());
+            let headers = place.list().and_then(|list| match list.is_empty() {
+                true => Err(place.wrong("must not be empty")),
+                false => list.iter().map(header).collect::<Result<Vec<_>, _>>(),
+            });
             notes.take(headers, "it admits nothing")
         }
         Action::Deny => {

@@ -40,11 +40,16 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<InboundPolicy
     })
 }
 
-/// `selector`: unset selects every workload of the namespace.
+/// `selector`: unset selects every workload of the namespace. One without labels is refused: it may be what an API
+/// server left of a mistyped one.
 pub(crate) fn selector(spec: &Place<'_>) -> Result<Labels, Wrong> {
     let Some(selector) = spec.get("selector") else { return Ok(Labels::new()) };
     selector.only(&["matchLabels"])?;
-    selector.get("matchLabels").map_or(Ok(Labels::new()), |labels| labels.labels())
+    let labels = selector.get("matchLabels").map_or(Ok(Labels::new()), |labels| labels.labels())?;
+    if labels.is_empty() {
+        return Err(selector.wrong("matchLabels must name a label; without selector every workload is meant"));
+    }
+    Ok(labels)
 }
 
 /// `ports`: unset means all, written as the empty set; an empty list means none and is refused.

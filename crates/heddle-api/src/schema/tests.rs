@@ -59,7 +59,7 @@ fn a_full_object_of_each_kind_is_taken() {
     });
     check(
         "AccessPolicy",
-        json!({"selector": {}, "ports": [80], "action": "Deny", "mode": "Audit", "rules": [rule, {}]}),
+        json!({"selector": {"matchLabels": {"a": ""}}, "ports": [80], "action": "Deny", "mode": "Audit", "rules": [rule]}),
         &[],
     );
     let route = json!({"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "name": "r"});
@@ -127,8 +127,13 @@ fn every_field_of_an_inbound_policy_says_what_is_wrong_with_it() {
             r#"spec.ports[2]: "http" is not an integer"#,
             r#"spec.protocol: "UDP" is none of HTTP, HTTP2, GRPC, TCP, Opaque, Detect"#,
             "spec.selector.app: is not a field",
+            "spec.selector: matchLabels must name a label; without selector every workload is meant",
         ],
     );
+    let nothing = "spec.selector: matchLabels must name a label; without selector every workload is meant";
+    for selector in [json!({}), json!({"matchLabels": {}})] {
+        check("InboundPolicy", json!({"mtls": "Strict", "selector": selector}), &[nothing]);
+    }
     let long = "a".repeat(64);
     check(
         "InboundPolicy",
@@ -144,6 +149,9 @@ fn every_field_of_an_inbound_policy_says_what_is_wrong_with_it() {
 fn every_field_of_an_access_policy_says_what_is_wrong_with_it() {
     check("AccessPolicy", json!({"action": "Deny"}), &["spec: a Deny needs at least one rule"]);
     check("AccessPolicy", json!({"action": "Deny", "rules": []}), &["spec: a Deny needs at least one rule"]);
+    let nothing = "spec.rules[0]: one of from and requests must be set";
+    check("AccessPolicy", json!({"rules": [{}]}), &[nothing]);
+    check("AccessPolicy", json!({"rules": [{"from": null}], "action": "Deny"}), &[nothing]);
     let service = json!({"kind": "Service", "name": "web"});
     check(
         "AccessPolicy",
@@ -152,7 +160,7 @@ fn every_field_of_an_access_policy_says_what_is_wrong_with_it() {
     );
     check(
         "AccessPolicy",
-        json!({"targetRefs": [service], "selector": {}}),
+        json!({"targetRefs": [service], "selector": {"matchLabels": {"a": "b"}}}),
         &["spec: targetRefs excludes selector and ports"],
     );
     check(
@@ -263,7 +271,7 @@ fn every_rule_of_every_kind_is_known_here() {
             }
         });
     }
-    assert_eq!(rules, 16);
+    assert_eq!(rules, 19);
 }
 
 /// The API server refuses a CRD whose rules may cost too much; what bounds the cost is that lists are bounded.
