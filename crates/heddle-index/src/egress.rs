@@ -8,6 +8,10 @@ use heddle_model::report::{Condition, Report, Subject};
 use heddle_model::{Fact, SourceRef};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
+/// The status of an EgressNetwork that allows, but not what.
+const NAMELESS: &str = "trafficPolicy Allow names no networks: it allows nothing, and the egress of the Mesh decides; \
+                        list what is allowed, all that is outside is 0.0.0.0/0 and ::/0 except the cluster's networks";
+
 /// The facts that EgressNetworks are resolved from.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
@@ -17,15 +21,17 @@ pub(crate) struct View<'a> {
 }
 
 impl View<'_> {
-    /// Returns an EgressNetwork with its networks written out. One that overlaps the cluster's networks is not
-    /// accepted: it allows nothing then, and still denies what it denies.
+    /// Returns an EgressNetwork with its networks written out. One that overlaps the cluster's networks, or allows and
+    /// names none (an API server may have cut off a mistyped field), is not accepted: it allows nothing then. One that
+    /// denies still denies what it denies.
     pub(crate) fn resolve(self, source: &SourceRef) -> Option<EgressNetwork> {
         let closed = self.closed();
         let mut egress = self.tables.egress(source)?;
-        if egress.networks.is_empty() {
+        if egress.networks.is_empty() && egress.policy == Egress::Deny {
             egress.networks = outside(&closed);
         }
         match egress.policy {
+            Egress::Allow if egress.networks.is_empty() => None,
             Egress::Allow if overlaps(&egress, &closed).is_some() => None,
             Egress::Allow | Egress::Deny => Some(egress),
         }
@@ -46,8 +52,12 @@ pub(crate) fn report(view: View, source: &SourceRef) -> Report {
         let accepted = Condition::new("Accepted", false, "Invalid", message).diagnosed();
         return Report { subjects: vec![Subject { parent: None, conditions: vec![accepted] }] };
     }
-    let overlap = tables.egress(source).and_then(|egress| overlaps(&egress, &view.closed()));
+    let egress = tables.egress(source);
+    let nameless =
+        egress.as_ref().is_some_and(|egress| egress.policy == Egress::Allow && egress.networks.is_empty());
+    let overlap = egress.and_then(|egress| overlaps(&egress, &view.closed()));
     let accepted = match overlap {
+        None if nameless => Condition::new("Accepted", false, "NoNetworks", NAMELESS.to_string()),
         None => Condition::new("Accepted", true, "Accepted", String::new()),
         Some((own, of_cluster)) => Condition::new(
             "Accepted",

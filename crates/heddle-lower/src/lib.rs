@@ -20,6 +20,7 @@ mod api;
 mod duration;
 mod external_workload;
 mod inbound_policy;
+mod keys;
 mod linkerd;
 mod mesh;
 mod meta;
@@ -88,6 +89,7 @@ fn instead(source: &SourceRef) -> &'static str {
         Kind::Namespace
         | Kind::Node
         | Kind::Pod
+        | Kind::ServiceCidr
         | Kind::Service
         | Kind::EndpointSlice
         | Kind::HttpRoute
@@ -106,6 +108,10 @@ fn instead(source: &SourceRef) -> &'static str {
 
 fn fact(kind: Kind, root: &Place<'_>, notes: &mut Notes) -> Result<Fact, Wrong> {
     amount::check(kind, root)?;
+    keys::check(kind, root, notes);
+    if linkerd::has(kind) {
+        root.only(&["apiVersion", "kind", "metadata", "spec", "status"])?;
+    }
     Ok(match kind {
         Kind::Namespace => Fact::Namespace(namespace::lower(root, notes)),
         Kind::Node => Fact::Node(node::lower(root, notes)),

@@ -94,10 +94,17 @@ impl<'a> Place<'a> {
         match strange.next() {
             None => Ok(()),
             Some((name, _)) => {
-                let name = cut(name);
-                Err(self.wrong(format!("{name} is not a field, only {} are", known.join(", "))))
+                let dot = if self.path.is_empty() { "" } else { "." };
+                let field = format!("{}{dot}{}", self.path, cut(name));
+                let message = format!("is not a field, only {} are", known.join(", "));
+                Err(Wrong { field, reason: INVALID, message })
             }
         }
+    }
+
+    /// It as a truth value.
+    pub(crate) fn truth(&self) -> Result<bool, Wrong> {
+        self.value.as_bool().ok_or_else(|| self.is_not("true or false"))
     }
 
     /// Its items, if they are not far too many.
@@ -201,7 +208,7 @@ impl<'a> Place<'a> {
 }
 
 /// A name that somebody chose, as messages show it.
-fn cut(name: &str) -> String {
+pub(crate) fn cut(name: &str) -> String {
     name.chars().take(80).collect()
 }
 
@@ -242,7 +249,7 @@ mod tests {
             list[1].need("b").unwrap().one_of(&[("y", ()), ("z", ())]),
             r#"spec.a[1].b: "x" is none of y, z"#,
         );
-        check(list[1].only(&["a", "c"]), "spec.a[1]: b is not a field, only a, c are");
+        check(list[1].only(&["a", "c"]), "spec.a[1].b: is not a field, only a, c are");
         check(spec.labels(), "spec: the value a list of a is not a string");
     }
 

@@ -24,6 +24,13 @@ use heddle_model::route::RouteDefaults;
 /// What holds instead of a part of a rule that cannot be honoured.
 const BROKEN: &str = "requests of this rule are answered 500";
 
+/// The fields of a route's `spec`.
+const FIELDS: [&str; 4] = ["parentRefs", "hostnames", "rules", "useDefaultGateways"];
+
+/// The fields of a rule.
+const RULE_FIELDS: [&str; 7] =
+    ["name", "matches", "filters", "backendRefs", "timeouts", "retry", "sessionPersistence"];
+
 /// What a rule without backends does, which the two groups of HTTPRoutes see differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unbacked {
@@ -40,6 +47,7 @@ pub(crate) fn lower(
 ) -> Result<Route<HttpMatch>, Wrong> {
     let spec = root.need("spec")?;
     spec.object()?;
+    let known = notes.take(spec.only(&FIELDS), "all requests of the route are answered 500");
     if let Some(hostnames) = spec.get("hostnames") {
         let message = "a mesh route matches by the destination that was dialled".into();
         let wrong = Wrong { field: hostnames.path().into(), reason: UNSUPPORTED, message };
@@ -48,6 +56,7 @@ pub(crate) fn lower(
     let defaults = annotation::route_defaults(root, notes);
     let mut rules = rules(&spec, notes)?;
     for rule in &mut rules {
+        rule.broken |= known.is_none();
         rule.own_endpoints = unbacked == Unbacked::OwnEndpoints && rule.backends.is_empty() && !rule.broken;
         fill(rule, &defaults);
     }
@@ -104,6 +113,7 @@ fn rule(place: &Place<'_>, notes: &mut Notes) -> RouteRule<HttpMatch> {
     if notes.take(place.object(), BROKEN).is_none() {
         return empty_rule(true);
     }
+    let known = notes.take(place.only(&RULE_FIELDS), BROKEN);
     if let Some(persistence) = place.get("sessionPersistence") {
         notes.wrong(persistence.unsupported("session persistence is not supported"), "it is ignored");
     }
@@ -111,7 +121,7 @@ fn rule(place: &Place<'_>, notes: &mut Notes) -> RouteRule<HttpMatch> {
     let changes = notes.take(filter::all(place), BROKEN);
     let timeouts = notes.take(retry::timeouts(place), BROKEN);
     let retry = notes.take(retry::retry(place), BROKEN);
-    let broken = !whole || changes.is_none() || timeouts.is_none() || retry.is_none();
+    let broken = known.is_none() || !whole || changes.is_none() || timeouts.is_none() || retry.is_none();
     let changes = changes.unwrap_or_default();
     let timeouts = timeouts.unwrap_or_default();
     RouteRule {

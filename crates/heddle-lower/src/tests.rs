@@ -2,6 +2,7 @@
 
 mod access;
 mod bounds;
+mod keys;
 mod linkerd;
 mod mesh;
 mod never_fails;

@@ -30,7 +30,7 @@ pub enum Severity {
 }
 
 /// Reasons of warnings. Every other reason is an error.
-const WARNINGS: [&str; 9] = [
+const WARNINGS: [&str; 10] = [
     "Conflicted",
     "HeaderMatch",
     "NotEnforced",
@@ -40,6 +40,7 @@ const WARNINGS: [&str; 9] = [
     "RequestsUnseen",
     "RouteOrder",
     "TooManyRoutes",
+    "UnknownKey",
 ];
 
 impl Severity {

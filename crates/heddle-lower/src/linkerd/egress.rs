@@ -9,11 +9,11 @@ use heddle_model::fact::{Egress, EgressNetwork};
 
 const POLICIES: [(&str, Egress); 2] = [("Allow", Egress::Allow), ("Deny", Egress::Deny)];
 
-/// A policy that cannot be read denies. A network that cannot be read is not allowed, or makes a Deny one of all
-/// that is outside.
+/// One with a field that is not known is none, which denies. A policy that cannot be read denies. A network that
+/// cannot be read is not allowed, or makes a Deny one of all that is outside.
 pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<EgressNetwork, Wrong> {
     let spec = root.need("spec")?;
-    spec.object()?;
+    spec.only(&["trafficPolicy", "networks"])?;
     let policy = spec.need("trafficPolicy").and_then(|word| word.one_of(&POLICIES));
     let policy = notes.take(policy, "it is Deny").unwrap_or(Egress::Deny);
     let networks = match spec.get("networks") {

@@ -17,12 +17,14 @@ const PROXY: &str = "linkerd-proxy";
 pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Workload, Wrong> {
     let spec = root.need("spec")?;
     spec.object()?;
+    notes.take(spec.only(&["meshTLS", "meshTls", "workloadIPs", "ports"]), "it is ignored");
     let tls = spec.get("meshTLS").or_else(|| spec.get("meshTls"));
     let identity = tls.map_or_else(|| spec.need("meshTLS"), Ok).and_then(|tls| identity(&tls, notes));
     let identity = notes.take(identity, "the workload has no identity");
     let list = spec.get("workloadIPs").map(|list| list.list());
     let list = list.and_then(|list| notes.take(list, "it has no address")).unwrap_or_default();
-    let addresses = list.iter().filter_map(|item| item.get("ip")).collect();
+    let addresses = list.iter().map(|item| item.only(&["ip"]).and_then(|()| item.need("ip")));
+    let addresses = notes.take_all(addresses, "the address is not used");
     let mut workload = Workload {
         labels: workload::labels(root, notes),
         addresses: workload::addresses(addresses, notes),
@@ -45,6 +47,7 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Workload, Wro
 /// A SPIFFE ID, or the DNS name of an identity. It must lie in the workload's own namespace: who may write an
 /// object there must not make himself somebody of another.
 fn identity(tls: &Place<'_>, notes: &mut Notes) -> Result<Identity, Wrong> {
+    tls.only(&["identity", "serverName"])?;
     let place = tls.need("identity")?;
     let identity = match place.text()? {
         id if id.starts_with("spiffe://") => {
@@ -87,6 +90,7 @@ fn ports(spec: &Place<'_>, notes: &mut Notes) -> Vec<WorkloadPort> {
 }
 
 fn port(place: &Place<'_>) -> Result<WorkloadPort, Wrong> {
+    place.only(&["name", "port", "protocol"])?;
     let port = place.need("port")?.port()?;
     let name = place.get("name").map(|name| name.name()).transpose()?;
     let named = name.and_then(protocol::by_prefix);

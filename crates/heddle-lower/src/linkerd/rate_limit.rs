@@ -19,7 +19,7 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<RateLimitPoli
         let (group, kind) = reference.target();
         return Err(target.wrong(format!("{kind:?} of group {group:?} is not a Server of {POLICY}")));
     }
-    let limit = |field: &str| spec.get(field).map(|place| per_second(&place)).transpose();
+    let limit = |field: &str| spec.get(field).map(|place| limit(&place)).transpose();
     let overrides = spec.get("overrides").map_or(Ok(Vec::new()), |list| list.list())?;
     Ok(RateLimitPolicy {
         server: reference.name.into(),
@@ -28,6 +28,11 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<RateLimitPoli
         overrides: overrides.iter().map(|place| one(place, notes)).collect::<Result<_, _>>()?,
         created: meta::created(root),
     })
+}
+
+fn limit(place: &Place<'_>) -> Result<u32, Wrong> {
+    place.only(&["requestsPerSecond"])?;
+    per_second(place)
 }
 
 fn per_second(place: &Place<'_>) -> Result<u32, Wrong> {

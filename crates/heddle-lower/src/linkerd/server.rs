@@ -28,10 +28,14 @@ const PROTOCOLS: [(&str, Option<Protocol>); 6] = [
     ("TLS", Some(Protocol::Opaque)),
 ];
 
-/// One whose workloads or port cannot be read is none, which closes its namespace.
+/// One whose workloads or port cannot be read is none, which closes its namespace. One with a field that is not
+/// known admits nobody by itself.
 pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Server, Wrong> {
     let spec = root.need("spec")?;
     spec.object()?;
+    let known =
+        spec.only(&["podSelector", "externalWorkloadSelector", "port", "proxyProtocol", "accessPolicy"]);
+    let known = notes.take(known, "the access policy is deny");
     let (among, selected) = match (spec.get("podSelector"), spec.get("externalWorkloadSelector")) {
         (Some(pods), None) => (Among::Pods, pods),
         (None, Some(externals)) => (Among::Externals, externals),
@@ -45,7 +49,7 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Server, Wrong
         selector: selector(&selected)?,
         port: port(&spec.need("port")?)?,
         protocol: protocol.flatten(),
-        stance: notes.take(stance, "it is deny").unwrap_or(Stance::Deny),
+        stance: notes.take(stance, "it is deny").filter(|_| known.is_some()).unwrap_or(Stance::Deny),
         labels: workload::labels(root, notes),
         created: meta::created(root),
     })

@@ -35,7 +35,9 @@ fn opens(place: &Place<'_>) -> Result<Opens, Wrong> {
 fn caller(client: &Place<'_>, notes: &mut Notes) -> Authentication {
     let networks = client.get("networks").map(|list| networks(&list, notes));
     let empty = client.value()["networks"].as_array().is_some_and(Vec::is_empty);
-    let clients = if client.value()["unauthenticated"] == true { None } else { Some(proven(client, notes)) };
+    let everyone = client.get("unauthenticated").map_or(Ok(false), |word| word.truth());
+    let everyone = notes.take(everyone, "callers must have an identity").unwrap_or(false);
+    let clients = if everyone { None } else { Some(proven(client, notes)) };
     Authentication { clients, networks: networks.filter(|_| !empty) }
 }
 
@@ -45,7 +47,9 @@ fn proven(client: &Place<'_>, notes: &mut Notes) -> Vec<Client> {
     if notes.take(known, "it admits nobody").is_none() {
         return Vec::new();
     }
-    if let Some(bare) = mtls.get("unauthenticatedTLS").filter(|bare| bare.value() == true) {
+    if let Some(bare) = mtls.get("unauthenticatedTLS")
+        && notes.take(bare.truth(), "it admits nobody").unwrap_or(false)
+    {
         notes.wrong(
             bare.unsupported("mesh TLS always proves an identity"),
             "whoever has an identity is admitted",

@@ -20,6 +20,7 @@ use heddle_model::route::Retry;
 pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Route<HttpMatch>, Wrong> {
     let spec = root.need("spec")?;
     spec.object()?;
+    notes.take(spec.only(&["routes", "retryBudget", "opaquePorts", "dstOverrides"]), "it is ignored");
     let parent = parent(&root.need("metadata")?.need("name")?)?;
     for field in ["retryBudget", "opaquePorts"] {
         if let Some(place) = spec.get(field) {
@@ -55,14 +56,16 @@ fn parent(place: &Place<'_>) -> Result<ParentRef, Wrong> {
 }
 
 fn rule(place: &Place<'_>, backends: &[BackendRef], notes: &mut Notes) -> Option<RouteRule<HttpMatch>> {
-    let matches = place.need("condition").and_then(|condition| condition::matches(&condition));
+    let known = place.only(&["name", "condition", "responseClasses", "isRetryable", "timeout"]);
+    let matches = known.and_then(|()| condition::matches(&place.need("condition")?));
     let matches = notes.take(matches, "the route is left out, and its requests follow the others")?;
     if let Some(classes) = place.get("responseClasses") {
         notes.wrong(classes.unsupported("responses are classed by their status"), "it is ignored");
     }
     let timeout = place.get("timeout").filter(|text| text.value() != "");
     let timeout = timeout.map(|timeout| duration(&timeout)).transpose();
-    let retries = place.value()["isRetryable"] == true;
+    let retries = place.get("isRetryable").map_or(Ok(false), |word| word.truth());
+    let retries = notes.take(retries, "its requests are not tried again").unwrap_or(false);
     Some(RouteRule {
         request_timeout: notes.take(timeout, "there is no such limit").flatten(),
         retry: retries.then(|| Retry { attempts: 1, codes: server_errors(), backoff: None }),

@@ -12,6 +12,9 @@ const BROKEN: &str = "its share of the requests is answered 500";
 /// The largest weight of the Gateway API.
 const HEAVIEST: u32 = 1_000_000;
 
+/// The fields of a backend.
+const FIELDS: [&str; 7] = ["group", "kind", "namespace", "name", "port", "weight", "filters"];
+
 /// The backends of a rule, in the order written.
 pub(super) fn all(rule: &Place<'_>, notes: &mut Notes) -> Vec<BackendRef> {
     let list = rule.get("backendRefs").map(|list| list.list());
@@ -21,6 +24,7 @@ pub(super) fn all(rule: &Place<'_>, notes: &mut Notes) -> Vec<BackendRef> {
 
 /// A weight that cannot be read is 1, and its backend is broken.
 fn one(place: &Place<'_>, notes: &mut Notes) -> BackendRef {
+    let known = notes.take(place.only(&FIELDS), BROKEN);
     let weight = place.get("weight").map_or(Ok(1), |weight| weight.number(0..=HEAVIEST));
     let weight = notes.take(weight, BROKEN);
     let changes = notes.take(filter::all(place), BROKEN);
@@ -29,7 +33,7 @@ fn one(place: &Place<'_>, notes: &mut Notes) -> BackendRef {
         notes.wrong(wrong, BROKEN);
         (reason, message)
     });
-    let broken = weight.is_none() || changes.is_none();
+    let broken = known.is_none() || weight.is_none() || changes.is_none();
     let changes = changes.unwrap_or_default();
     BackendRef {
         target,

@@ -34,12 +34,18 @@ pub(super) fn all(owner: &Place<'_>) -> Result<Changes, Wrong> {
             return Err(Wrong { field: kind.path().into(), reason: "IncompatibleFilters", message });
         }
         let body = match kind.text()? {
-            "RequestHeaderModifier" => filter.need("requestHeaderModifier")?,
-            _ => filter.need("responseHeaderModifier")?,
+            "RequestHeaderModifier" => body(&filter, "requestHeaderModifier")?,
+            _ => body(&filter, "responseHeaderModifier")?,
         };
         *change = header_change(&body)?;
     }
     Ok(changes)
+}
+
+/// The one field that a filter has beside its type.
+fn body<'a>(filter: &Place<'a>, field: &str) -> Result<Place<'a>, Wrong> {
+    filter.only(&["type", field])?;
+    filter.need(field)
 }
 
 fn header_change(place: &Place<'_>) -> Result<HeaderChange, Wrong> {
@@ -57,6 +63,7 @@ fn header_change(place: &Place<'_>) -> Result<HeaderChange, Wrong> {
 fn headers(list: &[Place<'_>]) -> Result<Vec<(Name, Name)>, Wrong> {
     let mut headers: Vec<(Name, Name)> = Vec::new();
     for place in list {
+        place.only(&["name", "value"])?;
         let name = changed_name(&place.need("name")?)?;
         let value = place.need("value")?;
         let text = value.text()?;

@@ -54,6 +54,7 @@ impl From<Wrong> for BadPath {
 
 /// Unset, and prefix `/`, match every path.
 fn path(place: &Place<'_>) -> Result<Option<PathMatch>, BadPath> {
+    place.only(&["type", "value"])?;
     let value = place.get("value");
     let text = value.as_ref().map_or(Ok("/"), |value| value.text())?;
     let value = value.as_ref().unwrap_or(place);

@@ -121,10 +121,7 @@ fn a_match_that_cannot_be_honoured_breaks_its_rule_and_keeps_the_rest() {
         (
             json!({"port": 80}),
             "",
-            at("matches[0] Invalid").replace(
-                ".matches[0] Invalid",
-                " Invalid: port is not a field, only path, method, headers, queryParams are",
-            ),
+            at("port Invalid: is not a field, only path, method, headers, queryParams are"),
         ),
     ] {
         check_matches(json!([matched]), &[rest], &[&fault]);
@@ -287,6 +284,50 @@ fn parents_are_kept_as_they_were_written() {
             "spec.parentRefs[3].port Invalid: 0 is not an integer from 1 to 65535; it is not attached there",
         ]
     );
+}
+
+#[test]
+fn a_parent_that_nobody_can_have_meant_is_told_with_the_field_to_add() {
+    let group = "spec.parentRefs[0].group NoMatchingParent: the group of";
+    let kind = "spec.parentRefs[0].kind NoMatchingParent: the kind of";
+    let instead = "; it is not attached there";
+    for (parent, want) in [
+        (
+            json!({"kind": "Service", "name": "api"}),
+            format!(
+                "{group} Service api is not set, which means \"gateway.networking.k8s.io\": add group: \"\"{instead}"
+            ),
+        ),
+        (
+            json!({"group": "gateway.networking.k8s.io", "kind": "Service", "name": "api"}),
+            format!("{group} Service api is \"gateway.networking.k8s.io\": add group: \"\"{instead}"),
+        ),
+        (
+            json!({"group": "", "name": "api"}),
+            format!("{kind} api is not set, which means \"Gateway\": a Service wants kind: Service{instead}"),
+        ),
+        (
+            json!({"kind": "Server", "name": "api"}),
+            format!(
+                "{group} api is not set, which means \"gateway.networking.k8s.io\": add group: policy.linkerd.io{instead}"
+            ),
+        ),
+        (
+            json!({"group": "policy.linkerd.io", "kind": "Servers", "name": "api"}),
+            format!("{kind} api is \"Servers\": want Server or EgressNetwork{instead}"),
+        ),
+    ] {
+        assert_eq!(route(json!({"parentRefs": [parent], "rules": []})).1, [want], "{parent}");
+    }
+    for parent in [
+        json!({"name": "edge"}),
+        json!({"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "edge"}),
+        json!({"group": "example.com", "kind": "Router", "name": "edge"}),
+        json!({"group": "", "kind": "Service", "name": "api"}),
+        json!({"group": "policy.linkerd.io", "kind": "EgressNetwork", "name": "out"}),
+    ] {
+        assert_eq!(route(json!({"parentRefs": [parent], "rules": []})).1, [""; 0], "{parent}");
+    }
 }
 
 #[test]

@@ -37,7 +37,6 @@ fn text(rule: &Rule) -> String {
 
 #[test]
 fn a_rule_says_who_and_which_requests() {
-    check_rule(json!({}), &[" | "], " | ", "");
     let from = json!([
         {"identities": ["*", "spiffe://td/ns/a/sa/b"], "networks": [{"cidr": "10.9.9.9/8", "except": ["10.1.0.0/16"]}]},
         {"serviceAccounts": [{"name": "web"}, {"namespace": "b", "name": "c"}], "namespaces": ["shop"]},
@@ -63,7 +62,19 @@ fn what_an_allow_cannot_read_admits_nothing_and_what_a_deny_cannot_read_is_denie
             json!({"form": []}),
             &[],
             everything,
-            "spec.rules[0] Invalid: form is not a field, only from, requests are; it admits nothing",
+            "spec.rules[0].form Invalid: is not a field, only from, requests are; it admits nothing",
+        ),
+        (
+            json!({}),
+            &[],
+            everything,
+            "spec.rules[0] Invalid: one of from, requests must be set; everyone is 0.0.0.0/0 and ::/0 of networks; it admits nothing",
+        ),
+        (
+            json!({"requests": [{"headers": []}]}),
+            &[],
+            " | any",
+            "spec.rules[0].requests[0].headers Invalid: must not be empty; it admits nothing",
         ),
         (
             json!({"from": []}),
@@ -111,7 +122,7 @@ fn what_an_allow_cannot_read_admits_nothing_and_what_a_deny_cannot_read_is_denie
             json!({"from": [{"identities": ["*"], "ipBlocks": ["10.0.0.0/8"]}]}),
             &[],
             everything,
-            "spec.rules[0].from[0] Invalid: ipBlocks is not a field, only identities, serviceAccounts, namespaces, networks are; it admits nothing",
+            "spec.rules[0].from[0].ipBlocks Invalid: is not a field, only identities, serviceAccounts, namespaces, networks are; it admits nothing",
         ),
         (
             json!({"requests": [{"methods": ["get"]}, {"methods": ["POST"]}]}),
@@ -181,7 +192,7 @@ fn a_selection_that_cannot_be_read_is_the_namespace_and_then_an_allow_admits_nob
         ),
         (
             json!({"novel": 1}),
-            "spec Invalid: novel is not a field, only targetRefs, selector, ports, action, mode, rules are",
+            "spec.novel Invalid: is not a field, only targetRefs, selector, ports, action, mode, rules are",
         ),
     ] {
         let with = |action: &str| {
@@ -201,7 +212,7 @@ fn a_selection_that_cannot_be_read_is_the_namespace_and_then_an_allow_admits_nob
 
 #[test]
 fn what_a_policy_does_is_narrow_where_it_cannot_be_read() {
-    let rules = json!([{}]);
+    let rules = json!([{"from": [{"namespaces": ["shop"]}]}]);
     let (plain, _) = policy(json!({"rules": rules}));
     assert_eq!((plain.action, plain.mode, plain.rules.len()), (Action::Allow, Mode::Enforce, 1));
     let (audit, _) = policy(json!({"rules": rules, "action": "Deny", "mode": "Audit"}));

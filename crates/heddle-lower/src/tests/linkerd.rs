@@ -1,5 +1,6 @@
 mod annotation;
 mod profile;
+mod strict;
 
 use super::*;
 use heddle_model::Identity;
@@ -48,7 +49,7 @@ fn a_server_that_cannot_be_read_is_none_and_an_access_policy_that_cannot_denies(
     check_invalid(
         Kind::Server,
         server(json!({"podSelector": {"matchName": "x"}, "port": 80})),
-        "spec.podSelector: matchName is not a field, only matchLabels, matchExpressions are",
+        "spec.podSelector.matchName: is not a field, only matchLabels, matchExpressions are",
     );
     check_invalid(
         Kind::Server,
@@ -209,7 +210,7 @@ fn a_server_authorization_says_who_may_call_in_place() {
     check_client(
         json!({"unauthenticated": true, "jwt": {}}),
         nobody,
-        "spec.client Invalid: jwt is not a field, only networks, unauthenticated, meshTLS are; it admits nobody",
+        "spec.client.jwt Invalid: is not a field, only networks, unauthenticated, meshTLS are; it admits nobody",
     );
 }
 

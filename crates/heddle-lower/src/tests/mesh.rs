@@ -114,7 +114,7 @@ fn an_inbound_policy_that_cannot_be_read_demands_more_and_never_less() {
         (
             json!({"mtls": "Strict", "selector": {"matchExpressions": []}}),
             Some(Mtls::Strict),
-            "spec.selector Invalid: matchExpressions is not a field, only matchLabels are; the whole namespace is Strict",
+            "spec.selector.matchExpressions Invalid: is not a field, only matchLabels are; the whole namespace is Strict",
         ),
         (
             json!({"mtls": "Disabled", "protocol": "HTTP", "ports": [80, "http"]}),

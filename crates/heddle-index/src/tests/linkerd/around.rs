@@ -32,7 +32,7 @@ fn the_oldest_rate_limit_holds_and_the_others_are_told() {
 }
 
 #[test]
-fn egress_is_what_lies_outside_and_one_that_overlaps_allows_nothing() {
+fn egress_is_what_lies_outside_and_one_that_overlaps_or_names_nothing_allows_nothing() {
     let egress = |cidr: &[&str], policy| {
         let networks = cidr.iter().map(|cidr| network(cidr)).collect();
         Fact::Egress(EgressNetwork { networks, policy, created: None })
@@ -40,7 +40,8 @@ fn egress_is_what_lies_outside_and_one_that_overlaps_allows_nothing() {
     let mesh = || Mesh { networks: vec!["10.0.0.0/8".parse().unwrap()], ..Mesh::default() };
     let snapshot = snapshot([
         ("Mesh default", Fact::Mesh(mesh())),
-        ("EgressNetwork shop/all", egress(&[], Egress::Allow)),
+        ("EgressNetwork shop/all", egress(&[], Egress::Deny)),
+        ("EgressNetwork shop/nameless", egress(&[], Egress::Allow)),
         ("EgressNetwork shop/inside", egress(&["10.1.0.0/16"], Egress::Allow)),
         ("EgressNetwork shop/shut", egress(&["10.1.0.0/16"], Egress::Deny)),
         ("EgressNetwork shop/broken", Fact::Invalid(Invalid { message: "x".into() })),
@@ -48,7 +49,7 @@ fn egress_is_what_lies_outside_and_one_that_overlaps_allows_nothing() {
     let found = |name: &str| snapshot.egress.get(&SourceRef::new(Kind::EgressNetwork, "shop", name));
     let all = found("all").unwrap();
     assert_eq!(all.networks[0].except, ["10.0.0.0/8".parse().unwrap()]);
-    assert!(found("inside").is_none() && found("shut").is_some());
+    assert!(found("nameless").is_none() && found("inside").is_none() && found("shut").is_some());
     assert_eq!(found("broken").map(|egress| egress.policy), Some(Egress::Deny));
     let reason = |name: &str| {
         snapshot.reports.get(&source(&format!("EgressNetwork shop/{name}"))).unwrap().subjects[0].conditions
@@ -56,8 +57,8 @@ fn egress_is_what_lies_outside_and_one_that_overlaps_allows_nothing() {
         .reason
     };
     assert_eq!(
-        ["all", "inside", "broken"].map(reason),
-        ["Accepted", "EgressReasonNetworkOverlap", "Invalid"]
+        ["all", "nameless", "inside", "broken"].map(reason),
+        ["Accepted", "NoNetworks", "EgressReasonNetworkOverlap", "Invalid"]
     );
 }
 

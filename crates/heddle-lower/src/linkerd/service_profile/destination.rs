@@ -32,7 +32,9 @@ pub(super) fn all(spec: &Place<'_>, notes: &mut Notes) -> Vec<BackendRef> {
 
 fn one(place: &Place<'_>, notes: &mut Notes) -> BackendRef {
     const BROKEN: &str = "its share of the requests is answered 500";
-    let weight = notes.take(place.need("weight").and_then(|weight| self::weight(&weight)), BROKEN);
+    let known = place.only(&["authority", "weight"]);
+    let weight = known.and_then(|()| self::weight(&place.need("weight")?));
+    let weight = notes.take(weight, BROKEN);
     let target = target(place).map_err(|wrong| {
         let (reason, message) = (wrong.reason, wrong.message.clone());
         notes.wrong(wrong, BROKEN);

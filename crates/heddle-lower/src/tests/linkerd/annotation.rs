@@ -6,7 +6,8 @@ use heddle_model::server::Stance;
 use std::time::Duration;
 
 fn annotated(kind: Kind, annotations: Value, spec: Value) -> (Fact, Vec<String>) {
-    let labels = json!({"heddle.dev/plane": "linkerd"});
+    let has_proxy = matches!(kind, Kind::Pod | Kind::ExternalWorkload);
+    let labels = if has_proxy { json!({"heddle.dev/plane": "linkerd"}) } else { json!({}) };
     say(kind, json!({"metadata": {"annotations": annotations, "labels": labels}, "spec": spec}))
 }
 
