@@ -128,7 +128,7 @@ async fn the_largest_objects_stall_no_neighbour_and_are_kept_within_bounds() {
     check_kept(&late);
 
     for (api, object) in [
-        (&api.policies, policy(json!({"rules": [{}]}))),
+        (&api.policies, policy(json!({"rules": [{"from": [{"namespaces": ["shop"]}]}]}))),
         (&api.routes, route(json!([{}]))),
         (&api.services, service(json!([{"port": 80}]))),
     ] {

@@ -145,7 +145,9 @@ async fn changes_and_deletes_arrive_and_a_poisoned_object_stalls_nobody() {
     let poison = mirror.object(&heddle_model::SourceRef::new(Kind::AccessPolicy, "shop", "poison")).unwrap();
     assert!(!poison.diagnostics.is_empty(), "{poison:?}");
 
-    create(&policies(&client), policy("good", json!({"rules": [{}]}))).await.unwrap();
+    create(&policies(&client), policy("good", json!({"rules": [{"from": [{"namespaces": ["shop"]}]}]})))
+        .await
+        .unwrap();
     eventually("its neighbour is known", || async {
         matches!(mirror.fact(Kind::AccessPolicy, "shop", "good"), Some(Fact::AccessPolicy(_)))
     })
