@@ -30,7 +30,8 @@ pub(crate) fn resolve<'a>(
     routes.sort_by_key(|(source, attachment)| (attachment.created, *source));
     let (mut ranked, mut excluded, mut matches) = (Vec::new(), BTreeSet::new(), 0);
     for (source, attachment) in &routes {
-        let Attachment { ports: _, made_http: _, servers: _, created, rules, report: _, faults: _ } = attachment;
+        let Attachment { ports: _, made_http: _, servers: _, created, rules, report: _, faults: _ } =
+            attachment;
         matches += rules.iter().map(|rule| rule.matches.len()).sum::<usize>();
         if matches > MATCHES {
             excluded.insert(*source);
