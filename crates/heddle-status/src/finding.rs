@@ -30,11 +30,12 @@ pub enum Severity {
 }
 
 /// Reasons of warnings. Every other reason is an error.
-const WARNINGS: [&str; 10] = [
+const WARNINGS: [&str; 11] = [
     "Conflicted",
     "HeaderMatch",
     "NotEnforced",
     "OverDenied",
+    "OwnNamespace",
     "ProtocolConflict",
     "RateLimitUnsupported",
     "RequestsUnseen",

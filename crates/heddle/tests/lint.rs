@@ -68,11 +68,9 @@ spec:
 
 #[test]
 fn a_mesh_without_a_fault_is_quiet() {
-    for source in ["dir:examples/demo", "dir:tests/linkerd/manifests"] {
-        let out = lint(&["--source", source, "--strict"]);
-        assert_eq!((out.status.code(), text(&out.stdout)), (Some(0), String::new()), "{source}");
-        assert_eq!(text(&out.stderr), "0 errors, 0 warnings\n");
-    }
+    let out = lint(&["--source", "dir:examples/demo", "--strict"]);
+    assert_eq!((out.status.code(), text(&out.stdout)), (Some(0), String::new()));
+    assert_eq!(text(&out.stderr), "0 errors, 0 warnings\n");
 }
 
 #[test]
