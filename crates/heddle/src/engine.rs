@@ -244,6 +244,7 @@ fn reported(key: &Key) -> Option<&SourceRef> {
         | Key::Endpoints(_)
         | Key::Routes(_)
         | Key::Address(_)
+        | Key::Network(_)
         | Key::Egress(_) => None,
     }
 }
