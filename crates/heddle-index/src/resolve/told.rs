@@ -51,6 +51,7 @@ impl Index {
         let faults = self.derived.attachments.get(source).map_or(&[][..], |route| &route.faults);
         let findings = &self.derived.findings;
         let found = findings.diagnostics(source).chain(findings.conflicts(source));
+        let found = found.chain(findings.overridden(source)).chain(findings.unclear(source));
         let unenforced = unenforced::present(findings.unenforced(source), &self.derived.planes);
         let mut all: Vec<_> = lowered.iter().chain(faults).chain(found).chain(unenforced).cloned().collect();
         if let Some(policy) = self.derived.policies.get(source) {
