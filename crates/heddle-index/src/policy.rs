@@ -69,8 +69,8 @@ impl Resolved {
             .missing
             .iter()
             .map(|message| ("TargetNotFound", format!("{message}; nothing is covered by such a target")));
-        let untold = self.untold.iter().map(|message| ("UnsupportedValue", message.clone()));
-        missing.chain(untold).map(|(reason, message)| {
+        let partial = self.partial.iter().map(|message| ("UnsupportedValue", message.clone()));
+        missing.chain(partial).map(|(reason, message)| {
             let (object, field) = (source.clone(), "spec.targetRefs".to_string());
             Diagnostic { object, field, reason, message }
         })
