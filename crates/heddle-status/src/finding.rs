@@ -30,12 +30,14 @@ pub enum Severity {
 }
 
 /// Reasons of warnings. Every other reason is an error.
-const WARNINGS: [&str; 11] = [
+const WARNINGS: [&str; 13] = [
     "Conflicted",
     "HeaderMatch",
+    "MoreSpecificRoute",
     "NotEnforced",
     "OverDenied",
     "OwnNamespace",
+    "PodsOutside",
     "ProtocolConflict",
     "RateLimitUnsupported",
     "RequestsUnseen",
