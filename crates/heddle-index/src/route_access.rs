@@ -237,7 +237,9 @@ impl<'a> Table<'a> {
         let parents = &self.routes[entry.route].parents;
         for other in later {
             let route = &self.routes[other.route];
-            if !route.enforced || (route.leads && !hides) || parents.is_disjoint(&route.parents) {
+            // The requests of any Service may be those of a route that leads here, as a server sees them.
+            let wins = if route.leads { hides } else { !parents.is_disjoint(&route.parents) };
+            if !route.enforced || !wins {
                 continue;
             }
             self.pairs += 1;
