@@ -2,6 +2,7 @@
 
 use crate::config::{Config, Proxy};
 use crate::drain::drain_listeners;
+use crate::envoy_arguments;
 use crate::progress::{Child as Doing, Progress};
 use crate::signals::Signals;
 use rustix::process::{Pid, Signal, kill_process};
@@ -50,6 +51,7 @@ impl Supervisor {
         };
         let child = Command::new(program)
             .args(arguments)
+            .args(envoy_arguments::missing(&command))
             .envs(environment)
             .current_dir(&self.config.folder)
             .kill_on_drop(true)

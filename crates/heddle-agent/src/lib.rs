@@ -21,6 +21,7 @@ mod clock;
 pub mod config;
 mod descriptors;
 mod drain;
+mod envoy_arguments;
 mod files;
 mod health;
 mod keep;

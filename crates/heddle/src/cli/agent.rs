@@ -19,7 +19,9 @@ const EXAMPLES: &str = "Examples:\n  \
 ///
 /// Makes a key that never leaves the machine, gets a certificate for it from the controller, writes both for
 /// Envoy's file-based SDS below --dir, and starts the command in that folder once they are there. Passes
-/// signals on, drains on SIGTERM, and exits as the command does.
+/// signals on, drains on SIGTERM, and exits as the command does. An Envoy is started with
+/// `--drain-strategy immediate --drain-time-s 30` unless the command says otherwise, so that a connection of bytes
+/// outlives a change of its policies by 30 seconds at most.
 ///
 /// With --for linkerd the command is a linkerd2-proxy, which gets its certificates itself: key and request are
 /// written below --dir, and the command is started with the environment that it expects (see --help).

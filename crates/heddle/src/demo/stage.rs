@@ -155,11 +155,6 @@ impl Stage {
             "--concurrency",
             "1",
             "--disable-hot-restart",
-            // A policy that changes has clients connect again at once.
-            "--drain-strategy",
-            "immediate",
-            "--drain-time-s",
-            "30",
             "--log-level",
             "warning",
         ]

@@ -8,4 +8,5 @@ mod mtls;
 mod nack;
 mod protocol;
 mod shop;
+mod standing;
 mod swap;
