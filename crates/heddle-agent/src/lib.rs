@@ -16,6 +16,7 @@
 
 mod admin;
 mod ask;
+pub mod capture;
 mod child;
 mod clock;
 pub mod config;

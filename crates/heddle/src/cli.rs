@@ -3,6 +3,7 @@
 mod address;
 mod agent;
 mod bootstrap;
+mod capture;
 mod completion;
 mod controller;
 mod duration;

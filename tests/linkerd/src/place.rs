@@ -7,7 +7,8 @@ use crate::stage::{Setting, text};
 use anyhow::{Context, Result, anyhow, bail};
 use heddle::demo::Client;
 use heddle::demo::load::{Load, Tally};
-use heddle_play_tests::net::{Captured, Capturer, Namespace, PROXY_USERS};
+use heddle_agent::capture::{CapturedBy, Direction};
+use heddle_play_tests::net::{Namespace, PROXY_USERS};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::Path;
@@ -27,7 +28,7 @@ pub struct Actor {
     /// The last octet of its address.
     pub host: u8,
     /// Its proxy.
-    pub plane: Capturer,
+    pub plane: CapturedBy,
 }
 
 /// A running workload. Ends in the order of its fields.
@@ -70,8 +71,7 @@ impl Place {
         let namespace = Namespace::new(&format!("try-{}", actor.name)).map_err(|error| anyhow!(error))?;
         let bad = |error: String| anyhow!("{}: {error}", actor.name);
         namespace.plug(switch, usize::from(actor.host), &[IpAddr::V4(actor.address())]).map_err(bad)?;
-        let skips: &[u16] = if actor.plane == Capturer::Linkerd { &[4191] } else { &[] };
-        namespace.capture(&Captured { by: actor.plane, skips, outbound: true }).map_err(bad)?;
+        namespace.capture(actor.plane, &[], Direction::Both).map_err(bad)?;
         namespace.within(|| app::start(actor.name, &setting.runtime))?;
         let agent = agent(setting, actor, &namespace)?;
         Ok(Self { actor, agent, namespace })
@@ -105,8 +105,8 @@ impl Place {
     /// An Envoy's agent is ready before its Envoy is.
     fn proxy_is_ready(&self) -> bool {
         match self.actor.plane {
-            Capturer::Linkerd => true,
-            Capturer::Envoy => {
+            CapturedBy::Linkerd => true,
+            CapturedBy::Envoy => {
                 self.get("http://127.0.0.1:15000/ready").is_ok_and(|(status, _)| status == 200)
             }
         }
@@ -229,8 +229,8 @@ fn agent(setting: &Setting, actor: Actor, namespace: &Namespace) -> Result<Proce
         text(&folder),
     ]);
     match actor.plane {
-        Capturer::Linkerd => args.extend(linkerd(setting, actor)),
-        Capturer::Envoy => args.extend(envoy(setting, actor, &folder)?),
+        CapturedBy::Linkerd => args.extend(linkerd(setting, actor)),
+        CapturedBy::Envoy => args.extend(envoy(setting, actor, &folder)?),
     }
     let start = Start {
         name: actor.name,

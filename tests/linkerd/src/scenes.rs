@@ -10,7 +10,7 @@ use crate::stage::Stage;
 use anyhow::Result;
 use heddle::demo::load::Tally;
 use heddle::demo::scene::Outcome;
-use heddle_play_tests::net::Capturer::{Envoy, Linkerd};
+use heddle_agent::capture::CapturedBy::{Envoy, Linkerd};
 
 /// Who may call.
 pub const WEB: Actor = Actor { namespace: "clients", name: "web", account: "web", host: 10, plane: Linkerd };

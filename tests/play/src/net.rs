@@ -1,5 +1,6 @@
 //! Network namespaces: one for each workload, and one with the bridge between them.
 
+use heddle_agent::capture::{Capture, CapturedBy, Direction};
 use std::fs::File;
 use std::io::Write;
 use std::net::IpAddr;
@@ -13,25 +14,6 @@ pub const PROXY_USERS: std::ops::Range<u32> = 20_000..21_000;
 /// A network namespace; it goes with this value.
 pub struct Namespace {
     name: String,
-}
-
-/// How traffic of a namespace is captured.
-pub struct Captured<'a> {
-    /// Where packets are led to, by the chains that they come through.
-    pub by: Capturer,
-    /// Inbound ports that are left alone.
-    pub skips: &'a [u16],
-    /// Whether what goes out is captured too.
-    pub outbound: bool,
-}
-
-/// The proxy that takes captured traffic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Capturer {
-    /// Envoy. What it sends to its own workload's addresses comes in through it again.
-    Envoy,
-    /// linkerd2-proxy. What stays on the machine is the application's own.
-    Linkerd,
 }
 
 impl Namespace {
@@ -68,41 +50,16 @@ impl Namespace {
         ip(&lines)
     }
 
-    /// Sends all traffic through the proxy, as an injector's rules do.
-    pub fn capture(&self, captured: &Captured) -> Result<(), String> {
-        let Captured { by, skips, outbound } = captured;
-        let skips = skips.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let skip = if skips.is_empty() { String::new() } else { format!("tcp dport {{ {skips} }} return") };
-        let (first, last) = (PROXY_USERS.start, PROXY_USERS.end - 1);
-        let (own, out, inward) = match by {
-            Capturer::Envoy => (
-                format!(
-                    "oifname lo meta skuid {first}-{last} ip daddr != 127.0.0.0/8 ip saddr != 127.0.0.6 \
-                     meta l4proto tcp redirect to :15006"
-                ),
-                15001,
-                15006,
-            ),
-            Capturer::Linkerd => ("oifname lo return".to_string(), 4140, 4143),
+    /// Leads traffic through the proxy, by the rules that a Pod gets; proxies run as [`PROXY_USERS`].
+    pub fn capture(&self, proxy: CapturedBy, skips: &[u16], direction: Direction) -> Result<(), String> {
+        let capture = Capture {
+            proxy,
+            users: PROXY_USERS.start..=PROXY_USERS.end - 1,
+            skip_inbound: skips.iter().map(|port| *port..=*port).collect(),
+            skip_outbound: Vec::new(),
+            direction,
         };
-        let outbound = if *outbound { format!("meta l4proto tcp redirect to :{out}") } else { String::new() };
-        let rules = format!(
-            "table inet capture {{
-               chain out {{ type nat hook output priority -100;
-                 {own}
-                 meta skuid {first}-{last} return
-                 ip daddr 127.0.0.0/8 return
-                 ip6 daddr ::1 return
-                 {outbound}
-               }}
-               chain in {{ type nat hook prerouting priority -100;
-                 iifname lo return
-                 {skip}
-                 meta l4proto tcp redirect to :{inward}
-               }}
-             }}"
-        );
-        self.pipe("nft", &["-f", "-"], &rules)
+        self.within(|| capture.apply()).map_err(|error| error.to_string())
     }
 
     /// Runs `body` on a thread within the namespace. Sockets opened and processes started there stay in it.
@@ -126,10 +83,6 @@ impl Namespace {
             rustix::thread::move_into_link_name_space(file.as_fd(), Some(kind))
                 .unwrap_or_else(|error| panic!("entering {path}: {error}"));
         }
-    }
-
-    fn pipe(&self, program: &str, args: &[&str], input: &str) -> Result<(), String> {
-        self.within(|| pipe(program, args, input))
     }
 }
 

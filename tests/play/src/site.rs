@@ -3,8 +3,9 @@
 use crate::envoy::Envoy;
 use crate::expect::OUTSIDE;
 use crate::linkerd::Proxy;
-use crate::net::{Captured, Capturer, Namespace};
+use crate::net::Namespace;
 use crate::{certificates, config, echo};
+use heddle_agent::capture::{CapturedBy, Direction};
 use heddle_ca::Authority;
 use heddle_decide::verdict::{Candidate, Outcome, ShareTarget};
 use heddle_decide::{Client, Request, Verdict};
@@ -123,15 +124,16 @@ impl Site {
         let folder = self.folder(key);
         let Some(place) = self.places.get_mut(&key.to_string()) else { return Ok(()) };
         let skips: Vec<u16> = workload.skip_inbound_ports.iter().copied().collect();
-        let outbound = workload.plane == Some(DataPlane::Envoy);
-        place.namespace.capture(&Captured { by: Capturer::Envoy, skips: &skips, outbound })?;
+        let is_envoy = workload.plane == Some(DataPlane::Envoy);
+        let direction = if is_envoy { Direction::Both } else { Direction::Inbound };
+        place.namespace.capture(CapturedBy::Envoy, &skips, direction)?;
         let Some(identity) = &workload.identity else { return Ok(()) };
         std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         certificates::write(ground.authority, identity, &snapshot.mesh, &folder)?;
         let client = heddle_xds::Client { workload: key.clone(), capture: Capture::Captured };
         config::write(&client, snapshot, &folder)?;
         place.envoy = Some(Envoy::start(ground.envoy, &place.namespace, &folder)?);
-        place.linkerd = (!outbound).then(|| Proxy::load(&folder)).transpose()?;
+        place.linkerd = (!is_envoy).then(|| Proxy::load(&folder)).transpose()?;
         Ok(())
     }
 }

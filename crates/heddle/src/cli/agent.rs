@@ -1,9 +1,10 @@
 //! `heddle agent`: certificates for one workload, and its proxy beside them.
 
 use super::address::HostPort;
-use super::files;
 use super::sidecar::{self, For};
+use super::{capture, files};
 use anyhow::Result;
+use clap::{ArgMatches, Command, FromArgMatches};
 use heddle_agent::{Config, Proxy};
 use heddle_model::WorkloadKey;
 use std::ffi::OsString;
@@ -14,6 +15,12 @@ use std::time::Duration;
 const EXAMPLES: &str = "Examples:\n  \
     heddle agent --workload pod/shop/web-0 --dir /var/run/heddle -- envoy -c bootstrap.json\n  \
     heddle agent --for linkerd --workload external/shop/web --address 10.1.0.4 --port 8080 -- linkerd2-proxy";
+
+/// What an agent is started for.
+pub(crate) enum Args {
+    Run(Box<Run>),
+    Capture(capture::Args),
+}
 
 /// Keep a workload's certificates fresh, and run its proxy beside them.
 ///
@@ -27,7 +34,8 @@ const EXAMPLES: &str = "Examples:\n  \
 /// written below --dir, and the command is started with the environment that it expects (see --help).
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}", sidecar::help()))]
-pub(crate) struct Args {
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Run {
     /// The proxy that the command is
     #[arg(long = "for", value_enum, default_value_t)]
     proxy: For,
@@ -67,8 +75,15 @@ pub(crate) struct Args {
     command: Vec<OsString>,
 }
 
-/// Runs until the command ends, or until SIGTERM where there is none.
+/// Runs until the command ends, or until SIGTERM where there is none; or does what the subcommand says.
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
+    match args {
+        Args::Capture(args) => capture::run(args).map(|()| ExitCode::SUCCESS),
+        Args::Run(args) => supervise(*args).await,
+    }
+}
+
+async fn supervise(args: Run) -> Result<ExitCode> {
     crate::log::start(&args.log, args.log_format)?;
     let proxy = match args.proxy {
         For::Envoy => Proxy::Files { seed: seed(&args.workload), envoy_admin: args.envoy_admin },
@@ -86,6 +101,32 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         grace: args.grace,
     };
     Ok(ExitCode::from(heddle_agent::run(config, args.command).await?))
+}
+
+/// The arguments of an agent that runs are required only where there is no subcommand, which clap cannot derive.
+impl FromArgMatches for Args {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        match matches.subcommand() {
+            Some((_, matches)) => capture::Args::from_arg_matches(matches).map(Self::Capture),
+            None => Run::from_arg_matches(matches).map(Box::new).map(Self::Run),
+        }
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl clap::Args for Args {
+    fn augment_args(command: Command) -> Command {
+        let capture = <capture::Args as clap::Args>::augment_args(Command::new("capture"));
+        <Run as clap::Args>::augment_args(command).subcommand(capture)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
 }
 
 /// Spreads renewals over workloads, the same at every start.

@@ -9,7 +9,7 @@ use crate::stage::Stage;
 use anyhow::{Context, Result};
 use heddle::demo::app::Seen;
 use heddle::demo::scene::{Outcome, Scene};
-use heddle_play_tests::net::Capturer;
+use heddle_agent::capture::CapturedBy;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -117,7 +117,7 @@ pub(super) fn proxies_are_shown(stage: &mut Stage, number: usize) -> Result<Outc
     let table = stage.ask(&["proxies"])?;
     scene.tell(&table);
     for actor in super::CAST {
-        let plane = if actor.plane == Capturer::Linkerd { "linkerd" } else { "envoy" };
+        let plane = if actor.plane == CapturedBy::Linkerd { "linkerd" } else { "envoy" };
         let row = table.lines().find(|line| line.contains(&actor.workload()) && line.contains(plane));
         scene.assert(
             row.is_some_and(|row| row.contains(" ok ")),

@@ -1,0 +1,78 @@
+//! `heddle agent capture`: packet rules that lead a Pod's traffic through its proxy.
+
+use super::sidecar::For;
+use anyhow::{Context, Result};
+use heddle_agent::capture::{Capture, CapturedBy, Direction, TABLE};
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+/// Lead this network namespace's TCP traffic through its proxy, and end.
+///
+/// Writes one nftables table over netlink (no `nft` is needed), for IPv4 and IPv6, in one transaction: again is the same,
+/// and replaces what was there. Needs CAP_NET_ADMIN. The proxy's own connections, UDP, DNS over TCP and loopback are left
+/// alone; so are, inbound, the ports of the agent's probes and the proxy's metrics.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The proxy that takes the traffic: envoy (ports 15001 and 15006) or linkerd (4140 and 4143)
+    #[arg(long = "for", value_enum, default_value_t)]
+    proxy: For,
+    /// The user that the proxy runs as, whose connections are left alone
+    #[arg(long, env = "HEDDLE_PROXY_UID", default_value_t = 2102)]
+    uid: u32,
+    /// Ports on which inbound connections go to the application at once: 9090 or 9000-9100, separated by commas
+    #[arg(long, env = "HEDDLE_SKIP_INBOUND_PORTS", value_name = "PORTS", value_delimiter = ',')]
+    skip_inbound_ports: Vec<Ports>,
+    /// Ports to which outbound connections leave at once: 5432 or 5000-5100, separated by commas
+    #[arg(long, env = "HEDDLE_SKIP_OUTBOUND_PORTS", value_name = "PORTS", value_delimiter = ',')]
+    skip_outbound_ports: Vec<Ports>,
+}
+
+/// One port, or all from one to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Ports(RangeInclusive<u16>);
+
+impl FromStr for Ports {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        let port = |text: &str| text.trim().parse::<u16>().ok().filter(|port| *port > 0);
+        match (port(first), port(last)) {
+            (Some(first), Some(last)) if first <= last => Ok(Self(first..=last)),
+            _ => Err(format!("{text:?} is neither a port (9090) nor a range of ports (9000-9100)")),
+        }
+    }
+}
+
+/// Writes the rules.
+pub(crate) fn run(args: Args) -> Result<()> {
+    let ranges = |ports: Vec<Ports>| ports.into_iter().map(|Ports(range)| range).collect();
+    let proxy = match args.proxy {
+        For::Envoy => CapturedBy::Envoy,
+        For::Linkerd => CapturedBy::Linkerd,
+    };
+    let capture = Capture {
+        proxy,
+        users: args.uid..=args.uid,
+        skip_inbound: ranges(args.skip_inbound_ports),
+        skip_outbound: ranges(args.skip_outbound_ports),
+        direction: Direction::Both,
+    };
+    capture.apply().context("traffic is not captured")?;
+    tracing::info!(table = TABLE, uid = args.uid, "traffic captured");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_one_or_a_range() {
+        assert_eq!("9090".parse(), Ok(Ports(9090..=9090)));
+        assert_eq!("9000-9100".parse(), Ok(Ports(9000..=9100)));
+        for bad in ["", "0", "70000", "9100-9000", "http", "1-"] {
+            assert!(bad.parse::<Ports>().is_err(), "{bad}");
+        }
+    }
+}
