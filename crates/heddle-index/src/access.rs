@@ -97,9 +97,14 @@ impl<'a> Around<'a> {
         self.selected.ports.get(&number)?.resolved.rate_limit.clone()
     }
 
+    /// The ports that annotations name.
+    pub(crate) fn declared(&self) -> impl Iterator<Item = u16> {
+        self.settings.declared()
+    }
+
     /// The ports that policies, Servers and annotations name.
     pub(crate) fn ports(&self) -> impl Iterator<Item = u16> {
-        let said = self.selected.ports.keys().copied().chain(self.settings.declared());
+        let said = self.selected.ports.keys().copied().chain(self.declared());
         let covered = self.policies.iter().flat_map(|(_, _, covered)| match covered {
             Covered::Ports(ports) => ports.iter().copied().collect::<Vec<_>>(),
             Covered::Targets { whole, routed } => whole.union(routed).copied().collect(),
@@ -170,6 +175,14 @@ impl<'a> Around<'a> {
 }
 
 impl Covered {
+    /// The ports that the policy names; `None` where its targets do.
+    pub(crate) fn named(&self) -> Option<&BTreeSet<u16>> {
+        match self {
+            Self::Ports(ports) => Some(ports),
+            Self::Targets { .. } => None,
+        }
+    }
+
     /// Whether a port is named, not only covered with all others.
     pub(crate) fn names(&self, port: u16) -> bool {
         match self {

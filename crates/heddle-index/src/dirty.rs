@@ -7,6 +7,7 @@ use crate::selection::{Selectors, leads_alike};
 use crate::tables::{
     Tables, api_server_addresses, host_addresses, owned, selects, service_key, virtual_ips, workload_key,
 };
+use heddle_model::access::Principal;
 use heddle_model::fact::{
     AccessPolicy, Covers, InboundPolicy, Service, ServiceForm, ServicePort, Slice, Workload,
 };
@@ -58,6 +59,7 @@ impl Dirty {
         match source.kind {
             Kind::Namespace => {
                 self.workloads.extend(tables.workloads(&source.name).map(|(key, _)| key));
+                self.mark_naming(tables, &Principal::Namespace(source.name.clone()));
                 self.mark_opaque_ports(tables, &source.name, forms);
             }
             Kind::Node => self.mark_node(source, forms),
@@ -86,10 +88,12 @@ impl Dirty {
             }
             Kind::Mesh => self.mesh = true,
             Kind::InboundPolicy => {
+                self.diagnostics.insert(source.clone());
                 forms.into_iter().flatten().for_each(|fact| self.mark_inbound(tables, source, fact))
             }
             Kind::AccessPolicy => {
                 self.policies.insert(source.clone());
+                self.diagnostics.insert(source.clone());
                 forms.into_iter().flatten().for_each(|fact| self.mark_access(tables, source, fact));
             }
         }
@@ -123,6 +127,13 @@ impl Dirty {
             self.held.extend([old, new].into_iter().flatten().flat_map(|form| &form.addresses));
             self.node_addresses.extend([old, new].into_iter().flatten().flat_map(host_addresses));
         }
+        let [before, now] = [old, new].map(|form| form.and_then(|form| form.identity.as_ref()));
+        if before != now {
+            for identity in [before, now].into_iter().flatten() {
+                self.mark_naming(tables, &Principal::Account(identity.clone()));
+                self.mark_naming(tables, &Principal::Namespace(identity.namespace.clone()));
+            }
+        }
         if key.kind != WorkloadKind::Pod {
             self.diagnostics.insert(source.clone());
             for form in [old, new].into_iter().flatten() {
@@ -130,6 +141,11 @@ impl Dirty {
             }
         }
         self.workloads.insert(key);
+    }
+
+    /// The policies whose rules name callers who may have come or gone.
+    fn mark_naming(&mut self, tables: &Tables, callers: &Principal) {
+        self.diagnostics.extend(tables.callers.of(callers).iter().cloned());
     }
 
     /// The Services of a namespace, and the routes that name them, if it makes other ports of theirs opaque.

@@ -1,5 +1,6 @@
 //! What many recomputed things say of one object, counted, so that a change of one of them costs only itself.
 
+use crate::coverage::{Coverage, Total};
 use heddle_model::{Counted, Diagnostic, SourceRef};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,15 +17,8 @@ pub(crate) struct Finding {
     pub(crate) overridden: BTreeSet<Diagnostic>,
     /// For the object's condition `Accepted`: a policy whose requests no server can tell.
     pub(crate) unclear: BTreeSet<Diagnostic>,
-    /// That a policy selects this workload, at so many of its known ports. Each policy once.
-    pub(crate) selected: Vec<(SourceRef, usize)>,
-}
-
-/// How many workloads and ports a policy selects.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Selected {
-    pub(crate) workloads: usize,
-    pub(crate) ports: usize,
+    /// The policies that cover this workload. Each policy once.
+    pub(crate) covered: Vec<Coverage>,
 }
 
 /// The sum of all findings.
@@ -35,7 +29,7 @@ pub(crate) struct Findings {
     unenforced: Counted,
     overridden: Counted,
     unclear: Counted,
-    selected: BTreeMap<SourceRef, Selected>,
+    covered: BTreeMap<SourceRef, Total>,
 }
 
 /// The objects about which something else is said now.
@@ -55,29 +49,29 @@ impl Findings {
         reports.extend(self.unclear.replace(&old.unclear, &new.unclear));
         diagnostics.extend(reports.iter().cloned());
         let mut touched = Touched { diagnostics, reports };
-        if old.selected != new.selected {
-            self.reselect(old, new, &mut touched.reports);
+        if old.covered != new.covered {
+            let policies = self.recount(old, new);
+            touched.diagnostics.extend(policies.iter().cloned());
+            touched.reports.extend(policies);
         }
         touched
     }
 
-    fn reselect(&mut self, old: &Finding, new: &Finding, touched: &mut BTreeSet<SourceRef>) {
-        for (policy, ports) in &new.selected {
-            let sum = self.selected.entry(policy.clone()).or_default();
-            sum.workloads += 1;
-            sum.ports += ports;
+    /// Counts a workload's coverage anew. Returns the policies concerned.
+    fn recount(&mut self, old: &Finding, new: &Finding) -> BTreeSet<SourceRef> {
+        for coverage in &new.covered {
+            self.covered.entry(coverage.policy.clone()).or_default().add(coverage);
         }
-        for (policy, ports) in &old.selected {
-            let sum = self.selected.entry(policy.clone()).or_default();
-            sum.workloads -= 1;
-            sum.ports -= ports;
-            if sum.workloads == 0 {
-                self.selected.remove(policy);
+        for coverage in &old.covered {
+            let total = self.covered.entry(coverage.policy.clone()).or_default();
+            total.remove(coverage);
+            if total.workloads == 0 {
+                self.covered.remove(&coverage.policy);
             }
         }
-        let gone = old.selected.iter().filter(|entry| !new.selected.contains(entry));
-        let come = new.selected.iter().filter(|entry| !old.selected.contains(entry));
-        touched.extend(gone.chain(come).map(|(policy, _)| policy.clone()));
+        let gone = old.covered.iter().filter(|coverage| !new.covered.contains(coverage));
+        let come = new.covered.iter().filter(|coverage| !old.covered.contains(coverage));
+        gone.chain(come).map(|coverage| coverage.policy.clone()).collect()
     }
 
     pub(crate) fn diagnostics(&self, object: &SourceRef) -> impl Iterator<Item = &Diagnostic> {
@@ -105,7 +99,8 @@ impl Findings {
         self.unenforced.objects()
     }
 
-    pub(crate) fn selected(&self, policy: &SourceRef) -> Selected {
-        self.selected.get(policy).copied().unwrap_or_default()
+    /// A policy's coverage; `None` where it covers no workload.
+    pub(crate) fn coverage(&self, policy: &SourceRef) -> Option<&Total> {
+        self.covered.get(policy)
     }
 }

@@ -1,6 +1,7 @@
 //! The inbound ports of one workload.
 
 use crate::access::Around;
+use crate::coverage::{Coverage, KnownPorts};
 use crate::findings::Finding;
 use crate::member::Edge;
 use crate::mtls::{self, PortRef, Selecting};
@@ -50,17 +51,31 @@ impl Ports<'_> {
         InboundDefault { mtls, mtls_source, access: pool.share(self.around.at(PortRef::Undeclared, finding)) }
     }
 
-    /// Notes at how many ports each policy selects the workload.
+    /// Notes which policies cover the workload, and at which of its known ports.
     pub(crate) fn count(&self, inbound: &[InboundPort], finding: &mut Finding) {
+        let (known, own) = (self.known(), own_port::of(self.workload));
+        let ports = || inbound.iter().map(|port| port.port).filter(|port| known.ports.contains(port));
         for (source, policy) in &self.selecting {
-            let covered = |port: &&InboundPort| PortRef::Number(port.port).is_among(&policy.ports);
-            finding.selected.push(((*source).clone(), inbound.iter().filter(covered).count()));
+            let ports = ports().filter(|port| PortRef::Number(*port).is_among(&policy.ports)).count();
+            let (policy, named) = ((*source).clone(), known.named(&(&policy.ports - &own)));
+            finding.covered.push(Coverage { policy, ports, named });
         }
         for (source, covered) in self.around.covering() {
-            let covered = |port: &&InboundPort| covered.covers(PortRef::Number(port.port));
-            finding.selected.push((source.clone(), inbound.iter().filter(covered).count()));
+            let ports = ports().filter(|port| covered.covers(PortRef::Number(*port))).count();
+            let named = covered.named().map(|ports| known.named(&(ports - &own))).unwrap_or_default();
+            finding.covered.push(Coverage { policy: source.clone(), ports, named });
         }
-        finding.selected.shrink_to_fit();
+        finding.covered.shrink_to_fit();
+    }
+
+    /// The ports that the workload, its annotations or a Service name.
+    fn known(&self) -> KnownPorts {
+        let declared = self.workload.ports.iter().map(|port| port.port);
+        let targeted = self.edges.iter().map(|edge| edge.target);
+        KnownPorts {
+            ports: declared.chain(targeted).chain(self.around.declared()).collect(),
+            services: self.edges.iter().map(|edge| (edge.port.port, edge.target)).collect(),
+        }
     }
 
     /// Tells whoever names a port that is the proxy's own.

@@ -14,11 +14,13 @@
 //! Each stage is a pure function of the facts and the stages left of it. Where its result is equal to
 //! the last one, nothing right of it is touched: so work follows the change, and an equal write is silent.
 
+mod absent;
 mod access;
 mod address;
 mod attachment;
 mod authentication;
 mod authorization;
+mod coverage;
 mod dirty;
 mod egress;
 mod endpoints;

@@ -20,8 +20,8 @@ pub(crate) struct Resolved {
     pub(crate) ports: BTreeSet<ServicePortKey>,
     /// The routes that its targets name: their requests, at the workloads that they lead to.
     pub(crate) routes: BTreeSet<SourceRef>,
-    /// Targets that are not there.
-    pub(crate) missing: Vec<String>,
+    /// Targets that are not there, by their places in `spec.targetRefs`.
+    pub(crate) missing: Vec<(usize, String)>,
     /// Matches of its routes that no server can tell, and backends that it does not cover.
     pub(crate) partial: Vec<String>,
 }
@@ -46,16 +46,16 @@ pub(crate) fn resolve(
         Covers::Targets(targets) => targets.as_slice(),
         Covers::Namespace | Covers::Workloads { .. } => &[],
     };
-    for target in targets {
+    for (place, target) in targets.iter().enumerate() {
         match target {
             Target::Service { name, port } => {
                 let key = ServiceKey { namespace: source.namespace.clone(), name: name.clone() };
-                resolved.cover_service(tables, key, port.as_ref());
+                resolved.cover_service(tables, place, key, port.as_ref());
             }
             Target::HttpRoute { name } => {
                 let kind = Kind::HttpRoute;
                 let route = SourceRef { kind, namespace: source.namespace.clone(), name: name.clone() };
-                resolved.cover_route(attachments, &route);
+                resolved.cover_route(attachments, place, &route);
             }
         }
     }
@@ -65,40 +65,50 @@ pub(crate) fn resolve(
 impl Resolved {
     /// Returns what is wrong with the targets of the policy `source`.
     pub(crate) fn diagnostics(&self, source: &SourceRef) -> impl Iterator<Item = Diagnostic> {
-        let missing = self
-            .missing
-            .iter()
-            .map(|message| ("TargetNotFound", format!("{message}; nothing is covered by such a target")));
-        let partial = self.partial.iter().map(|message| ("UnsupportedValue", message.clone()));
-        missing.chain(partial).map(|(reason, message)| {
-            let (object, field) = (source.clone(), "spec.targetRefs".to_string());
-            Diagnostic { object, field, reason, message }
+        let missing = self.missing.iter().map(|(place, message)| {
+            let message = format!("{message}; nothing is covered by such a target");
+            (format!("spec.targetRefs[{place}]"), "TargetNotFound", message)
+        });
+        let partial = self.partial.iter();
+        let partial =
+            partial.map(|message| ("spec.targetRefs".to_string(), "UnsupportedValue", message.clone()));
+        missing.chain(partial).map(|(field, reason, message)| Diagnostic {
+            object: source.clone(),
+            field,
+            reason,
+            message,
         })
     }
 
-    fn cover_service(&mut self, tables: &Tables, key: ServiceKey, name: Option<&Name>) {
+    fn cover_service(&mut self, tables: &Tables, place: usize, key: ServiceKey, name: Option<&Name>) {
         let Some(service) = tables.service(&key) else {
-            return self.missing.push(format!("there is no Service {key}"));
+            return self.missing.push((place, format!("there is no Service {key}")));
         };
         if matches!(service.form, ServiceForm::External(_)) {
-            return self.missing.push(format!("Service {key} is an ExternalName: no workload is behind it"));
+            let message = format!("Service {key} is an ExternalName: no workload is behind it");
+            return self.missing.push((place, message));
         }
         let wanted = service.ports.iter().filter(|port| name.is_none_or(|name| port.name == *name));
         let wanted: Vec<_> = wanted.map(|port| port.number).collect();
         if let (true, Some(name)) = (wanted.is_empty(), name) {
-            self.missing.push(format!("Service {key} has no port named {name:?}"));
+            self.missing.push((place, format!("Service {key} has no port named {name:?}")));
         }
         for port in wanted {
             self.ports.insert(ServicePortKey { service: key.clone(), port });
         }
     }
 
-    fn cover_route(&mut self, attachments: &BTreeMap<SourceRef, Attachment>, route: &SourceRef) {
+    fn cover_route(
+        &mut self,
+        attachments: &BTreeMap<SourceRef, Attachment>,
+        place: usize,
+        route: &SourceRef,
+    ) {
         let Some(attachment) = attachments.get(route) else {
-            return self.missing.push(format!("there is no {route}"));
+            return self.missing.push((place, format!("there is no {route}")));
         };
         if !attachment.ports.iter().any(|port| port.service.namespace == route.namespace) {
-            return self.missing.push(format!("{route} is attached to no Service of its namespace"));
+            return self.missing.push((place, format!("{route} is attached to no Service of its namespace")));
         }
         self.routes.insert(route.clone());
         self.note_blurred(route, attachment);

@@ -1,5 +1,6 @@
 //! What became of each policy, Mesh and ExternalWorkload.
 
+use crate::coverage::PORT_NOT_FOUND;
 use crate::findings::Findings;
 use crate::tables::{Row, Tables, mesh_source};
 use crate::{egress, networks_known, policy, rate_limit, reach, unenforced};
@@ -137,8 +138,8 @@ impl View<'_> {
         if missing.is_empty() {
             return Condition::new("Accepted", true, "Accepted", self.selects(source));
         }
-        let message =
-            format!("{}; nothing is covered by such a target; {}", missing.join("; "), self.selects(source));
+        let missing = join(missing.iter().map(|(_, message)| message.clone()));
+        let message = format!("{missing}; nothing is covered by such a target; {}", self.selects(source));
         Condition::new("Accepted", false, "TargetNotFound", message).diagnosed()
     }
 
@@ -165,8 +166,13 @@ impl View<'_> {
     }
 
     fn selects(&self, source: &SourceRef) -> String {
-        let selected = self.findings.selected(source);
-        format!("selects {} workloads, {} ports", selected.workloads, selected.ports)
+        let Some(total) = self.findings.coverage(source) else {
+            return "selects 0 workloads, 0 ports".into();
+        };
+        let unknown =
+            total.diagnostics(source).into_iter().filter(|unknown| unknown.reason != PORT_NOT_FOUND);
+        let unknown = unknown.map(|unknown| format!("; {}", unknown.message));
+        format!("selects {} workloads, {} ports{}", total.workloads, total.ports, unknown.collect::<String>())
     }
 
     fn conflicted(&self, source: &SourceRef) -> Option<Condition> {
@@ -193,8 +199,12 @@ impl View<'_> {
             return None;
         }
         let untold = self.policies.get(source).map_or(&[][..], |policy| &policy.partial);
-        let messages = row.diagnostics.iter().map(sentence).chain(untold.iter().cloned());
-        let reason = row.diagnostics.first().map_or("UnsupportedValue", |diagnostic| diagnostic.reason);
+        let coverage = self.findings.coverage(source).into_iter();
+        let ports: Vec<_> = coverage.flat_map(|total| total.diagnostics(source)).collect();
+        let ports = || ports.iter().filter(|diagnostic| diagnostic.reason == PORT_NOT_FOUND);
+        let messages = row.diagnostics.iter().chain(ports()).map(sentence).chain(untold.iter().cloned());
+        let first = row.diagnostics.iter().chain(ports()).next();
+        let reason = first.map_or("UnsupportedValue", |diagnostic| diagnostic.reason);
         let message = join(messages);
         (!message.is_empty()).then(|| Condition::new("PartiallyInvalid", true, reason, message).diagnosed())
     }

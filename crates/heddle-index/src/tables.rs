@@ -5,12 +5,12 @@ mod lookup;
 
 use crate::address::{Claim, is_of_api_server};
 use crate::multimap::{Multimap, Side};
-use heddle_model::access::{Action, Mode};
+use heddle_model::access::{Action, Mode, Principal};
 use heddle_model::fact::{
     AccessPolicy, Covers, InboundPolicy, Labels, Mtls, Service, ServiceForm, Slice, Workload,
 };
 use heddle_model::{
-    Diagnostic, Fact, Kind, Lowered, Meta, Name, ServiceKey, SourceRef, WorkloadKey, WorkloadKind,
+    Diagnostic, Fact, Identity, Kind, Lowered, Meta, Name, ServiceKey, SourceRef, WorkloadKey, WorkloadKind,
 };
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,6 +59,10 @@ pub(crate) struct Tables {
     pub(crate) on_node: Multimap<Name, WorkloadKey>,
     /// Services by namespace and the first pair of their selector.
     selecting: Multimap<(Name, Name, Name), ServiceKey>,
+    /// The policies whose rules name a namespace or a ServiceAccount.
+    pub(crate) callers: Multimap<Principal, SourceRef>,
+    /// How many workloads run as a ServiceAccount.
+    accounts: BTreeMap<Identity, usize>,
     /// What an InboundPolicy means that cannot be read.
     unreadable_inbound: InboundPolicy,
     /// What an AccessPolicy means that cannot be read.
@@ -80,6 +84,8 @@ impl Default for Tables {
             node_addresses: Multimap::default(),
             on_node: Multimap::default(),
             selecting: Multimap::default(),
+            callers: Multimap::default(),
+            accounts: BTreeMap::new(),
             unreadable_inbound: InboundPolicy {
                 selector: Labels::new(),
                 ports: BTreeSet::new(),

@@ -30,7 +30,8 @@ pub enum Severity {
 }
 
 /// Reasons of warnings. Every other reason is an error.
-const WARNINGS: [&str; 13] = [
+const WARNINGS: [&str; 16] = [
+    "CallerNotFound",
     "Conflicted",
     "HeaderMatch",
     "MoreSpecificRoute",
@@ -38,10 +39,12 @@ const WARNINGS: [&str; 13] = [
     "OverDenied",
     "OwnNamespace",
     "PodsOutside",
+    "PortUnknown",
     "ProtocolConflict",
     "RateLimitUnsupported",
     "RequestsUnseen",
     "RouteOrder",
+    "SelectsNothing",
     "TooManyRoutes",
     "UnknownKey",
 ];

@@ -2,7 +2,7 @@
 
 use super::{Changed, publish};
 use crate::tables::service_key;
-use crate::{Index, reach, report, service, unenforced};
+use crate::{Index, absent, reach, report, service, unenforced};
 use heddle_model::report::Report;
 use heddle_model::snapshot::Key;
 use heddle_model::{Diagnostic, Kind, SourceRef};
@@ -45,6 +45,17 @@ impl Index {
         }
     }
 
+    /// What a policy names and what is not there.
+    fn absent(&self, source: &SourceRef) -> Vec<Diagnostic> {
+        let Some(row) = self.tables.row(source) else { return Vec::new() };
+        let mut all = match self.derived.findings.coverage(source) {
+            Some(total) => total.diagnostics(source),
+            None => absent::coverage(source, row, self.derived.policies.get(source)).into_iter().collect(),
+        };
+        all.extend(absent::callers(&self.tables, source, row));
+        all
+    }
+
     /// What lowering said of an object, and then what resolving found.
     fn diagnostics(&self, source: &SourceRef) -> Vec<Diagnostic> {
         let lowered = self.tables.row(source).map_or(&[][..], |row| &row.diagnostics);
@@ -54,6 +65,7 @@ impl Index {
         let found = found.chain(findings.overridden(source)).chain(findings.unclear(source));
         let unenforced = unenforced::present(findings.unenforced(source), &self.derived.planes);
         let mut all: Vec<_> = lowered.iter().chain(faults).chain(found).chain(unenforced).cloned().collect();
+        all.extend(self.absent(source));
         if let Some(policy) = self.derived.policies.get(source) {
             all.extend(policy.diagnostics(source));
         }

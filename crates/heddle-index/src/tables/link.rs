@@ -1,12 +1,13 @@
 //! What finds objects by what they say: each fact puts itself into the inverse indices, and takes itself out.
 
 use super::{Tables, api_server_addresses, host_addresses, owned, service_key, virtual_ips, workload_key};
+use crate::absent;
 use crate::address::{self, Claim};
 use crate::multimap::Side;
 use crate::parent;
 use heddle_model::fact::{AccessPolicy, Covers, Node, Service, ServiceCidr, Target, Workload};
 use heddle_model::server::{Authorization, Opens, Requirement};
-use heddle_model::{Fact, Kind, Name, SourceRef};
+use heddle_model::{Fact, Identity, Kind, Name, SourceRef};
 
 impl Tables {
     /// Puts what one fact says into the inverse indices, or takes it out.
@@ -36,6 +37,9 @@ impl Tables {
             Fact::AccessPolicy(policy) => {
                 for target in policy_targets(source, policy) {
                     self.policies.put(side, target, source.clone());
+                }
+                for caller in absent::named(fact) {
+                    self.callers.put(side, caller.clone(), source.clone());
                 }
             }
             Fact::Authorization(authorization) => self.link_authorization(side, source, authorization),
@@ -71,11 +75,25 @@ impl Tables {
         if let Some(node) = &workload.node {
             self.on_node.put(side, node.clone(), key.clone());
         }
+        if let Some(identity) = &workload.identity {
+            self.count_account(side, identity);
+        }
         for address in host_addresses(workload) {
             self.node_addresses.put(side, *address, source.clone());
         }
         for address in owned(workload) {
             self.claims.put(side, *address, Claim::workload(key.clone(), workload));
+        }
+    }
+
+    fn count_account(&mut self, side: Side, identity: &Identity) {
+        let count = self.accounts.entry(identity.clone()).or_default();
+        match side {
+            Side::Comes => *count += 1,
+            Side::Goes => *count -= 1,
+        }
+        if *count == 0 {
+            self.accounts.remove(identity);
         }
     }
 

@@ -1,14 +1,14 @@
 //! One object, by its key and in its type. An object that cannot be read is absent, or what its kind means then.
 
 use super::{Row, Tables, mesh_source, selects};
-use heddle_model::access::Posture;
+use heddle_model::access::{Posture, Principal};
 use heddle_model::fact::{
     AccessPolicy, Egress, EgressNetwork, InboundPolicy, Labels, Mesh, Namespace, Node, Route, Service, Slice,
     Workload,
 };
 use heddle_model::http::HttpMatch;
 use heddle_model::server::{Authentication, Authorization, RateLimitPolicy, Server};
-use heddle_model::{Fact, Kind, Name, ServiceKey, SourceRef, WorkloadKey};
+use heddle_model::{Fact, Identity, Kind, Name, ServiceKey, SourceRef, WorkloadKey};
 
 impl Tables {
     pub(crate) fn workload(&self, key: &WorkloadKey) -> Option<&Workload> {
@@ -51,6 +51,20 @@ impl Tables {
         match &row.fact {
             Fact::Namespace(namespace) => Some((source, namespace)),
             _ => None,
+        }
+    }
+
+    /// Returns whether there are callers of a namespace or a ServiceAccount: it is there, or workloads run in it.
+    pub(crate) fn is_known(&self, caller: &Principal) -> bool {
+        match caller {
+            Principal::Any | Principal::Spiffe(_) => true,
+            Principal::Account(identity) => self.accounts.contains_key(identity),
+            Principal::Namespace(name) => {
+                let first = Identity { namespace: name.clone(), service_account: "".into() };
+                let mut accounts = self.accounts.range(first..);
+                self.namespace(name).is_some()
+                    || accounts.next().is_some_and(|(next, _)| next.namespace == *name)
+            }
         }
     }
 
