@@ -151,16 +151,18 @@ fn percent(share: &Share) -> String {
 fn write_share(f: &mut fmt::Formatter<'_>, share: &Share) -> fmt::Result {
     let percent = percent(share);
     match &share.to {
-        ShareTarget::Broken { reason } => writeln!(f, "  {percent}% answered 500: {reason}"),
-        ShareTarget::Endpoints { service, request_headers, response_headers, candidates } => {
+        ShareTarget::Broken { reason, message } => {
+            writeln!(f, "  {percent}% answered 500: {message} ({reason})")
+        }
+        ShareTarget::Endpoints { service, request_headers, response_headers, candidates, absent } => {
             match service {
                 Some(service) => writeln!(f, "  {percent}% to {service}")?,
                 None => writeln!(f, "  {percent}% to this address alone")?,
             }
             write_headers(f, "  request headers", request_headers)?;
             write_headers(f, "  response headers", response_headers)?;
-            if candidates.is_empty() {
-                writeln!(f, "    no endpoint: 503")?;
+            if let Some(absent) = absent {
+                writeln!(f, "    no endpoint: 503: {absent}")?;
             }
             write_candidates(f, candidates)
         }

@@ -215,6 +215,7 @@ fn alone(service: Option<ServicePortKey>, candidates: Vec<verdict::Candidate>) -
         service,
         request_headers: HeaderChange::default(),
         response_headers: HeaderChange::default(),
+        absent: candidates.is_empty().then(|| "no endpoint has this address".into()),
         candidates,
     };
     let shares = vec![Share { weight: 1, of: 1, to }];

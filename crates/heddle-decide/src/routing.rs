@@ -9,8 +9,8 @@ use crate::{View, endpoint, path, server};
 use heddle_model::fact::{DataPlane, Locality, Protocol};
 use heddle_model::http::{HeaderChange, HttpMatch};
 use heddle_model::route::{Backend, RouteDefaults, RouteRule, RouteTable, WeightedBackend};
-use heddle_model::snapshot::RouteKey;
-use heddle_model::{Families, ServicePortKey};
+use heddle_model::snapshot::{Endpoints, RouteKey};
+use heddle_model::{Families, Family, ServicePortKey};
 
 /// What a proxied client's request to a Service port comes to.
 pub(crate) fn route(view: &View, port: &ServicePortKey, call: &Call, steps: &mut Vec<Step>) -> Outcome {
@@ -119,7 +119,9 @@ fn by_rule(
         let to = share_target(view, rule, backend, call);
         let text = match &backend.backend {
             Backend::Service { port, families: _ } => format!("{port} gets {} of {of}", backend.weight),
-            Backend::Broken { reason } => format!("{} of {of} is answered 500: {reason}", backend.weight),
+            Backend::Broken { reason, message } => {
+                format!("{} of {of} is answered 500: {message} ({reason})", backend.weight)
+            }
         };
         steps.push(step(Topic::Backend, format!("{field}.backendRefs"), text));
         shares.push(Share { weight: backend.weight.into(), of, to });
@@ -150,7 +152,7 @@ fn choice(rule: &RouteRule) -> RouteChoice {
 fn share_target(view: &View, rule: &RouteRule, backend: &WeightedBackend, call: &Call) -> ShareTarget {
     let WeightedBackend { weight: _, backend: to, request_headers, response_headers } = backend;
     match to {
-        Backend::Broken { reason } => ShareTarget::Broken { reason },
+        Backend::Broken { reason, message } => ShareTarget::Broken { reason, message: message.to_string() },
         Backend::Service { port, families } => {
             let call = server::changed(call, &[&rule.request_headers, request_headers]);
             let (request, response) = (request_headers.clone(), response_headers.clone());
@@ -211,12 +213,26 @@ fn endpoints_of(
     let call = &sent_on(view, port, carried, call);
     let family = families.serving(Some(view.dialled));
     let eligible = endpoints.map(|all| endpoint::eligible(all.of_family(family), locality, &view.place));
-    let candidates = eligible
+    let candidates: Vec<_> = eligible
         .unwrap_or_default()
         .into_iter()
         .map(|endpoint| {
             server::reach(view, server::Target::new(view, endpoint), server::Sent { carried, call })
         })
         .collect();
-    ShareTarget::Endpoints { service: Some(port.clone()), request_headers, response_headers, candidates }
+    let absent = candidates.is_empty().then(|| absent(endpoints.map(|endpoints| &**endpoints), family));
+    let service = Some(port.clone());
+    ShareTarget::Endpoints { service, request_headers, response_headers, candidates, absent }
+}
+
+/// The reason for which a port has no endpoint for a client.
+fn absent(endpoints: Option<&Endpoints>, family: Option<Family>) -> String {
+    let Some(endpoints) = endpoints else { return "there is no such Service port".into() };
+    if let Some(absent) = &endpoints.absent {
+        return absent.to_string();
+    }
+    match family.filter(|_| endpoints.of_family(family).next().is_none()) {
+        Some(family) => format!("none of its endpoints has an {family} address"),
+        None => "none of its endpoints is on the client's Node, and its traffic stays there".into(),
+    }
 }

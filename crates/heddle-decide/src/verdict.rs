@@ -171,11 +171,15 @@ pub enum ShareTarget {
         response_headers: HeaderChange,
         /// Those that may be chosen, by address and port. Empty: 503, or a closed connection.
         candidates: Vec<Candidate>,
+        /// The reason for which there is none; `None` where there is one.
+        absent: Option<String>,
     },
     /// Answered 500 for its share.
     Broken {
         /// The Gateway API reason.
         reason: &'static str,
+        /// What is missing.
+        message: String,
     },
 }
 

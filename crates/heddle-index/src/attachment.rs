@@ -284,15 +284,19 @@ fn resolve_backend(
     let BackendRef { target, weight, request_headers, response_headers, broken } = reference;
     let found = target.clone().and_then(|(service, port)| service_port(tables, service, port));
     let backend = match found {
-        Ok(_) if *broken => Backend::Broken { reason: "UnsupportedValue" },
+        Ok(_) if *broken => Backend::Broken {
+            reason: "UnsupportedValue",
+            message: format!("{field} has a part that cannot be honoured").into(),
+        },
         Ok((port, families)) => Backend::Service { port, families },
         Err((reason, message)) => {
             unresolved.faults.push((reason, format!("{field}: {message}")));
+            let broken = Backend::Broken { reason, message: message.as_str().into() };
             if target.is_ok() {
                 let message = format!("{message}; its share of the requests is answered 500");
                 unresolved.note(field, reason, message);
             }
-            Backend::Broken { reason }
+            broken
         }
     };
     (*weight > 0).then(|| WeightedBackend {

@@ -1,6 +1,7 @@
 //! The endpoints of one Service port: its members that get requests, and how each is dialled.
 
 use crate::member::Member;
+use crate::no_endpoint::Reason;
 use crate::tables::Tables;
 use crate::workload::Resolved;
 use heddle_model::WorkloadKey;
@@ -12,8 +13,10 @@ pub(crate) fn resolve(
     tables: &Tables,
     workloads: &BTreeMap<WorkloadKey, Resolved>,
     members: &[Member],
+    absent: Option<&Reason>,
 ) -> Endpoints {
-    Endpoints { items: members.iter().filter_map(|member| endpoint(tables, workloads, member)).collect() }
+    let items = members.iter().filter_map(|member| endpoint(tables, workloads, member));
+    Endpoints { items: items.collect(), absent: absent.map(|reason| reason.text().into()) }
 }
 
 fn endpoint(

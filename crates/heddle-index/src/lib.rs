@@ -34,6 +34,7 @@ mod mtls;
 mod multimap;
 mod network;
 mod networks_known;
+mod no_endpoint;
 mod overlap;
 mod own_port;
 mod parent;

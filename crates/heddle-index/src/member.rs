@@ -4,6 +4,7 @@
 //! before the first request, and because a flip of readiness must touch nothing but one list of endpoints.
 
 use crate::address;
+use crate::no_endpoint::{self, Reason};
 use crate::tables::{Tables, selects};
 use heddle_model::fact::{Service, ServiceForm, ServicePort, Slice, SliceEndpoint, TargetPort, Workload};
 use heddle_model::snapshot::Health;
@@ -23,6 +24,8 @@ pub(crate) struct Members {
     pub(crate) addresses: BTreeSet<IpAddr>,
     /// Nodes that members are on.
     pub(crate) nodes: BTreeSet<Name>,
+    /// The reasons for which ports have no endpoint that gets requests.
+    pub(crate) absent: BTreeMap<u16, Reason>,
     /// What is wrong with the slices.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -51,6 +54,20 @@ pub(crate) struct Edge {
 }
 
 impl Members {
+    /// Tells the Service why it has no endpoint, where that will not pass by itself.
+    fn note_absent(&mut self, key: &ServiceKey) {
+        let lasting = self.absent.iter().filter_map(|(port, reason)| match reason {
+            Reason::Lasting(text) => Some((port, text)),
+            Reason::Passing(_) => None,
+        });
+        self.diagnostics.extend(lasting.map(|(port, text)| Diagnostic {
+            object: key.source(),
+            field: "spec.ports".into(),
+            reason: "NoEndpoint",
+            message: format!("port {port} has no endpoint: {text}"),
+        }));
+    }
+
     /// Every workload behind the Service, by port and target.
     pub(crate) fn edges(&self, service: &ServiceKey) -> BTreeSet<(WorkloadKey, Edge)> {
         let mut edges = BTreeSet::new();
@@ -95,6 +112,15 @@ pub(crate) fn resolve(tables: &Tables, owners: &Map<AddressKey, Owner>, key: &Se
     resolver.add_externals(key);
     let mut found = resolver.found;
     found.ports.values_mut().for_each(once_each);
+    for port in &service.ports {
+        let members = found.ports.get(&port.number).map_or(&[][..], |members| members);
+        let refused = !found.diagnostics.is_empty();
+        let behind = no_endpoint::Found { key, service, port, members, refused };
+        if let Some(reason) = no_endpoint::reason(tables, &behind) {
+            found.absent.insert(port.number, reason);
+        }
+    }
+    found.note_absent(key);
     Some(found)
 }
 

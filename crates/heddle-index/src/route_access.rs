@@ -140,7 +140,7 @@ fn policies(
 pub(crate) fn backends(attachment: &Attachment) -> impl Iterator<Item = &ServicePortKey> {
     attachment.rules.iter().flat_map(|rule| &rule.rule.backends).filter_map(|share| match &share.backend {
         Backend::Service { port, families: _ } => Some(port),
-        Backend::Broken { reason: _ } => None,
+        Backend::Broken { .. } => None,
     })
 }
 
@@ -209,7 +209,7 @@ impl<'a> Table<'a> {
             Backend::Service { port, families: _ } if behind.contains(port) => {
                 Some(vec![&rule.rule.request_headers, &share.request_headers])
             }
-            Backend::Service { .. } | Backend::Broken { reason: _ } => None,
+            Backend::Service { .. } | Backend::Broken { .. } => None,
         }));
         ways.dedup();
         (!ways.is_empty()).then_some(ways)

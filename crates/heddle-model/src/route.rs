@@ -71,6 +71,8 @@ pub enum Backend {
     Broken {
         /// A Gateway API reason: `BackendNotFound`, `InvalidKind`, ….
         reason: &'static str,
+        /// What is missing, as its author reads it.
+        message: Arc<str>,
     },
 }
 

@@ -142,6 +142,8 @@ pub struct ServicePort {
 pub struct Endpoints {
     /// By address, then port; each pair once.
     pub items: Vec<Endpoint>,
+    /// The reason for which no endpoint gets requests; `None` where one does.
+    pub absent: Option<Arc<str>>,
 }
 
 /// One endpoint.

@@ -30,11 +30,12 @@ pub enum Severity {
 }
 
 /// Reasons of warnings. Every other reason is an error.
-const WARNINGS: [&str; 16] = [
+const WARNINGS: [&str; 17] = [
     "CallerNotFound",
     "Conflicted",
     "HeaderMatch",
     "MoreSpecificRoute",
+    "NoEndpoint",
     "NotEnforced",
     "OverDenied",
     "OwnNamespace",

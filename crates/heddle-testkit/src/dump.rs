@@ -205,6 +205,9 @@ fn service_lines(text: &mut Text, snapshot: &Snapshot, service: &Service) {
         let port = ServicePortKey { service: key.clone(), port: *number };
         let endpoints = snapshot.endpoints.get(&port);
         endpoints.iter().flat_map(|all| &all.items).for_each(|endpoint| endpoint_line(text, endpoint));
+        if let Some(absent) = endpoints.and_then(|all| all.absent.as_ref()) {
+            text.line(2, format_args!("no endpoint: {absent}"));
+        }
         let tables = snapshot.routes.iter().filter(|(route, _)| route.port == port);
         tables.for_each(|(route, table)| http::table_lines(text, route.consumer.as_ref(), table));
     }

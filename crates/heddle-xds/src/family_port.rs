@@ -55,7 +55,7 @@ impl FamilyPort {
         if all.items.iter().all(|item| family.is_none_or(|family| item.family() == family)) {
             return all;
         }
-        Arc::new(Endpoints { items: all.of_family(family).cloned().collect() })
+        Arc::new(Endpoints { items: all.of_family(family).cloned().collect(), absent: None })
     }
 
     /// Reads a name.

@@ -102,7 +102,7 @@ fn is_led_to(port: &ServicePortKey, client: &Name, namespace: &Name, snapshot: &
     let entries = tables.iter().filter_map(|key| snapshot.routes.get(key)).flat_map(|table| &table.entries);
     let backends = entries.flat_map(|entry| &entry.rule.backends).filter_map(|of| match &of.backend {
         Backend::Service { port, families: _ } => Some(port.service.namespace.clone()),
-        Backend::Broken { reason: _ } => None,
+        Backend::Broken { .. } => None,
     });
     port.service.namespace == *namespace || backends.into_iter().any(|of| of == *namespace)
 }

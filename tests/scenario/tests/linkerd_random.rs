@@ -131,7 +131,7 @@ fn serve(mesh: &mut Snapshot, name: &str, address: &str, protocol: Protocol, ite
     };
     mesh.addresses.insert(AddressKey::of_mesh(ip(address)), Owner::Service(port.service.clone()));
     mesh.services.insert(port.service.clone(), Arc::new(service));
-    mesh.endpoints.insert(port, Arc::new(Endpoints { items }));
+    mesh.endpoints.insert(port, Arc::new(Endpoints { items, absent: None }));
 }
 
 fn endpoint(address: &str, protocol: Protocol, mtls: Mtls) -> Endpoint {

@@ -29,7 +29,8 @@ impl Index {
 
     fn replace_members(&mut self, key: &ServiceKey, old: &Members, new: &Members) {
         for port in old.ports.keys().chain(new.ports.keys()) {
-            if old.ports.get(port) != new.ports.get(port) {
+            let is_same = old.ports.get(port) == new.ports.get(port);
+            if !is_same || old.absent.get(port) != new.absent.get(port) {
                 self.dirty.endpoints.insert(ServicePortKey { service: key.clone(), port: *port });
             }
         }
@@ -137,9 +138,11 @@ impl Index {
     pub(super) fn resolve_endpoints(&mut self, changed: &mut Changed) {
         for key in take(&mut self.dirty.endpoints) {
             self.work.endpoints += 1;
-            let members = self.derived.members.get(&key.service).and_then(|all| all.ports.get(&key.port));
-            let new = members
-                .map(|members| Arc::new(endpoints::resolve(&self.tables, &self.derived.workloads, members)));
+            let all = self.derived.members.get(&key.service);
+            let members = all.and_then(|all| Some((all.ports.get(&key.port)?, all.absent.get(&key.port))));
+            let new = members.map(|(members, absent)| {
+                Arc::new(endpoints::resolve(&self.tables, &self.derived.workloads, members, absent))
+            });
             if publish(&mut self.snapshot.endpoints, &key, new) {
                 changed.insert(Key::Endpoints(key));
             }

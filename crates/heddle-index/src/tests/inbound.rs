@@ -196,7 +196,12 @@ fn the_strictest_mode_holds_and_the_others_are_told() {
             "Conflicted Conflicted: port 8080: mTLS Disabled gives way to Strict of InboundPolicy shop/b, the strictest holds",
         ]
     );
-    assert_eq!(conditions("InboundPolicy shop/b"), ["Accepted Accepted: selects 1 workloads, 0 ports; no selected workload declares port 8080, and no Service leads to it: it is not counted as covered"]);
+    assert_eq!(
+        conditions("InboundPolicy shop/b"),
+        [
+            "Accepted Accepted: selects 1 workloads, 0 ports; no selected workload declares port 8080, and no Service leads to it: it is not counted as covered"
+        ]
+    );
     assert_eq!(conditions("InboundPolicy shop/c"), ["Accepted Accepted: selects 0 workloads, 0 ports"]);
 }
 

@@ -268,7 +268,7 @@ fn backends(backends: Vec<BackendRef>, change: fn(&mut RouteRule<HttpMatch>)) ->
     let entry = table.entries.iter().find(|entry| entry.rule.index == 0).unwrap();
     let backends = entry.rule.backends.iter().map(|backend| match &backend.backend {
         Backend::Service { port, families: _ } => format!("{} {port}", backend.weight),
-        Backend::Broken { reason } => format!("{} {reason}", backend.weight),
+        Backend::Broken { reason, message: _ } => format!("{} {reason}", backend.weight),
     });
     (backends.collect(), conditions(&snapshot, "HTTPRoute bank/r", 0))
 }

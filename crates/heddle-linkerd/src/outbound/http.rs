@@ -112,7 +112,7 @@ impl Routed<'_> {
             Backend::Service { port, families } => {
                 self.to_port(port, *families, filter::changes(request_headers, response_headers))
             }
-            Backend::Broken { reason } => answered(
+            Backend::Broken { reason, message: _ } => answered(
                 meta::default("broken"),
                 filter::answer(500, &format!("the backend is broken: {reason}")),
             ),

@@ -46,7 +46,7 @@ fn backend_text(backend: &WeightedBackend) -> String {
     let WeightedBackend { weight, backend, request_headers, response_headers } = backend;
     let to = match backend {
         Backend::Service { port, families: _ } => port.to_string(),
-        Backend::Broken { reason } => format!("500 {reason}"),
+        Backend::Broken { reason, message } => format!("500 {reason}: {message}"),
     };
     format!("{weight}x {to}{}{}", change("request", request_headers), change("response", response_headers))
 }

@@ -29,7 +29,7 @@ fn port() -> FamilyPort {
 
 fn list(locality: Locality, items: &str, seen: Seen) -> Option<xds::ClusterLoadAssignment> {
     let items = items.split_whitespace().map(endpoint).collect();
-    let resource = of_port(&port(), locality, &Endpoints { items }, seen)?;
+    let resource = of_port(&port(), locality, &Endpoints { items, absent: None }, seen)?;
     Some(unpack(&resource.body).expect("a list"))
 }
 

@@ -64,7 +64,7 @@ pub(crate) fn route(rule: &RouteRule, limits: &RouteDefaults, dialled: Option<Fa
 pub(crate) fn backends(rule: &RouteRule, dialled: Option<Family>) -> impl Iterator<Item = FamilyPort> {
     rule.backends.iter().filter_map(move |share| match &share.backend {
         Backend::Service { port, families } => Some(FamilyPort::serving(port, *families, dialled)),
-        Backend::Broken { reason: _ } => None,
+        Backend::Broken { reason: _, message: _ } => None,
     })
 }
 
@@ -112,6 +112,6 @@ fn share(of: &WeightedBackend, dialled: Option<Family>) -> xds::weighted_cluster
 fn cluster(backend: &Backend, dialled: Option<Family>) -> String {
     match backend {
         Backend::Service { port, families } => FamilyPort::serving(port, *families, dialled).to_string(),
-        Backend::Broken { reason: _ } => BROKEN.into(),
+        Backend::Broken { reason: _, message: _ } => BROKEN.into(),
     }
 }

@@ -22,7 +22,10 @@ fn to(name: &str, weight: u32) -> WeightedBackend {
 }
 
 fn broken(weight: u32) -> WeightedBackend {
-    WeightedBackend { backend: Backend::Broken { reason: "BackendNotFound" }, ..to("x", weight) }
+    WeightedBackend {
+        backend: Backend::Broken { reason: "BackendNotFound", message: "gone".into() },
+        ..to("x", weight)
+    }
 }
 
 fn rule(backends: Vec<WeightedBackend>) -> RouteRule {

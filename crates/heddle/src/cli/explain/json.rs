@@ -64,13 +64,16 @@ fn forward_of(forward: &Forward) -> Value {
     let Forward { carried, route, limits, shares } = forward;
     let shares = shares.iter().map(|share| {
         let to = match &share.to {
-            ShareTarget::Broken { reason } => json!({"status": 500, "reason": reason}),
-            ShareTarget::Endpoints { service, candidates, request_headers, response_headers } => {
+            ShareTarget::Broken { reason, message } => {
+                json!({"status": 500, "reason": reason, "message": message})
+            }
+            ShareTarget::Endpoints { service, candidates, request_headers, response_headers, absent } => {
                 json!({
                     "service": service.as_ref().map(ToString::to_string),
                     "requestHeaders": headers_of(request_headers),
                     "responseHeaders": headers_of(response_headers),
                     "endpoints": candidates.iter().map(candidate).collect::<Vec<_>>(),
+                    "noEndpoint": absent,
                 })
             }
         };

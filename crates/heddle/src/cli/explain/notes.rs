@@ -88,9 +88,7 @@ impl<'a> Surroundings<'a> {
 fn candidates(verdict: &Verdict) -> Vec<&Candidate> {
     let Outcome::Forwarded(forward) = &verdict.outcome else { return Vec::new() };
     let shares = forward.shares.iter().filter_map(|share| match &share.to {
-        ShareTarget::Endpoints { candidates, service: _, request_headers: _, response_headers: _ } => {
-            Some(candidates)
-        }
+        ShareTarget::Endpoints { candidates, .. } => Some(candidates),
         ShareTarget::Broken { .. } => None,
     });
     shares.flatten().collect()
