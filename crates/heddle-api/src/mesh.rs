@@ -24,6 +24,9 @@ use serde::{Deserialize, Serialize};
     printcolumn = r#"{"name":"Accepted","type":"string","jsonPath":".status.conditions[?(@.type==\"Accepted\")].status"}"#,
     printcolumn = r#"{"name":"Age","type":"date","jsonPath":".metadata.creationTimestamp"}"#
 )]
+#[x_kube(
+    validation = Rule::new(rule::SUFFIX_FITS).message("a trustDomain of more than 94 characters needs an identitySuffix, of at most 101: names of identities must fit into a DNS name")
+)]
 #[serde(rename_all = "camelCase")]
 pub struct MeshSpec {
     /// The trust domain of every identity of the mesh. It cannot be changed: every certificate names it.
@@ -35,10 +38,11 @@ pub struct MeshSpec {
     pub trust_domain: String,
 
     /// The suffix of the DNS names of all identities, by which mesh TLS is told from other TLS. Unset means
-    /// `heddle.` and the trust domain.
+    /// `heddle.` and the trust domain. At most 101 characters, so that the longest names of a namespace and a ServiceAccount
+    /// fit before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(
-        length(min = 1, max = 120),
+        length(min = 1, max = 101),
         regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
     )]
     pub identity_suffix: Option<String>,
@@ -50,6 +54,7 @@ pub struct MeshSpec {
     /// refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
+    #[x_kube(validation = Rule::new(rule::NO_LOCAL_NETWORK).message("loopback and link-local networks are no networks of a cluster"))]
     pub networks: Vec<Cidr>,
 
     /// Networks in which addresses that a namespace claims by hand count for the clients of all namespaces. Such claims
@@ -83,7 +88,7 @@ pub struct MeshSpec {
 }
 
 /// Networks that are granted to a namespace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AddressGrant {
     /// The namespace.
@@ -91,6 +96,7 @@ pub struct AddressGrant {
     pub namespace: String,
     /// The networks.
     #[schemars(length(min = 1, max = 64))]
+    #[x_kube(validation = Rule::new(rule::NO_LOCAL_NETWORK).message("loopback and link-local networks cannot be granted"))]
     pub cidrs: Vec<Cidr>,
 }
 

@@ -12,6 +12,11 @@ pub(crate) const NO_PROXY_PORT: &str =
     "self.all(port, !(port in [4140, 4143, 4190, 4191, 15000, 15001, 15006, 15020, 15090]))";
 /// A value that is no address is [`IP`]'s to refuse.
 pub(crate) const UNICAST: &str = "!isIP(self) || ip(self).isGlobalUnicast()";
+/// A value that is no network is refused by its pattern.
+pub(crate) const NO_LOCAL_NETWORK: &str =
+    "self.all(net, !isCIDR(net) || !(cidr(net).ip().isLoopback() || cidr(net).ip().isLinkLocalUnicast()))";
+/// The longest name of an identity has 152 characters before the suffix, and a DNS name has 253 at most.
+pub(crate) const SUFFIX_FITS: &str = "has(self.identitySuffix) || size(self.trustDomain) <= 94";
 pub(crate) const SAYS_SOMETHING: &str = "has(self.protocol) || has(self.mtls)";
 pub(crate) const ONE_WAY_TO_COVER: &str =
     "!has(self.targetRefs) || (!has(self.selector) && !has(self.ports))";
@@ -49,6 +54,12 @@ pub(crate) fn holds(rule: &str, value: &Value) -> Option<bool> {
             !ports.filter_map(Value::as_u64).any(|port| PROXY_PORTS.contains(&port))
         }
         UNICAST => text.and_then(|text| text.parse().ok()).is_none_or(is_unicast_or_loopback),
+        NO_LOCAL_NETWORK => {
+            let networks = value.as_array().into_iter().flatten().filter_map(Value::as_str);
+            let address = |text: &str| text.split('/').next().and_then(|address| address.parse().ok());
+            !networks.filter_map(address).any(is_link_local)
+        }
+        SUFFIX_FITS => has("identitySuffix") || value["trustDomain"].as_str().is_none_or(|td| td.len() <= 94),
         SAYS_SOMETHING => has("protocol") || has("mtls"),
         ONE_WAY_TO_COVER => !has("targetRefs") || (!has("selector") && !has("ports")),
         DENY_HAS_RULES => {
@@ -80,6 +91,14 @@ fn is_unicast_or_loopback(address: IpAddr) -> bool {
             !(v4.is_unspecified() || v4.is_multicast() || v4.is_link_local() || v4.is_broadcast())
         }
         IpAddr::V6(v6) => !(v6.is_unspecified() || v6.is_multicast() || v6.is_unicast_link_local()),
+    }
+}
+
+/// Returns whether an address is link-local. Loopback is a folder's own network, as for [`UNICAST`].
+fn is_link_local(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
     }
 }
 

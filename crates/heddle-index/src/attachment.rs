@@ -87,6 +87,7 @@ pub(crate) fn resolve(tables: &Tables, mesh: &Mesh, source: &SourceRef) -> Optio
         broken: rule.broken,
     });
     let rules: Vec<Rule> = rules.collect();
+    let backoffs = note_backoffs(&rules, &mut unresolved);
     let diagnostics = tables.row(source).map_or(&[][..], |row| &row.diagnostics);
     let shared = shared_conditions(route, diagnostics, &unresolved.faults);
     let (mut ports, mut made_http, mut servers) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
@@ -98,7 +99,7 @@ pub(crate) fn resolve(tables: &Tables, mesh: &Mesh, source: &SourceRef) -> Optio
                 Ok(found) => {
                     ports.extend(found.ports);
                     made_http.extend(found.made_http);
-                    accepted(route, diagnostics, found.notes)
+                    accepted(route, diagnostics, [found.notes, backoffs.clone()].concat())
                 }
                 Err(message) => no_parent(place, message, &mut unresolved),
             });
@@ -123,6 +124,22 @@ pub(crate) fn resolve(tables: &Tables, mesh: &Mesh, source: &SourceRef) -> Optio
     }
     let (created, report, faults) = (route.created, Report { subjects }, unresolved.diagnostics);
     Some(Attachment { ports, made_http, servers, created, rules, report, faults })
+}
+
+/// Notes rules whose least time between retries an Envoy does not keep. Returns the same as sentences.
+fn note_backoffs(rules: &[Rule], unresolved: &mut Unresolved<'_>) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (index, rule) in rules.iter().enumerate() {
+        let backoff =
+            rule.rule.retry.as_ref().and_then(|retry| retry.backoff.filter(|least| !least.is_zero()));
+        let Some(backoff) = backoff else { continue };
+        let field = format!("spec.rules[{index}].retry.backoff");
+        let message =
+            format!("an Envoy waits a random part of {backoff:?} before a retry, and keeps no least time");
+        notes.push(format!("{field}: {message}"));
+        unresolved.note(field, "RetryBackoff", message);
+    }
+    notes
 }
 
 /// The condition of a route at a parent that is not there, which the route's diagnostics tell too.

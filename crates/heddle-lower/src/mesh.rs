@@ -13,6 +13,9 @@ use std::time::Duration;
 
 const EGRESS: [(&str, Egress); 2] = [("Allow", Egress::Allow), ("Deny", Egress::Deny)];
 
+/// A name of an identity has 152 characters at most before its suffix, and a DNS name 253.
+const LONGEST_SUFFIX: usize = 101;
+
 const LOGS: [(&str, AccessLog); 3] =
     [("Off", AccessLog::Off), ("Errors", AccessLog::Errors), ("All", AccessLog::All)];
 
@@ -24,10 +27,7 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Mesh, Wrong> 
     }
     let spec = root.need("spec")?;
     let trust_domain = dns_name(&spec.need("trustDomain")?)?;
-    let identity_suffix = match spec.get("identitySuffix") {
-        Some(suffix) => dns_name(&suffix)?,
-        None => format!("heddle.{trust_domain}").into(),
-    };
+    let identity_suffix = identity_suffix(&spec, &trust_domain)?;
     Ok(Mesh {
         trust_domain,
         identity_suffix,
@@ -45,6 +45,23 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Mesh, Wrong> 
         access_log: word(&spec, "accessLog", &LOGS, [AccessLog::Off, AccessLog::Off], "it is Off", notes),
         connect_timeout: connect_timeout(&spec, notes),
     })
+}
+
+/// The suffix of identities' names, with which the longest of them are DNS names.
+fn identity_suffix(spec: &Place<'_>, trust_domain: &Name) -> Result<Name, Wrong> {
+    let place = spec.get("identitySuffix");
+    let suffix = match &place {
+        Some(suffix) => dns_name(suffix)?,
+        None => format!("heddle.{trust_domain}").into(),
+    };
+    if suffix.len() <= LONGEST_SUFFIX {
+        return Ok(suffix);
+    }
+    let place = place.map_or_else(|| spec.need("trustDomain"), Ok)?;
+    Err(place.wrong(format!(
+        "identities would end with {} characters, at most {LONGEST_SUFFIX} leave room for their names: state a shorter identitySuffix",
+        suffix.len()
+    )))
 }
 
 /// One of a few words; `[unset, unreadable]` hold where it does not say.

@@ -24,6 +24,9 @@ pub(crate) struct Wrong {
 /// checks the same would have refused the object.
 pub const INVALID: &str = "Invalid";
 
+/// The reason of warnings of values that Kubernetes honours and the mesh does not.
+pub(crate) const NOT_HONOURED: &str = "NotHonoured";
+
 /// The most items of one list, labels of one object included. EndpointSlices have up to 1,000 endpoints.
 pub(crate) const LONGEST: usize = 1024;
 
@@ -43,6 +46,11 @@ impl<'a> Place<'a> {
     /// A whole object.
     pub(crate) fn root(value: &'a Value) -> Self {
         Self { value, path: String::new() }
+    }
+
+    /// The fault of a value that Kubernetes honours and the mesh does not.
+    pub(crate) fn unhonoured(&self, message: &str) -> Wrong {
+        Wrong { field: self.path.clone(), reason: NOT_HONOURED, message: message.into() }
     }
 
     /// Its path from the root of its object.

@@ -15,6 +15,7 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Service, Wron
     let spec = root.need("spec")?;
     spec.object()?;
     let selector = spec.get("selector").map(|selector| selector.labels());
+    note_unhonoured(root, &spec, notes);
     let form = form(&spec, notes);
     let ports = ports(&spec, notes);
     Ok(Service {
@@ -29,6 +30,21 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Service, Wron
         defaults: annotation::route_defaults(root, notes),
         created: meta::created(root),
     })
+}
+
+/// Notes what kube-proxy does for a Service and no proxy of the mesh.
+fn note_unhonoured(root: &Place<'_>, spec: &Place<'_>, notes: &mut Notes) {
+    let affinity = spec.get("sessionAffinity").filter(|affinity| affinity.value() == "ClientIP");
+    if let Some(affinity) = affinity {
+        let wrong = affinity.unhonoured("proxies choose an endpoint for each request or connection anew");
+        notes.wrong(wrong, "a client's next request may go to another endpoint");
+    }
+    let annotations = root.get("metadata").and_then(|metadata| metadata.get("annotations"));
+    let mode = annotations.and_then(|all| all.get_quoted("service.kubernetes.io/topology-mode"));
+    if let Some(mode) = mode.filter(|mode| mode.value() == "Auto") {
+        let wrong = mode.unhonoured("hints of EndpointSlices are not read");
+        notes.wrong(wrong, "all endpoints are alike; spec.trafficDistribution prefers near ones");
+    }
 }
 
 fn form(spec: &Place<'_>, notes: &mut Notes) -> ServiceForm {

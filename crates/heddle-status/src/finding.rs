@@ -30,13 +30,14 @@ pub enum Severity {
 }
 
 /// Reasons of warnings. Every other reason is an error.
-const WARNINGS: [&str; 17] = [
+const WARNINGS: [&str; 19] = [
     "CallerNotFound",
     "Conflicted",
     "HeaderMatch",
     "MoreSpecificRoute",
     "NoEndpoint",
     "NotEnforced",
+    "NotHonoured",
     "OverDenied",
     "OwnNamespace",
     "PodsOutside",
@@ -44,6 +45,7 @@ const WARNINGS: [&str; 17] = [
     "ProtocolConflict",
     "RateLimitUnsupported",
     "RequestsUnseen",
+    "RetryBackoff",
     "RouteOrder",
     "SelectsNothing",
     "TooManyRoutes",

@@ -76,7 +76,7 @@ fn a_mesh_without_a_fault_is_quiet() {
 #[test]
 fn a_finding_is_one_line_with_file_line_object_field_and_reason() {
     let folder = Folder::new(&format!("{MESH}{MISSING}"));
-    let want = "mesh.yaml:20: error: AccessPolicy shop/only-web spec.targetRefs: there is no Service shop/wbe; \
+    let want = "mesh.yaml:21: error: AccessPolicy shop/only-web spec.targetRefs[0]: there is no Service shop/wbe; \
                 nothing is covered by such a target [TargetNotFound]";
     assert_eq!(folder.lines(), [want]);
     let out = folder.lint(&[]);
@@ -93,7 +93,7 @@ fn explain_notes_what_lint_finds() {
     let args = ["explain", "--source", &source, "--from", "203.0.113.7", "--to", "shop/web:8080"];
     let out = Command::new(env!("CARGO_BIN_EXE_heddle")).args(args).output().expect("it starts");
     let want = "there is no Service shop/wbe; nothing is covered by such a target  \
-                [AccessPolicy shop/only-web spec.targetRefs: TargetNotFound]";
+                [AccessPolicy shop/only-web spec.targetRefs[0]: TargetNotFound]";
     assert!(text(&out.stdout).contains(want), "{}", text(&out.stdout));
 }
 
@@ -109,11 +109,11 @@ fn findings_are_json_too() {
         ("kind", "AccessPolicy"),
         ("namespace", "shop"),
         ("name", "only-web"),
-        ("field", "spec.targetRefs"),
+        ("field", "spec.targetRefs[0]"),
     ] {
         assert_eq!(one[field], want, "{field}");
     }
-    assert_eq!(one["line"], 20);
+    assert_eq!(one["line"], 21);
     assert!(one["file"].as_str().is_some_and(|file| file.ends_with("/mesh.yaml")), "{one}");
 }
 

@@ -75,6 +75,16 @@ fn object(kind: &str, name: &str, spec: &Value) -> Value {
     json!({"apiVersion": "heddle.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec})
 }
 
+/// Returns what a folder says of an object, for which no API server checks it; empty if it takes it.
+fn in_folder(kind: &str, name: &str, spec: &Value) -> String {
+    let mut object = object(kind, name, spec);
+    if kind != "Mesh" {
+        object["metadata"]["namespace"] = "shop".into();
+    }
+    let errors = heddle_dir::parse(&[("a.json".into(), object.to_string())]).err().unwrap_or_default();
+    errors.iter().map(|error| format!("{}: {}\n", error.field, error.message)).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_field_out_of_range_is_refused_by_its_name() {
     let cluster = Cluster::start().await;
@@ -88,6 +98,10 @@ async fn every_field_out_of_range_is_refused_by_its_name() {
         api.delete("default", &DeleteParams::default()).await.unwrap();
         for (path, broken) in mutate::mutations(kind, &spec) {
             tried += 1;
+            let folder = in_folder(kind, "default", &broken);
+            if !folder.contains(&path) {
+                wrong.push(format!("{kind} {path}: a folder does not name the field: {folder:?}"));
+            }
             match create(&api, object(kind, "default", &broken)).await {
                 Err(error) if error.contains(&path) => {}
                 Err(error) => wrong.push(format!("{kind} {path}: does not name the field: {error}")),
@@ -156,14 +170,32 @@ async fn fields_that_contradict_each_other_are_refused_with_the_reason() {
             mesh("default", json!({"trustDomain": "td", "connectTimeout": "2m"})),
             "must be above 0s and at most 1m",
         ),
+        (mesh("default", json!({"trustDomain": "t".repeat(95)})), "needs an identitySuffix, of at most 101"),
+        (
+            mesh("default", json!({"trustDomain": "td", "networks": ["10.0.0.0/8", "169.254.0.0/16"]})),
+            "loopback and link-local networks are no networks of a cluster",
+        ),
+        (
+            mesh(
+                "default",
+                json!({"trustDomain": "td", "addressGrants": [{"namespace": "a", "cidrs": ["fe80::/64"]}]}),
+            ),
+            "loopback and link-local networks cannot be granted",
+        ),
     ];
     for ((kind, plural, name, spec), want) in cases {
         let answer = create(&objects(&client, kind, plural), object(kind, name, &spec)).await;
         let error = answer.map(|_| format!("{spec} was taken")).unwrap_or_else(|error| error);
         assert!(error.contains(want), "{kind} {spec}: {error}, want {want}");
+        let error = in_folder(kind, name, &spec);
+        assert!(error.contains(want), "in a folder: {kind} {spec}: {error}, want {want}");
     }
 
     let meshes = objects(&client, "Mesh", "meshes");
+    let loopback = json!({"trustDomain": "td", "networks": ["127.1.0.0/16"]});
+    let error = create(&meshes, object("Mesh", "default", &loopback)).await.unwrap_err();
+    assert!(error.contains("loopback and link-local"), "{error}");
+    assert_eq!(in_folder("Mesh", "default", &loopback), "", "the network of a folder is the loopback");
     create(&meshes, object("Mesh", "default", &json!({"trustDomain": "td"}))).await.unwrap();
     let patch = Patch::Merge(json!({"spec": {"trustDomain": "other"}}));
     let error = meshes.patch("default", &PatchParams::default(), &patch).await.unwrap_err();

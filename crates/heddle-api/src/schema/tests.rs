@@ -95,7 +95,7 @@ fn every_field_of_a_mesh_says_what_is_wrong_with_it() {
         ("connectTimeout", json!("5"), r#""5" does not match ^([0-9]{1,5}(h|m|s|ms)){1,4}$"#.into()),
         ("trustdomain", json!("x"), "is not a field".into()),
     ] {
-        let mut spec = json!({"trustDomain": "td"});
+        let mut spec = json!({"trustDomain": "td", "identitySuffix": "td"});
         spec[field] = value;
         check("Mesh", spec, &[&format!("spec.{field}: {want}")]);
     }
@@ -271,7 +271,7 @@ fn every_rule_of_every_kind_is_known_here() {
             }
         });
     }
-    assert_eq!(rules, 19);
+    assert_eq!(rules, 22);
 }
 
 /// The API server refuses a CRD whose rules may cost too much; what bounds the cost is that lists are bounded.

@@ -40,6 +40,19 @@ fn a_mesh_says_what_holds_everywhere() {
 }
 
 #[test]
+fn a_suffix_leaves_room_for_the_longest_names() {
+    let suffix = |length: usize| format!("{}.td", "s".repeat(length - 3));
+    let (longest, _) = mesh(json!({"trustDomain": "td", "identitySuffix": suffix(101)}));
+    let identity = heddle_model::Identity::new("n".repeat(63), "a".repeat(63)).expect("names");
+    assert_eq!(identity.dns(&longest.identity_suffix).len(), 253);
+    let (fact, _) = say(Kind::Mesh, json!({"spec": {"trustDomain": "td", "identitySuffix": suffix(102)}}));
+    let Fact::Invalid(invalid) = fact else { panic!("{fact:?}") };
+    assert!(invalid.message.contains("spec.identitySuffix"), "{}", invalid.message);
+    let (fact, _) = say(Kind::Mesh, json!({"spec": {"trustDomain": suffix(95)}}));
+    assert!(matches!(fact, Fact::Invalid(_)), "{fact:?}");
+}
+
+#[test]
 fn a_part_of_a_mesh_that_cannot_be_read_is_strict() {
     let (got, faults) = mesh(json!({
         "trustDomain": "td", "networks": ["x", "10.0.0.0/8"], "defaultPosture": "Open", "egress": 5,
