@@ -3,7 +3,7 @@
 use crate::fault::DirError;
 use crate::node::Node;
 use crate::strict::Strict;
-use heddle_lower::{Loopback, api_of, kind_of, lower_from};
+use heddle_lower::{Loopback, lower_from};
 use heddle_model::{Kind, Lowered};
 
 /// An object of a manifest.
@@ -34,7 +34,7 @@ pub(crate) fn read(file: &str, node: &Node, strict: &Strict) -> Result<Object, V
     let (Some(api_version), Some(kind)) = (text("apiVersion"), text("kind")) else {
         return Err(vec![fault("", "has no apiVersion and kind".into())]);
     };
-    let Some(kind) = kind_of(api_version, kind) else {
+    let Some(kind) = Kind::from_manifest(api_version, kind) else {
         return match unread(api_version, kind) {
             Some(message) => Err(vec![fault("kind", message)]),
             None => Ok(Object::PassedOver(format!("{api_version} {kind}"))),
@@ -68,10 +68,12 @@ fn unread(api_version: &str, kind: &str) -> Option<String> {
     if FOREIGN.contains(&(group, kind)) {
         return None;
     }
-    let known: Vec<_> = Kind::ALL.into_iter().map(api_of).filter(|known| known.kind == kind).collect();
+    let known: Vec<_> = Kind::ALL.into_iter().map(Kind::spec).filter(|known| known.name == kind).collect();
     let same = known.iter().find(|known| known.group == group).or_else(|| known.first());
     match same {
-        Some(known) => Some(format!("{api_version} {kind} is not read, want {}", known.api_version())),
+        Some(known) => {
+            Some(format!("{api_version} {kind} is not read, want {}", known.api_version(known.version())))
+        }
         None if group == "heddle.dev" => {
             Some(format!("{api_version} {kind} is not a kind that Heddle reads"))
         }

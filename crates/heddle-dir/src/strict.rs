@@ -2,7 +2,7 @@
 
 use heddle_api::gateway::HttpRoute;
 use heddle_api::{Problem, Schemas};
-use heddle_model::Kind;
+use heddle_model::{Kind, Origin};
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::ServiceCIDR;
@@ -23,31 +23,31 @@ impl Strict {
     /// Wrong types, unknown fields, and for Heddle's kinds everything that their schemas and rules refuse. Of
     /// Linkerd's kinds there are no schemas here: lowering says what is wrong with them.
     pub(crate) fn check(&self, kind: Kind, object: &Value) -> Vec<Problem> {
-        let found = match kind {
-            Kind::Namespace => typed::<Namespace>("", object),
-            Kind::Node => typed::<Node>("", object),
-            Kind::Pod => typed::<Pod>("", object),
-            Kind::ServiceCidr => typed::<ServiceCIDR>("", object),
-            Kind::Service => typed::<Service>("", object),
-            Kind::EndpointSlice => typed::<EndpointSlice>("", object),
-            Kind::HttpRoute => typed::<HttpRoute>("", &without_type(object)),
-            Kind::Server
-            | Kind::ServerAuthorization
-            | Kind::AuthorizationPolicy
-            | Kind::MeshTlsAuthentication
-            | Kind::NetworkAuthentication
-            | Kind::LinkerdHttpRoute
-            | Kind::RateLimitPolicy
-            | Kind::EgressNetwork
-            | Kind::ServiceProfile
-            | Kind::LinkerdExternalWorkload => typed::<ObjectMeta>("metadata", &object["metadata"]),
-            Kind::Mesh | Kind::InboundPolicy | Kind::AccessPolicy | Kind::ExternalWorkload => {
+        let found = match kind.spec().origin {
+            Origin::Kubernetes | Origin::GatewayApi => of_others(kind, object),
+            Origin::Linkerd => typed::<ObjectMeta>("metadata", &object["metadata"]),
+            Origin::Heddle => {
                 let mut found = typed::<ObjectMeta>("metadata", &object["metadata"]);
                 found.extend(self.ours.check(kind.as_str(), object));
                 found
             }
         };
         names(object).into_iter().chain(found).collect()
+    }
+}
+
+/// Wrong types and unknown fields of a kind that has a Rust type.
+#[expect(clippy::wildcard_enum_match_arm, reason = "other kinds have no type here")]
+fn of_others(kind: Kind, object: &Value) -> Vec<Problem> {
+    match kind {
+        Kind::Namespace => typed::<Namespace>("", object),
+        Kind::Node => typed::<Node>("", object),
+        Kind::Pod => typed::<Pod>("", object),
+        Kind::ServiceCidr => typed::<ServiceCIDR>("", object),
+        Kind::Service => typed::<Service>("", object),
+        Kind::EndpointSlice => typed::<EndpointSlice>("", object),
+        Kind::HttpRoute => typed::<HttpRoute>("", &without_type(object)),
+        _ => typed::<ObjectMeta>("metadata", &object["metadata"]),
     }
 }
 

@@ -11,7 +11,7 @@
 //! of them owns the address for all clients. Where it grants it to none of them, each namespace has an owner of its own,
 //! for its own clients. So a namespace changes nothing for the clients of another by what it writes about an address.
 
-use crate::tables::{Tables, workload_key};
+use crate::tables::Tables;
 use heddle_model::fact::{Mesh, ServiceForm, Slice, Workload};
 use heddle_model::{
     AddressKey, Family, Kind, Map, Name, Owner, Reach, ServiceKey, ServicePortKey, SourceRef, WorkloadKey,
@@ -103,7 +103,7 @@ fn owner_of<'a>(
     address: IpAddr,
     claims: impl Iterator<Item = &'a &'a HandMade> + Clone,
 ) -> Option<Owner> {
-    if let Some(key) = claims.clone().find_map(|claim| workload_key(&claim.source())) {
+    if let Some(key) = claims.clone().find_map(|claim| WorkloadKey::from_source(&claim.source())) {
         return Some(Owner::Workload(key));
     }
     let mut ports = BTreeMap::new();

@@ -4,9 +4,7 @@ use crate::address;
 use crate::parent;
 use crate::selected;
 use crate::selection::{Selectors, leads_alike};
-use crate::tables::{
-    Tables, api_server_addresses, host_addresses, owned, selects, service_key, virtual_ips, workload_key,
-};
+use crate::tables::{Tables, api_server_addresses, host_addresses, owned, selects, service_key, virtual_ips};
 use heddle_model::access::Principal;
 use heddle_model::fact::{
     AccessPolicy, Covers, InboundPolicy, Service, ServiceForm, ServicePort, Slice, Workload,
@@ -118,7 +116,7 @@ impl Dirty {
     }
 
     fn mark_workload(&mut self, tables: &Tables, source: &SourceRef, forms: [Option<&Fact>; 2]) {
-        let Some(key) = workload_key(source) else { return };
+        let Some(key) = WorkloadKey::from_source(source) else { return };
         let [old, new] = forms.map(|fact| fact.and_then(workload));
         if old.map(claims_before) != new.map(claims_before) {
             self.addresses.extend([old, new].into_iter().flatten().flat_map(owned));

@@ -135,7 +135,7 @@ impl Index {
         if !same_text {
             self.dirty.diagnostics.insert(source.clone());
         }
-        if report::is_told(source.kind) {
+        if report::has_report(source.kind) {
             self.dirty.reports.insert(source.clone());
         }
         let old = self.tables.set(source, row);

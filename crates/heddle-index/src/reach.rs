@@ -1,10 +1,12 @@
 //! The reach of hand-made claims, as their authors are told.
 
 use crate::address::{self, belongs};
-use crate::tables::{Tables, owned, workload_key};
+use crate::tables::{Tables, owned};
 use heddle_model::fact::{Mesh, ServiceForm};
 use heddle_model::report::Condition;
-use heddle_model::{AddressKey, Diagnostic, Kind, Map, Name, Owner, Reach, ServiceKey, SourceRef};
+use heddle_model::{
+    AddressKey, Diagnostic, Kind, Map, Name, Owner, Reach, ServiceKey, SourceRef, WorkloadKey,
+};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -68,7 +70,7 @@ impl View<'_> {
 
     fn workload(&self, source: &SourceRef) -> Claimed {
         let mut claimed = Claimed::default();
-        let fact = workload_key(source).and_then(|key| Some((self.tables.workload(&key)?, key)));
+        let fact = WorkloadKey::from_source(source).and_then(|key| Some((self.tables.workload(&key)?, key)));
         let Some((workload, key)) = fact else { return claimed };
         for address in owned(workload) {
             let belongs = |owner| belongs(*address, owner, &source.namespace);

@@ -6,7 +6,7 @@ use crate::tables::{Row, Tables, mesh_source};
 use crate::{egress, networks_known, policy, rate_limit, reach, unenforced};
 use heddle_model::fact::{DataPlane, Mesh};
 use heddle_model::report::{Condition, Report, Subject};
-use heddle_model::{AddressKey, Diagnostic, Fact, Kind, Map, Owner, SourceRef};
+use heddle_model::{AddressKey, Diagnostic, Fact, Kind, Map, Owner, SourceRef, StatusForm};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -16,30 +16,11 @@ pub(crate) fn join(messages: impl Iterator<Item = String>) -> String {
     messages.collect::<Vec<_>>().join("; ")
 }
 
-/// Whether a kind has a report that is made here. A route's comes with its attachment.
-pub(crate) fn is_told(kind: Kind) -> bool {
-    match kind {
-        Kind::Mesh
-        | Kind::InboundPolicy
-        | Kind::AccessPolicy
-        | Kind::ExternalWorkload
-        | Kind::RateLimitPolicy
-        | Kind::EgressNetwork => true,
-        Kind::Namespace
-        | Kind::Node
-        | Kind::Pod
-        | Kind::ServiceCidr
-        | Kind::Service
-        | Kind::EndpointSlice
-        | Kind::HttpRoute
-        | Kind::Server
-        | Kind::ServerAuthorization
-        | Kind::AuthorizationPolicy
-        | Kind::MeshTlsAuthentication
-        | Kind::NetworkAuthentication
-        | Kind::LinkerdHttpRoute
-        | Kind::ServiceProfile
-        | Kind::LinkerdExternalWorkload => false,
+/// Returns whether a kind has a report that is made here. A route's comes with its attachment.
+pub(crate) fn has_report(kind: Kind) -> bool {
+    match kind.spec().status {
+        StatusForm::Conditions | StatusForm::Target => true,
+        StatusForm::None | StatusForm::Parents => false,
     }
 }
 
@@ -60,6 +41,7 @@ pub(crate) struct View<'a> {
 
 impl View<'_> {
     /// The report of an object that is not a route. `None` for kinds without a status of ours.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the table of kinds says which have a report")]
     pub(crate) fn resolve(&self, source: &SourceRef) -> Option<Report> {
         let row = self.tables.row(source)?;
         let accepted = match source.kind {
@@ -77,21 +59,7 @@ impl View<'_> {
                     envoys,
                 ));
             }
-            Kind::Namespace
-            | Kind::Node
-            | Kind::Pod
-            | Kind::ServiceCidr
-            | Kind::Service
-            | Kind::EndpointSlice
-            | Kind::HttpRoute
-            | Kind::Server
-            | Kind::ServerAuthorization
-            | Kind::AuthorizationPolicy
-            | Kind::MeshTlsAuthentication
-            | Kind::NetworkAuthentication
-            | Kind::LinkerdHttpRoute
-            | Kind::ServiceProfile
-            | Kind::LinkerdExternalWorkload => return None,
+            _ => return None,
         };
         let mut conditions = vec![accepted];
         if source.kind == Kind::ExternalWorkload {

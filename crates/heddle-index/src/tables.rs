@@ -107,34 +107,6 @@ pub(crate) fn selects(selector: &Labels, labels: &Labels) -> bool {
     selector.iter().all(|(key, value)| labels.get(key) == Some(value))
 }
 
-/// The workload that a Pod or an ExternalWorkload is.
-pub(crate) fn workload_key(source: &SourceRef) -> Option<WorkloadKey> {
-    let kind = match source.kind {
-        Kind::Pod => WorkloadKind::Pod,
-        Kind::ExternalWorkload => WorkloadKind::External,
-        Kind::LinkerdExternalWorkload => WorkloadKind::LinkerdExternal,
-        Kind::Namespace
-        | Kind::Node
-        | Kind::ServiceCidr
-        | Kind::Service
-        | Kind::EndpointSlice
-        | Kind::HttpRoute
-        | Kind::Mesh
-        | Kind::InboundPolicy
-        | Kind::AccessPolicy
-        | Kind::Server
-        | Kind::ServerAuthorization
-        | Kind::AuthorizationPolicy
-        | Kind::MeshTlsAuthentication
-        | Kind::NetworkAuthentication
-        | Kind::LinkerdHttpRoute
-        | Kind::RateLimitPolicy
-        | Kind::EgressNetwork
-        | Kind::ServiceProfile => return None,
-    };
-    Some(WorkloadKey { namespace: source.namespace.clone(), kind, name: source.name.clone() })
-}
-
 /// The Service that a source is.
 pub(crate) fn service_key(source: &SourceRef) -> ServiceKey {
     ServiceKey { namespace: source.namespace.clone(), name: source.name.clone() }
@@ -187,7 +159,7 @@ impl Tables {
     pub(crate) fn workloads(&self, namespace: &Name) -> impl Iterator<Item = (WorkloadKey, &Workload)> {
         WorkloadKind::ALL.into_iter().flat_map(|kind| {
             self.of_namespace(kind.object(), namespace).filter_map(|(source, row)| match &row.fact {
-                Fact::Workload(workload) => Some((workload_key(source)?, workload)),
+                Fact::Workload(workload) => Some((WorkloadKey::from_source(source)?, workload)),
                 _ => None,
             })
         })
@@ -197,7 +169,7 @@ impl Tables {
     pub(crate) fn all_workloads(&self) -> impl Iterator<Item = (WorkloadKey, &Workload)> {
         WorkloadKind::ALL.into_iter().flat_map(|kind| {
             self.of_kind(kind.object()).filter_map(|(source, row)| match &row.fact {
-                Fact::Workload(workload) => Some((workload_key(source)?, workload)),
+                Fact::Workload(workload) => Some((WorkloadKey::from_source(source)?, workload)),
                 _ => None,
             })
         })

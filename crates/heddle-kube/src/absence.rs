@@ -1,67 +1,11 @@
 //! Kinds that are not there, or on their way out.
 
 use crate::watches::Cause;
-use heddle_lower::api_of;
-use heddle_model::Kind;
+use heddle_model::{Kind, Origin};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::core::Status;
 use kube::runtime::watcher;
 use kube::{Api, Client};
-
-/// Whether the mesh works without this kind.
-pub(crate) fn optional(kind: Kind) -> bool {
-    match kind {
-        Kind::HttpRoute
-        | Kind::Server
-        | Kind::ServerAuthorization
-        | Kind::AuthorizationPolicy
-        | Kind::MeshTlsAuthentication
-        | Kind::NetworkAuthentication
-        | Kind::LinkerdHttpRoute
-        | Kind::RateLimitPolicy
-        | Kind::EgressNetwork
-        | Kind::ServiceProfile
-        | Kind::LinkerdExternalWorkload
-        // Served since Kubernetes 1.33.
-        | Kind::ServiceCidr => true,
-        Kind::Namespace
-        | Kind::Node
-        | Kind::Pod
-        | Kind::Service
-        | Kind::EndpointSlice
-        | Kind::Mesh
-        | Kind::InboundPolicy
-        | Kind::AccessPolicy
-        | Kind::ExternalWorkload => false,
-    }
-}
-
-/// Whether a CustomResourceDefinition defines this kind.
-fn custom(kind: Kind) -> bool {
-    match kind {
-        Kind::Namespace
-        | Kind::Node
-        | Kind::Pod
-        | Kind::ServiceCidr
-        | Kind::Service
-        | Kind::EndpointSlice => false,
-        Kind::HttpRoute
-        | Kind::Mesh
-        | Kind::InboundPolicy
-        | Kind::AccessPolicy
-        | Kind::ExternalWorkload
-        | Kind::Server
-        | Kind::ServerAuthorization
-        | Kind::AuthorizationPolicy
-        | Kind::MeshTlsAuthentication
-        | Kind::NetworkAuthentication
-        | Kind::LinkerdHttpRoute
-        | Kind::RateLimitPolicy
-        | Kind::EgressNetwork
-        | Kind::ServiceProfile
-        | Kind::LinkerdExternalWorkload => true,
-    }
-}
 
 /// The status that the API server answered with, if it was one.
 fn status(error: &watcher::Error) -> Option<&Status> {
@@ -126,11 +70,11 @@ pub(crate) fn streams_no_lists(error: &watcher::Error) -> bool {
 /// # Errors
 /// The API server did not say; ask again. One that does not let us look counts as "no".
 pub(crate) async fn going(client: Client, kind: Kind) -> Result<Option<String>, kube::Error> {
-    let api = api_of(kind);
-    if !custom(kind) {
+    let spec = kind.spec();
+    if spec.origin == Origin::Kubernetes {
         return Ok(None);
     }
-    let name = format!("{}.{}", api.plural, api.group);
+    let name = format!("{}.{}", spec.plural, spec.group);
     let definitions: Api<CustomResourceDefinition> = Api::all(client);
     match definitions.get_metadata_opt(&name).await {
         Ok(Some(definition)) if definition.metadata.deletion_timestamp.is_none() => Ok(None),
@@ -179,13 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn only_kinds_of_others_may_be_absent() {
-        for kind in Kind::ALL {
-            let group = api_of(kind).group;
-            let others = group == "gateway.networking.k8s.io" || group.ends_with("linkerd.io");
-            let others = others || kind == Kind::ServiceCidr;
-            assert_eq!(optional(kind), others, "{kind}");
-        }
+    fn an_error_says_what_is_absent_or_stale() {
         assert!(is_absent(&refused(404, "")) && !is_absent(&refused(403, "")));
         assert!(is_stale(&refused(410, "")) && !is_stale(&refused(500, "")));
         assert!(streams_no_lists(&refused(422, "")) && !streams_no_lists(&refused(404, "")));

@@ -6,8 +6,7 @@ use crate::retry::Retry;
 use crate::watches::{Cause, Watches};
 use crate::{absence, object};
 use futures::StreamExt as _;
-use heddle_lower::api_of;
-use heddle_model::{Event, Kind};
+use heddle_model::{Event, Kind, Presence};
 use kube::Client;
 use kube::api::DynamicObject;
 use kube::runtime::watcher::{self, InitialListStrategy, watcher};
@@ -93,7 +92,7 @@ impl Follower {
         let mut relist = Relist::new(self.kind);
         let mut retry = Retry::new();
         let mut strategy = InitialListStrategy::StreamingList;
-        let versions: Vec<_> = api_of(self.kind).versions().collect();
+        let versions = self.kind.spec().versions;
         let mut at = 0;
         loop {
             let asked =
@@ -214,7 +213,7 @@ impl Follower {
     }
 
     async fn error(&self, error: &watcher::Error, retry: &mut Retry) {
-        let optional = absence::optional(self.kind) && !self.watches.found(self.kind);
+        let optional = self.kind.spec().presence == Presence::Optional && !self.watches.found(self.kind);
         if optional && absence::is_absent(error) {
             let first = self.watches.lists(self.kind) == 0;
             self.watches.absent(self.kind);

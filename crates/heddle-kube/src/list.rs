@@ -1,8 +1,7 @@
 //! Everything, once.
 
-use crate::{absence, object};
-use heddle_lower::api_of;
-use heddle_model::{Event, Kind, Lowered};
+use crate::object;
+use heddle_model::{Event, Kind, Lowered, Presence};
 use kube::Client;
 use kube::api::ListParams;
 
@@ -24,14 +23,14 @@ pub async fn list(client: Client) -> Result<Vec<Event>, kube::Error> {
 /// All objects of a kind, in the newest of its versions that the cluster has.
 async fn every(client: Client, kind: Kind) -> Result<Vec<Lowered>, kube::Error> {
     let mut absent = None;
-    for version in api_of(kind).versions() {
+    for version in kind.spec().versions.iter().copied() {
         match pages(client.clone(), kind, version).await {
             Err(kube::Error::Api(status)) if status.code == 404 => absent = Some(status),
             objects => return objects,
         }
     }
     match absent {
-        Some(status) if !absence::optional(kind) => Err(kube::Error::Api(status)),
+        Some(status) if kind.spec().presence == Presence::Required => Err(kube::Error::Api(status)),
         _ => Ok(Vec::new()),
     }
 }

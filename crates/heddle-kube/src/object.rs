@@ -1,6 +1,6 @@
 //! Objects as JSON.
 
-use heddle_lower::{api_of, lower};
+use heddle_lower::lower;
 use heddle_model::{Kind, Lowered};
 use kube::Client;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind};
@@ -13,7 +13,7 @@ pub(crate) fn all(client: Client, kind: Kind, version: &str) -> Api<DynamicObjec
 
 /// The objects of a kind in one namespace, or all where the kind has none.
 pub(crate) fn within(client: Client, kind: Kind, version: &str, namespace: &str) -> Api<DynamicObject> {
-    if api_of(kind).namespaced {
+    if kind.spec().scope == heddle_model::Scope::Namespaced {
         Api::namespaced_with(client, namespace, &resource(kind, version))
     } else {
         all(client, kind, version)
@@ -21,8 +21,8 @@ pub(crate) fn within(client: Client, kind: Kind, version: &str, namespace: &str)
 }
 
 fn resource(kind: Kind, version: &str) -> ApiResource {
-    let api = api_of(kind);
-    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(api.group, version, api.kind), api.plural)
+    let spec = kind.spec();
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(spec.group, version, spec.name), spec.plural)
 }
 
 /// What an object says. The field managers go first: they are the largest part of many objects and say nothing.
@@ -72,7 +72,7 @@ mod tests {
     fn a_kind_is_asked_for_where_it_lives() {
         let check = |kind, url: &str| {
             use kube::Resource as _;
-            assert_eq!(DynamicObject::url_path(&resource(kind, api_of(kind).version), None), url);
+            assert_eq!(DynamicObject::url_path(&resource(kind, kind.spec().version()), None), url);
         };
         check(Kind::Pod, "/api/v1/pods");
         check(Kind::HttpRoute, "/apis/gateway.networking.k8s.io/v1/httproutes");

@@ -3,7 +3,6 @@
 use crate::retry::Retry;
 use crate::{MANAGER, object};
 use futures::StreamExt as _;
-use heddle_lower::api_of;
 use heddle_model::report::Report;
 use heddle_model::{Meta, SourceRef};
 use kube::Client;
@@ -121,7 +120,7 @@ impl StatusWriter {
         &self,
         source: &SourceRef,
     ) -> Result<Option<(Api<DynamicObject>, DynamicObject)>, kube::Error> {
-        for version in api_of(source.kind).versions() {
+        for version in source.kind.spec().versions.iter().copied() {
             let api = object::within(self.client.clone(), source.kind, version, &source.namespace);
             match api.get(&source.name).await {
                 Err(kube::Error::Api(status)) if status.code == 404 => {}

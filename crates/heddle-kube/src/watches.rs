@@ -1,6 +1,5 @@
 //! How the watches are doing, as plain data.
 
-use heddle_lower::api_of;
 use heddle_model::Kind;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -224,7 +223,7 @@ impl WatchState {
 fn reason(kind: Kind, state: &WatchState) -> String {
     match &state.error {
         Some((_, error)) => error.clone(),
-        None => format!("reading the first list of {}", api_of(kind).plural),
+        None => format!("reading the first list of {}", kind.spec().plural),
     }
 }
 

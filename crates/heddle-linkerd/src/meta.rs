@@ -38,21 +38,8 @@ fn resource(resource: l5d::Resource) -> l5d::Metadata {
 
 /// Never empty: the proxy wants one, and says `core` where Kubernetes says nothing.
 fn group(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Namespace | Kind::Node | Kind::Pod | Kind::Service => "core",
-        Kind::ServiceCidr => "networking.k8s.io",
-        Kind::EndpointSlice => "discovery.k8s.io",
-        Kind::HttpRoute => "gateway.networking.k8s.io",
-        Kind::Server
-        | Kind::ServerAuthorization
-        | Kind::AuthorizationPolicy
-        | Kind::MeshTlsAuthentication
-        | Kind::NetworkAuthentication
-        | Kind::LinkerdHttpRoute
-        | Kind::RateLimitPolicy
-        | Kind::EgressNetwork => "policy.linkerd.io",
-        Kind::ServiceProfile => "linkerd.io",
-        Kind::LinkerdExternalWorkload => "workload.linkerd.io",
-        Kind::Mesh | Kind::InboundPolicy | Kind::AccessPolicy | Kind::ExternalWorkload => "heddle.dev",
+    match kind.spec().group {
+        "" => "core",
+        group => group,
     }
 }

@@ -2,43 +2,14 @@
 
 use crate::notes::Notes;
 use crate::place::{Place, Wrong};
-use heddle_model::Kind;
+use heddle_model::{Keys, Kind};
 
 /// The start of every key of Heddle's.
 const PREFIX: &str = "heddle.dev/";
 
-/// The labels and the annotations of Heddle's that objects of a kind may have; `None` for kinds of which none is
-/// read.
-fn known(kind: Kind) -> Option<[&'static [&'static str]; 2]> {
-    match kind {
-        Kind::Pod | Kind::ExternalWorkload => {
-            Some([&["heddle.dev/plane"], &["heddle.dev/skip-inbound-ports"]])
-        }
-        Kind::LinkerdExternalWorkload => Some([&[], &["heddle.dev/skip-inbound-ports"]]),
-        Kind::Namespace => Some([&[], &["heddle.dev/default-posture"]]),
-        Kind::Service => Some([&[], &[]]),
-        Kind::Node
-        | Kind::ServiceCidr
-        | Kind::EndpointSlice
-        | Kind::HttpRoute
-        | Kind::Mesh
-        | Kind::InboundPolicy
-        | Kind::AccessPolicy
-        | Kind::Server
-        | Kind::ServerAuthorization
-        | Kind::AuthorizationPolicy
-        | Kind::MeshTlsAuthentication
-        | Kind::NetworkAuthentication
-        | Kind::LinkerdHttpRoute
-        | Kind::RateLimitPolicy
-        | Kind::EgressNetwork
-        | Kind::ServiceProfile => None,
-    }
-}
-
 /// Notes keys of Heddle's that mean nothing on an object of this kind.
 pub(crate) fn check(kind: Kind, root: &Place<'_>, notes: &mut Notes) {
-    let Some([labels, annotations]) = known(kind) else { return };
+    let Some(Keys { labels, annotations }) = kind.spec().keys else { return };
     let sorts =
         [("labels", labels, "an annotation", annotations), ("annotations", annotations, "a label", labels)];
     for (field, own, other_word, other) in sorts {

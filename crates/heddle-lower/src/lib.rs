@@ -16,7 +16,6 @@ mod access_policy;
 mod access_rule;
 mod alternatives;
 mod amount;
-mod api;
 mod duration;
 mod external_workload;
 mod inbound_policy;
@@ -40,12 +39,11 @@ mod tests;
 mod unicast;
 mod workload;
 
-pub use api::{Api, api_of, kind_of};
 pub use place::INVALID;
 pub use unicast::Loopback;
 
 use heddle_model::fact::Invalid;
-use heddle_model::{Fact, Kind, Lowered, SourceRef};
+use heddle_model::{Fact, Kind, Lowered, Origin, SourceRef};
 use notes::Notes;
 use place::{Place, Wrong};
 use route::Unbacked;
@@ -80,36 +78,16 @@ pub fn lower_from(loopback: Loopback, kind: Kind, object: &Value) -> Lowered {
 
 /// What holds while an object cannot be read ([`Fact::Invalid`]).
 fn instead(source: &SourceRef) -> &'static str {
-    match source.kind {
-        Kind::AccessPolicy => "until it is corrected nobody is admitted to any workload of the namespace",
-        Kind::InboundPolicy => "until it is corrected every workload of the namespace is Strict",
-        Kind::Mesh if &*source.name == "default" => "until it is corrected the posture and egress are Deny",
-        Kind::Server => "until it is corrected nobody is admitted to any workload of the namespace",
-        Kind::EgressNetwork => "until it is corrected all that is outside is denied",
-        Kind::Namespace
-        | Kind::Node
-        | Kind::Pod
-        | Kind::ServiceCidr
-        | Kind::Service
-        | Kind::EndpointSlice
-        | Kind::HttpRoute
-        | Kind::Mesh
-        | Kind::ExternalWorkload
-        | Kind::ServerAuthorization
-        | Kind::AuthorizationPolicy
-        | Kind::MeshTlsAuthentication
-        | Kind::NetworkAuthentication
-        | Kind::LinkerdHttpRoute
-        | Kind::RateLimitPolicy
-        | Kind::ServiceProfile
-        | Kind::LinkerdExternalWorkload => "the object is not used",
+    match (source.kind, &*source.name) {
+        (Kind::Mesh, name) if name != "default" => Kind::Pod.spec().unreadable,
+        (kind, _) => kind.spec().unreadable,
     }
 }
 
 fn fact(kind: Kind, root: &Place<'_>, notes: &mut Notes) -> Result<Fact, Wrong> {
     amount::check(kind, root)?;
     keys::check(kind, root, notes);
-    if linkerd::has(kind) {
+    if kind.spec().origin == Origin::Linkerd {
         root.only(&["apiVersion", "kind", "metadata", "spec", "status"])?;
     }
     Ok(match kind {

@@ -18,32 +18,3 @@ mod selector;
 pub(crate) mod server;
 pub(crate) mod server_authorization;
 pub(crate) mod service_profile;
-
-use heddle_model::Kind;
-
-/// Returns whether a kind is one of Linkerd's.
-pub(crate) fn has(kind: Kind) -> bool {
-    match kind {
-        Kind::Server
-        | Kind::ServerAuthorization
-        | Kind::AuthorizationPolicy
-        | Kind::MeshTlsAuthentication
-        | Kind::NetworkAuthentication
-        | Kind::LinkerdHttpRoute
-        | Kind::RateLimitPolicy
-        | Kind::EgressNetwork
-        | Kind::ServiceProfile
-        | Kind::LinkerdExternalWorkload => true,
-        Kind::Namespace
-        | Kind::Node
-        | Kind::Pod
-        | Kind::ServiceCidr
-        | Kind::Service
-        | Kind::EndpointSlice
-        | Kind::HttpRoute
-        | Kind::Mesh
-        | Kind::InboundPolicy
-        | Kind::AccessPolicy
-        | Kind::ExternalWorkload => false,
-    }
-}

@@ -1,18 +1,17 @@
 //! What every object says of itself.
 
-use crate::api::api_of;
 use crate::place::{Place, Wrong};
-use heddle_model::{Kind, Meta, SourceRef};
+use heddle_model::{Kind, Meta, Scope, SourceRef, StatusForm};
 use jiff::Timestamp;
 use serde_json::Value;
 
 /// Which object it is. Parts of its name that cannot be read are empty.
 pub(crate) fn source(kind: Kind, object: &Value) -> SourceRef {
     let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
-    let namespace = match (api_of(kind).namespaced, text("namespace")) {
-        (false, _) => "",
-        (true, "") => "default",
-        (true, namespace) => namespace,
+    let namespace = match (kind.spec().scope, text("namespace")) {
+        (Scope::Cluster, _) => "",
+        (Scope::Namespaced, "") => "default",
+        (Scope::Namespaced, namespace) => namespace,
     };
     SourceRef::new(kind, namespace, text("name"))
 }
@@ -25,39 +24,13 @@ pub(crate) fn name<'a>(root: &Place<'a>) -> Result<&'a str, Wrong> {
 /// What decides nothing.
 pub(crate) fn meta(kind: Kind, object: &Value) -> Meta {
     let metadata = &object["metadata"];
-    let status = object.get("status").filter(|status| writes_status(kind) && !status.is_null());
+    let status =
+        object.get("status").filter(|status| kind.spec().status != StatusForm::None && !status.is_null());
     Meta {
         generation: metadata["generation"].as_i64().unwrap_or_default(),
         uid: metadata["uid"].as_str().unwrap_or_default().into(),
         origin: None,
         status: status.map(Value::to_string),
-    }
-}
-
-/// Whether Heddle writes the status of a kind.
-fn writes_status(kind: Kind) -> bool {
-    match kind {
-        Kind::Namespace
-        | Kind::Node
-        | Kind::Pod
-        | Kind::ServiceCidr
-        | Kind::Service
-        | Kind::EndpointSlice
-        | Kind::Server
-        | Kind::ServerAuthorization
-        | Kind::AuthorizationPolicy
-        | Kind::MeshTlsAuthentication
-        | Kind::NetworkAuthentication
-        | Kind::ServiceProfile
-        | Kind::LinkerdExternalWorkload => false,
-        Kind::HttpRoute
-        | Kind::Mesh
-        | Kind::InboundPolicy
-        | Kind::AccessPolicy
-        | Kind::ExternalWorkload
-        | Kind::LinkerdHttpRoute
-        | Kind::RateLimitPolicy
-        | Kind::EgressNetwork => true,
     }
 }
 

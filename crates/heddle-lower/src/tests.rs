@@ -86,3 +86,16 @@ fn an_object_is_found_where_it_lives() {
     assert_eq!(lower(Kind::Node, &object).source.to_string(), "Node a");
     assert_eq!(lower(Kind::Pod, &json!({"metadata": {"name": "a"}})).source.to_string(), "Pod default/a");
 }
+
+#[test]
+fn heddles_own_kinds_are_where_their_definitions_say() {
+    use heddle_model::Scope;
+    for crd in heddle_api::crds() {
+        let defined =
+            |kind: &Kind| (kind.spec().group, kind.spec().name) == (&crd.spec.group, &crd.spec.names.kind);
+        let spec = Kind::ALL.into_iter().find(defined).expect("every defined kind is lowered").spec();
+        assert_eq!(spec.plural, crd.spec.names.plural);
+        assert_eq!(spec.scope == Scope::Namespaced, crd.spec.scope == "Namespaced");
+        assert_eq!(spec.version(), crd.spec.versions[0].name);
+    }
+}

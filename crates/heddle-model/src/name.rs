@@ -1,5 +1,6 @@
 //! Names and keys: who is meant, in canonical form.
 
+use crate::Kind;
 use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
@@ -50,117 +51,6 @@ impl fmt::Display for Name {
 impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&*self.0, f)
-    }
-}
-
-/// The kinds of objects that are lowered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// `v1/Namespace`
-    Namespace,
-    /// `v1/Node`
-    Node,
-    /// `v1/Pod`
-    Pod,
-    /// `networking.k8s.io/v1/ServiceCIDR`
-    ServiceCidr,
-    /// `v1/Service`
-    Service,
-    /// `discovery.k8s.io/v1/EndpointSlice`
-    EndpointSlice,
-    /// `gateway.networking.k8s.io/v1/HTTPRoute`
-    HttpRoute,
-    /// `heddle.dev/v1alpha1/Mesh`
-    Mesh,
-    /// `heddle.dev/v1alpha1/InboundPolicy`
-    InboundPolicy,
-    /// `heddle.dev/v1alpha1/AccessPolicy`
-    AccessPolicy,
-    /// `heddle.dev/v1alpha1/ExternalWorkload`
-    ExternalWorkload,
-    /// `policy.linkerd.io/v1beta3/Server`
-    Server,
-    /// `policy.linkerd.io/v1beta1/ServerAuthorization`
-    ServerAuthorization,
-    /// `policy.linkerd.io/v1alpha1/AuthorizationPolicy`
-    AuthorizationPolicy,
-    /// `policy.linkerd.io/v1alpha1/MeshTLSAuthentication`
-    MeshTlsAuthentication,
-    /// `policy.linkerd.io/v1alpha1/NetworkAuthentication`
-    NetworkAuthentication,
-    /// `policy.linkerd.io/v1beta3/HTTPRoute`
-    LinkerdHttpRoute,
-    /// `policy.linkerd.io/v1alpha1/HTTPLocalRateLimitPolicy`
-    RateLimitPolicy,
-    /// `policy.linkerd.io/v1alpha1/EgressNetwork`
-    EgressNetwork,
-    /// `linkerd.io/v1alpha2/ServiceProfile`
-    ServiceProfile,
-    /// `workload.linkerd.io/v1beta1/ExternalWorkload`
-    LinkerdExternalWorkload,
-}
-
-impl Kind {
-    /// Every kind, in order.
-    pub const ALL: [Self; 21] = [
-        Self::Namespace,
-        Self::Node,
-        Self::Pod,
-        Self::ServiceCidr,
-        Self::Service,
-        Self::EndpointSlice,
-        Self::HttpRoute,
-        Self::Mesh,
-        Self::InboundPolicy,
-        Self::AccessPolicy,
-        Self::ExternalWorkload,
-        Self::Server,
-        Self::ServerAuthorization,
-        Self::AuthorizationPolicy,
-        Self::MeshTlsAuthentication,
-        Self::NetworkAuthentication,
-        Self::LinkerdHttpRoute,
-        Self::RateLimitPolicy,
-        Self::EgressNetwork,
-        Self::ServiceProfile,
-        Self::LinkerdExternalWorkload,
-    ];
-
-    /// The kind as Kubernetes writes it, without its group.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Namespace => "Namespace",
-            Self::Node => "Node",
-            Self::Pod => "Pod",
-            Self::ServiceCidr => "ServiceCIDR",
-            Self::Service => "Service",
-            Self::EndpointSlice => "EndpointSlice",
-            Self::HttpRoute | Self::LinkerdHttpRoute => "HTTPRoute",
-            Self::Mesh => "Mesh",
-            Self::InboundPolicy => "InboundPolicy",
-            Self::AccessPolicy => "AccessPolicy",
-            Self::ExternalWorkload | Self::LinkerdExternalWorkload => "ExternalWorkload",
-            Self::Server => "Server",
-            Self::ServerAuthorization => "ServerAuthorization",
-            Self::AuthorizationPolicy => "AuthorizationPolicy",
-            Self::MeshTlsAuthentication => "MeshTLSAuthentication",
-            Self::NetworkAuthentication => "NetworkAuthentication",
-            Self::RateLimitPolicy => "HTTPLocalRateLimitPolicy",
-            Self::EgressNetwork => "EgressNetwork",
-            Self::ServiceProfile => "ServiceProfile",
-        }
-    }
-}
-
-/// The kind as messages name it: with its group where two groups have a kind of that name.
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())?;
-        match self {
-            Self::LinkerdHttpRoute => f.write_str(".policy.linkerd.io"),
-            Self::LinkerdExternalWorkload => f.write_str(".workload.linkerd.io"),
-            _ => Ok(()),
-        }
     }
 }
 
@@ -257,6 +147,11 @@ impl WorkloadKind {
         }
     }
 
+    /// Returns the kind of the workload that an object of a kind is.
+    pub fn from_object(kind: Kind) -> Option<Self> {
+        Self::ALL.into_iter().find(|workload| workload.object() == kind)
+    }
+
     /// The word for it in keys.
     const fn word(self) -> &'static str {
         match self {
@@ -282,6 +177,12 @@ impl WorkloadKey {
     /// The workload `name` in `namespace`.
     pub fn new(kind: WorkloadKind, namespace: impl Into<Name>, name: impl Into<Name>) -> Self {
         Self { namespace: namespace.into(), kind, name: name.into() }
+    }
+
+    /// Returns the workload that an object is, if its kind is one of workloads.
+    pub fn from_source(source: &SourceRef) -> Option<Self> {
+        let kind = WorkloadKind::from_object(source.kind)?;
+        Some(Self { namespace: source.namespace.clone(), kind, name: source.name.clone() })
     }
 
     /// The object of this key.

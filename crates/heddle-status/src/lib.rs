@@ -11,7 +11,7 @@ mod target;
 mod time;
 
 use heddle_model::report::Report;
-use heddle_model::{Kind, Meta, SourceRef};
+use heddle_model::{Meta, Origin, SourceRef, StatusForm};
 use serde_json::{Map, Value};
 
 pub use finding::{Finding, Severity, described, findings};
@@ -45,30 +45,21 @@ pub fn status(
     let stamp = condition::Stamp { generation: Some(meta.generation), now: rfc3339(now) };
     let current = current.and_then(|text| serde_json::from_str::<Object>(text).ok()).unwrap_or_default();
     let mut new = current.clone();
-    match source.kind {
-        Kind::HttpRoute => parent::write(&mut new, report, controller, &stamp),
-        Kind::Mesh | Kind::InboundPolicy | Kind::AccessPolicy | Kind::ExternalWorkload => {
+    let spec = source.kind.spec();
+    match spec.status {
+        StatusForm::None => return None,
+        StatusForm::Parents => {
+            let name = if spec.origin == Origin::Linkerd { LINKERD_CONTROLLER } else { controller };
+            parent::write(&mut new, report, name, &stamp);
+        }
+        StatusForm::Conditions => {
             let conditions = report.subjects.first().map_or(&[][..], |subject| &subject.conditions);
             condition::write(&mut new, conditions, &stamp);
         }
-        Kind::LinkerdHttpRoute => parent::write(&mut new, report, LINKERD_CONTROLLER, &stamp),
-        Kind::RateLimitPolicy | Kind::EgressNetwork => {
+        StatusForm::Target => {
             // The definitions of these kinds have no `observedGeneration`: it would be cut off each time.
             target::write(&mut new, report, &condition::Stamp { generation: None, ..stamp });
         }
-        Kind::Namespace
-        | Kind::Node
-        | Kind::Pod
-        | Kind::ServiceCidr
-        | Kind::Service
-        | Kind::EndpointSlice
-        | Kind::Server
-        | Kind::ServerAuthorization
-        | Kind::AuthorizationPolicy
-        | Kind::MeshTlsAuthentication
-        | Kind::NetworkAuthentication
-        | Kind::ServiceProfile
-        | Kind::LinkerdExternalWorkload => return None,
     }
     (new != current).then_some(Value::Object(new))
 }

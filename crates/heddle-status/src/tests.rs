@@ -1,4 +1,5 @@
 use super::*;
+use heddle_model::Kind;
 use heddle_model::report::{Condition, ParentRef, Subject};
 use serde_json::json;
 

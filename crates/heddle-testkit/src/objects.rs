@@ -1,6 +1,6 @@
 //! Objects of a YAML text, lowered.
 
-use heddle_lower::{Loopback, kind_of, lower_from};
+use heddle_lower::{Loopback, lower_from};
 use heddle_model::{Event, Kind, Lowered};
 use serde_json::Value;
 
@@ -25,7 +25,8 @@ pub fn read(text: &str) -> Result<Objects, String> {
 fn lower_one(document: &Value) -> Result<Lowered, String> {
     let text = |field: &str| document[field].as_str().unwrap_or_default();
     let (api_version, kind) = (text("apiVersion"), text("kind"));
-    let kind = kind_of(api_version, kind).ok_or_else(|| format!("no lowering takes {api_version} {kind}"))?;
+    let kind = Kind::from_manifest(api_version, kind)
+        .ok_or_else(|| format!("no lowering takes {api_version} {kind}"))?;
     Ok(lower_from(Loopback::Granted, kind, document))
 }
 

@@ -4,7 +4,7 @@ use super::{Changed, publish};
 use crate::Index;
 use crate::address::{self, Claim};
 use crate::selected::Settings;
-use crate::tables::{owned, service_key, workload_key};
+use crate::tables::{owned, service_key};
 use heddle_model::fact::Mesh;
 use heddle_model::snapshot::Key;
 use heddle_model::{AddressKey, Fact, Kind, Name, Owner, ServiceKey, ServicePortKey, WorkloadKey};
@@ -146,7 +146,7 @@ impl Index {
                     let source = hand_made.source();
                     let service = self.tables.slice(&source).and_then(|slice| slice.service.as_ref());
                     self.dirty.diagnostics.extend(service.map(ServiceKey::source));
-                    if let Some(key) = workload_key(&source) {
+                    if let Some(key) = WorkloadKey::from_source(&source) {
                         self.dirty.workloads.insert(key);
                         self.dirty.reports.insert(source.clone());
                         self.dirty.diagnostics.insert(source);

@@ -1,13 +1,13 @@
 //! What finds objects by what they say: each fact puts itself into the inverse indices, and takes itself out.
 
-use super::{Tables, api_server_addresses, host_addresses, owned, service_key, virtual_ips, workload_key};
+use super::{Tables, api_server_addresses, host_addresses, owned, service_key, virtual_ips};
 use crate::absent;
 use crate::address::{self, Claim};
 use crate::multimap::Side;
 use crate::parent;
 use heddle_model::fact::{AccessPolicy, Covers, Node, Service, ServiceCidr, Target, Workload};
 use heddle_model::server::{Authorization, Opens, Requirement};
-use heddle_model::{Fact, Identity, Kind, Name, SourceRef};
+use heddle_model::{Fact, Identity, Kind, Name, SourceRef, WorkloadKey};
 
 impl Tables {
     /// Puts what one fact says into the inverse indices, or takes it out.
@@ -71,7 +71,7 @@ impl Tables {
     }
 
     fn link_workload(&mut self, side: Side, source: &SourceRef, workload: &Workload) {
-        let Some(key) = workload_key(source) else { return };
+        let Some(key) = WorkloadKey::from_source(source) else { return };
         if let Some(node) = &workload.node {
             self.on_node.put(side, node.clone(), key.clone());
         }

@@ -1,7 +1,6 @@
 //! How long the watches have been failing, as a metric.
 
 use heddle_kube::Watches;
-use heddle_lower::api_of;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _};
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -21,7 +20,7 @@ impl Collector for Ages {
             encoder.encode_descriptor("heddle_watch_age", help, Some(&Unit::Seconds), gauge.metric_type())?;
         for (kind, age) in self.0.ages(Instant::now()) {
             // Two groups may have a kind of one name.
-            let labels = [("group", api_of(kind).group), ("kind", kind.as_str())];
+            let labels = [("group", kind.spec().group), ("kind", kind.as_str())];
             ConstGauge::new(age.as_secs_f64()).encode(family.encode_family(&labels)?)?;
         }
         Ok(())
@@ -40,7 +39,7 @@ mod tests {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).expect("text");
         for kind in heddle_model::Kind::ALL {
-            let (group, name) = (api_of(kind).group, kind.as_str());
+            let (group, name) = (kind.spec().group, kind.as_str());
             let line = format!("heddle_watch_age_seconds{{group=\"{group}\",kind=\"{name}\"}} 0.0\n");
             assert_eq!(text.matches(&line).count(), 1, "{line} in\n{text}");
         }

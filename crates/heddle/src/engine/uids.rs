@@ -1,6 +1,6 @@
 //! The UIDs of workloads: they decide nothing about traffic, but a token is of one UID only.
 
-use heddle_model::{Event, Kind, Lowered, Map, Name, SourceRef, WorkloadKey, WorkloadKind};
+use heddle_model::{Event, Kind, Lowered, Map, Name, WorkloadKey, WorkloadKind};
 use std::collections::BTreeSet;
 
 /// The UID of every workload object, whatever it says. Shared with every published state.
@@ -17,15 +17,16 @@ impl Uids {
     pub(super) fn apply(&mut self, event: &Event) -> BTreeSet<WorkloadKey> {
         match event {
             Event::Set(object) => self.set(object).into_iter().collect(),
-            Event::Delete(source) => {
-                key(source).filter(|key| self.0.remove(key).is_some()).into_iter().collect()
-            }
+            Event::Delete(source) => WorkloadKey::from_source(source)
+                .filter(|key| self.0.remove(key).is_some())
+                .into_iter()
+                .collect(),
             Event::Replace(kind, objects) => self.replace(*kind, objects),
         }
     }
 
     fn set(&mut self, object: &Lowered) -> Option<WorkloadKey> {
-        let key = key(&object.source)?;
+        let key = WorkloadKey::from_source(&object.source)?;
         let uid = Name::from(object.meta.uid.as_str());
         if self.0.get(&key) == Some(&uid) {
             return None;
@@ -35,7 +36,7 @@ impl Uids {
     }
 
     fn replace(&mut self, kind: Kind, objects: &[Lowered]) -> BTreeSet<WorkloadKey> {
-        let Some(kind) = workload_kind(kind) else { return BTreeSet::new() };
+        let Some(kind) = WorkloadKind::from_object(kind) else { return BTreeSet::new() };
         let before = self.clone();
         let others = before.0.iter().filter(|(key, _)| key.kind != kind);
         self.0 = others.map(|(key, uid)| (key.clone(), uid.clone())).collect();
@@ -47,41 +48,10 @@ impl Uids {
     }
 }
 
-fn key(source: &SourceRef) -> Option<WorkloadKey> {
-    let kind = workload_kind(source.kind)?;
-    Some(WorkloadKey::new(kind, source.namespace.clone(), source.name.clone()))
-}
-
-fn workload_kind(kind: Kind) -> Option<WorkloadKind> {
-    match kind {
-        Kind::Pod => Some(WorkloadKind::Pod),
-        Kind::ExternalWorkload => Some(WorkloadKind::External),
-        Kind::LinkerdExternalWorkload => Some(WorkloadKind::LinkerdExternal),
-        Kind::Namespace
-        | Kind::Node
-        | Kind::ServiceCidr
-        | Kind::Service
-        | Kind::EndpointSlice
-        | Kind::HttpRoute
-        | Kind::Mesh
-        | Kind::InboundPolicy
-        | Kind::AccessPolicy
-        | Kind::Server
-        | Kind::ServerAuthorization
-        | Kind::AuthorizationPolicy
-        | Kind::MeshTlsAuthentication
-        | Kind::NetworkAuthentication
-        | Kind::LinkerdHttpRoute
-        | Kind::RateLimitPolicy
-        | Kind::EgressNetwork
-        | Kind::ServiceProfile => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use heddle_model::{Fact, Meta, fact};
+    use heddle_model::{Fact, Meta, SourceRef, fact};
 
     fn pod(name: &str, uid: &str) -> Lowered {
         Lowered {
