@@ -21,7 +21,10 @@ const CRDS: &str = "crates/heddle-api/gateway";
 const OUT: &str = "crates/heddle-api/src/gateway";
 
 /// The kinds: plural, kind, and the name of the module and of the type.
-const KINDS: &[(&str, &str, &str, &str)] = &[("httproutes", "HTTPRoute", "http_route", "HttpRoute")];
+const KINDS: &[(&str, &str, &str, &str)] = &[
+    ("httproutes", "HTTPRoute", "http_route", "HttpRoute"),
+    ("referencegrants", "ReferenceGrant", "reference_grant", "ReferenceGrant"),
+];
 
 /// The CRDs as they lie in the module, less what nobody needs here.
 ///

@@ -4,8 +4,10 @@
 //! adds becomes a diagnostic of lowering and never an object that cannot be read. Defaults are not filled in.
 
 mod http_route;
+mod reference_grant;
 
 pub use http_route::*;
+pub use reference_grant::ReferenceGrant;
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,6 @@
 //! What an API server would refuse, where there is none.
 
-use heddle_api::gateway::HttpRoute;
+use heddle_api::gateway::{HttpRoute, ReferenceGrant};
 use heddle_api::{Problem, Schemas};
 use heddle_model::{Kind, Origin};
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod, Service};
@@ -46,6 +46,7 @@ fn of_others(kind: Kind, object: &Value) -> Vec<Problem> {
         Kind::ServiceCidr => typed::<ServiceCIDR>("", object),
         Kind::Service => typed::<Service>("", object),
         Kind::EndpointSlice => typed::<EndpointSlice>("", object),
+        Kind::ReferenceGrant => typed::<ReferenceGrant>("", &without_type(object)),
         Kind::HttpRoute => typed::<HttpRoute>("", &without_type(object)),
         _ => typed::<ObjectMeta>("metadata", &object["metadata"]),
     }

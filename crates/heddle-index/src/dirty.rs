@@ -84,6 +84,7 @@ impl Dirty {
             Kind::EgressNetwork => {
                 self.egress.insert(source.clone());
             }
+            Kind::ReferenceGrant => self.mark_grant(tables, source, forms),
             Kind::Mesh => self.mesh = true,
             Kind::InboundPolicy => {
                 self.diagnostics.insert(source.clone());
@@ -139,6 +140,19 @@ impl Dirty {
             }
         }
         self.workloads.insert(key);
+    }
+
+    /// The Services of the namespaces to which Pods are granted, or were, where their slices name any.
+    fn mark_grant(&mut self, tables: &Tables, source: &SourceRef, forms: [Option<&Fact>; 2]) {
+        let grants = forms.into_iter().flatten().filter_map(|fact| match fact {
+            Fact::Grant(grant) => Some(grant),
+            _ => None,
+        });
+        let from: BTreeSet<&Name> = grants.flat_map(|grant| &grant.from).collect();
+        let slices = tables.foreign_slices.of(&source.namespace).iter();
+        for slice in slices.filter(|slice| from.contains(&slice.namespace)) {
+            self.members.extend(tables.slice(slice).and_then(|slice| slice.service.clone()));
+        }
     }
 
     /// The policies whose rules name callers who may have come or gone.

@@ -134,20 +134,21 @@ impl<'a> Resolver<'a> {
                     self.add_endpoint(slice, endpoint, workload);
                 }
                 Ok(_) => {}
-                Err(owner) => self.refuse(source, index, endpoint.address, owner),
+                Err(owner) => self.refuse(source, index, endpoint, owner),
             }
         }
     }
 
     /// Notes an endpoint that is none: of the slice, and of the Service, whose callers miss it.
-    fn refuse(&mut self, slice: &SourceRef, index: usize, address: IpAddr, owner: &Owner) {
+    fn refuse(&mut self, slice: &SourceRef, index: usize, endpoint: &SliceEndpoint, owner: &Owner) {
         if self.found.diagnostics.len() >= MOST_REFUSED {
             return;
         }
-        let found = foreign(slice, index, address, owner);
+        let found = foreign(slice, index, endpoint, owner);
         let message = format!("{slice} {}: {}", found.field, found.message);
-        let of_service = Diagnostic { object: self.key.source(), field: String::new(), message, ..found };
-        self.found.diagnostics.extend([foreign(slice, index, address, owner), of_service]);
+        let (object, field) = (self.key.source(), String::new());
+        let of_service = Diagnostic { object, field, message, reason: found.reason };
+        self.found.diagnostics.extend([found, of_service]);
     }
 
     /// Returns the workload behind an endpoint, or the owner of its address because of whom it is none.
@@ -180,12 +181,13 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// The Pod that an endpoint names, if that Pod has the endpoint's address.
+    /// The Pod that an endpoint names, if that Pod has the endpoint's address, and its namespace grants it.
     fn named_pod(&self, source: &SourceRef, endpoint: &SliceEndpoint) -> Option<(WorkloadKey, &Workload)> {
-        let name = endpoint.pod.clone()?;
-        let key = WorkloadKey { namespace: source.namespace.clone(), kind: WorkloadKind::Pod, name };
+        let key = pod_of(source, endpoint)?;
         let pod = self.tables.workload(&key)?;
-        pod.addresses.contains(&endpoint.address).then_some((key, pod))
+        let own = key.namespace == source.namespace;
+        let granted = own || self.tables.is_granted(&key, &source.namespace);
+        (granted && pod.addresses.contains(&endpoint.address)).then_some((key, pod))
     }
 
     fn add_endpoint(&mut self, slice: &Slice, endpoint: &SliceEndpoint, workload: Option<WorkloadKey>) {
@@ -269,11 +271,32 @@ fn once_each(members: &mut Vec<Member>) {
     members.dedup_by(|later, first| (later.address, later.port) == (first.address, first.port));
 }
 
-fn foreign(slice: &SourceRef, index: usize, address: IpAddr, owner: &Owner) -> Diagnostic {
+/// The Pod that an endpoint names.
+fn pod_of(slice: &SourceRef, endpoint: &SliceEndpoint) -> Option<WorkloadKey> {
+    let namespace = endpoint.pod_namespace.as_ref().unwrap_or(&slice.namespace).clone();
+    Some(WorkloadKey { namespace, kind: WorkloadKind::Pod, name: endpoint.pod.clone()? })
+}
+
+/// That the address of an endpoint is another's, and the grant that would make the endpoint one.
+fn foreign(slice: &SourceRef, index: usize, endpoint: &SliceEndpoint, owner: &Owner) -> Diagnostic {
+    let belongs = address::belongs(endpoint.address, owner, &slice.namespace);
+    let grant = match owner {
+        Owner::Workload(key) if key.kind == WorkloadKind::Pod && key.namespace != slice.namespace => {
+            let named = pod_of(slice, endpoint).as_ref() == Some(key);
+            let how = if named { "" } else { ", and a targetRef that names the Pod" };
+            format!(
+                "; a ReferenceGrant in namespace {} from Services of namespace {} to the Pod{how} would make it one",
+                key.namespace, slice.namespace
+            )
+        }
+        Owner::Workload(_) | Owner::Service(_) | Owner::Endpoints(_) | Owner::Node(_) | Owner::ApiServer => {
+            String::new()
+        }
+    };
     Diagnostic {
         object: slice.clone(),
         field: format!("endpoints[{index}].addresses[0]"),
         reason: "ForeignAddress",
-        message: format!("{}: it is no endpoint", address::belongs(address, owner, &slice.namespace)),
+        message: format!("{belongs}: it is no endpoint{grant}"),
     }
 }

@@ -9,9 +9,11 @@ use heddle_model::fact::{Labels, Service, ServiceForm, Workload};
 use heddle_model::{Name, ServicePortKey, WorkloadKey};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Returns the Service ports that lead to a workload: those whose endpoints name it, and those whose selector does.
+/// Returns the Service ports of its namespace that lead to a workload: those whose endpoints name it, and those whose
+/// selector does. What another namespace's Service says of its ports means nothing to the workload, granted or not.
 pub(crate) fn edges(tables: &Tables, key: &WorkloadKey, workload: &Workload, named: &[Edge]) -> Vec<Edge> {
-    let mut edges: BTreeSet<Edge> = named.iter().cloned().collect();
+    let own = |edge: &&Edge| edge.port.service.namespace == key.namespace;
+    let mut edges: BTreeSet<Edge> = named.iter().filter(own).cloned().collect();
     for service in tables.services_selecting(&key.namespace, &workload.labels) {
         let Some(found) = tables.service(&service).filter(|found| has_endpoints(found)) else { continue };
         edges.extend(found.ports.iter().filter_map(|port| {

@@ -61,6 +61,8 @@ pub(crate) struct Tables {
     selecting: Multimap<(Name, Name, Name), ServiceKey>,
     /// The policies whose rules name a namespace or a ServiceAccount.
     pub(crate) callers: Multimap<Principal, SourceRef>,
+    /// The EndpointSlices of other namespaces that name a Pod of a namespace.
+    pub(crate) foreign_slices: Multimap<Name, SourceRef>,
     /// How many workloads run as a ServiceAccount.
     accounts: BTreeMap<Identity, usize>,
     /// What an InboundPolicy means that cannot be read.
@@ -85,6 +87,7 @@ impl Default for Tables {
             on_node: Multimap::default(),
             selecting: Multimap::default(),
             callers: Multimap::default(),
+            foreign_slices: Multimap::default(),
             accounts: BTreeMap::new(),
             unreadable_inbound: InboundPolicy {
                 selector: Labels::new(),

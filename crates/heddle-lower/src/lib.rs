@@ -29,6 +29,7 @@ mod notes;
 mod place;
 mod pod;
 mod protocol;
+mod reference_grant;
 mod regex;
 mod route;
 mod service;
@@ -98,6 +99,7 @@ fn fact(kind: Kind, root: &Place<'_>, notes: &mut Notes) -> Result<Fact, Wrong> 
         Kind::Service => Fact::Service(service::lower(root, notes)?),
         Kind::EndpointSlice => Fact::Slice(slice::lower(root, notes)?),
         Kind::HttpRoute => Fact::HttpRoute(route::lower(root, Unbacked::Answers500, notes)?),
+        Kind::ReferenceGrant => Fact::Grant(reference_grant::lower(root, notes)?),
         Kind::Mesh => Fact::Mesh(mesh::lower(root, notes)?),
         Kind::InboundPolicy => Fact::InboundPolicy(inbound_policy::lower(root, notes)?),
         Kind::AccessPolicy => Fact::AccessPolicy(access_policy::lower(root, notes)?),

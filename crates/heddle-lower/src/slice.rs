@@ -36,8 +36,8 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Slice, Wrong>
     let ports = ports.iter().filter(|port| is_tcp(port) && port.get("port").is_some()).map(port);
     slice.ports = notes.take_all(ports, "the port has no endpoints");
     let endpoints = items("endpoints", notes);
-    let loopback = notes.loopback();
-    let endpoints = endpoints.iter().map(|item| endpoint(item, only, loopback));
+    let (loopback, namespace) = (notes.loopback(), notes.namespace());
+    let endpoints = endpoints.iter().map(|item| endpoint(item, only, loopback, &namespace));
     slice.endpoints = notes.take_all(endpoints, "the endpoint is not used");
     Ok(slice)
 }
@@ -47,7 +47,12 @@ fn port(place: &Place<'_>) -> Result<(Name, u16), Wrong> {
     Ok((name.into(), place.need("port")?.port()?))
 }
 
-fn endpoint(place: &Place<'_>, only: Family, loopback: Loopback) -> Result<SliceEndpoint, Wrong> {
+fn endpoint(
+    place: &Place<'_>,
+    only: Family,
+    loopback: Loopback,
+    namespace: &Name,
+) -> Result<SliceEndpoint, Wrong> {
     let addresses = place.need("addresses")?;
     let first = addresses.list()?.into_iter().next();
     let first = first.ok_or_else(|| addresses.wrong("must not be empty"))?;
@@ -59,11 +64,13 @@ fn endpoint(place: &Place<'_>, only: Family, loopback: Loopback) -> Result<Slice
     let name = |field: &str| value[field].as_str().filter(|text| !text.is_empty()).map(Name::from);
     let target = &value["targetRef"];
     let pod = target["name"].as_str().filter(|_| target["kind"] == "Pod");
+    let pod_namespace = target["namespace"].as_str().filter(|named| pod.is_some() && **named != **namespace);
     let condition = |field: &str| value["conditions"].get(field).and_then(Value::as_bool);
     let ready = condition("ready").unwrap_or(true);
     Ok(SliceEndpoint {
         address,
         pod: pod.map(Name::from),
+        pod_namespace: pod_namespace.filter(|named| !named.is_empty()).map(Name::from),
         node: name("nodeName"),
         zone: name("zone"),
         ready,

@@ -28,6 +28,8 @@ pub enum Fact {
     Service(Service),
     /// An EndpointSlice.
     Slice(Slice),
+    /// A ReferenceGrant.
+    Grant(PodGrant),
     /// An HTTPRoute of either group, or a ServiceProfile.
     HttpRoute(Route<HttpMatch>),
     /// The Mesh.
@@ -290,8 +292,10 @@ pub struct Slice {
 pub struct SliceEndpoint {
     /// The first address; the others are aliases that clients must not use.
     pub address: IpAddr,
-    /// The Pod it names (`targetRef`), in the slice's own namespace.
+    /// The Pod it names (`targetRef`).
     pub pod: Option<Name>,
+    /// That Pod's namespace, where it is another than the slice's.
+    pub pod_namespace: Option<Name>,
     /// The Node it names.
     pub node: Option<Name>,
     /// The zone it names.
@@ -302,6 +306,41 @@ pub struct SliceEndpoint {
     pub serving: bool,
     /// `conditions.terminating`; unset means false.
     pub terminating: bool,
+}
+
+/// A ReferenceGrant as far as it speaks of Pods: Services of other namespaces may have them as endpoints.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PodGrant {
+    /// The namespaces of the Services.
+    pub from: BTreeSet<Name>,
+    /// The Pods, of the grant's own namespace.
+    pub pods: GrantedPods,
+}
+
+/// The Pods that a grant speaks of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GrantedPods {
+    /// All of its namespace.
+    All,
+    /// Those of these names.
+    Named(BTreeSet<Name>),
+}
+
+impl Default for GrantedPods {
+    fn default() -> Self {
+        Self::Named(BTreeSet::new())
+    }
+}
+
+impl PodGrant {
+    /// Returns whether a Service of a namespace may have a Pod of this name as an endpoint.
+    pub fn allows(&self, from: &Name, pod: &Name) -> bool {
+        let is_named = match &self.pods {
+            GrantedPods::All => true,
+            GrantedPods::Named(names) => names.contains(pod),
+        };
+        is_named && self.from.contains(from)
+    }
 }
 
 /// A route of any kind, generic over what it matches.

@@ -19,6 +19,8 @@ pub enum Kind {
     EndpointSlice,
     /// `gateway.networking.k8s.io/v1/HTTPRoute`
     HttpRoute,
+    /// `gateway.networking.k8s.io/v1/ReferenceGrant`
+    ReferenceGrant,
     /// `heddle.dev/v1alpha1/Mesh`
     Mesh,
     /// `heddle.dev/v1alpha1/InboundPolicy`
@@ -130,7 +132,7 @@ pub struct Keys {
 }
 
 /// Every kind, in the order of [`Kind`].
-static SPECS: [KindSpec; 21] = [
+static SPECS: [KindSpec; 22] = [
     KindSpec {
         scope: Scope::Cluster,
         keys: keys(&[], &["heddle.dev/default-posture"]),
@@ -146,11 +148,10 @@ static SPECS: [KindSpec; 21] = [
     },
     KindSpec { keys: keys(&[], &[]), ..kubernetes(Kind::Service, "", "Service", "services") },
     kubernetes(Kind::EndpointSlice, "discovery.k8s.io", "EndpointSlice", "endpointslices"),
+    KindSpec { status: StatusForm::Parents, ..gateway(Kind::HttpRoute, "HTTPRoute", "httproutes") },
     KindSpec {
-        origin: Origin::GatewayApi,
-        presence: Presence::Optional,
-        status: StatusForm::Parents,
-        ..kubernetes(Kind::HttpRoute, "gateway.networking.k8s.io", "HTTPRoute", "httproutes")
+        versions: &["v1", "v1beta1"],
+        ..gateway(Kind::ReferenceGrant, "ReferenceGrant", "referencegrants")
     },
     KindSpec {
         scope: Scope::Cluster,
@@ -234,6 +235,15 @@ const fn kubernetes(kind: Kind, group: &'static str, name: &'static str, plural:
     }
 }
 
+/// A namespaced kind of the Gateway API, version `v1`.
+const fn gateway(kind: Kind, name: &'static str, plural: &'static str) -> KindSpec {
+    KindSpec {
+        origin: Origin::GatewayApi,
+        presence: Presence::Optional,
+        ..kubernetes(kind, "gateway.networking.k8s.io", name, plural)
+    }
+}
+
 /// A namespaced kind of Heddle's own.
 const fn heddle(kind: Kind, name: &'static str, plural: &'static str) -> KindSpec {
     KindSpec {
@@ -261,7 +271,7 @@ const fn policy(
 
 impl Kind {
     /// Every kind, in order.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Namespace,
         Self::Node,
         Self::Pod,
@@ -269,6 +279,7 @@ impl Kind {
         Self::Service,
         Self::EndpointSlice,
         Self::HttpRoute,
+        Self::ReferenceGrant,
         Self::Mesh,
         Self::InboundPolicy,
         Self::AccessPolicy,

@@ -13,7 +13,7 @@ mod world;
 
 pub use mirror::Mirror;
 pub use wait::{eventually, within};
-pub use world::{GATEWAY_CRD, apply_crd, apply_crds, crd, create, dynamic, namespace, token};
+pub use world::{GATEWAY_CRD, GRANT_CRD, apply_crd, apply_crds, crd, create, dynamic, namespace, token};
 
 use kube::config::AuthInfo;
 use kube::{Client, Config};

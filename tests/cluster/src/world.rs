@@ -8,6 +8,9 @@ use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ObjectMeta, Patch,
 use kube::{Api, Client};
 use serde_json::Value;
 
+/// ReferenceGrant, as the Gateway API v1.7.0 defines it.
+pub const GRANT_CRD: &str = include_str!("../../../crates/heddle-api/gateway/referencegrants.yaml");
+
 /// HTTPRoute, as the Gateway API v1.7.0 defines it.
 pub const GATEWAY_CRD: &str = include_str!("../../../crates/heddle-api/gateway/httproutes.yaml");
 

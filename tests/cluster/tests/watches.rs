@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 use heddle_cluster_tests::{
-    Cluster, GATEWAY_CRD, Mirror, apply_crd, apply_crds, crd, create, dynamic, eventually, namespace, within,
+    Cluster, GATEWAY_CRD, GRANT_CRD, Mirror, apply_crd, apply_crds, crd, create, dynamic, eventually,
+    namespace, within,
 };
 use heddle_kube::Phase;
 use heddle_model::{Fact, Kind};
@@ -80,6 +81,19 @@ async fn nothing_is_ready_before_every_heddle_kind_is_there_and_routes_may_come_
     })
     .await;
     assert_eq!(mirror.watches.view()[&Kind::HttpRoute].phase, Phase::Watching);
+
+    apply_crd(&client, &crd(GRANT_CRD)).await;
+    let grants =
+        dynamic(&client, "gateway.networking.k8s.io/v1", "ReferenceGrant", "referencegrants", "shop");
+    let grant = json!({
+        "apiVersion": "gateway.networking.k8s.io/v1", "kind": "ReferenceGrant", "metadata": {"name": "web"},
+        "spec": {"from": [{"group": "", "kind": "Service", "namespace": "lab"}], "to": [{"group": "", "kind": "Pod"}]},
+    });
+    create(&grants, grant).await.unwrap();
+    eventually("the grant is known", || async {
+        matches!(mirror.fact(Kind::ReferenceGrant, "shop", "web"), Some(Fact::Grant(grant)) if !grant.from.is_empty())
+    })
+    .await;
 }
 
 /// A definition of Linkerd's HTTPRoute that serves one version and takes any object.

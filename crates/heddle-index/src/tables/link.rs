@@ -19,6 +19,10 @@ impl Tables {
                 if let Some(service) = &slice.service {
                     self.slices.put(side, service.clone(), source.clone());
                 }
+                for namespace in slice.endpoints.iter().filter_map(|endpoint| endpoint.pod_namespace.as_ref())
+                {
+                    self.foreign_slices.put(side, namespace.clone(), source.clone());
+                }
                 for address in api_server_addresses(source, slice) {
                     self.node_addresses.put(side, address, source.clone());
                 }
@@ -52,6 +56,7 @@ impl Tables {
                 cidrs.iter().for_each(|cidr| self.cidrs.put(side, *cidr, source.clone()));
             }
             Fact::Server(_)
+            | Fact::Grant(_)
             | Fact::Authentication(_)
             | Fact::Egress(_)
             | Fact::Namespace(_)

@@ -54,6 +54,14 @@ impl Tables {
         }
     }
 
+    /// Returns whether a namespace grants the Services of another a Pod of its own as an endpoint.
+    pub(crate) fn is_granted(&self, pod: &WorkloadKey, from: &Name) -> bool {
+        let grants = self.of_namespace(Kind::ReferenceGrant, &pod.namespace);
+        grants
+            .into_iter()
+            .any(|(_, row)| matches!(&row.fact, Fact::Grant(grant) if grant.allows(from, &pod.name)))
+    }
+
     /// Returns whether there are callers of a namespace or a ServiceAccount: it is there, or workloads run in it.
     pub(crate) fn is_known(&self, caller: &Principal) -> bool {
         match caller {

@@ -127,6 +127,7 @@ fn fact(kind: Kind) -> BoxedStrategy<Fact> {
         Kind::HttpRoute | Kind::LinkerdHttpRoute | Kind::ServiceProfile => {
             route().prop_map(Fact::HttpRoute).boxed()
         }
+        Kind::ReferenceGrant => grant().prop_map(Fact::Grant).boxed(),
         Kind::Mesh => mesh().prop_map(Fact::Mesh).boxed(),
         Kind::InboundPolicy => inbound().prop_map(Fact::InboundPolicy).boxed(),
         Kind::AccessPolicy => access().prop_map(Fact::AccessPolicy).boxed(),
@@ -271,10 +272,12 @@ fn slice() -> impl Strategy<Value = Slice> {
 }
 
 fn endpoint() -> impl Strategy<Value = SliceEndpoint> {
-    let place = (option::of(object()), option::of(node()), option::of(name(&["z4"])));
-    (address(), place, any::<[bool; 3]>()).prop_map(
-        |(address, (pod, node, zone), [ready, serving, terminating])| SliceEndpoint {
+    let pod = (option::of(object()), option::weighted(0.3, namespace()));
+    let place = (option::of(node()), option::of(name(&["z4"])));
+    (address(), pod, place, any::<[bool; 3]>()).prop_map(
+        |(address, (pod, pod_namespace), (node, zone), [ready, serving, terminating])| SliceEndpoint {
             address,
+            pod_namespace: pod_namespace.filter(|_| pod.is_some()),
             pod,
             node,
             zone,
@@ -283,6 +286,11 @@ fn endpoint() -> impl Strategy<Value = SliceEndpoint> {
             terminating,
         },
     )
+}
+
+fn grant() -> impl Strategy<Value = PodGrant> {
+    let pods = prop_oneof![Just(GrantedPods::All), object().prop_map(|pod| GrantedPods::Named([pod].into()))];
+    (btree_set(namespace(), 0..3), pods).prop_map(|(from, pods)| PodGrant { from, pods })
 }
 
 fn matcher() -> impl Strategy<Value = HttpMatch> {

@@ -98,6 +98,7 @@ pub(crate) fn endpoint(ip: &str, pod: Option<&str>) -> SliceEndpoint {
     SliceEndpoint {
         address: ip.parse().unwrap(),
         pod: pod.map(Into::into),
+        pod_namespace: None,
         node: None,
         zone: None,
         ready: true,

@@ -98,7 +98,7 @@ fn an_address_of_another_namespace_is_refused_and_told() {
     assert_eq!(
         told,
         [
-            "ForeignAddress endpoints[0].addresses[0]: 10.0.0.9 belongs to Pod bank/vault of another namespace: it is no endpoint",
+            "ForeignAddress endpoints[0].addresses[0]: 10.0.0.9 belongs to Pod bank/vault of another namespace: it is no endpoint; a ReferenceGrant in namespace bank from Services of namespace shop to the Pod, and a targetRef that names the Pod would make it one",
             "ForeignAddress endpoints[1].addresses[0]: 10.1.0.9 belongs to Service bank/vault of another namespace: it is no endpoint",
         ]
     );

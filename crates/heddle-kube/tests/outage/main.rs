@@ -18,13 +18,14 @@ const HOURS: Duration = Duration::from_secs(6 * 3600);
 /// A minute is longer than any wait between two attempts, and than calm takes to be believed.
 const MINUTE: Duration = Duration::from_secs(60);
 
-const PLURALS: [&str; 20] = [
+const PLURALS: [&str; 21] = [
     "namespaces",
     "nodes",
     "pods",
     "services",
     "endpointslices",
     "httproutes",
+    "referencegrants",
     "meshes",
     "inboundpolicies",
     "accesspolicies",

@@ -190,6 +190,13 @@ fn sound() -> Vec<(Kind, Value)> {
             json!({"metadata": meta, "addressType": "IPv4", "ports": [{"port": 1}], "endpoints": [{"addresses": ["10.0.0.1"]}]}),
         ),
         (Kind::HttpRoute, object(route)),
+        (
+            Kind::ReferenceGrant,
+            object(json!({
+                "from": [{"group": "", "kind": "Service", "namespace": "a"}],
+                "to": [{"group": "", "kind": "Pod", "name": "b"}],
+            })),
+        ),
         (Kind::Mesh, object(json!({"trustDomain": "td", "networks": ["10.0.0.0/8"]}))),
         (Kind::InboundPolicy, object(json!({"selector": {"matchLabels": {"a": "b"}}, "mtls": "Strict"}))),
         (

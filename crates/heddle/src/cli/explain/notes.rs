@@ -78,6 +78,7 @@ impl<'a> Surroundings<'a> {
             Kind::Node
             | Kind::Pod
             | Kind::ServiceCidr
+            | Kind::ReferenceGrant
             | Kind::EndpointSlice
             | Kind::ExternalWorkload
             | Kind::LinkerdExternalWorkload => false,
