@@ -12,6 +12,14 @@ const RESERVED: &str = "!$&'()*+,;=:@[]";
 /// The most characters of a path with two spellings: each doubles what a proxy compares.
 const MOST_RESERVED: usize = 4;
 
+/// Expressions (RE2, of the whole path), one of which matches each path that [`resolve`] makes another of. None matches what
+/// it returns, and none matches a path that only has parameters of dot segments too much (`/x/..;a/y`).
+pub const UNRESOLVED: [&str; 3] = [
+    r".+//.*|.*//.+|.*/\.\.?(/.*)?",
+    r".*[^-A-Za-z0-9._~!$&'()*+,;=:@\[\]/%].*",
+    r".*%(00|2[DEFdef]|3[0-9]|4[1-9A-Fa-f]|5[0-9ACFacf]|6[1-9A-Fa-f]|7[0-9AEae]).*",
+];
+
 /// A reason why a path cannot be compared.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadPath {

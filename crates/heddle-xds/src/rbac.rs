@@ -2,7 +2,7 @@
 //!
 //! Two stages, in the order that [`Access`] states. The first refuses what an enforced Deny matches, what is no request
 //! of the routes that a port serves, and where policies compare escapes, paths with lower-case ones, which Envoy would
-//! take for other paths. The second admits what an enforced Allow matches, or what the posture admits
+//! take for other paths, and paths that a connection has which began before paths were resolved. The second admits what an enforced Allow matches, or what the posture admits
 //! where no Allow holds, and refuses the rest. Policies in Audit are shadow rules of both: of the Denies those alone, of
 //! the Allows what would hold if they were enforced too.
 //!
@@ -142,6 +142,11 @@ impl<'a> Rules<'a> {
             let rules = rules.get_or_insert_with(|| rbac(xds::rbac::Action::Deny, BTreeMap::new()));
             let refused = policy(permission::lower_escapes(), principal::anyone());
             rules.policies.insert("lower-case escapes".into(), refused);
+        }
+        if self.sees == Sees::Requests && self.access.minds_paths() {
+            let rules = rules.get_or_insert_with(|| rbac(xds::rbac::Action::Deny, BTreeMap::new()));
+            let refused = policy(permission::unresolved(), principal::anyone());
+            rules.policies.insert("unresolved paths".into(), refused);
         }
         if self.access.refuses_unmatched() {
             let asked = match self.sees {

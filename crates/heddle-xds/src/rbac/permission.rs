@@ -7,6 +7,7 @@ use crate::xds::permission::{Rule, Set};
 use heddle_model::Name;
 use heddle_model::access::RequestMatch;
 use heddle_model::http::{KeyMatch, PathMatch};
+use heddle_model::path;
 
 /// Everything.
 pub(crate) fn any() -> xds::Permission {
@@ -46,6 +47,13 @@ fn header_is(header: &KeyMatch) -> xds::Permission {
 /// Paths with an escape in lower case, of which Envoy leaves the case as it came.
 pub(crate) fn lower_escapes() -> xds::Permission {
     url(xds::regex(".*%([0-9A-Fa-f][a-f]|[a-f][0-9A-F]).*"))
+}
+
+/// Paths that an Envoy which resolves paths never compares. A connection that began before a policy minded paths has them as
+/// they were sent, until it is drained.
+pub(crate) fn unresolved() -> xds::Permission {
+    let rules = path::UNRESOLVED.map(|pattern| url(xds::regex(pattern)));
+    is(Rule::OrRules(Set { rules: rules.into() }))
 }
 
 /// A resolved path in any spelling of a canonical one.

@@ -124,6 +124,9 @@ fn who(of: &xds::Principal) -> String {
 fn say(rules: &Option<xds::Rbac>) -> Vec<String> {
     let Some(rules) = rules else { return vec!["everyone".into()] };
     let one = |(name, policy): (&String, &xds::Policy)| {
+        if name == "unresolved paths" {
+            return name.clone();
+        }
         let name = name.trim_start_matches("AccessPolicy/shop/");
         format!("{name}: {} for {}", asked(&policy.permissions[0]), who(&policy.principals[0]))
     };
@@ -153,6 +156,10 @@ fn check(access: &Access, sees: Sees, want: &[&str]) {
                 .map(|line| format!("{}? {line}", stage.name)),
         );
     }
+    // Wherever a policy minds paths, and nowhere else.
+    let all = got.len();
+    got.retain(|line| line != "deny unresolved paths");
+    assert_eq!(all - got.len(), usize::from(sees == Sees::Requests && access.minds_paths()));
     assert_eq!(got, want);
 }
 
