@@ -214,3 +214,60 @@ fn places(all: impl IntoIterator<Item = usize>) -> Vec<usize> {
     let all: BTreeSet<usize> = all.into_iter().collect();
     all.into_iter().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heddle_model::access::{Mode, Peer, Principal, Rule};
+    use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
+    use heddle_model::{Kind, SourceRef};
+
+    /// Claims that each meet all others: as many paths as headers.
+    fn grid(side: usize) -> (Vec<Claim>, Governors) {
+        let rule = Rule { from: vec![Peer::new([Principal::Any], [])], ..Rule::default() };
+        let policy = |action| Policy {
+            source: SourceRef::new(Kind::AccessPolicy, "shop", "p"),
+            action,
+            mode: Mode::Enforce,
+            rules: Arc::new([rule.clone()]),
+        };
+        let mut governors = Governors::default();
+        let route = |name: String| Some(SourceRef::new(Kind::HttpRoute, "shop", name));
+        let mut place = |name: String| {
+            let policies = vec![policy(Action::Allow), policy(Action::Deny)];
+            governors.place(Governor { route: route(name), sight: Sight::Clear, policies })
+        };
+        let mut claims = Vec::new();
+        for number in 0..side {
+            let path = Some(PathMatch::Exact(format!("/{number}").into()));
+            let header = KeyMatch { name: format!("h{number}").into(), value: ValueMatch::Exact("v".into()) };
+            let by_path = HttpMatch { path, ..HttpMatch::default() };
+            let by_header = HttpMatch { headers: vec![header], ..HttpMatch::default() };
+            let shared = Hold::Shares(Otherwise::Nothing);
+            for (matcher, hold) in [(by_path, Hold::Owns), (by_header, shared)] {
+                let governor = place(format!("r{number}-{hold:?}"));
+                claims.push(Claim { rank: None, matcher, governor, hold });
+            }
+        }
+        (claims, governors)
+    }
+
+    #[test]
+    fn claims_that_overlap_in_too_many_ways_close_the_port_to_what_any_of_them_denies() {
+        let (claims, mut governors) = grid(4);
+        assert!(ordered(claims, &mut governors).is_ok());
+        let (claims, mut governors) = grid(40);
+        let entries = ordered(claims, &mut governors);
+        assert!(
+            entries.as_ref().is_err_and(|number| *number > MOST_ADDED),
+            "{:?}",
+            entries.map(|all| all.len())
+        );
+        let closed = access(entries, governors, Unmatched::ByPort);
+        let [entry] = closed.entries.as_slice() else { panic!("{} entries", closed.entries.len()) };
+        assert_eq!((&entry.matcher, entry.governors.len()), (&HttpMatch::default(), 80));
+        for policy in closed.governors.iter().flat_map(|governor| &governor.policies) {
+            assert_eq!(policy.rules.is_empty(), policy.action == Action::Allow, "an Allow admits nothing");
+        }
+    }
+}

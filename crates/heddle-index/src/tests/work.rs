@@ -202,3 +202,13 @@ fn a_setting_of_the_mesh_that_is_no_posture_costs_no_workload() {
     assert_eq!(index.resolve(), [Key::Mesh].into());
     assert_eq!(index.work(), Work { reports: before.reports + 1, ..before });
 }
+
+#[test]
+fn an_address_that_is_claimed_by_hand_costs_itself() {
+    let machine =
+        |ip: &'static str| move || set("ExternalWorkload ns1/db", Fact::Workload(workload("db", ip)));
+    // The machine, its address as its namespace's clients see it, its report and that of the policy of all its namespace.
+    check(machine("192.0.2.1"), Work { networks: 1, workloads: 1, access: 1, reports: 2, ..NONE }, 4);
+    // A live Pod keeps its address: the Service that the Pod is behind is looked at, and stays as it was.
+    check(machine("10.0.12.1"), Work { members: 1, workloads: 1, access: 1, reports: 2, ..NONE }, 3);
+}
