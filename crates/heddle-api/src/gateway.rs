@@ -3,6 +3,10 @@
 //! They read leniently: an unknown field is skipped and an enumeration is a string, so that what a newer release
 //! adds becomes a diagnostic of lowering and never an object that cannot be read. Defaults are not filled in.
 
+/// The definitions of the kinds, as YAML, without their descriptions and rules.
+pub const DEFINITIONS: [&str; 2] =
+    [include_str!("../gateway/httproutes.yaml"), include_str!("../gateway/referencegrants.yaml")];
+
 mod http_route;
 mod reference_grant;
 

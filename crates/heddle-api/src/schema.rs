@@ -1,4 +1,4 @@
-//! What the API server would say of a Heddle object, for sources that have none.
+//! What the API server would say of an object, for sources that have none.
 
 mod check;
 #[cfg(test)]
@@ -7,7 +7,7 @@ mod tests;
 use crate::crds;
 use check::Check;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    JSONSchemaProps, JSONSchemaPropsOrArray,
+    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray,
 };
 use regex::Regex;
 use serde_json::Value;
@@ -22,7 +22,7 @@ pub struct Problem {
     pub message: String,
 }
 
-/// The schemas of all of Heddle's kinds, ready to check objects.
+/// The schemas of some kinds, ready to check objects.
 #[derive(Debug)]
 pub struct Schemas {
     kinds: BTreeMap<String, JSONSchemaProps>,
@@ -38,11 +38,16 @@ impl Default for Schemas {
 impl Schemas {
     /// The schemas of [`crds`].
     pub fn new() -> Self {
+        Self::from_definitions(crds())
+    }
+
+    /// The schemas of definitions, each kind's of the version that is listed last.
+    pub fn from_definitions(crds: impl IntoIterator<Item = CustomResourceDefinition>) -> Self {
         let mut schemas = Self { kinds: BTreeMap::new(), patterns: BTreeMap::new() };
-        for crd in crds() {
+        for crd in crds {
             for version in crd.spec.versions {
                 let schema = version.schema.and_then(|schema| schema.open_api_v3_schema);
-                let schema = schema.expect("every derived CRD has a schema");
+                let schema = schema.expect("every definition has a schema");
                 schemas.learn_patterns(&schema);
                 schemas.kinds.insert(crd.spec.names.kind.clone(), schema);
             }
@@ -51,7 +56,7 @@ impl Schemas {
     }
 
     /// Everything in `object` that the API server would refuse, in the order of fields. Nothing for a kind
-    /// that is not Heddle's.
+    /// without a schema here.
     ///
     /// `metadata` and `status` are not looked at, but for the rules that name them.
     pub fn check(&self, kind: &str, object: &Value) -> Vec<Problem> {
@@ -74,7 +79,7 @@ impl Schemas {
 
     fn learn_patterns(&mut self, schema: &JSONSchemaProps) {
         if let Some(pattern) = &schema.pattern {
-            let regex = Regex::new(pattern).expect("the patterns of our own schemas compile");
+            let regex = Regex::new(pattern).expect("the patterns of checked-in schemas compile");
             self.patterns.insert(pattern.clone(), regex);
         }
         for schema in schema.properties.iter().flat_map(BTreeMap::values) {

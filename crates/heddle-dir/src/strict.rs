@@ -1,7 +1,6 @@
 //! What an API server would refuse, where there is none.
 
-use heddle_api::gateway::{HttpRoute, ReferenceGrant};
-use heddle_api::{Problem, Schemas};
+use heddle_api::{Problem, Schemas, gateway};
 use heddle_model::{Kind, Origin};
 use k8s_openapi::api::core::v1::{Namespace, Node, Pod, Service};
 use k8s_openapi::api::discovery::v1::EndpointSlice;
@@ -9,36 +8,46 @@ use k8s_openapi::api::networking::v1::ServiceCIDR;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::sync::LazyLock;
 
 /// The schemas of all kinds.
 pub(crate) struct Strict {
     ours: Schemas,
 }
 
+/// The schemas of the Gateway API, which take long to read.
+static GATEWAY: LazyLock<Schemas> = LazyLock::new(|| {
+    let definition = |text: &&str| serde_saphyr::from_str(text).expect("a definition that is checked in");
+    Schemas::from_definitions(gateway::DEFINITIONS.iter().map(definition))
+});
+
 impl Strict {
     pub(crate) fn new() -> Self {
         Self { ours: Schemas::new() }
     }
 
-    /// Wrong types, unknown fields, and for Heddle's kinds everything that their schemas and rules refuse. Of
-    /// Linkerd's kinds there are no schemas here: lowering says what is wrong with them.
+    /// Wrong types, unknown fields, and for kinds of the Gateway API and of Heddle everything that their schemas refuse, for
+    /// Heddle's their rules too. Of Linkerd's kinds there are no schemas here: lowering says what is wrong with them.
     pub(crate) fn check(&self, kind: Kind, object: &Value) -> Vec<Problem> {
         let found = match kind.spec().origin {
-            Origin::Kubernetes | Origin::GatewayApi => of_others(kind, object),
+            Origin::Kubernetes => built_in(kind, object),
             Origin::Linkerd => typed::<ObjectMeta>("metadata", &object["metadata"]),
-            Origin::Heddle => {
-                let mut found = typed::<ObjectMeta>("metadata", &object["metadata"]);
-                found.extend(self.ours.check(kind.as_str(), object));
-                found
-            }
+            Origin::GatewayApi => by_schema(&GATEWAY, kind, object),
+            Origin::Heddle => by_schema(&self.ours, kind, object),
         };
         names(object).into_iter().chain(found).collect()
     }
 }
 
-/// Wrong types and unknown fields of a kind that has a Rust type.
+fn by_schema(schemas: &Schemas, kind: Kind, object: &Value) -> Vec<Problem> {
+    let mut found = typed::<ObjectMeta>("metadata", &object["metadata"]);
+    found.extend(schemas.check(kind.as_str(), object));
+    found
+}
+
+/// Wrong types and unknown fields of a kind of Kubernetes itself.
 #[expect(clippy::wildcard_enum_match_arm, reason = "other kinds have no type here")]
-fn of_others(kind: Kind, object: &Value) -> Vec<Problem> {
+fn built_in(kind: Kind, object: &Value) -> Vec<Problem> {
     match kind {
         Kind::Namespace => typed::<Namespace>("", object),
         Kind::Node => typed::<Node>("", object),
@@ -46,17 +55,8 @@ fn of_others(kind: Kind, object: &Value) -> Vec<Problem> {
         Kind::ServiceCidr => typed::<ServiceCIDR>("", object),
         Kind::Service => typed::<Service>("", object),
         Kind::EndpointSlice => typed::<EndpointSlice>("", object),
-        Kind::ReferenceGrant => typed::<ReferenceGrant>("", &without_type(object)),
-        Kind::HttpRoute => typed::<HttpRoute>("", &without_type(object)),
         _ => typed::<ObjectMeta>("metadata", &object["metadata"]),
     }
-}
-
-/// The generated type knows an object without its own name for itself.
-fn without_type(object: &Value) -> Value {
-    let fields = object.as_object().into_iter().flatten();
-    let fields = fields.filter(|(name, _)| !matches!(name.as_str(), "apiVersion" | "kind"));
-    Value::Object(fields.map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 
 /// Reads a value as a type, and names the fields that the type does not know.
