@@ -1,14 +1,20 @@
 //! The index: events in, a Snapshot and the keys that changed out.
 
-use crate::attachment::Attachment;
+use crate::access::authentication;
+use crate::access::authorization;
+use crate::access::policy;
+use crate::access::pool::Pool;
+use crate::access::server;
 use crate::dirty::Dirty;
-use crate::findings::Findings;
-use crate::member::{Edge, Members};
 use crate::multimap::Multimap;
-use crate::pool::Pool;
+use crate::routes::attachment::Attachment;
+use crate::routes::parent;
+use crate::services::member::{Edge, Members};
+use crate::status::findings::Findings;
+use crate::status::report;
 use crate::tables::{Row, Tables};
 use crate::work::Work;
-use crate::{authentication, authorization, parent, policy, report, server, workload};
+use crate::workloads::workload;
 use heddle_model::fact::DataPlane;
 use heddle_model::snapshot::RouteKey;
 use heddle_model::{Event, Fact, Kind, Lowered, Meta, Name, ServiceKey, Snapshot, SourceRef, WorkloadKey};

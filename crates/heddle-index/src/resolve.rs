@@ -6,7 +6,7 @@ mod members;
 mod network;
 mod place;
 mod server;
-mod told;
+mod status;
 
 use crate::Index;
 use heddle_model::Map;

@@ -3,7 +3,7 @@
 mod link;
 mod lookup;
 
-use crate::address::{Claim, is_of_api_server};
+use crate::addresses::owners::{Claim, is_of_api_server};
 use crate::multimap::{Multimap, Side};
 use heddle_model::access::{Action, Mode, Principal};
 use heddle_model::fact::{

@@ -1,11 +1,16 @@
 //! The stages of what clients dial: attached routes, Services, the targets of policies, route tables.
 
 use super::{Changed, publish};
-use crate::attachment::Attachment;
+use crate::Index;
+use crate::access::policy;
+use crate::access::route_access::backends;
 use crate::multimap::Side;
-use crate::route_access::backends;
-use crate::routes::Merged;
-use crate::{Index, attachment, parent, policy, routes, service};
+use crate::routes::attachment;
+use crate::routes::attachment::Attachment;
+use crate::routes::parent;
+use crate::routes::table;
+use crate::routes::table::Merged;
+use crate::services::service;
 use heddle_model::http::HttpMatch;
 use heddle_model::report::Report;
 use heddle_model::route::RouteTable;
@@ -199,7 +204,7 @@ impl Index {
         let sources = self.derived.attached.of(key).iter();
         let attached = sources.filter_map(|source| Some((source, self.derived.attachments.get(source)?)));
         let families = self.tables.service(&key.port.service).map(|service| service.families);
-        let Merged { table, excluded } = routes::resolve(&key.port, families.unwrap_or_default(), attached);
+        let Merged { table, excluded } = table::resolve(&key.port, families.unwrap_or_default(), attached);
         let new: BTreeSet<SourceRef> = excluded.into_iter().cloned().collect();
         let old = self.derived.excluded.remove(key).unwrap_or_default();
         let differing: Vec<SourceRef> = old.symmetric_difference(&new).cloned().collect();
@@ -238,7 +243,7 @@ fn refuse(report: &mut Report, source: &SourceRef, port: &ServicePortKey) {
         let service = subject.parent.as_ref().and_then(|parent| parent::service(source, parent));
         let accepted = subject.conditions.iter_mut().find(|condition| condition.kind == "Accepted");
         if let Some(accepted) = accepted.filter(|_| service.as_ref() == Some(&port.service)) {
-            *accepted = routes::excluded(port);
+            *accepted = table::excluded(port);
         }
     }
 }

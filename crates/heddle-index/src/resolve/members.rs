@@ -1,10 +1,13 @@
 //! The stages of who is behind a Service: members, workloads, endpoints.
 
 use super::{Changed, publish};
-use crate::findings::Finding;
-use crate::member::{self, Members};
+use crate::Index;
+use crate::access::route_access;
 use crate::multimap::Side;
-use crate::{Index, endpoints, route_access, workload};
+use crate::services::endpoints;
+use crate::services::member::{self, Members};
+use crate::status::findings::Finding;
+use crate::workloads::workload;
 use heddle_model::fact::DataPlane;
 use heddle_model::snapshot::Key;
 use heddle_model::{Kind, ServiceKey, ServicePortKey, WorkloadKey};

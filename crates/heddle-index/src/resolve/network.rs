@@ -1,9 +1,10 @@
 //! The stage of networks.
 
 use super::{Changed, publish};
-use crate::network::View;
+use crate::Index;
+use crate::addresses::network;
+use crate::addresses::network::View;
 use crate::tables::mesh_source;
-use crate::{Index, network};
 use heddle_model::snapshot::Key;
 use heddle_model::{AddressKey, Kind, holding};
 use ipnet::IpNet;

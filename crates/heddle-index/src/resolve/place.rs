@@ -2,8 +2,8 @@
 
 use super::{Changed, publish};
 use crate::Index;
-use crate::address::{self, Claim};
-use crate::selected::Settings;
+use crate::access::selected::Settings;
+use crate::addresses::owners::{self, Claim};
 use crate::tables::{owned, service_key};
 use heddle_model::fact::Mesh;
 use heddle_model::snapshot::Key;
@@ -63,7 +63,7 @@ impl Index {
         }
         for (source, row) in self.tables.of_namespace(Kind::EndpointSlice, namespace) {
             let Fact::Slice(slice) = &row.fact else { continue };
-            let claims = address::of_slice(source, slice);
+            let claims = owners::of_slice(source, slice);
             if !claims.is_empty() {
                 self.dirty.addresses.extend(claims.into_iter().map(|(address, _)| address));
                 self.dirty.members.extend(slice.service.clone());
@@ -122,7 +122,7 @@ impl Index {
     fn resolve_address(&mut self, address: IpAddr, changed: &mut Changed) -> bool {
         let mut owners: BTreeMap<AddressKey, Option<Owner>> =
             self.snapshot.addresses.at(address).map(|(key, _)| (key.clone(), None)).collect();
-        for (reach, owner) in address::resolve(&self.tables, &self.snapshot.mesh, address) {
+        for (reach, owner) in owners::resolve(&self.tables, &self.snapshot.mesh, address) {
             owners.insert(AddressKey { address, reach }, Some(owner));
         }
         let mut differs = false;

@@ -1,8 +1,13 @@
 //! The stages of what opens and closes ports: authorizations, Servers; and of what lies outside.
 
 use super::{Changed, publish};
-use crate::findings::Finding;
-use crate::{Index, authentication, authorization, egress, selected, server};
+use crate::Index;
+use crate::access::authentication;
+use crate::access::authorization;
+use crate::access::selected;
+use crate::access::server;
+use crate::addresses::egress;
+use crate::status::findings::Finding;
 use heddle_model::server::Opens;
 use heddle_model::snapshot::Key;
 use heddle_model::{Kind, SourceRef};
