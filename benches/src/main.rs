@@ -75,7 +75,7 @@ fn measure_flips(clients: usize, flips: u32) -> Result<()> {
     let mut base = None;
     for services in [100, 1000, 10_000] {
         let mesh = Mesh { services, workloads: 10 };
-        let mut owner = Owner::new(&mesh, clients);
+        let mut owner = Publisher::new(&mesh, clients);
         let flip = owner.flip(&mesh, flips);
         let base = *base.get_or_insert(flip);
         println!(
@@ -91,13 +91,13 @@ fn measure_flips(clients: usize, flips: u32) -> Result<()> {
 }
 
 /// What the controller's one owner does, without its queue.
-struct Owner {
+struct Publisher {
     index: Index,
     catalog: Catalog<Xds>,
     first: Duration,
 }
 
-impl Owner {
+impl Publisher {
     fn new(mesh: &Mesh, clients: usize) -> Self {
         let events = mesh.events();
         let mut index = Index::new();

@@ -16,8 +16,8 @@ use heddle_serve::auth::{Authenticate, Caller};
 use heddle_serve::certificates::Lifetimes;
 use heddle_serve::clock::WallClock;
 use heddle_serve::drain::Drain;
-use heddle_serve::engine::{Client, Owner, Published, engine};
-use heddle_serve::feeds::{Desk, feeds};
+use heddle_serve::engine::{Client, Published, Publisher, engine};
+use heddle_serve::feeds::{FeedServer, feeds};
 use heddle_serve::limits::Limits;
 use heddle_serve::metrics::Metrics;
 use heddle_serve::refusal::Refusal;
@@ -107,8 +107,8 @@ impl Server {
 /// What the controller's one owner does.
 struct Own {
     index: Index,
-    owner: Owner<State>,
-    desk: Desk<Linkerd>,
+    owner: Publisher<State>,
+    desk: FeedServer<Linkerd>,
 }
 
 impl Own {

@@ -1,6 +1,6 @@
 //! What was last said of the certificate, so that it is said once.
 
-use crate::ask::NoAnswer;
+use crate::csr_client::NoAnswer;
 use crate::private::BadFolder;
 use std::mem::{Discriminant, discriminant};
 use std::time::{Duration, SystemTime};

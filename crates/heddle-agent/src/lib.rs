@@ -15,21 +15,21 @@
 //! file, and a controller that is away changes nothing but the time left.
 
 mod admin;
-mod ask;
 pub mod capture;
 mod child;
 mod clock;
 pub mod config;
+mod csr_client;
 mod descriptors;
 mod drain;
 mod envoy_arguments;
 mod files;
 mod health;
-mod keep;
 pub mod linkerd;
 pub mod private;
 mod probe;
 mod progress;
+mod renewal;
 mod sds;
 mod signals;
 
@@ -89,10 +89,10 @@ pub async fn run(config: Config, command: Vec<OsString>) -> Result<u8, Error> {
 
 async fn beside_files(supervisor: child::Supervisor, seed: u32, command: Vec<OsString>) -> Result<u8, Error> {
     let child::Supervisor { config, progress, .. } = &supervisor;
-    let left = keep::Left::open(&config.folder)?;
+    let left = renewal::Left::open(&config.folder)?;
     let probe = probe::Probe::bind(config.probe).await?;
     let serving = tokio::spawn(probe.serve(probe::pages(progress.subscribe())));
-    let mut keeping = tokio::spawn(keep::keep(config.clone(), seed, left, progress.clone()));
+    let mut keeping = tokio::spawn(renewal::keep(config.clone(), seed, left, progress.clone()));
     let mut watched = progress.subscribe();
     let issued = async move {
         let issued = watched.wait_for(|progress| progress.certificate_ends.is_some()).await;

@@ -10,9 +10,9 @@ pub use environment::{Given, Settings, VARIABLES};
 
 use crate::Error;
 use crate::admin;
-use crate::ask::{self, NoAnswer};
 use crate::child::Supervisor;
 use crate::config::Config;
+use crate::csr_client::{self, NoAnswer};
 use crate::health::delays;
 use crate::probe::{self, Probe};
 use crate::progress::Progress;
@@ -54,7 +54,7 @@ pub(crate) async fn run(
         return Ok(0);
     }
     let probe = Probe::bind(config.probe).await?;
-    let beside = Beside { progress: supervisor.progress.subscribe(), admin: sidecar.admin };
+    let beside = ProxyReadiness { progress: supervisor.progress.subscribe(), admin: sidecar.admin };
     let serving = tokio::spawn(probe.serve(pages(beside)));
     let prepared = async {
         let anchors = readable(&config).await;
@@ -86,23 +86,23 @@ async fn readable(config: &Config) -> String {
 }
 
 async fn read(config: &Config) -> Result<String, NoAnswer> {
-    ask::authorization(&config.token).await?;
-    Ok(ask::anchors(&config.trust_anchors).await?.pem().to_string())
+    csr_client::authorization(&config.token).await?;
+    Ok(csr_client::anchors(&config.trust_anchors).await?.pem().to_string())
 }
 
 #[derive(Clone)]
-struct Beside {
+struct ProxyReadiness {
     progress: watch::Receiver<Progress>,
     admin: SocketAddr,
 }
 
 /// No metrics: the certificate is the proxy's, and so is what there is to tell of it.
-fn pages(beside: Beside) -> Router {
+fn pages(beside: ProxyReadiness) -> Router {
     probe::live().merge(Router::new().route("/ready", get(ready)).with_state(beside))
 }
 
 /// The proxy is ready once it has a certificate.
-async fn ready(State(Beside { progress, admin }): State<Beside>) -> (StatusCode, String) {
+async fn ready(State(ProxyReadiness { progress, admin }): State<ProxyReadiness>) -> (StatusCode, String) {
     let waits_for = progress.borrow().child.waits_for();
     if waits_for.is_some() {
         return probe::readiness(waits_for);

@@ -1,7 +1,7 @@
 //! The owner of the published resources.
 
 use crate::entry::version;
-use crate::published::{Membership, Published, Shelf};
+use crate::published::{Membership, Published, ResourceSet};
 use crate::{Dialect, Entry};
 use heddle_model::Snapshot;
 use heddle_model::snapshot::Key;
@@ -140,7 +140,7 @@ impl<D: Dialect> Catalog<D> {
             if *count > 1 {
                 continue;
             }
-            let mut shelf = Shelf::<D>::new();
+            let mut shelf = ResourceSet::<D>::new();
             for key in D::names(group, &self.snapshot) {
                 place::<D>(&mut shelf, group, &key, &self.snapshot, &mut self.counters);
             }
@@ -163,7 +163,7 @@ impl<D: Dialect> Catalog<D> {
 
 /// Brings one resource of a group up to date. Returns whether its content changed.
 fn place<D: Dialect>(
-    shelf: &mut Shelf<D>,
+    shelf: &mut ResourceSet<D>,
     group: &D::Group,
     key: &D::Key,
     snapshot: &Snapshot,

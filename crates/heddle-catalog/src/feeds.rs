@@ -25,17 +25,20 @@ use std::sync::Arc;
 /// What can be asked, and how it is answered: pure functions of their arguments.
 pub trait Feed {
     /// A question in canonical form.
-    type Topic: Ord + Debug;
+    type Subscription: Ord + Debug;
     /// An answer.
     type Answer: PartialEq + Debug;
     /// Something that an answer may depend on beside keys: that there is none of something.
-    type Wide: Ord + Clone + Debug;
+    type UnkeyedDependency: Ord + Clone + Debug;
 
     /// Answers a topic, and says what the answer was made from.
-    fn project(topic: &Self::Topic, snapshot: &Snapshot) -> Made<Self::Answer, Self::Wide>;
+    fn project(
+        topic: &Self::Subscription,
+        snapshot: &Snapshot,
+    ) -> Made<Self::Answer, Self::UnkeyedDependency>;
 
     /// Whether a changed key may change what depends on `wide`.
-    fn is_changed_by(wide: &Self::Wide, key: &Key, old: &Snapshot, new: &Snapshot) -> bool;
+    fn is_changed_by(wide: &Self::UnkeyedDependency, key: &Key, old: &Snapshot, new: &Snapshot) -> bool;
 
     /// The encoded messages for whoever knows nothing yet.
     fn whole(answer: &Self::Answer) -> Vec<Bytes>;
@@ -62,11 +65,11 @@ pub struct Made<A, W> {
 pub struct Feeds<F: Feed> {
     snapshot: Snapshot,
     sequence: u64,
-    topics: BTreeMap<Arc<F::Topic>, Held<F>>,
+    topics: BTreeMap<Arc<F::Subscription>, Held<F>>,
     /// The topics whose answers were made from a key.
-    made_from: Index<Key, F::Topic>,
+    made_from: Index<Key, F::Subscription>,
     /// The same for what no key stands for: rare, and looked through at every change.
-    wide: Index<F::Wide, F::Topic>,
+    wide: Index<F::UnkeyedDependency, F::Subscription>,
     work: Work,
 }
 
@@ -77,7 +80,7 @@ struct Index<K, T>(BTreeMap<K, BTreeSet<Arc<T>>>);
 struct Held<F: Feed> {
     followers: usize,
     keys: BTreeSet<Key>,
-    wide: BTreeSet<F::Wide>,
+    wide: BTreeSet<F::UnkeyedDependency>,
     newest: Arc<Edition<F>>,
 }
 
@@ -91,7 +94,7 @@ pub struct Work {
 }
 
 /// A topic, and its new edition.
-type News<F> = (Arc<<F as Feed>::Topic>, Arc<Edition<F>>);
+type News<F> = (Arc<<F as Feed>::Subscription>, Arc<Edition<F>>);
 
 impl<F: Feed> Default for Feeds<F> {
     fn default() -> Self {
@@ -102,7 +105,7 @@ impl<F: Feed> Default for Feeds<F> {
 
 impl<F: Feed> Feeds<F> {
     /// Follows a topic. Whoever follows it twice must leave it twice.
-    pub fn join(&mut self, topic: &Arc<F::Topic>) -> Arc<Edition<F>> {
+    pub fn join(&mut self, topic: &Arc<F::Subscription>) -> Arc<Edition<F>> {
         if let Some(held) = self.topics.get_mut(topic) {
             held.followers += 1;
             return held.newest.clone();
@@ -117,7 +120,7 @@ impl<F: Feed> Feeds<F> {
     }
 
     /// Follows a topic no longer. Returns whether nobody does any more. Without a join it changes nothing.
-    pub fn leave(&mut self, topic: &F::Topic) -> bool {
+    pub fn leave(&mut self, topic: &F::Subscription) -> bool {
         let Some(held) = self.topics.get_mut(topic) else { return false };
         held.followers -= 1;
         if held.followers > 0 {
@@ -134,10 +137,11 @@ impl<F: Feed> Feeds<F> {
     pub fn publish(&mut self, changed: &BTreeSet<Key>, snapshot: &Snapshot) -> Vec<News<F>> {
         let old = std::mem::replace(&mut self.snapshot, snapshot.clone());
         let touched = changed.iter().filter_map(|key| self.made_from.0.get(key));
-        let is_changed =
-            |wide: &F::Wide| changed.iter().any(|key| F::is_changed_by(wide, key, &old, snapshot));
+        let is_changed = |wide: &F::UnkeyedDependency| {
+            changed.iter().any(|key| F::is_changed_by(wide, key, &old, snapshot))
+        };
         let widely = self.wide.0.iter().filter(|(wide, _)| is_changed(wide)).map(|(_, topics)| topics);
-        let touched: BTreeSet<Arc<F::Topic>> = touched.chain(widely).flatten().cloned().collect();
+        let touched: BTreeSet<Arc<F::Subscription>> = touched.chain(widely).flatten().cloned().collect();
         let next = self.sequence + 1;
         let news: Vec<_> = touched.into_iter().filter_map(|topic| self.renew(topic, next)).collect();
         if !news.is_empty() {
@@ -146,7 +150,7 @@ impl<F: Feed> Feeds<F> {
         news
     }
 
-    fn renew(&mut self, topic: Arc<F::Topic>, sequence: u64) -> Option<News<F>> {
+    fn renew(&mut self, topic: Arc<F::Subscription>, sequence: u64) -> Option<News<F>> {
         self.work.projections += 1;
         let Made { answer, keys, wide } = F::project(&topic, &self.snapshot);
         let held = self.topics.get_mut(&topic)?;

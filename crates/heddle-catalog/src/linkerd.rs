@@ -2,7 +2,7 @@
 
 use crate::{Feed, Made};
 use bytes::Bytes;
-use heddle_linkerd::{Answer, Projected, Topic, Wide};
+use heddle_linkerd::{Answer, Projected, Subscription, UnkeyedDependency};
 use heddle_model::Snapshot;
 use heddle_model::snapshot::Key;
 
@@ -11,16 +11,16 @@ use heddle_model::snapshot::Key;
 pub enum Linkerd {}
 
 impl Feed for Linkerd {
-    type Topic = Topic;
+    type Subscription = Subscription;
     type Answer = Answer;
-    type Wide = Wide;
+    type UnkeyedDependency = UnkeyedDependency;
 
-    fn project(topic: &Topic, snapshot: &Snapshot) -> Made<Answer, Wide> {
+    fn project(topic: &Subscription, snapshot: &Snapshot) -> Made<Answer, UnkeyedDependency> {
         let Projected { answer, keys, wide } = heddle_linkerd::project(topic, snapshot);
         Made { answer, keys, wide }
     }
 
-    fn is_changed_by(wide: &Wide, key: &Key, _old: &Snapshot, _new: &Snapshot) -> bool {
+    fn is_changed_by(wide: &UnkeyedDependency, key: &Key, _old: &Snapshot, _new: &Snapshot) -> bool {
         wide.is_changed_by(key)
     }
 

@@ -6,12 +6,12 @@ use heddle_model::Map;
 use std::sync::Arc;
 
 /// The resources of one group.
-pub(crate) type Shelf<D> = Map<<D as Dialect>::Key, Arc<Entry<<D as Dialect>::Key>>>;
+pub(crate) type ResourceSet<D> = Map<<D as Dialect>::Key, Arc<Entry<<D as Dialect>::Key>>>;
 
 /// One published state: it never changes, and shares with its predecessor what is alike.
 pub struct Published<D: Dialect> {
     pub(crate) sequence: u64,
-    pub(crate) shelves: Map<D::Group, Shelf<D>>,
+    pub(crate) shelves: Map<D::Group, ResourceSet<D>>,
     pub(crate) clients: Map<D::Client, Arc<Membership<D>>>,
     pub(crate) log: Log<(D::Group, D::Key)>,
 }

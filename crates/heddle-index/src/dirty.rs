@@ -25,7 +25,7 @@ pub(crate) struct Dirty {
     /// Addresses whose claims changed.
     pub(crate) addresses: BTreeSet<IpAddr>,
     /// Addresses of workloads that changed: who is behind an endpoint there may have changed.
-    pub(crate) held: BTreeSet<IpAddr>,
+    pub(crate) workload_ips: BTreeSet<IpAddr>,
     /// Networks that an object states, or ceases to.
     pub(crate) networks: BTreeSet<IpNet>,
     /// Addresses of Nodes that came or went.
@@ -123,7 +123,7 @@ impl Dirty {
             self.addresses.extend([old, new].into_iter().flatten().flat_map(owned));
         }
         if old.map(holding) != new.map(holding) {
-            self.held.extend([old, new].into_iter().flatten().flat_map(|form| &form.addresses));
+            self.workload_ips.extend([old, new].into_iter().flatten().flat_map(|form| &form.addresses));
             self.node_addresses.extend([old, new].into_iter().flatten().flat_map(host_addresses));
         }
         let [before, now] = [old, new].map(|form| form.and_then(|form| form.identity.as_ref()));

@@ -9,7 +9,7 @@ use crate::dirty::Dirty;
 use crate::multimap::Multimap;
 use crate::routes::attachment::Attachment;
 use crate::routes::parent;
-use crate::services::member::{Edge, Members};
+use crate::services::member::{Members, ServiceBackend};
 use crate::status::findings::Findings;
 use crate::status::report;
 use crate::tables::{Row, Tables};
@@ -38,7 +38,7 @@ pub struct Index {
 pub(crate) struct Derived {
     pub(crate) members: BTreeMap<ServiceKey, Members>,
     /// The Service ports that a workload is behind.
-    pub(crate) edges: Multimap<WorkloadKey, Edge>,
+    pub(crate) edges: Multimap<WorkloadKey, ServiceBackend>,
     /// The Services that looked at an address.
     pub(crate) members_at: Multimap<IpAddr, ServiceKey>,
     /// The Services with members on a Node.

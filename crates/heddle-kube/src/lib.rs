@@ -4,10 +4,8 @@
 //! that no type could hold is lowered to a `Fact::Invalid` of its own and stalls nobody. [`Watches`] says how
 //! each kind is doing. [`StatusWriter`] writes what became of the objects.
 
-mod absence;
 mod client;
 mod election;
-mod follow;
 mod keys;
 mod list;
 mod object;
@@ -16,17 +14,19 @@ mod retry;
 mod review;
 mod secret;
 mod status;
+mod watch;
+mod watch_error;
 mod watches;
 
 pub use client::client;
 pub use election::{Election, elect};
-pub use follow::watch;
 pub use keys::{Keys, keys};
 pub use kube::Client;
 pub use list::list;
 pub use review::{Verdict, review};
 pub use secret::{Created, Data as SecretData, Replaced, Secrets, Stored};
 pub use status::StatusWriter;
+pub use watch::watch;
 pub use watches::{Cause, Phase, STALE, WatchState, Watches};
 
 /// Who writes, in `managedFields` and in audit logs.

@@ -1,8 +1,8 @@
 //! An answer, and what it was made from.
 
 use crate::endpoints::{self, Endpoints};
-use crate::look::Look;
-use crate::{Topic, inbound, outbound, profile};
+use crate::tracked::TrackedSnapshot;
+use crate::{Subscription, inbound, outbound, profile};
 use bytes::Bytes;
 use heddle_model::Snapshot;
 use heddle_model::snapshot::Key;
@@ -31,20 +31,20 @@ pub struct Projected {
     /// holds.
     pub keys: BTreeSet<Key>,
     /// What else it was made from, that no key of its own stands for.
-    pub wide: BTreeSet<Wide>,
+    pub wide: BTreeSet<UnkeyedDependency>,
 }
 
 /// Something that an answer depends on and that keys which do not exist yet may change. Only answers about addresses
 /// that nobody owns have one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Wide {
+pub enum UnkeyedDependency {
     /// Which EgressNetworks there are.
     Egress,
     /// The networks of the cluster that hold this address.
     Network(IpAddr),
 }
 
-impl Wide {
+impl UnkeyedDependency {
     /// Whether a changed key may change what depends on this.
     pub fn is_changed_by(&self, key: &Key) -> bool {
         match (self, key) {
@@ -75,20 +75,24 @@ impl Projected {
 }
 
 /// Answers a topic. Never fails: what is gone has an answer too.
-pub fn project(topic: &Topic, snapshot: &Snapshot) -> Projected {
-    let look = Look::new(snapshot);
+pub fn project(topic: &Subscription, snapshot: &Snapshot) -> Projected {
+    let look = TrackedSnapshot::new(snapshot);
     let answer = match topic {
-        Topic::Endpoints { port, family, place } => match endpoints::project(&look, port, *family, place) {
-            Some(endpoints) => Answer::Endpoints(endpoints.into()),
-            None => Answer::AskAgain,
-        },
-        Topic::Profile(target) => profile::project(&look, target).map_or(Answer::AskAgain, |of| message(&of)),
-        Topic::Inbound { workload, port } => {
+        Subscription::Endpoints { port, family, place } => {
+            match endpoints::project(&look, port, *family, place) {
+                Some(endpoints) => Answer::Endpoints(endpoints.into()),
+                None => Answer::AskAgain,
+            }
+        }
+        Subscription::Profile(target) => {
+            profile::project(&look, target).map_or(Answer::AskAgain, |of| message(&of))
+        }
+        Subscription::Inbound { workload, port } => {
             inbound::project(&look, workload, *port).map_or(Answer::AskAgain, |of| message(&of))
         }
-        Topic::Outbound { namespace, target } => message(&outbound::project(&look, namespace, target)),
+        Subscription::Outbound { namespace, target } => message(&outbound::project(&look, namespace, target)),
     };
-    let (keys, wide) = look.seen();
+    let (keys, wide) = look.into_dependencies();
     Projected { answer, keys, wide }
 }
 

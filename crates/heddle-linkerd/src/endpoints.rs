@@ -1,8 +1,8 @@
 //! The endpoints of a Service port, and how clients are told of them.
 
 use crate::endpoint::Dial;
-use crate::look::Look;
-use crate::topic::Place;
+use crate::subscription::Place;
+use crate::tracked::TrackedSnapshot;
 use crate::{l5d, net};
 use bytes::Bytes;
 use heddle_model::fact::Locality;
@@ -110,7 +110,7 @@ fn encode(update: update::Update) -> Bytes {
 
 /// The endpoints of a port as clients at a place see them; `None` where another kind of place counts now.
 pub(crate) fn project(
-    look: &Look,
+    look: &TrackedSnapshot,
     port: &ServicePortKey,
     dialled: Option<Family>,
     place: &Place,

@@ -9,11 +9,11 @@ mod callers;
 mod cell;
 mod client;
 mod networks;
-mod told;
+mod supported;
 
 use crate::l5d::{self, inbound as l5d_in};
-use crate::look::Look;
 use crate::meta;
+use crate::tracked::TrackedSnapshot;
 use callers::Mode;
 use heddle_model::access::{Access, Posture, RateLimit};
 use heddle_model::fact::{Mesh, Mtls, Protocol};
@@ -24,7 +24,7 @@ use l5d_in::proxy_protocol as protocol;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub(crate) use told::Excess;
+pub(crate) use supported::Overreach;
 
 /// The proxy's own administration: probes and metrics, of which it guards by itself what changes anything.
 const ADMIN_PORT: u16 = 4191;
@@ -47,11 +47,11 @@ pub(crate) struct Port<'a> {
 struct Spoken {
     kind: protocol::Kind,
     authorizations: Vec<l5d_in::Authz>,
-    excess: Vec<Excess>,
+    excess: Vec<Overreach>,
 }
 
 /// The policy of a port; `None` where the workload has gone.
-pub(crate) fn project(look: &Look, key: &WorkloadKey, port: u16) -> Option<l5d_in::Server> {
+pub(crate) fn project(look: &TrackedSnapshot, key: &WorkloadKey, port: u16) -> Option<l5d_in::Server> {
     let workload = look.workload(key)?;
     if port == ADMIN_PORT || workload.skip_inbound_ports.contains(&port) {
         let kind =
@@ -74,7 +74,7 @@ pub(crate) fn project(look: &Look, key: &WorkloadKey, port: u16) -> Option<l5d_i
 }
 
 /// What a workload's proxy cannot do of what was meant for its ports. A port is `None` for all that nobody declared.
-pub(crate) fn excess(mesh: &Mesh, workload: &Workload) -> Vec<(Option<u16>, Excess)> {
+pub(crate) fn excess(mesh: &Mesh, workload: &Workload) -> Vec<(Option<u16>, Overreach)> {
     let declared = workload.inbound.iter().map(|port| (Some(port.port), declared(mesh, port)));
     let ports = declared.chain([(None, undeclared(mesh, workload))]);
     ports.flat_map(|(number, port)| port.spoken().excess.into_iter().map(move |of| (number, of))).collect()
@@ -129,7 +129,7 @@ impl Port<'_> {
     }
 
     fn bytes(&self, kind: protocol::Kind) -> Spoken {
-        let mut policies = told::policies(self.access);
+        let mut policies = supported::policies(self.access);
         let mut excess = std::mem::take(&mut policies.excess);
         let admitted = callers::of_bytes(self.access, &policies.all(), Mode::of(self.mtls), self.mesh);
         excess.extend(admitted.excess);

@@ -5,13 +5,11 @@
 //! answer was made from: only when one of these changes is it asked again, so the cost follows the change.
 
 mod answer;
-mod ask;
 mod endpoint;
 mod endpoints;
 mod filter;
 mod inbound;
 mod l5d;
-mod look;
 mod matching;
 mod meta;
 mod name;
@@ -20,13 +18,15 @@ mod outbound;
 mod pattern;
 mod precedence;
 mod profile;
+mod proxy_request;
 mod questions;
-mod topic;
+mod subscription;
+mod tracked;
 mod unenforceable;
 
-pub use answer::{Answer, Projected, Wide, project};
-pub use ask::{Ask, Refused};
+pub use answer::{Answer, Projected, UnkeyedDependency, project};
 pub use endpoints::Endpoints;
+pub use proxy_request::{ProxyRequest, Refused};
 pub use questions::{names, questions};
-pub use topic::{Place, Target, Topic, topic};
+pub use subscription::{Place, Subscription, Target, topic};
 pub use unenforceable::{unenforceable, unordered};

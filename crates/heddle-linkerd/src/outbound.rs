@@ -9,9 +9,9 @@ mod retry;
 use crate::endpoint::Dial;
 use crate::endpoints::usable;
 use crate::l5d::{self, outbound as l5d_out};
-use crate::look::Look;
 use crate::meta;
-use crate::topic::Target;
+use crate::subscription::Target;
+use crate::tracked::TrackedSnapshot;
 use backend::Route;
 use heddle_model::fact::{DataPlane, Egress, Protocol};
 use heddle_model::snapshot::{ServicePort, Transport};
@@ -27,14 +27,14 @@ const DETECT: Duration = Duration::from_secs(10);
 const DETECT_HTTP: Duration = Duration::from_secs(3600);
 
 /// The policy for what the clients of a namespace send to a target.
-pub(crate) fn project(look: &Look, namespace: &Name, target: &Target) -> l5d_out::OutboundPolicy {
+pub(crate) fn project(look: &TrackedSnapshot, namespace: &Name, target: &Target) -> l5d_out::OutboundPolicy {
     match target {
         Target::Service(port) => to_port(look, namespace, port, None),
         Target::Address(at) => to_address(look, namespace, *at),
     }
 }
 
-fn to_address(look: &Look, namespace: &Name, at: SocketAddr) -> l5d_out::OutboundPolicy {
+fn to_address(look: &TrackedSnapshot, namespace: &Name, at: SocketAddr) -> l5d_out::OutboundPolicy {
     match look.owner(Reach::Namespace(namespace.clone()), at.ip()) {
         Some(Owner::Service(service)) => {
             let port = ServicePortKey { service: service.clone(), port: at.port() };
@@ -50,7 +50,7 @@ fn to_address(look: &Look, namespace: &Name, at: SocketAddr) -> l5d_out::Outboun
 }
 
 fn to_port(
-    look: &Look,
+    look: &TrackedSnapshot,
     namespace: &Name,
     port: &ServicePortKey,
     dialled: Option<Family>,
@@ -88,7 +88,12 @@ fn to_service(routed: &Routed, own: &ServicePort) -> l5d_out::OutboundPolicy {
 }
 
 /// A workload's own address: its bytes, as its identity.
-fn to_workload(look: &Look, namespace: &Name, key: &WorkloadKey, at: SocketAddr) -> l5d_out::OutboundPolicy {
+fn to_workload(
+    look: &TrackedSnapshot,
+    namespace: &Name,
+    key: &WorkloadKey,
+    at: SocketAddr,
+) -> l5d_out::OutboundPolicy {
     let Some(workload) = look.workload(key) else { return to_nobody(look, namespace, at) };
     let identity = match workload.transport_from(DataPlane::Linkerd, at.port()) {
         Transport::Plain => None,
@@ -104,7 +109,7 @@ fn to_workload(look: &Look, namespace: &Name, key: &WorkloadKey, at: SocketAddr)
 }
 
 /// An endpoint of a headless Service that no workload backs: as it is.
-fn to_hand_made(look: &Look, port: &ServicePortKey, at: SocketAddr) -> l5d_out::OutboundPolicy {
+fn to_hand_made(look: &TrackedSnapshot, port: &ServicePortKey, at: SocketAddr) -> l5d_out::OutboundPolicy {
     forward(look, meta::service(port), &plain(at))
 }
 
@@ -113,7 +118,7 @@ fn plain(at: SocketAddr) -> Dial<'static> {
 }
 
 /// An address that is no Service's and no workload's.
-fn to_nobody(look: &Look, namespace: &Name, at: SocketAddr) -> l5d_out::OutboundPolicy {
+fn to_nobody(look: &TrackedSnapshot, namespace: &Name, at: SocketAddr) -> l5d_out::OutboundPolicy {
     let mesh = look.mesh();
     if let Some(network) = look.closed_network(at.ip()) {
         return refused::policy(
@@ -131,7 +136,7 @@ fn to_nobody(look: &Look, namespace: &Name, at: SocketAddr) -> l5d_out::Outbound
     }
 }
 
-fn forward(look: &Look, metadata: l5d::Metadata, dial: &Dial) -> l5d_out::OutboundPolicy {
+fn forward(look: &TrackedSnapshot, metadata: l5d::Metadata, dial: &Dial) -> l5d_out::OutboundPolicy {
     let backend = backend::forward(&metadata, dial, look.mesh());
     policy(metadata, protocol::Kind::Opaque(opaque::to(&Route::default("opaque"), backend)))
 }

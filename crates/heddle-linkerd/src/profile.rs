@@ -1,14 +1,14 @@
 //! Service profiles, for what still asks for them: never more than a name, so that they override no policy.
 
 use crate::l5d;
-use crate::look::Look;
 use crate::name;
-use crate::topic::Target;
+use crate::subscription::Target;
+use crate::tracked::TrackedSnapshot;
 use heddle_model::fact::Protocol;
 use heddle_model::{Owner, Reach, ServicePortKey};
 
 /// The profile of a target; `None` where the Service has gone.
-pub(crate) fn project(look: &Look, target: &Target) -> Option<l5d::DestinationProfile> {
+pub(crate) fn project(look: &TrackedSnapshot, target: &Target) -> Option<l5d::DestinationProfile> {
     match target {
         Target::Service(port) => of_port(look, port),
         Target::Address(at) => match look.owner(Reach::Mesh, at.ip()) {
@@ -24,7 +24,7 @@ pub(crate) fn project(look: &Look, target: &Target) -> Option<l5d::DestinationPr
     }
 }
 
-fn of_port(look: &Look, port: &ServicePortKey) -> Option<l5d::DestinationProfile> {
+fn of_port(look: &TrackedSnapshot, port: &ServicePortKey) -> Option<l5d::DestinationProfile> {
     let service = look.service(&port.service)?;
     let found = service.ports.iter().find(|of| of.number == port.port)?;
     let opaque_protocol = match found.protocol {

@@ -1,6 +1,6 @@
 //! Everything that a proxy may ask: for whoever shows what it is told.
 
-use crate::Ask;
+use crate::ProxyRequest;
 use heddle_model::fact::ServiceForm;
 use heddle_model::snapshot::Workload;
 use heddle_model::{ServicePortKey, Snapshot, WorkloadKey};
@@ -13,10 +13,10 @@ use std::net::SocketAddr;
 
 /// What the proxy of a workload may ask to begin with: its own ports, one that nobody declares last, and each address
 /// that a Service is dialled by. What it asks then is in the answers, as [`names`] finds it.
-pub fn questions(workload: &WorkloadKey, snapshot: &Snapshot) -> Vec<Ask> {
+pub fn questions(workload: &WorkloadKey, snapshot: &Snapshot) -> Vec<ProxyRequest> {
     let own = snapshot.workloads.get(workload).map_or_else(Vec::new, |found| ports(found));
-    let inbound = own.into_iter().map(|port| Ask::Inbound { port: port.into() });
-    let outbound = targets(snapshot).into_iter().map(|target| Ask::Outbound { target });
+    let inbound = own.into_iter().map(|port| ProxyRequest::Inbound { port: port.into() });
+    let outbound = targets(snapshot).into_iter().map(|target| ProxyRequest::Outbound { target });
     inbound.chain(outbound).collect()
 }
 

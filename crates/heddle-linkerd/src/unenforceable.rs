@@ -1,6 +1,6 @@
 //! What was meant, and no linkerd2-proxy can do: told, never left out silently.
 
-use crate::inbound::{self, Excess};
+use crate::inbound::{self, Overreach};
 use crate::precedence::{self, Unordered};
 use heddle_model::snapshot::{RouteKey, Workload};
 use heddle_model::{Diagnostic, Snapshot, SourceRef, WorkloadKey};
@@ -47,42 +47,42 @@ pub fn unordered(snapshot: &Snapshot, key: &RouteKey) -> BTreeSet<Diagnostic> {
     found
 }
 
-fn of_port(workload: &Workload, port: Option<u16>, excess: Excess) -> Vec<Diagnostic> {
+fn of_port(workload: &Workload, port: Option<u16>, excess: Overreach) -> Vec<Diagnostic> {
     let at = port.map_or_else(|| "undeclared ports".into(), |port| format!("port {port}"));
     let source = workload.key.source();
     let tell = |object: &SourceRef, field: &str, reason, text: &str| {
         diagnostic(object, field.into(), reason, format!("{at}: {text}"))
     };
     match excess {
-        Excess::Spellings => vec![tell(
+        Overreach::Spellings => vec![tell(
             &source,
             "",
             "PathSpelling",
             "policies look at paths, and linkerd2-proxy compares them as they are sent: requests with dot \
              segments, double slashes, backslashes or needless escapes are refused",
         )],
-        Excess::SeveralValues => vec![tell(
+        Overreach::SeveralValues => vec![tell(
             &source,
             "",
             "SeveralValues",
             "policies want several values of one header, or a header whose lines other proxies join, and linkerd2-proxy \
              goes by one of several values: requests with another value of such a header beside it are refused",
         )],
-        Excess::Bytes(policy) => vec![tell(
+        Overreach::Bytes(policy) => vec![tell(
             &policy,
             "spec.rules",
             "OverDenied",
             "linkerd2-proxy cannot tell these clients from the others where it carries bytes: everyone whom they \
              are a part of is refused",
         )],
-        Excess::Header(policy) => vec![tell(
+        Overreach::Header(policy) => vec![tell(
             &policy,
             "spec.rules",
             "HeaderMatch",
             "linkerd2-proxy cannot compare the authority of requests, nor a value with a separator of a header whose \
              lines other proxies join: a Deny does without it, an Allow that asks for it admits nothing",
         )],
-        Excess::TooManyRoutes => {
+        Overreach::TooManyRoutes => {
             let declared = port.and_then(|port| workload.port(port));
             let access = declared.map_or(&workload.undeclared.access, |of| &of.access);
             let each = access.all_policies().map(|policy| {

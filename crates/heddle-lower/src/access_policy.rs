@@ -1,9 +1,9 @@
 //! AccessPolicies.
 
 use crate::access_rule;
+use crate::diagnostics::Diagnostics;
+use crate::field::{Field, FieldError};
 use crate::inbound_policy::{ports, selector};
-use crate::notes::Notes;
-use crate::place::{Place, Wrong};
 use heddle_model::access::{Action, Mode, Rule};
 use heddle_model::fact::{AccessPolicy, Covers, Target};
 
@@ -13,7 +13,7 @@ const MODES: [(&str, Mode); 2] = [("Enforce", Mode::Enforce), ("Audit", Mode::Au
 
 /// An action that cannot be read closes and admits nothing. Where what is covered cannot be read, the whole
 /// namespace is, and an Allow then admits nobody: it might admit them where it was not meant to.
-pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<AccessPolicy, Wrong> {
+pub(crate) fn lower(root: &Field<'_>, notes: &mut Diagnostics) -> Result<AccessPolicy, FieldError> {
     let spec = root.need("spec")?;
     spec.object()?;
     let action = spec.get("action").map_or(Ok(Action::Allow), |word| word.one_of(&ACTIONS));
@@ -37,7 +37,7 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<AccessPolicy,
     Ok(AccessPolicy { covers, action, mode, rules })
 }
 
-fn allow_rules(spec: &Place<'_>, notes: &mut Notes) -> Vec<Rule> {
+fn allow_rules(spec: &Field<'_>, notes: &mut Diagnostics) -> Vec<Rule> {
     let list = spec.get("rules").map(|rules| rules.list());
     let list = list.and_then(|rules| notes.take(rules, "it admits nobody")).unwrap_or_default();
     let mut rules = Vec::new();
@@ -48,7 +48,7 @@ fn allow_rules(spec: &Place<'_>, notes: &mut Notes) -> Vec<Rule> {
     rules
 }
 
-fn deny_rules(spec: &Place<'_>, notes: &mut Notes) -> Vec<Rule> {
+fn deny_rules(spec: &Field<'_>, notes: &mut Diagnostics) -> Vec<Rule> {
     let list = spec.need("rules").and_then(|rules| match rules.list()? {
         list if list.is_empty() => Err(rules.wrong("a Deny needs at least one rule")),
         list => Ok(list),
@@ -63,7 +63,7 @@ fn deny_rules(spec: &Place<'_>, notes: &mut Notes) -> Vec<Rule> {
     rules
 }
 
-fn covers(spec: &Place<'_>) -> Result<Covers, Wrong> {
+fn covers(spec: &Field<'_>) -> Result<Covers, FieldError> {
     let Some(targets) = spec.get("targetRefs") else {
         if spec.get("selector").is_none() && spec.get("ports").is_none() {
             return Ok(Covers::Namespace);
@@ -80,7 +80,7 @@ fn covers(spec: &Place<'_>) -> Result<Covers, Wrong> {
     Ok(Covers::Targets(list.iter().map(target).collect::<Result<_, _>>()?))
 }
 
-fn target(place: &Place<'_>) -> Result<Target, Wrong> {
+fn target(place: &Field<'_>) -> Result<Target, FieldError> {
     place.only(&["group", "kind", "name", "sectionName"])?;
     let group = place.get("group").map_or(Ok(""), |group| group.text())?;
     let kind = place.need("kind")?.text()?;

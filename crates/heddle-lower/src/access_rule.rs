@@ -1,8 +1,8 @@
 //! Rules of AccessPolicies: who, and which requests.
 
 use crate::alternatives::Alternatives;
-use crate::notes::Notes;
-use crate::place::{Place, Wrong};
+use crate::diagnostics::Diagnostics;
+use crate::field::{Field, FieldError};
 use crate::route::{header_name, prefix};
 use heddle_model::access::{Action, Network, Peer, Principal, RequestMatch, Rule};
 use heddle_model::http::{KeyMatch, PathMatch, ValueMatch};
@@ -11,18 +11,18 @@ use ipnet::IpNet;
 
 /// Reads the rule at a place in the list; `None` if it matches nothing (only an Allow can).
 pub(crate) fn read(
-    (index, place): (usize, &Place<'_>),
+    (index, place): (usize, &Field<'_>),
     action: Action,
-    notes: &mut Notes,
-) -> Result<Option<Rule>, Wrong> {
+    notes: &mut Diagnostics,
+) -> Result<Option<Rule>, FieldError> {
     place.only(&["from", "requests"])?;
     if place.get("from").is_none() && place.get("requests").is_none() {
         return Err(
             place.wrong("one of from, requests must be set; everyone is 0.0.0.0/0 and ::/0 of networks")
         );
     }
-    let from: &dyn Fn(&Place<'_>, &mut Notes) -> _ = &|place, notes| peer(place, action, notes);
-    let requests: &dyn Fn(&Place<'_>, &mut Notes) -> _ = &|place, notes| request(place, action, notes);
+    let from: &dyn Fn(&Field<'_>, &mut Diagnostics) -> _ = &|place, notes| peer(place, action, notes);
+    let requests: &dyn Fn(&Field<'_>, &mut Diagnostics) -> _ = &|place, notes| request(place, action, notes);
     let from = Alternatives::read(&[(place.get("from"), from)], action, notes);
     let requests = Alternatives::read(&[(place.get("requests"), requests)], action, notes);
     let rule = from.into_list().zip(requests.into_list());
@@ -30,11 +30,11 @@ pub(crate) fn read(
 }
 
 /// A part of which nothing was left after its faults were noted.
-fn nothing_left(place: &Place<'_>) -> Wrong {
+fn nothing_left(place: &Field<'_>) -> FieldError {
     place.wrong("nothing of it can be read")
 }
 
-fn peer(place: &Place<'_>, action: Action, notes: &mut Notes) -> Result<Peer, Wrong> {
+fn peer(place: &Field<'_>, action: Action, notes: &mut Diagnostics) -> Result<Peer, FieldError> {
     let fields = ["identities", "serviceAccounts", "namespaces", "networks"];
     place.only(&fields)?;
     let [identities, accounts, namespaces, networks] = fields.map(|field| place.get(field));
@@ -46,7 +46,8 @@ fn peer(place: &Place<'_>, action: Action, notes: &mut Notes) -> Result<Peer, Wr
         action,
         notes,
     );
-    let read_network: &dyn Fn(&Place<'_>, &mut Notes) -> _ = &|place, notes| network(place, action, notes);
+    let read_network: &dyn Fn(&Field<'_>, &mut Diagnostics) -> _ =
+        &|place, notes| network(place, action, notes);
     let networks = Alternatives::read(&[(networks, read_network)], action, notes);
     let both = principals.into_list().zip(networks.into_list());
     let (principals, networks) = both.ok_or_else(|| nothing_left(place))?;
@@ -54,7 +55,7 @@ fn peer(place: &Place<'_>, action: Action, notes: &mut Notes) -> Result<Peer, Wr
 }
 
 /// `*`, or a SPIFFE ID: compared as a whole, so one with a wildcard would match nobody.
-pub(crate) fn identity(place: &Place<'_>, _: &mut Notes) -> Result<Principal, Wrong> {
+pub(crate) fn identity(place: &Field<'_>, _: &mut Diagnostics) -> Result<Principal, FieldError> {
     let text = place.text()?;
     if text == "*" {
         return Ok(Principal::Any);
@@ -68,7 +69,7 @@ pub(crate) fn identity(place: &Place<'_>, _: &mut Notes) -> Result<Principal, Wr
     Err(place.wrong(format!("{} is neither \"*\" nor a SPIFFE ID", place.shown())))
 }
 
-fn account(place: &Place<'_>, notes: &mut Notes) -> Result<Principal, Wrong> {
+fn account(place: &Field<'_>, notes: &mut Diagnostics) -> Result<Principal, FieldError> {
     place.only(&["namespace", "name"])?;
     let namespace = match place.get("namespace") {
         Some(namespace) => Name::from(namespace.name()?),
@@ -78,13 +79,13 @@ fn account(place: &Place<'_>, notes: &mut Notes) -> Result<Principal, Wrong> {
     identity.map(Principal::Account).map_err(|bad| place.wrong(bad.to_string()))
 }
 
-fn namespace(place: &Place<'_>, _: &mut Notes) -> Result<Principal, Wrong> {
+fn namespace(place: &Field<'_>, _: &mut Diagnostics) -> Result<Principal, FieldError> {
     Identity::new(place.name()?, "default").map_err(|bad| place.wrong(bad.to_string()))?;
     Ok(Principal::Namespace(place.name()?.into()))
 }
 
 /// A hole that cannot be read makes an Allow's network unreadable, and is no hole in a Deny's.
-fn network(place: &Place<'_>, action: Action, notes: &mut Notes) -> Result<Network, Wrong> {
+fn network(place: &Field<'_>, action: Action, notes: &mut Diagnostics) -> Result<Network, FieldError> {
     place.only(&["cidr", "except"])?;
     let cidr = cidr(&place.need("cidr")?)?;
     let holes = place.get("except").map_or(Ok(Vec::new()), |except| except.list())?;
@@ -96,11 +97,11 @@ fn network(place: &Place<'_>, action: Action, notes: &mut Notes) -> Result<Netwo
     Ok(Network { cidr, except })
 }
 
-fn cidr(place: &Place<'_>) -> Result<IpNet, Wrong> {
+fn cidr(place: &Field<'_>) -> Result<IpNet, FieldError> {
     place.parse::<IpNet>("a network in CIDR notation").map(|network| network.trunc())
 }
 
-fn request(place: &Place<'_>, action: Action, notes: &mut Notes) -> Result<RequestMatch, Wrong> {
+fn request(place: &Field<'_>, action: Action, notes: &mut Diagnostics) -> Result<RequestMatch, FieldError> {
     let fields = ["methods", "paths", "headers"];
     place.only(&fields)?;
     let [methods, paths, headers] = fields.map(|field| place.get(field));
@@ -120,7 +121,7 @@ fn request(place: &Place<'_>, action: Action, notes: &mut Notes) -> Result<Reque
 }
 
 /// Headers that must all match. One that cannot be read fails an Allow; a Deny does without it.
-fn all_headers(place: &Place<'_>, action: Action, notes: &mut Notes) -> Option<Vec<KeyMatch>> {
+fn all_headers(place: &Field<'_>, action: Action, notes: &mut Diagnostics) -> Option<Vec<KeyMatch>> {
     match action {
         Action::Allow => {
             let headers = place.list().and_then(|list| match list.is_empty() {
@@ -137,7 +138,7 @@ fn all_headers(place: &Place<'_>, action: Action, notes: &mut Notes) -> Option<V
     }
 }
 
-fn method(place: &Place<'_>, _: &mut Notes) -> Result<Name, Wrong> {
+fn method(place: &Field<'_>, _: &mut Diagnostics) -> Result<Name, FieldError> {
     let text = place.name()?;
     if text.chars().all(|c| c.is_ascii_uppercase()) {
         return Ok(text.into());
@@ -145,7 +146,7 @@ fn method(place: &Place<'_>, _: &mut Notes) -> Result<Name, Wrong> {
     Err(place.wrong(format!("{} is not a method in upper case", place.shown())))
 }
 
-fn path(place: &Place<'_>, _: &mut Notes) -> Result<PathMatch, Wrong> {
+fn path(place: &Field<'_>, _: &mut Diagnostics) -> Result<PathMatch, FieldError> {
     place.only(&["type", "value"])?;
     let value = place.need("value")?;
     let text = value.text()?;
@@ -163,7 +164,7 @@ fn path(place: &Place<'_>, _: &mut Notes) -> Result<PathMatch, Wrong> {
     Ok(if exact { PathMatch::Exact(path) } else { prefix(&path) })
 }
 
-fn header(place: &Place<'_>) -> Result<KeyMatch, Wrong> {
+fn header(place: &Field<'_>) -> Result<KeyMatch, FieldError> {
     place.only(&["name", "type", "value"])?;
     let name = header_name(&place.need("name")?)?;
     let kind = place.get("type").map_or(Ok("Exact"), |kind| {

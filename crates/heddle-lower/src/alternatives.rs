@@ -1,7 +1,7 @@
 //! Lists of which one item must match, some of whose items cannot be read.
 
-use crate::notes::Notes;
-use crate::place::{Place, Wrong};
+use crate::diagnostics::Diagnostics;
+use crate::field::{Field, FieldError};
 use heddle_model::access::Action;
 
 /// What a list of alternatives matches.
@@ -19,7 +19,7 @@ impl<T> Alternatives<T> {
     /// Reads the lists of alternatives that are there: `parts` are the lists and how an item of each is read.
     ///
     /// What an Allow cannot read is left out; what a Deny cannot read might be anything.
-    pub(crate) fn read(parts: &[Part<'_, '_, T>], action: Action, notes: &mut Notes) -> Self {
+    pub(crate) fn read(parts: &[Part<'_, '_, T>], action: Action, notes: &mut Diagnostics) -> Self {
         let mut items = Vec::new();
         let mut complete = true;
         for (list, read) in parts.iter().filter_map(|(list, read)| Some((list.as_ref()?, read))) {
@@ -52,9 +52,10 @@ impl<T> Alternatives<T> {
 }
 
 /// A list that may be absent, and how one of its items is read.
-pub(crate) type Part<'a, 'r, T> = (Option<Place<'a>>, &'r dyn Fn(&Place<'_>, &mut Notes) -> Result<T, Wrong>);
+pub(crate) type Part<'a, 'r, T> =
+    (Option<Field<'a>>, &'r dyn Fn(&Field<'_>, &mut Diagnostics) -> Result<T, FieldError>);
 
-fn list_of<'a>(list: &Place<'a>) -> Result<Vec<Result<Place<'a>, Wrong>>, Wrong> {
+fn list_of<'a>(list: &Field<'a>) -> Result<Vec<Result<Field<'a>, FieldError>>, FieldError> {
     let items = list.list()?;
     if items.is_empty() {
         return Err(list.wrong("must not be empty"));

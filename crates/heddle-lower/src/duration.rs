@@ -1,10 +1,10 @@
 //! Durations as the Gateway API writes them.
 
-use crate::place::{Place, Wrong};
+use crate::field::{Field, FieldError};
 use std::time::Duration;
 
 /// Reads a duration of the Gateway API (GEP-2257): `^([0-9]{1,5}(h|m|s|ms)){1,4}$`.
-pub(crate) fn duration(place: &Place<'_>) -> Result<Duration, Wrong> {
+pub(crate) fn duration(place: &Field<'_>) -> Result<Duration, FieldError> {
     let text = place.text()?;
     parse(text).ok_or_else(|| {
         place.wrong(format!(

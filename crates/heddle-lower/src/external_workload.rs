@@ -1,15 +1,15 @@
 //! ExternalWorkloads.
 
+use crate::diagnostics::Diagnostics;
+use crate::field::{Field, FieldError};
 use crate::linkerd::annotation;
 use crate::meta;
-use crate::notes::Notes;
-use crate::place::{Place, Wrong};
 use crate::protocol;
 use crate::workload;
 use heddle_model::fact::{Workload, WorkloadPort};
 use std::collections::BTreeSet;
 
-pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Workload, Wrong> {
+pub(crate) fn lower(root: &Field<'_>, notes: &mut Diagnostics) -> Result<Workload, FieldError> {
     let spec = root.need("spec")?;
     let account = spec.need("serviceAccount").and_then(|account| Ok((account.name()?, account)));
     let account = notes.take(account, "the workload has no identity");
@@ -37,7 +37,7 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Workload, Wro
     Ok(workload)
 }
 
-fn ports(spec: &Place<'_>, notes: &mut Notes) -> Vec<WorkloadPort> {
+fn ports(spec: &Field<'_>, notes: &mut Diagnostics) -> Vec<WorkloadPort> {
     let list = spec.get("ports").map(|list| list.list());
     let list = list.and_then(|list| notes.take(list, "it declares no port")).unwrap_or_default();
     let mut seen = BTreeSet::new();
@@ -51,7 +51,7 @@ fn ports(spec: &Place<'_>, notes: &mut Notes) -> Vec<WorkloadPort> {
     notes.take_all(read, "the port is not used")
 }
 
-fn port(place: &Place<'_>) -> Result<WorkloadPort, Wrong> {
+fn port(place: &Field<'_>) -> Result<WorkloadPort, FieldError> {
     let port = place.need("port")?.port()?;
     let name = place.get("name").map(|name| name.name()).transpose()?;
     let app_port = place.get("targetPort").map_or(Ok(port), |target| target.port())?;

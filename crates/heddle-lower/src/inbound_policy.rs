@@ -1,7 +1,7 @@
 //! InboundPolicies.
 
-use crate::notes::Notes;
-use crate::place::{Place, Wrong};
+use crate::diagnostics::Diagnostics;
+use crate::field::{Field, FieldError};
 use crate::protocol;
 use heddle_model::fact::{InboundPolicy, Labels, Mtls};
 use std::collections::BTreeSet;
@@ -11,7 +11,7 @@ const MODES: [(&str, Mtls); 3] =
 
 /// An mTLS mode that cannot be read is Strict. Where the selection cannot be read, the whole namespace is
 /// meant if that demands more than before (Strict), and nothing if it would demand less.
-pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<InboundPolicy, Wrong> {
+pub(crate) fn lower(root: &Field<'_>, notes: &mut Diagnostics) -> Result<InboundPolicy, FieldError> {
     let spec = root.need("spec")?;
     spec.object()?;
     let mode = spec.get("mtls").map(|written| {
@@ -42,7 +42,7 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<InboundPolicy
 
 /// `selector`: unset selects every workload of the namespace. One without labels is refused: it may be what an API
 /// server left of a mistyped one.
-pub(crate) fn selector(spec: &Place<'_>) -> Result<Labels, Wrong> {
+pub(crate) fn selector(spec: &Field<'_>) -> Result<Labels, FieldError> {
     let Some(selector) = spec.get("selector") else { return Ok(Labels::new()) };
     selector.only(&["matchLabels"])?;
     let labels = selector.get("matchLabels").map_or(Ok(Labels::new()), |labels| labels.labels())?;
@@ -53,11 +53,11 @@ pub(crate) fn selector(spec: &Place<'_>) -> Result<Labels, Wrong> {
 }
 
 /// `ports`: unset means all, written as the empty set; an empty list means none and is refused.
-pub(crate) fn ports(spec: &Place<'_>) -> Result<BTreeSet<u16>, Wrong> {
+pub(crate) fn ports(spec: &Field<'_>) -> Result<BTreeSet<u16>, FieldError> {
     let Some(place) = spec.get("ports") else { return Ok(BTreeSet::new()) };
     let list = place.list()?;
     if list.is_empty() {
         return Err(place.wrong("must not be empty"));
     }
-    list.iter().map(Place::port).collect()
+    list.iter().map(Field::port).collect()
 }

@@ -1,14 +1,14 @@
 //! Labels and annotations of Heddle's own, `heddle.dev/…`.
 
-use crate::notes::Notes;
-use crate::place::{Place, Wrong};
+use crate::diagnostics::Diagnostics;
+use crate::field::{Field, FieldError};
 use heddle_model::{Keys, Kind};
 
 /// The start of every key of Heddle's.
 const PREFIX: &str = "heddle.dev/";
 
 /// Notes keys of Heddle's that mean nothing on an object of this kind.
-pub(crate) fn check(kind: Kind, root: &Place<'_>, notes: &mut Notes) {
+pub(crate) fn check(kind: Kind, root: &Field<'_>, notes: &mut Diagnostics) {
     let Some(Keys { labels, annotations }) = kind.spec().keys else { return };
     let sorts =
         [("labels", labels, "an annotation", annotations), ("annotations", annotations, "a label", labels)];
@@ -21,8 +21,8 @@ pub(crate) fn check(kind: Kind, root: &Place<'_>, notes: &mut Notes) {
             } else {
                 format!("is none of the {field} that are read of a {kind}{}", suggestion(key, own, other))
             };
-            let field = format!("{}[{}]", place.path(), crate::place::cut(key));
-            notes.wrong(Wrong { field, reason: "UnknownKey", message }, "it is ignored");
+            let field = format!("{}[{}]", place.path(), crate::field::cut(key));
+            notes.wrong(FieldError { field, reason: "UnknownKey", message }, "it is ignored");
         }
     }
 }

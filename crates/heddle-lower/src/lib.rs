@@ -15,18 +15,18 @@
 mod access_policy;
 mod access_rule;
 mod alternatives;
-mod amount;
+mod diagnostics;
 mod duration;
 mod external_workload;
+mod field;
 mod inbound_policy;
 mod keys;
+mod limits;
 mod linkerd;
 mod mesh;
 mod meta;
 mod namespace;
 mod node;
-mod notes;
-mod place;
 mod pod;
 mod protocol;
 mod reference_grant;
@@ -40,13 +40,13 @@ mod tests;
 mod unicast;
 mod workload;
 
-pub use place::INVALID;
+pub use field::INVALID;
 pub use unicast::Loopback;
 
+use diagnostics::Diagnostics;
+use field::{Field, FieldError};
 use heddle_model::fact::Invalid;
 use heddle_model::{Fact, Kind, Lowered, Origin, SourceRef};
-use notes::Notes;
-use place::{Place, Wrong};
 use route::Unbacked;
 use serde_json::Value;
 
@@ -62,9 +62,9 @@ pub fn lower(kind: Kind, object: &Value) -> Lowered {
 
 /// What `object` of a source says that has this place for loopback addresses.
 pub fn lower_from(loopback: Loopback, kind: Kind, object: &Value) -> Lowered {
-    let root = Place::root(object);
+    let root = Field::root(object);
     let source = meta::source(kind, object);
-    let mut notes = Notes::new(source.clone(), loopback);
+    let mut notes = Diagnostics::new(source.clone(), loopback);
     let fact = match meta::name(&root) {
         Ok(_) => fact(kind, &root, &mut notes),
         Err(wrong) => Err(wrong),
@@ -85,8 +85,8 @@ fn instead(source: &SourceRef) -> &'static str {
     }
 }
 
-fn fact(kind: Kind, root: &Place<'_>, notes: &mut Notes) -> Result<Fact, Wrong> {
-    amount::check(kind, root)?;
+fn fact(kind: Kind, root: &Field<'_>, notes: &mut Diagnostics) -> Result<Fact, FieldError> {
+    limits::check(kind, root)?;
     keys::check(kind, root, notes);
     if kind.spec().origin == Origin::Linkerd {
         root.only(&["apiVersion", "kind", "metadata", "spec", "status"])?;

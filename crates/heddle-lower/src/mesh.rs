@@ -1,9 +1,9 @@
 //! The Mesh.
 
+use crate::diagnostics::Diagnostics;
 use crate::duration::duration;
+use crate::field::{Field, FieldError};
 use crate::namespace::POSTURES;
-use crate::notes::Notes;
-use crate::place::{Place, Wrong};
 use heddle_model::Name;
 use heddle_model::access::Posture;
 use heddle_model::fact::{AccessLog, Egress, Mesh};
@@ -20,7 +20,7 @@ const LOGS: [(&str, AccessLog); 3] =
     [("Off", AccessLog::Off), ("Errors", AccessLog::Errors), ("All", AccessLog::All)];
 
 /// A Mesh without a readable trust domain, or of another name, is none: every identity hangs on it.
-pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Mesh, Wrong> {
+pub(crate) fn lower(root: &Field<'_>, notes: &mut Diagnostics) -> Result<Mesh, FieldError> {
     let name = root.need("metadata")?.need("name")?;
     if name.text()? != "default" {
         return Err(name.wrong(format!("{} is not \"default\", as the only Mesh is named", name.shown())));
@@ -48,7 +48,7 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Mesh, Wrong> 
 }
 
 /// The suffix of identities' names, with which the longest of them are DNS names.
-fn identity_suffix(spec: &Place<'_>, trust_domain: &Name) -> Result<Name, Wrong> {
+fn identity_suffix(spec: &Field<'_>, trust_domain: &Name) -> Result<Name, FieldError> {
     let place = spec.get("identitySuffix");
     let suffix = match &place {
         Some(suffix) => dns_name(suffix)?,
@@ -66,19 +66,19 @@ fn identity_suffix(spec: &Place<'_>, trust_domain: &Name) -> Result<Name, Wrong>
 
 /// One of a few words; `[unset, unreadable]` hold where it does not say.
 fn word<T: Copy>(
-    spec: &Place<'_>,
+    spec: &Field<'_>,
     field: &str,
     words: &[(&str, T)],
     [unset, unreadable]: [T; 2],
     instead: &str,
-    notes: &mut Notes,
+    notes: &mut Diagnostics,
 ) -> T {
     let written = spec.get(field).map(|written| written.one_of(words));
     written.map_or(unset, |word| notes.take(word, instead).unwrap_or(unreadable))
 }
 
 /// The grants by namespace. Of two for one namespace the first counts, as for a list that is a map.
-fn address_grants(spec: &Place<'_>, notes: &mut Notes) -> BTreeMap<Name, Vec<IpNet>> {
+fn address_grants(spec: &Field<'_>, notes: &mut Diagnostics) -> BTreeMap<Name, Vec<IpNet>> {
     let list = spec.get("addressGrants").map(|list| list.list());
     let list = list.and_then(|list| notes.take(list, "nothing is granted")).unwrap_or_default();
     let mut grants = BTreeMap::new();
@@ -92,14 +92,19 @@ fn address_grants(spec: &Place<'_>, notes: &mut Notes) -> BTreeMap<Name, Vec<IpN
 }
 
 /// Returns the networks in a list.
-pub(crate) fn networks(parent: &Place<'_>, field: &str, instead: &str, notes: &mut Notes) -> Vec<IpNet> {
+pub(crate) fn networks(
+    parent: &Field<'_>,
+    field: &str,
+    instead: &str,
+    notes: &mut Diagnostics,
+) -> Vec<IpNet> {
     let list = parent.get(field).map(|list| list.list());
     let list = list.and_then(|list| notes.take(list, instead)).unwrap_or_default();
     let parsed = list.iter().map(|item| item.parse::<IpNet>("a network in CIDR notation"));
     notes.take_all(parsed, "it is not used").into_iter().map(|network| network.trunc()).collect()
 }
 
-fn connect_timeout(spec: &Place<'_>, notes: &mut Notes) -> Duration {
+fn connect_timeout(spec: &Field<'_>, notes: &mut Diagnostics) -> Duration {
     let written = spec.get("connectTimeout").map(|place| {
         let timeout = duration(&place)?;
         let fits = timeout > Duration::ZERO && timeout <= Duration::from_secs(60);
@@ -112,7 +117,7 @@ fn connect_timeout(spec: &Place<'_>, notes: &mut Notes) -> Duration {
     written.and_then(|timeout| notes.take(timeout, "it is 5s")).unwrap_or(Duration::from_secs(5))
 }
 
-fn dns_name(place: &Place<'_>) -> Result<Name, Wrong> {
+fn dns_name(place: &Field<'_>) -> Result<Name, FieldError> {
     let text = place.text()?;
     let alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let label = |label: &str| {

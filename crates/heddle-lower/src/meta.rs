@@ -1,6 +1,6 @@
 //! What every object says of itself.
 
-use crate::place::{Place, Wrong};
+use crate::field::{Field, FieldError};
 use heddle_model::{Kind, Meta, Scope, SourceRef, StatusForm};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -17,7 +17,7 @@ pub(crate) fn source(kind: Kind, object: &Value) -> SourceRef {
 }
 
 /// Its name, without which nothing can be said of it.
-pub(crate) fn name<'a>(root: &Place<'a>) -> Result<&'a str, Wrong> {
+pub(crate) fn name<'a>(root: &Field<'a>) -> Result<&'a str, FieldError> {
     root.need("metadata")?.need("name")?.name()
 }
 
@@ -35,18 +35,18 @@ pub(crate) fn meta(kind: Kind, object: &Value) -> Meta {
 }
 
 /// A label of the object.
-pub(crate) fn label<'a>(root: &Place<'a>, name: &str) -> Option<&'a str> {
+pub(crate) fn label<'a>(root: &Field<'a>, name: &str) -> Option<&'a str> {
     root.value()["metadata"]["labels"][name].as_str()
 }
 
 /// An annotation of the object. Its place is that of all annotations with its name in brackets, since its
 /// name has dots.
-pub(crate) fn annotation<'a>(root: &Place<'a>, name: &str) -> Option<Place<'a>> {
+pub(crate) fn annotation<'a>(root: &Field<'a>, name: &str) -> Option<Field<'a>> {
     root.get("metadata")?.get("annotations")?.get_quoted(name)
 }
 
 /// `metadata.creationTimestamp` in seconds since 1970; one that cannot be read counts as absent.
-pub(crate) fn created(root: &Place<'_>) -> Option<i64> {
+pub(crate) fn created(root: &Field<'_>) -> Option<i64> {
     let text = root.value()["metadata"]["creationTimestamp"].as_str()?;
     text.parse::<Timestamp>().ok().map(Timestamp::as_second)
 }

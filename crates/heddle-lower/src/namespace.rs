@@ -1,9 +1,9 @@
 //! Namespaces.
 
+use crate::diagnostics::Diagnostics;
+use crate::field::Field;
 use crate::linkerd::annotation;
 use crate::meta;
-use crate::notes::Notes;
-use crate::place::Place;
 use heddle_model::access::Posture;
 use heddle_model::fact::Namespace;
 
@@ -11,7 +11,7 @@ use heddle_model::fact::Namespace;
 pub(crate) const POSTURES: [(&str, Posture); 3] =
     [("Allow", Posture::Allow), ("Authenticated", Posture::Authenticated), ("Deny", Posture::Deny)];
 
-pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Namespace {
+pub(crate) fn lower(root: &Field<'_>, notes: &mut Diagnostics) -> Namespace {
     let posture = meta::annotation(root, "heddle.dev/default-posture").map(|written| {
         let posture = notes.take(written.one_of(&POSTURES), "the namespace has posture Deny");
         posture.unwrap_or(Posture::Deny)

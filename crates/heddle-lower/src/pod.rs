@@ -1,9 +1,9 @@
 //! Pods.
 
+use crate::diagnostics::Diagnostics;
+use crate::field::{Field, FieldError};
 use crate::linkerd::annotation;
 use crate::meta;
-use crate::notes::Notes;
-use crate::place::{Place, Wrong};
 use crate::protocol;
 use crate::workload;
 use heddle_model::fact::{DataPlane, Workload, WorkloadPort};
@@ -11,7 +11,7 @@ use heddle_model::server::DEFAULT_OPAQUE_PORTS;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Workload, Wrong> {
+pub(crate) fn lower(root: &Field<'_>, notes: &mut Diagnostics) -> Result<Workload, FieldError> {
     let spec = root.need("spec")?;
     spec.object()?;
     let account = workload::optional_name(&spec, "serviceAccountName", notes);
@@ -39,20 +39,20 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Workload, Wro
 }
 
 /// A Pod that is being deleted still serves while its containers run; its EndpointSlices say how.
-fn ended(root: &Place<'_>, addresses: &[IpAddr]) -> bool {
+fn ended(root: &Field<'_>, addresses: &[IpAddr]) -> bool {
     let phase = root.value()["status"]["phase"].as_str();
     matches!(phase, Some("Succeeded" | "Failed")) || (is_deleted(root) && addresses.is_empty())
 }
 
-fn is_deleted(root: &Place<'_>) -> bool {
+fn is_deleted(root: &Field<'_>) -> bool {
     !root.value()["metadata"]["deletionTimestamp"].is_null()
 }
 
-fn addresses(root: &Place<'_>, notes: &mut Notes) -> Vec<IpAddr> {
+fn addresses(root: &Field<'_>, notes: &mut Diagnostics) -> Vec<IpAddr> {
     let Some(status) = root.get("status") else { return Vec::new() };
     let list = status.get("podIPs").map(|list| list.list());
     let listed = list.and_then(|list| notes.take(list, "podIP is used")).unwrap_or_default();
-    let mut items: Vec<Place<'_>> = listed.iter().filter_map(|item| item.get("ip")).collect();
+    let mut items: Vec<Field<'_>> = listed.iter().filter_map(|item| item.get("ip")).collect();
     if items.is_empty() {
         items.extend(status.get("podIP").filter(|ip| ip.value() != ""));
     }
@@ -61,17 +61,17 @@ fn addresses(root: &Place<'_>, notes: &mut Notes) -> Vec<IpAddr> {
 
 /// The named TCP ports of all containers that run beside each other: also init containers that are
 /// restarted always (sidecars). Of a Pod with Linkerd's proxy also those without a name that are opaque by default.
-fn declared_ports(spec: &Place<'_>, plane: Option<DataPlane>, notes: &mut Notes) -> Vec<WorkloadPort> {
+fn declared_ports(spec: &Field<'_>, plane: Option<DataPlane>, notes: &mut Diagnostics) -> Vec<WorkloadPort> {
     let mut ports: Vec<WorkloadPort> = Vec::new();
     let mut seen = BTreeSet::new();
     let declares =
-        |port: &&Place<'_>| is_tcp(port) && (port.get("name").is_some() || is_default_opaque(port, plane));
+        |port: &&Field<'_>| is_tcp(port) && (port.get("name").is_some() || is_default_opaque(port, plane));
     for field in ["containers", "initContainers"] {
         let list = spec.get(field).map(|list| list.list());
         let containers =
             list.and_then(|list| notes.take(list, "its ports are not known")).unwrap_or_default();
         let runs =
-            |container: &Place<'_>| field == "containers" || container.value()["restartPolicy"] == "Always";
+            |container: &Field<'_>| field == "containers" || container.value()["restartPolicy"] == "Always";
         for container in containers.into_iter().filter(runs) {
             let list = container.get("ports").map(|list| list.list());
             let list = list.and_then(|list| notes.take(list, "its ports are not known")).unwrap_or_default();
@@ -84,13 +84,13 @@ fn declared_ports(spec: &Place<'_>, plane: Option<DataPlane>, notes: &mut Notes)
 }
 
 /// Whether Linkerd takes a port for opaque that nothing is said of.
-fn is_default_opaque(port: &Place<'_>, plane: Option<DataPlane>) -> bool {
+fn is_default_opaque(port: &Field<'_>, plane: Option<DataPlane>) -> bool {
     let number = port.value()["containerPort"].as_u64();
     plane == Some(DataPlane::Linkerd)
         && DEFAULT_OPAQUE_PORTS.iter().any(|port| number == Some((*port).into()))
 }
 
-fn port(place: &Place<'_>) -> Result<WorkloadPort, Wrong> {
+fn port(place: &Field<'_>) -> Result<WorkloadPort, FieldError> {
     let port = place.need("containerPort")?.port()?;
     let name = place.get("name").map(|name| name.name()).transpose()?;
     let named = name.and_then(protocol::by_prefix);
@@ -98,6 +98,6 @@ fn port(place: &Place<'_>) -> Result<WorkloadPort, Wrong> {
 }
 
 /// Whether a port of Kubernetes is a TCP port: unset means TCP.
-pub(crate) fn is_tcp(port: &Place<'_>) -> bool {
+pub(crate) fn is_tcp(port: &Field<'_>) -> bool {
     matches!(port.value()["protocol"].as_str(), None | Some("TCP" | ""))
 }

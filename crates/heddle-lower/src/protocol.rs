@@ -1,7 +1,7 @@
 //! What a port speaks, as Services and Heddle's kinds say it.
 
-use crate::notes::Notes;
-use crate::place::{Place, UNSUPPORTED, Wrong};
+use crate::diagnostics::Diagnostics;
+use crate::field::{Field, FieldError, UNSUPPORTED};
 use heddle_model::fact::{PortProtocol, Protocol};
 
 /// What Heddle's kinds call each protocol.
@@ -18,7 +18,7 @@ pub(crate) const WORDS: [(&str, Protocol); 6] = [
 ///
 /// An `appProtocol` of somebody's domain that is not known here says nothing (KEP-1422), and then neither
 /// does the name.
-pub(crate) fn of_port(port: &Place<'_>, name: &str, notes: &mut Notes) -> PortProtocol {
+pub(crate) fn of_port(port: &Field<'_>, name: &str, notes: &mut Diagnostics) -> PortProtocol {
     let Some(written) = port.get("appProtocol") else {
         return by_prefix(name).map_or(PortProtocol::Unset, PortProtocol::Named);
     };
@@ -29,7 +29,7 @@ pub(crate) fn of_port(port: &Place<'_>, name: &str, notes: &mut Notes) -> PortPr
     let known = lookup(&DOMAIN_NAMES, &word).or_else(|| lookup(&SERVICE_NAMES, &word));
     if known.is_none() && !word.contains('/') {
         let message = format!("{} is not a protocol that is known here", written.shown());
-        let wrong = Wrong { field: written.path().into(), reason: UNSUPPORTED, message };
+        let wrong = FieldError { field: written.path().into(), reason: UNSUPPORTED, message };
         notes.wrong(wrong, "the protocol is detected");
     }
     known.map_or(PortProtocol::Unset, PortProtocol::Declared)

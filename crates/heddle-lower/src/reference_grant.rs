@@ -1,13 +1,13 @@
 //! ReferenceGrants, as far as they let Services have Pods of another namespace as endpoints.
 
-use crate::notes::Notes;
-use crate::place::{Place, Wrong};
+use crate::diagnostics::Diagnostics;
+use crate::field::{Field, FieldError};
 use heddle_model::Name;
 use heddle_model::fact::{GrantedPods, PodGrant};
 use std::collections::BTreeSet;
 
 /// A part that cannot be read grants nothing; parts about other kinds belong to others.
-pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<PodGrant, Wrong> {
+pub(crate) fn lower(root: &Field<'_>, notes: &mut Diagnostics) -> Result<PodGrant, FieldError> {
     let spec = root.need("spec")?;
     spec.object()?;
     let mut items = |field: &str| {
@@ -23,7 +23,7 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<PodGrant, Wro
 }
 
 /// The namespace whose Services may refer; `None` where it speaks of another kind.
-fn service_namespace(from: &Place<'_>) -> Result<Option<Name>, Wrong> {
+fn service_namespace(from: &Field<'_>) -> Result<Option<Name>, FieldError> {
     if !is_core(from, "Service")? {
         return Ok(None);
     }
@@ -31,7 +31,7 @@ fn service_namespace(from: &Place<'_>) -> Result<Option<Name>, Wrong> {
 }
 
 /// The Pods that may be referred to; `None` where it speaks of another kind.
-fn pods(to: &Place<'_>) -> Result<Option<GrantedPods>, Wrong> {
+fn pods(to: &Field<'_>) -> Result<Option<GrantedPods>, FieldError> {
     if !is_core(to, "Pod")? {
         return Ok(None);
     }
@@ -39,7 +39,7 @@ fn pods(to: &Place<'_>) -> Result<Option<GrantedPods>, Wrong> {
     Ok(Some(name.map_or(GrantedPods::All, |name| GrantedPods::Named([Name::from(name)].into()))))
 }
 
-fn is_core(place: &Place<'_>, kind: &str) -> Result<bool, Wrong> {
+fn is_core(place: &Field<'_>, kind: &str) -> Result<bool, FieldError> {
     Ok(place.need("group")?.text()?.is_empty() && place.need("kind")?.text()? == kind)
 }
 

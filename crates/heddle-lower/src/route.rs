@@ -13,10 +13,10 @@ mod tests;
 
 pub(crate) use matcher::{header_name, prefix, regex};
 
+use crate::diagnostics::Diagnostics;
+use crate::field::{Field, FieldError, UNSUPPORTED};
 use crate::linkerd::annotation;
 use crate::meta;
-use crate::notes::Notes;
-use crate::place::{Place, UNSUPPORTED, Wrong};
 use heddle_model::fact::{Route, RouteRule};
 use heddle_model::http::HttpMatch;
 use heddle_model::route::RouteDefaults;
@@ -41,16 +41,16 @@ pub(crate) enum Unbacked {
 }
 
 pub(crate) fn lower(
-    root: &Place<'_>,
+    root: &Field<'_>,
     unbacked: Unbacked,
-    notes: &mut Notes,
-) -> Result<Route<HttpMatch>, Wrong> {
+    notes: &mut Diagnostics,
+) -> Result<Route<HttpMatch>, FieldError> {
     let spec = root.need("spec")?;
     spec.object()?;
     let known = notes.take(spec.only(&FIELDS), "all requests of the route are answered 500");
     if let Some(hostnames) = spec.get("hostnames") {
         let message = "a mesh route matches by the destination that was dialled".into();
-        let wrong = Wrong { field: hostnames.path().into(), reason: UNSUPPORTED, message };
+        let wrong = FieldError { field: hostnames.path().into(), reason: UNSUPPORTED, message };
         notes.wrong(wrong, "hostnames are ignored");
     }
     let defaults = annotation::route_defaults(root, notes);
@@ -79,18 +79,18 @@ fn fill(rule: &mut RouteRule<HttpMatch>, defaults: &RouteDefaults) {
 }
 
 /// What a route has that only a client's side can do: a server would have to take it for what it is not.
-fn unservable(spec: &Place<'_>) -> Option<String> {
+fn unservable(spec: &Field<'_>) -> Option<String> {
     if spec.get("hostnames").is_some() {
         return Some("hostnames are not supported at a Server".into());
     }
     let rules = spec.get("rules")?.list().ok()?;
-    let has = |rule: &&Place<'_>| rule.value()["filters"].as_array().is_some_and(|all| !all.is_empty());
+    let has = |rule: &&Field<'_>| rule.value()["filters"].as_array().is_some_and(|all| !all.is_empty());
     let first = rules.iter().find(has)?;
     Some(format!("{}.filters are not supported at a Server", first.path()))
 }
 
 /// Without `rules` there is one with all defaults, as the API server writes it.
-fn rules(spec: &Place<'_>, notes: &mut Notes) -> Result<Vec<RouteRule<HttpMatch>>, Wrong> {
+fn rules(spec: &Field<'_>, notes: &mut Diagnostics) -> Result<Vec<RouteRule<HttpMatch>>, FieldError> {
     let Some(rules) = spec.get("rules") else { return Ok(vec![empty_rule(false)]) };
     Ok(rules.list()?.iter().map(|place| rule(place, notes)).collect())
 }
@@ -109,7 +109,7 @@ fn empty_rule(broken: bool) -> RouteRule<HttpMatch> {
     }
 }
 
-fn rule(place: &Place<'_>, notes: &mut Notes) -> RouteRule<HttpMatch> {
+fn rule(place: &Field<'_>, notes: &mut Diagnostics) -> RouteRule<HttpMatch> {
     if notes.take(place.object(), BROKEN).is_none() {
         return empty_rule(true);
     }

@@ -1,9 +1,9 @@
 //! Services.
 
+use crate::diagnostics::Diagnostics;
+use crate::field::{Field, FieldError};
 use crate::linkerd::annotation;
 use crate::meta;
-use crate::notes::Notes;
-use crate::place::{Place, Wrong};
 use crate::pod::is_tcp;
 use crate::protocol;
 use crate::workload;
@@ -11,7 +11,7 @@ use heddle_model::fact::{Locality, Service, ServiceForm, ServicePort, TargetPort
 use heddle_model::{Families, Family};
 use std::collections::BTreeMap;
 
-pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Service, Wrong> {
+pub(crate) fn lower(root: &Field<'_>, notes: &mut Diagnostics) -> Result<Service, FieldError> {
     let spec = root.need("spec")?;
     spec.object()?;
     let selector = spec.get("selector").map(|selector| selector.labels());
@@ -33,7 +33,7 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Service, Wron
 }
 
 /// Notes what kube-proxy does for a Service and no proxy of the mesh.
-fn note_unhonoured(root: &Place<'_>, spec: &Place<'_>, notes: &mut Notes) {
+fn note_unhonoured(root: &Field<'_>, spec: &Field<'_>, notes: &mut Diagnostics) {
     let affinity = spec.get("sessionAffinity").filter(|affinity| affinity.value() == "ClientIP");
     if let Some(affinity) = affinity {
         let wrong = affinity.unhonoured("proxies choose an endpoint for each request or connection anew");
@@ -47,7 +47,7 @@ fn note_unhonoured(root: &Place<'_>, spec: &Place<'_>, notes: &mut Notes) {
     }
 }
 
-fn form(spec: &Place<'_>, notes: &mut Notes) -> ServiceForm {
+fn form(spec: &Field<'_>, notes: &mut Diagnostics) -> ServiceForm {
     if spec.value()["type"] == "ExternalName" {
         let name = workload::optional_name(spec, "externalName", notes);
         return ServiceForm::External(name.unwrap_or_else(|| "".into()));
@@ -65,7 +65,7 @@ fn form(spec: &Place<'_>, notes: &mut Notes) -> ServiceForm {
 }
 
 /// Returns the families of the virtual IPs, or `ipFamilies` where there is none.
-fn families(spec: &Place<'_>, form: &ServiceForm, notes: &mut Notes) -> Families {
+fn families(spec: &Field<'_>, form: &ServiceForm, notes: &mut Diagnostics) -> Families {
     let stated = match form {
         ServiceForm::Virtual(addresses) if !addresses.is_empty() => {
             return Families::from_list(addresses.iter().map(|address| Family::of(*address)));
@@ -79,7 +79,7 @@ fn families(spec: &Place<'_>, form: &ServiceForm, notes: &mut Notes) -> Families
 }
 
 /// The TCP ports, by number. Of two with one number the first counts.
-fn ports(spec: &Place<'_>, notes: &mut Notes) -> Vec<ServicePort> {
+fn ports(spec: &Field<'_>, notes: &mut Diagnostics) -> Vec<ServicePort> {
     let list = spec.get("ports").map(|list| list.list());
     let list = list.and_then(|list| notes.take(list, "it has no ports")).unwrap_or_default();
     let mut ports = BTreeMap::new();
@@ -92,7 +92,7 @@ fn ports(spec: &Place<'_>, notes: &mut Notes) -> Vec<ServicePort> {
     ports.into_values().collect()
 }
 
-fn port(place: &Place<'_>, notes: &mut Notes) -> Result<ServicePort, Wrong> {
+fn port(place: &Field<'_>, notes: &mut Diagnostics) -> Result<ServicePort, FieldError> {
     let number = place.need("port")?.port()?;
     let name = place.get("name").map_or(Ok(""), |name| name.text())?;
     let target = place
@@ -102,7 +102,7 @@ fn port(place: &Place<'_>, notes: &mut Notes) -> Result<ServicePort, Wrong> {
 }
 
 /// 0 and the empty text mean that nothing was said, as for the API server.
-fn target_port(place: &Place<'_>, number: u16) -> Result<TargetPort, Wrong> {
+fn target_port(place: &Field<'_>, number: u16) -> Result<TargetPort, FieldError> {
     match place.value().as_str() {
         Some("") => Ok(TargetPort::Number(number)),
         Some(name) => Ok(TargetPort::Name(name.into())),
@@ -112,7 +112,7 @@ fn target_port(place: &Place<'_>, number: u16) -> Result<TargetPort, Wrong> {
 }
 
 /// `internalTrafficPolicy: Local` is a promise and wins over `trafficDistribution`, a wish.
-fn locality(spec: &Place<'_>, notes: &mut Notes) -> Locality {
+fn locality(spec: &Field<'_>, notes: &mut Diagnostics) -> Locality {
     if spec.value()["internalTrafficPolicy"] == "Local" {
         return Locality::OnlyNode;
     }

@@ -1,11 +1,11 @@
 //! ServiceCIDRs.
 
+use crate::diagnostics::Diagnostics;
+use crate::field::{Field, FieldError};
 use crate::mesh::networks;
-use crate::notes::Notes;
-use crate::place::{Place, Wrong};
 use heddle_model::fact::ServiceCidr;
 
-pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<ServiceCidr, Wrong> {
+pub(crate) fn lower(root: &Field<'_>, notes: &mut Diagnostics) -> Result<ServiceCidr, FieldError> {
     let spec = root.need("spec")?;
     spec.object()?;
     Ok(ServiceCidr { cidrs: networks(&spec, "cidrs", "it is not used", notes) })

@@ -1,15 +1,15 @@
 //! EndpointSlices.
 
+use crate::diagnostics::Diagnostics;
+use crate::field::{Field, FieldError, UNSUPPORTED};
 use crate::meta;
-use crate::notes::Notes;
-use crate::place::{Place, UNSUPPORTED, Wrong};
 use crate::pod::is_tcp;
 use crate::unicast::{self, Loopback};
 use heddle_model::fact::{Slice, SliceEndpoint};
 use heddle_model::{Family, Name, ServiceKey};
 use serde_json::Value;
 
-pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Slice, Wrong> {
+pub(crate) fn lower(root: &Field<'_>, notes: &mut Diagnostics) -> Result<Slice, FieldError> {
     let family = root.need("addressType")?;
     let service = meta::label(root, "kubernetes.io/service-name").filter(|name| !name.is_empty());
     let mut slice = Slice {
@@ -23,12 +23,12 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Slice, Wrong>
         "IPv6" => Family::V6,
         _ => {
             let message = format!("address type {} is not supported", family.shown());
-            let wrong = Wrong { field: family.path().into(), reason: UNSUPPORTED, message };
+            let wrong = FieldError { field: family.path().into(), reason: UNSUPPORTED, message };
             notes.wrong(wrong, "the slice has no endpoints");
             return Ok(slice);
         }
     };
-    let items = |field: &str, notes: &mut Notes| {
+    let items = |field: &str, notes: &mut Diagnostics| {
         let list = root.get(field).map(|list| list.list());
         list.and_then(|list| notes.take(list, "there are none")).unwrap_or_default()
     };
@@ -42,17 +42,17 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Slice, Wrong>
     Ok(slice)
 }
 
-fn port(place: &Place<'_>) -> Result<(Name, u16), Wrong> {
+fn port(place: &Field<'_>) -> Result<(Name, u16), FieldError> {
     let name = place.get("name").map_or(Ok(""), |name| name.text())?;
     Ok((name.into(), place.need("port")?.port()?))
 }
 
 fn endpoint(
-    place: &Place<'_>,
+    place: &Field<'_>,
     only: Family,
     loopback: Loopback,
     namespace: &Name,
-) -> Result<SliceEndpoint, Wrong> {
+) -> Result<SliceEndpoint, FieldError> {
     let addresses = place.need("addresses")?;
     let first = addresses.list()?.into_iter().next();
     let first = first.ok_or_else(|| addresses.wrong("must not be empty"))?;

@@ -1,6 +1,6 @@
 //! Addresses that something of a mesh may have.
 
-use crate::place::{Place, Wrong};
+use crate::field::{Field, FieldError};
 use std::net::IpAddr;
 
 /// The place of loopback addresses in a source of objects.
@@ -13,7 +13,7 @@ pub enum Loopback {
 }
 
 /// Reads an address that a Pod, a Service, an endpoint or a Node may have.
-pub(crate) fn address(place: &Place<'_>, loopback: Loopback) -> Result<IpAddr, Wrong> {
+pub(crate) fn address(place: &Field<'_>, loopback: Loopback) -> Result<IpAddr, FieldError> {
     let address: IpAddr = place.parse("an IP address")?;
     match special(address.to_canonical(), loopback) {
         None => Ok(address),

@@ -1,8 +1,8 @@
 //! What Pods and ExternalWorkloads have in common.
 
+use crate::diagnostics::Diagnostics;
+use crate::field::{Field, LONGEST};
 use crate::meta;
-use crate::notes::Notes;
-use crate::place::{LONGEST, Place};
 use crate::unicast;
 use heddle_model::fact::{DataPlane, Labels};
 use heddle_model::{Identity, Name};
@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// The object's labels; none if they cannot be read.
-pub(crate) fn labels(root: &Place<'_>, notes: &mut Notes) -> Labels {
+pub(crate) fn labels(root: &Field<'_>, notes: &mut Diagnostics) -> Labels {
     let labels = root.get("metadata").and_then(|metadata| metadata.get("labels"));
     let labels = labels.map(|labels| notes.take(labels.labels(), "it has no labels"));
     labels.flatten().unwrap_or_default()
@@ -18,7 +18,7 @@ pub(crate) fn labels(root: &Place<'_>, notes: &mut Notes) -> Labels {
 
 /// The proxy beside it (label `heddle.dev/plane`). No other label says it: a Pod with a label of Linkerd's may
 /// belong to another control plane.
-pub(crate) fn plane(root: &Place<'_>, notes: &mut Notes) -> Option<DataPlane> {
+pub(crate) fn plane(root: &Field<'_>, notes: &mut Diagnostics) -> Option<DataPlane> {
     let labels = root.get("metadata")?.get("labels")?;
     let written = labels.get_quoted("heddle.dev/plane")?;
     let planes = [("envoy", Some(DataPlane::Envoy)), ("linkerd", Some(DataPlane::Linkerd)), ("none", None)];
@@ -26,14 +26,14 @@ pub(crate) fn plane(root: &Place<'_>, notes: &mut Notes) -> Option<DataPlane> {
 }
 
 /// The identity of `account` in the object's namespace. Kubernetes takes names that make no identity.
-pub(crate) fn identity(place: &Place<'_>, account: &str, notes: &mut Notes) -> Option<Identity> {
+pub(crate) fn identity(place: &Field<'_>, account: &str, notes: &mut Diagnostics) -> Option<Identity> {
     let identity =
         Identity::new(notes.namespace(), account).map_err(|bad| place.unsupported(bad.to_string()));
     notes.take(identity, "the workload has no identity")
 }
 
 /// A list of addresses, each once, in the order written.
-pub(crate) fn addresses(items: Vec<Place<'_>>, notes: &mut Notes) -> Vec<IpAddr> {
+pub(crate) fn addresses(items: Vec<Field<'_>>, notes: &mut Diagnostics) -> Vec<IpAddr> {
     let loopback = notes.loopback();
     let parsed = items.iter().map(|item| unicast::address(item, loopback));
     let parsed = notes.take_all(parsed, "the address is not used");
@@ -44,9 +44,9 @@ pub(crate) fn addresses(items: Vec<Place<'_>>, notes: &mut Notes) -> Vec<IpAddr>
 /// The ports of annotation `heddle.dev/skip-inbound-ports`, divided by commas, without those at which the workload's own
 /// proxy captures traffic.
 pub(crate) fn skip_inbound_ports(
-    root: &Place<'_>,
+    root: &Field<'_>,
     plane: Option<DataPlane>,
-    notes: &mut Notes,
+    notes: &mut Diagnostics,
 ) -> BTreeSet<u16> {
     let Some(written) = meta::annotation(root, "heddle.dev/skip-inbound-ports") else {
         return BTreeSet::new();
@@ -67,7 +67,7 @@ pub(crate) fn skip_inbound_ports(
 }
 
 /// A field that may be absent or empty.
-pub(crate) fn optional_name(place: &Place<'_>, field: &str, notes: &mut Notes) -> Option<Name> {
+pub(crate) fn optional_name(place: &Field<'_>, field: &str, notes: &mut Diagnostics) -> Option<Name> {
     let text = notes.take(place.get(field)?.text(), "it is taken as absent")?;
     Some(text).filter(|text| !text.is_empty()).map(Name::from)
 }

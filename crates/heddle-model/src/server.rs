@@ -15,7 +15,7 @@ pub const DEFAULT_OPAQUE_PORTS: [u16; 8] = [25, 587, 3306, 4444, 5432, 6379, 930
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
     /// Which workloads are looked at.
-    pub among: Among,
+    pub among: WorkloadClass,
     /// Their labels.
     pub selector: Selector,
     /// Their port, as peers dial it.
@@ -23,7 +23,7 @@ pub struct Server {
     /// What the port speaks; `None` leaves it to what else says it.
     pub protocol: Option<Protocol>,
     /// Whom it admits beside those that authorizations name.
-    pub stance: Stance,
+    pub default_policy: DefaultPolicy,
     /// Its own labels: authorizations may select it by them.
     pub labels: Labels,
     /// `metadata.creationTimestamp` in seconds since 1970; absent counts as oldest.
@@ -32,7 +32,7 @@ pub struct Server {
 
 /// Which workloads a Server may select.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Among {
+pub enum WorkloadClass {
     /// Pods.
     Pods,
     /// ExternalWorkloads.
@@ -41,7 +41,7 @@ pub enum Among {
 
 /// Whom a port admits by default (Linkerd's `accessPolicy` and `default-inbound-policy`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stance {
+pub enum DefaultPolicy {
     /// Everyone.
     All,
     /// Whoever has an identity of this mesh.
@@ -56,7 +56,7 @@ pub enum Stance {
     Audit,
 }
 
-impl Stance {
+impl DefaultPolicy {
     /// Whether it hangs on the Mesh's networks.
     pub const fn is_cluster(self) -> bool {
         match self {
@@ -138,7 +138,7 @@ pub struct RateLimitPolicy {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProxyConfig {
     /// `default-inbound-policy`: whom ports without a Server admit.
-    pub stance: Option<Stance>,
+    pub default_policy: Option<DefaultPolicy>,
     /// `opaque-ports`: bytes that must not be looked at.
     pub opaque_ports: Option<BTreeSet<u16>>,
     /// `skip-inbound-ports`: the proxy never sees these.

@@ -6,7 +6,7 @@ use crate::drain::Drain;
 use crate::engine::Published;
 use crate::gate::Gate;
 use crate::limits::Limits;
-use crate::linkerd::Questions;
+use crate::linkerd::RequestResolver;
 use crate::metered::Metered;
 use crate::metrics::Metrics;
 use crate::peer::{Activity, BadLeaf, Leaf, Peer};
@@ -95,7 +95,11 @@ impl Acceptor {
     }
 
     /// Serves every connection that comes until `stop`, and waits for those that are there then.
-    pub(crate) async fn run<P: Published, F: Questions>(self, services: Arc<Services<P, F>>, drain: Drain) {
+    pub(crate) async fn run<P: Published, F: RequestResolver>(
+        self,
+        services: Arc<Services<P, F>>,
+        drain: Drain,
+    ) {
         let (stop, forced) = (drain.token(), drain.forced());
         let connections = TaskTracker::new();
         loop {
@@ -128,7 +132,7 @@ impl Acceptor {
     }
 
     /// One socket, from the first byte to the last.
-    fn serve<P: Published, F: Questions>(
+    fn serve<P: Published, F: RequestResolver>(
         &self,
         socket: TcpStream,
         address: SocketAddr,

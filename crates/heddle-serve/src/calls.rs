@@ -3,7 +3,7 @@
 
 use crate::engine::Published;
 use crate::limits::Limits;
-use crate::linkerd::Questions;
+use crate::linkerd::RequestResolver;
 use crate::messages::Messages;
 use crate::peer::Peer;
 use crate::server::Services;
@@ -92,7 +92,7 @@ impl Method {
 }
 
 impl Calls {
-    pub(crate) fn new<P: Published, F: Questions>(peer: Peer, services: Arc<Services<P, F>>) -> Self {
+    pub(crate) fn new<P: Published, F: RequestResolver>(peer: Peer, services: Arc<Services<P, F>>) -> Self {
         Self { peer, answer: services }
     }
 

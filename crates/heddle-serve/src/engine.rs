@@ -51,7 +51,7 @@ pub struct Engine<P> {
 }
 
 /// The owner's end of the servers.
-pub struct Owner<P> {
+pub struct Publisher<P> {
     /// Where it publishes. Nothing is answered before the first state, which comes after the first complete
     /// list of every kind.
     pub published: watch::Sender<Option<Arc<P>>>,
@@ -82,13 +82,13 @@ pub(crate) struct Member {
 }
 
 /// A pair of ends.
-pub fn engine<P>() -> (Owner<P>, Engine<P>) {
+pub fn engine<P>() -> (Publisher<P>, Engine<P>) {
     let (publish, published) = watch::channel(None);
     let (join, members) = mpsc::unbounded_channel();
     let (admit, admitted) = watch::channel(());
     let stale: Stale = Arc::new(Vec::new);
     (
-        Owner { published: publish, members, admitted: admit },
+        Publisher { published: publish, members, admitted: admit },
         Engine { published, members: join, admitted, stale },
     )
 }
@@ -104,7 +104,7 @@ impl<P> Clone for Engine<P> {
     }
 }
 
-impl<P> Owner<P> {
+impl<P> Publisher<P> {
     /// Publishes a state that is new only for clients that joined or left: only those that wait to be admitted
     /// are woken, so that thousands that come at once do not wake each other thousands of times.
     pub fn admit(&self, state: Arc<P>) {

@@ -8,7 +8,7 @@ mod subscriber;
 pub(crate) use subscriber::{Attending, Following};
 pub use subscriber::{Gone, Subscriber};
 
-use crate::line::{Line, Reader};
+use crate::latest::{Latest, LatestReader};
 use heddle_catalog::{Edition, Feed, Feeds};
 use heddle_model::snapshot::Key;
 use heddle_model::{Snapshot, WorkloadKey};
@@ -20,18 +20,18 @@ use tokio::sync::{mpsc, oneshot};
 const ASKED: usize = 1024;
 
 /// The owner's end.
-pub struct Desk<F: Feed> {
+pub struct FeedServer<F: Feed> {
     asked: mpsc::Receiver<Asked<F>>,
     left: mpsc::UnboundedReceiver<Left<F>>,
     leave: mpsc::UnboundedSender<Left<F>>,
     feeds: Feeds<F>,
-    lines: BTreeMap<Arc<F::Topic>, Line<Edition<F>>>,
-    workloads: BTreeMap<WorkloadKey, (usize, Line<()>)>,
+    lines: BTreeMap<Arc<F::Subscription>, Latest<Edition<F>>>,
+    workloads: BTreeMap<WorkloadKey, (usize, Latest<()>)>,
     wakes: u64,
 }
 
 /// Something that a server told the owner.
-pub struct Word<F: Feed>(Said<F>);
+pub struct FeedCommand<F: Feed>(Said<F>);
 
 enum Said<F: Feed> {
     Asked(Asked<F>),
@@ -39,13 +39,13 @@ enum Said<F: Feed> {
 }
 
 enum Asked<F: Feed> {
-    Follow(Arc<F::Topic>, oneshot::Sender<Following<F>>),
+    Follow(Arc<F::Subscription>, oneshot::Sender<Following<F>>),
     Attend(WorkloadKey, oneshot::Sender<Attending<F>>),
 }
 
 /// As many as were asked: so their queue is bounded by what is open.
 enum Left<F: Feed> {
-    Topic(Arc<F::Topic>),
+    Subscription(Arc<F::Subscription>),
     Workload(WorkloadKey),
 }
 
@@ -63,26 +63,26 @@ pub struct Work {
 }
 
 /// A pair of ends.
-pub fn feeds<F: Feed>() -> (Desk<F>, Subscriber<F>) {
+pub fn feeds<F: Feed>() -> (FeedServer<F>, Subscriber<F>) {
     let (ask, asked) = mpsc::channel(ASKED);
     let (leave, left) = mpsc::unbounded_channel();
     let (lines, workloads) = (BTreeMap::new(), BTreeMap::new());
-    let desk = Desk { asked, left, leave, feeds: Feeds::default(), lines, workloads, wakes: 0 };
+    let desk = FeedServer { asked, left, leave, feeds: Feeds::default(), lines, workloads, wakes: 0 };
     (desk, Subscriber::new(ask))
 }
 
-impl<F: Feed> Desk<F> {
+impl<F: Feed> FeedServer<F> {
     /// What a server says next; `None` when all have gone. May be cancelled.
-    pub async fn next(&mut self) -> Option<Word<F>> {
+    pub async fn next(&mut self) -> Option<FeedCommand<F>> {
         let said = tokio::select! {
             asked = self.asked.recv() => Said::Asked(asked?),
             Some(left) = self.left.recv() => Said::Left(left),
         };
-        Some(Word(said))
+        Some(FeedCommand(said))
     }
 
     /// Takes in what a server said, and what waits behind it; not what comes meanwhile.
-    pub fn take(&mut self, first: Word<F>) {
+    pub fn take(&mut self, first: FeedCommand<F>) {
         self.take_one(first.0);
         while let Ok(left) = self.left.try_recv() {
             self.take_one(Said::Left(left));
@@ -98,7 +98,7 @@ impl<F: Feed> Desk<F> {
         match said {
             Said::Asked(Asked::Follow(topic, reply)) => drop(reply.send(self.follow(topic))),
             Said::Asked(Asked::Attend(workload, reply)) => drop(reply.send(self.attend(workload))),
-            Said::Left(Left::Topic(topic)) => {
+            Said::Left(Left::Subscription(topic)) => {
                 if self.feeds.leave(&topic) {
                     self.lines.remove(&topic);
                 }
@@ -107,17 +107,17 @@ impl<F: Feed> Desk<F> {
         }
     }
 
-    fn follow(&mut self, topic: Arc<F::Topic>) -> Following<F> {
+    fn follow(&mut self, topic: Arc<F::Subscription>) -> Following<F> {
         let newest = self.feeds.join(&topic);
         // All who follow it share one copy of the topic.
         let topic = self.lines.get_key_value(&topic).map_or(topic, |(shared, _)| shared.clone());
-        let line = self.lines.entry(topic.clone()).or_insert_with(|| Line::new(newest));
+        let line = self.lines.entry(topic.clone()).or_insert_with(|| Latest::new(newest));
         Following::new(line.reader(), topic, self.leave.clone())
     }
 
     fn attend(&mut self, workload: WorkloadKey) -> Attending<F> {
         let seat = self.workloads.entry(workload.clone());
-        let (count, line) = seat.or_insert_with(|| (0, Line::new(Arc::new(()))));
+        let (count, line) = seat.or_insert_with(|| (0, Latest::new(Arc::new(()))));
         *count += 1;
         Attending::new(line.reader(), workload, self.leave.clone())
     }
@@ -158,4 +158,4 @@ impl<F: Feed> Desk<F> {
 }
 
 /// What a reader of an answer reads.
-type Answers<F> = Reader<Edition<F>>;
+type Answers<F> = LatestReader<Edition<F>>;

@@ -12,9 +12,9 @@
 mod answers;
 mod certify;
 mod context;
-mod group;
 mod question;
 mod service;
+mod streams;
 
 pub(crate) use certify::Certify;
 pub use context::BadContext;
@@ -34,29 +34,33 @@ use crate::refusal::{Ended, Refusal};
 use crate::registry::Registry;
 use crate::xds::Refusals;
 use answers::Answers;
-use group::seat::{Holds, Seat};
-use group::{Groups, Newcomer};
 use heddle_catalog::{Feed, Linkerd};
-use heddle_linkerd::{Ask, Refused, Topic};
+use heddle_linkerd::{ProxyRequest, Refused, Subscription};
 use heddle_model::text::{SHOWN_BYTES, printable};
 use heddle_model::{Snapshot, WorkloadKey};
 use http::HeaderValue;
 pub(crate) use question::Kind;
 use question::Question;
 use std::sync::Arc;
+use streams::slot::{Holds, StreamSlot};
+use streams::{AuthenticatedStream, Groups};
 use tonic::{Code, Status};
 
 /// A feed that knows what a proxy's question is about.
-pub trait Questions: Feed<Topic: Send + Sync, Answer: Send + Sync> + 'static {
+pub trait RequestResolver: Feed<Subscription: Send + Sync, Answer: Send + Sync> + 'static {
     /// The topic of a question that `client` asks.
     ///
     /// # Errors
     /// Says why it has none.
-    fn topic(ask: &Ask, client: &WorkloadKey, snapshot: &Snapshot) -> Result<Self::Topic, Refused>;
+    fn topic(
+        ask: &ProxyRequest,
+        client: &WorkloadKey,
+        snapshot: &Snapshot,
+    ) -> Result<Self::Subscription, Refused>;
 }
 
-impl Questions for Linkerd {
-    fn topic(ask: &Ask, client: &WorkloadKey, snapshot: &Snapshot) -> Result<Topic, Refused> {
+impl RequestResolver for Linkerd {
+    fn topic(ask: &ProxyRequest, client: &WorkloadKey, snapshot: &Snapshot) -> Result<Subscription, Refused> {
         heddle_linkerd::topic(ask, client, snapshot)
     }
 }
@@ -80,7 +84,7 @@ pub(crate) struct Shared<P, F: Feed> {
 /// Bytes that a stream has kept for itself, beside its question.
 const STREAM_BYTES: usize = 256;
 
-impl<P: Published, F: Questions> Shared<P, F> {
+impl<P: Published, F: RequestResolver> Shared<P, F> {
     /// For whoever asks what `xds` asks of the same parts.
     pub(crate) fn new(parts: &crate::xds::Shared<P>, feeds: Subscriber<F>) -> Self {
         let crate::xds::Shared {
@@ -148,11 +152,14 @@ impl<P: Published, F: Questions> Shared<P, F> {
         })?;
         let mut account = self.budgets.open(&workload, &caller.identity);
         account.set(STREAM_BYTES + 2 * text.len())?;
-        let newcomer = Newcomer { workload, caller, peer: peer.address };
+        let newcomer = AuthenticatedStream { workload, caller, peer: peer.address };
         let group = self.group(newcomer).await?;
         let following = self.feeds.follow(topic).await?;
-        let seat =
-            Seat::new(group, question.kind, Holds { _stream: held, _bytes: account, _running: running });
+        let seat = StreamSlot::new(
+            group,
+            question.kind,
+            Holds { _stream: held, _bytes: account, _running: running },
+        );
         Ok(Answers::new(following, seat, question.extent))
     }
 

@@ -9,7 +9,7 @@ use crate::drain::Drain;
 use crate::engine::{Engine, Published};
 use crate::feeds::Subscriber;
 use crate::limits::Limits;
-use crate::linkerd::{self, Certify, Questions};
+use crate::linkerd::{self, Certify, RequestResolver};
 use crate::metrics::Metrics;
 use crate::rate::Rate;
 use crate::refusal_log::RefusalLog;
@@ -67,7 +67,7 @@ pub(crate) struct Services<P, F: Feed> {
     questions: linkerd::Shared<P, F>,
 }
 
-impl<P: Published, F: Questions> Server<P, F> {
+impl<P: Published, F: RequestResolver> Server<P, F> {
     /// Serves on `listener` until drained: then no connection is accepted, streams end at their own moment,
     /// and this returns when the last connection has closed, or at once when draining is forced.
     ///
@@ -123,7 +123,7 @@ impl<P: Published, F: Questions> Server<P, F> {
     }
 }
 
-impl<P: Published, F: Questions> Answer for Services<P, F> {
+impl<P: Published, F: RequestResolver> Answer for Services<P, F> {
     fn answer(self: Arc<Self>, method: Method, call: Call) -> BoxFuture<'static, Response<Body>> {
         Box::pin(async move {
             let answered = match method {

@@ -1,6 +1,6 @@
 //! Make before break: what waits for what, across types.
 
-use crate::subscription::{Reason, Step, Subscription, Told};
+use crate::subscription::{ClientState, Reason, Step, Subscription};
 use crate::{Resource, Type, View};
 use heddle_model::Name;
 use std::collections::BTreeSet;
@@ -70,14 +70,14 @@ impl<R: Resource> Gate<'_, R> {
         // What was sent counts as well: its name may have been let go and asked for again since.
         flights.flat_map(|flight| &flight.items).any(|item| {
             self.refers(&item.old, name)
-                || item.sent().is_some_and(|new| self.refers(&Told::Has(new.clone()), name))
+                || item.sent().is_some_and(|new| self.refers(&ClientState::Has(new.clone()), name))
         }) || user.isolated.values().any(|old| self.refers(old, name))
             || user.dirty.keys().any(|of| self.refers(user.told(of), name))
     }
 
     /// Whether a listener or route refers to a cluster, or may; a listener also by the routes it uses.
-    fn refers(&self, told: &Told<R>, cluster: &Name) -> bool {
-        let Told::Has(resource) = told else { return told.is_some() };
+    fn refers(&self, told: &ClientState<R>, cluster: &Name) -> bool {
+        let ClientState::Has(resource) = told else { return told.is_some() };
         let mut found = false;
         resource.needs(&mut |ty, name| {
             found |= match ty {
@@ -127,8 +127,8 @@ impl<R: Resource> Gate<'_, R> {
 }
 
 /// Whether a route refers to a cluster, or may.
-fn may_need<R: Resource>(told: &Told<R>, cluster: &Name) -> bool {
-    let Told::Has(resource) = told else { return told.is_some() };
+fn may_need<R: Resource>(told: &ClientState<R>, cluster: &Name) -> bool {
+    let ClientState::Has(resource) = told else { return told.is_some() };
     let mut found = false;
     resource.needs(&mut |ty, name| found |= ty == Type::Cluster && name == cluster);
     found

@@ -1,7 +1,7 @@
 //! One client's stream.
 
 use crate::gate::{self, Gate, Verdict};
-use crate::subscription::{Flight, Plan, Reason, Step, Subscription};
+use crate::subscription::{InFlight, Plan, Reason, Step, Subscription};
 use crate::{Limits, Notice, Progress, Refusal, Refused, Request, Resource, Response, Type, Variant, View};
 use bytes::Bytes;
 use heddle_model::Name;
@@ -170,7 +170,7 @@ impl<R: Resource> Session<R> {
 
     /// The next response, if there is something to say. What needs no words is noted on the way: behind a name that
     /// must go alone there may be others.
-    fn next_flight<V: View<Resource = R>>(&mut self, ty: Type, now: u64, view: &V) -> Option<Flight<R>> {
+    fn next_flight<V: View<Resource = R>>(&mut self, ty: Type, now: u64, view: &V) -> Option<InFlight<R>> {
         loop {
             let plan = self.plan(ty, now, view);
             let due = self.of(ty).is_due(&plan);
@@ -232,7 +232,7 @@ impl<R: Resource> Session<R> {
     }
 
     /// Marks the endpoints of the clusters in `flight`: Envoy waits for them and does not ask.
-    fn follow(&mut self, flight: &mut Flight<R>) {
+    fn follow(&mut self, flight: &mut InFlight<R>) {
         let names = flight.items.iter().filter_map(|item| item.sent()).flat_map(gate::endpoints);
         flight.warming = names.collect();
         let endpoints = self.of_mut(Type::Endpoint);
@@ -244,7 +244,7 @@ impl<R: Resource> Session<R> {
     }
 
     /// Notes that clusters got the endpoints they wait for.
-    fn warm(&mut self, flight: &Flight<R>) {
+    fn warm(&mut self, flight: &InFlight<R>) {
         for clusters in &mut self.of_mut(Type::Cluster).flights {
             for item in &flight.items {
                 clusters.warming.remove(&item.name);
@@ -252,7 +252,7 @@ impl<R: Resource> Session<R> {
         }
     }
 
-    fn response(&self, ty: Type, flight: &Flight<R>, sequence: u64) -> Response {
+    fn response(&self, ty: Type, flight: &InFlight<R>, sequence: u64) -> Response {
         let sent = || flight.items.iter().filter_map(|item| item.sent().cloned());
         let (resources, removed): (Vec<R>, Vec<Name>) = match self.variant {
             Variant::Sotw if ty.is_root() => (self.of(ty).complete(), Vec::new()),

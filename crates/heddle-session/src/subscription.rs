@@ -29,7 +29,7 @@ pub(crate) struct Subscription<R> {
     /// A response is due, with nothing new if there is nothing: to a first request, and to make a client let go.
     owed: bool,
     /// Responses without an answer, oldest first.
-    pub(crate) flights: VecDeque<Flight<R>>,
+    pub(crate) flights: VecDeque<InFlight<R>>,
     /// The nonce of the last response.
     nonce: u64,
     /// The first request named what the client holds: it was connected before.
@@ -37,7 +37,7 @@ pub(crate) struct Subscription<R> {
     /// When the first request was first polled.
     pub(crate) opened: Option<u64>,
     /// Sent together with something that was refused; each is sent again alone. What was held before.
-    pub(crate) isolated: BTreeMap<Name, Told<R>>,
+    pub(crate) isolated: BTreeMap<Name, ClientState<R>>,
     /// By itself, until it changes. The client may have let go of the name.
     pub(crate) refused: BTreeMap<Name, Refused>,
     pub(crate) sent: Option<u64>,
@@ -46,7 +46,7 @@ pub(crate) struct Subscription<R> {
 
 /// What a client holds under one name.
 #[derive(Clone)]
-pub(crate) enum Told<R> {
+pub(crate) enum ClientState<R> {
     /// Nothing, and it was not told so.
     Nothing,
     /// It was told that there is none.
@@ -67,7 +67,7 @@ pub(crate) enum Reason {
 }
 
 /// A response that is not answered.
-pub(crate) struct Flight<R> {
+pub(crate) struct InFlight<R> {
     nonce: u64,
     sequence: u64,
     at: u64,
@@ -82,12 +82,12 @@ pub(crate) struct Flight<R> {
 pub(crate) struct Item<R> {
     pub(crate) name: Name,
     /// What the client held before.
-    pub(crate) old: Told<R>,
+    pub(crate) old: ClientState<R>,
     /// What it was sent; `None` is a removal.
     new: Option<R>,
 }
 
-impl<R: Resource> Told<R> {
+impl<R: Resource> ClientState<R> {
     /// Whether there is something under the name.
     pub(crate) fn is_some(&self) -> bool {
         match self {
@@ -105,7 +105,7 @@ impl<R: Resource> Told<R> {
     }
 }
 
-impl<R> Flight<R> {
+impl<R> InFlight<R> {
     /// When it stops holding back what comes after it.
     pub(crate) fn due(&self, patience: u64) -> u64 {
         self.at.saturating_add(patience)
@@ -152,7 +152,7 @@ impl<R: Resource> Subscription<R> {
         for (name, version) in versions {
             let named = !is_wildcard(name) && names.contains(name);
             if self.wildcard || named {
-                let told = Told::Unknown(Version::parse(version).map(Box::new));
+                let told = ClientState::Unknown(Version::parse(version).map(Box::new));
                 self.slots.insert(name.clone(), Slot { subscribed: named, told });
             }
         }
@@ -167,7 +167,7 @@ impl<R: Resource> Subscription<R> {
             return;
         }
         if self.slots.change(&name, |slot| slot.subscribed = true).is_none() {
-            self.slots.insert(name.clone(), Slot { subscribed: true, told: Told::Nothing });
+            self.slots.insert(name.clone(), Slot { subscribed: true, told: ClientState::Nothing });
         }
         self.mark(name, reason);
     }
@@ -195,7 +195,7 @@ impl<R: Resource> Subscription<R> {
         // Were what is under way refused, the client would not go back to what it let go.
         for item in self.flights.iter_mut().flat_map(|flight| &mut flight.items) {
             if item.name == *name {
-                item.old = Told::Nothing;
+                item.old = ClientState::Nothing;
             }
         }
     }
@@ -239,8 +239,8 @@ impl<R: Resource> Subscription<R> {
         self.slots.get(name).is_some_and(|slot| slot.subscribed)
     }
 
-    pub(crate) fn told(&self, name: &str) -> &Told<R> {
-        self.slots.get(name).map_or(&Told::Nothing, |slot| &slot.told)
+    pub(crate) fn told(&self, name: &str) -> &ClientState<R> {
+        self.slots.get(name).map_or(&ClientState::Nothing, |slot| &slot.told)
     }
 
     /// Notes that `name` may differ from what the client was told.
@@ -280,7 +280,7 @@ impl<R: Resource> Subscription<R> {
     fn compare<V: View<Resource = R>>(&mut self, view: &V) {
         if self.wildcard {
             view.for_each(self.ty, &mut |resource| {
-                if !matches!(self.told(resource.name()), Told::Has(held) if held.version() == resource.version()) {
+                if !matches!(self.told(resource.name()), ClientState::Has(held) if held.version() == resource.version()) {
                     self.dirty.entry(resource.name().clone()).or_insert(Reason::Compare);
                 }
             });
@@ -306,10 +306,10 @@ impl<R: Resource> Subscription<R> {
     /// Recognises what a client said it holds.
     fn adopt<V: View<Resource = R>>(&mut self, name: &Name, view: &V) {
         let Some(slot) = self.slots.get(name) else { return };
-        let Told::Unknown(Some(version)) = &slot.told else { return };
+        let ClientState::Unknown(Some(version)) = &slot.told else { return };
         let known = view.get(self.ty, name).or_else(|| view.absent(self.ty, name));
         if let Some(resource) = known.filter(|resource| resource.version() == **version) {
-            self.slots.change(name, |slot| slot.told = Told::Has(resource));
+            self.slots.change(name, |slot| slot.told = ClientState::Has(resource));
         }
     }
 }

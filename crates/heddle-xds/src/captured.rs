@@ -13,7 +13,7 @@
 use crate::http::Direction;
 use crate::outbound::chain;
 use crate::resource::{Resource, ResourceKey, Type};
-use crate::subject::Subject;
+use crate::resource_name::Subject;
 use crate::{address, direct, inspect, limits, tcp, xds};
 use heddle_model::fact::{Egress, Mtls, ServiceForm};
 use heddle_model::snapshot::{Service, Transport, Workload};

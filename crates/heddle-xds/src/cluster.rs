@@ -2,7 +2,7 @@
 
 use crate::family_port::FamilyPort;
 use crate::resource::{Resource, ResourceKey, Type};
-use crate::subject::Subject;
+use crate::resource_name::Subject;
 use crate::xds::cluster::{ClusterDiscoveryType, DiscoveryType, LbPolicy};
 use crate::{address, endpoint, limits, tls, xds};
 use heddle_model::Identity;

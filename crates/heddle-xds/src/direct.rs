@@ -15,7 +15,7 @@
 
 use crate::http::{Direction, network_filter};
 use crate::resource::{Resource, ResourceKey, Type};
-use crate::subject::Subject;
+use crate::resource_name::Subject;
 use crate::{address, captured, cluster, outbound, tcp, xds};
 use heddle_model::fact::{DataPlane, Mesh, ServiceForm};
 use heddle_model::snapshot::{Endpoint, Service, Transport, Workload};
@@ -74,7 +74,7 @@ pub(crate) fn at(snapshot: &Snapshot, reach: &Reach, address: IpAddr) -> Option<
 pub(crate) fn dispatch(mesh: &Mesh) -> Vec<xds::Filter> {
     use xds::filter_state_value::{Key, Value};
     use xds::substitution_format_string::Format;
-    let name = format!("{}%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%", crate::subject::DIRECT);
+    let name = format!("{}%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%", crate::resource_name::DIRECT);
     let text = xds::DataSource {
         specifier: Some(xds::data_source::Specifier::InlineString(name)),
         ..Default::default()

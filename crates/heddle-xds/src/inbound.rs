@@ -5,7 +5,7 @@ mod routes;
 
 use crate::capture::Capture;
 use crate::resource::{Resource, ResourceKey, Type};
-use crate::subject::Subject;
+use crate::resource_name::Subject;
 use crate::{address, cluster, http, inspect, limits, tcp, xds};
 use chain::Port;
 use heddle_model::SourceRef;

@@ -5,7 +5,7 @@ use crate::endpoint::Seen;
 use crate::family_port::FamilyPort;
 use crate::group::Group;
 use crate::resource::{Resource, ResourceKey, Type};
-use crate::subject::Subject;
+use crate::resource_name::Subject;
 use crate::{captured, cluster, direct, endpoint, inbound, outbound, route, xds};
 use heddle_model::fact::ServiceForm;
 use heddle_model::snapshot::{RouteKey, Service, ServicePort, Workload};

@@ -1,7 +1,7 @@
 //! A linkerd2-proxy's answers as JSON, in the words of its API.
 
 use anyhow::Result;
-use heddle_linkerd::{Answer, Ask, names, project, questions, topic};
+use heddle_linkerd::{Answer, ProxyRequest, names, project, questions, topic};
 use heddle_model::{Snapshot, WorkloadKey};
 use heddle_proto::io::linkerd::proxy::destination::{DestinationProfile, Update};
 use heddle_proto::io::linkerd::proxy::inbound::Server;
@@ -18,13 +18,13 @@ pub(crate) fn of(workload: &WorkloadKey, snapshot: &Snapshot, only: Option<&str>
     let (mut inbound, mut outbound) = (Vec::new(), Vec::new());
     for ask in asks(workload, snapshot, only) {
         match ask {
-            Ask::Inbound { port } => {
+            ProxyRequest::Inbound { port } => {
                 let server = book.message::<Server>(&ask)?.map(|(_, body)| body);
                 inbound.push(json!({"port": port, "server": server}));
             }
-            Ask::Outbound { target } => outbound.push(book.outbound(target)?),
-            Ask::Endpoints { path } => book.endpoints(path)?,
-            Ask::Profile { .. } | Ask::OutboundName { .. } => {}
+            ProxyRequest::Outbound { target } => outbound.push(book.outbound(target)?),
+            ProxyRequest::Endpoints { path } => book.endpoints(path)?,
+            ProxyRequest::Profile { .. } | ProxyRequest::OutboundName { .. } => {}
         }
     }
     let endpoints =
@@ -33,12 +33,12 @@ pub(crate) fn of(workload: &WorkloadKey, snapshot: &Snapshot, only: Option<&str>
 }
 
 /// An address may be one that the mesh does not know, as a proxy's may.
-fn asks(workload: &WorkloadKey, snapshot: &Snapshot, only: Option<&str>) -> Vec<Ask> {
+fn asks(workload: &WorkloadKey, snapshot: &Snapshot, only: Option<&str>) -> Vec<ProxyRequest> {
     let Some(only) = only else { return questions(workload, snapshot) };
     let ask = match (only.parse(), only.parse()) {
-        (Ok(port), _) => Ask::Inbound { port },
-        (_, Ok(target)) => Ask::Outbound { target },
-        _ => Ask::Endpoints { path: only.into() },
+        (Ok(port), _) => ProxyRequest::Inbound { port },
+        (_, Ok(target)) => ProxyRequest::Outbound { target },
+        _ => ProxyRequest::Endpoints { path: only.into() },
     };
     vec![ask]
 }
@@ -52,22 +52,23 @@ struct Book<'a> {
 }
 
 impl Book<'_> {
-    fn answer(&self, ask: &Ask) -> Result<Answer> {
+    fn answer(&self, ask: &ProxyRequest) -> Result<Answer> {
         Ok(project(&topic(ask, self.workload, self.snapshot)?, self.snapshot).answer)
     }
 
     /// Decoded, and as JSON; nothing where a proxy would be told to ask again.
-    fn message<M: Message + Name + Default>(&self, ask: &Ask) -> Result<Option<(M, Value)>> {
+    fn message<M: Message + Name + Default>(&self, ask: &ProxyRequest) -> Result<Option<(M, Value)>> {
         let Answer::Message(bytes) = self.answer(ask)? else { return Ok(None) };
         Ok(Some((M::decode(bytes.clone())?, self.printer.linkerd::<M>(bytes)?)))
     }
 
     fn outbound(&mut self, target: SocketAddr) -> Result<Value> {
-        let policy = self.message::<OutboundPolicy>(&Ask::Outbound { target })?;
+        let policy = self.message::<OutboundPolicy>(&ProxyRequest::Outbound { target })?;
         for path in policy.iter().flat_map(|(policy, _)| names(policy)) {
             self.endpoints(path)?;
         }
-        let profile = self.message::<DestinationProfile>(&Ask::Profile { path: target.to_string() })?;
+        let profile =
+            self.message::<DestinationProfile>(&ProxyRequest::Profile { path: target.to_string() })?;
         let (policy, profile) = (policy.map(|(_, body)| body), profile.map(|(_, body)| body));
         Ok(json!({"target": target.to_string(), "policy": policy, "profile": profile}))
     }
@@ -76,7 +77,7 @@ impl Book<'_> {
         if self.endpoints.contains_key(&path) {
             return Ok(());
         }
-        let Answer::Endpoints(all) = self.answer(&Ask::Endpoints { path: path.clone() })? else {
+        let Answer::Endpoints(all) = self.answer(&ProxyRequest::Endpoints { path: path.clone() })? else {
             return Ok(());
         };
         let updates = all.whole().into_iter().map(|update| Ok(self.printer.linkerd::<Update>(update)?));

@@ -14,7 +14,7 @@ use crate::source::Source;
 use crate::state::{self, Lock, State};
 use crate::{cluster, engine};
 use anyhow::{Context, Result};
-use engine::Ends;
+use engine::EngineHandles;
 use health::Health;
 use heddle_ca::Authority;
 use heddle_catalog::Linkerd;
@@ -59,7 +59,7 @@ pub(crate) struct Config {
 }
 
 /// What a source gives the servers.
-struct Footing {
+struct SourceSetup {
     keeper: Keeper,
     authority: Kept,
     /// Held until the controller ends.
@@ -75,9 +75,11 @@ pub(crate) async fn serve(config: Config, log: Arc<dyn LogLevel>) -> Result<()> 
     let mut ends = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let (owner, mesh) = heddle_serve::engine::engine();
     let (desk, feeds) = heddle_serve::feeds::feeds();
-    let owner = Ends { owner, desk };
+    let owner = EngineHandles { owner, desk };
     let mut vital = VitalTasks::default();
-    let Footing { keeper, authority, _claim, tokens, linkerd_tokens, owner, health } = match &config.source {
+    let SourceSetup { keeper, authority, _claim, tokens, linkerd_tokens, owner, health } = match &config
+        .source
+    {
         Source::Directory(path) => on_folder(path.clone(), &config, owner, mesh.clone(), &mut vital).await?,
         Source::Kubernetes => on_cluster(&config, owner, mesh.clone(), &mut vital).await?,
     };
@@ -137,10 +139,10 @@ pub(crate) async fn serve(config: Config, log: Arc<dyn LogLevel>) -> Result<()> 
 async fn on_folder(
     path: PathBuf,
     config: &Config,
-    owner: Ends,
+    owner: EngineHandles,
     mesh: Mesh,
     vital: &mut VitalTasks,
-) -> Result<Footing> {
+) -> Result<SourceSetup> {
     let state = State::open(&config.state)?;
     let claim = state.claim()?;
     let origin = mounted_or(config, Origin::State(state.clone()));
@@ -155,10 +157,15 @@ async fn on_folder(
     let (linkerd_tokens, tokens) = (check(state::with_linkerd(&rules)), check(rules));
     let owner = engine::start(owner, None, vital);
     let health = Health::Folder(folder::watch(path, owner.queue.clone(), vital));
-    Ok(Footing { keeper, authority, _claim: Some(claim), tokens, linkerd_tokens, owner, health })
+    Ok(SourceSetup { keeper, authority, _claim: Some(claim), tokens, linkerd_tokens, owner, health })
 }
 
-async fn on_cluster(config: &Config, owner: Ends, mesh: Mesh, vital: &mut VitalTasks) -> Result<Footing> {
+async fn on_cluster(
+    config: &Config,
+    owner: EngineHandles,
+    mesh: Mesh,
+    vital: &mut VitalTasks,
+) -> Result<SourceSetup> {
     let client = cluster::connect().await?;
     let own = Origin::Cluster { client: client.clone(), namespace: config.namespace.clone() };
     let (keeper, authority) = Keeper::start(mounted_or(config, own), SystemTime::now()).await?;
@@ -173,7 +180,7 @@ async fn on_cluster(config: &Config, owner: Ends, mesh: Mesh, vital: &mut VitalT
     let outcomes = cluster::write_statuses(&client, &config.namespace, vital);
     let owner = engine::start(owner, Some(outcomes), vital);
     let health = Health::Cluster(cluster::follow(client, owner.queue.clone(), vital));
-    Ok(Footing { keeper, authority, _claim: None, tokens, linkerd_tokens, owner, health })
+    Ok(SourceSetup { keeper, authority, _claim: None, tokens, linkerd_tokens, owner, health })
 }
 
 /// The authority that was made elsewhere, or else this controller's own.

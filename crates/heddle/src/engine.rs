@@ -17,8 +17,8 @@ use heddle_index::Index;
 use heddle_model::report::Report;
 use heddle_model::snapshot::Key;
 use heddle_model::{Event, Kind, Meta, Snapshot, SourceRef};
-use heddle_serve::engine::{Membership, Owner};
-use heddle_serve::feeds::Desk;
+use heddle_serve::engine::{Membership, Publisher};
+use heddle_serve::feeds::FeedServer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
@@ -62,17 +62,21 @@ pub(crate) struct Engine {
 }
 
 /// What the servers may ask of the owner.
-pub(crate) struct Ends {
+pub(crate) struct EngineHandles {
     /// Resources, for Envoys.
-    pub owner: Owner<State>,
+    pub owner: Publisher<State>,
     /// Answers, for linkerd2-proxies.
-    pub desk: Desk<Linkerd>,
+    pub desk: FeedServer<Linkerd>,
 }
 
 /// Starts the owner. It ends when every source and every server has gone. Outcomes go to `outcomes` if
 /// somebody writes them.
-pub(crate) fn start(ends: Ends, outcomes: Option<mpsc::Sender<Outcome>>, vital: &mut VitalTasks) -> Engine {
-    let Ends { owner, desk } = ends;
+pub(crate) fn start(
+    ends: EngineHandles,
+    outcomes: Option<mpsc::Sender<Outcome>>,
+    vital: &mut VitalTasks,
+) -> Engine {
+    let EngineHandles { owner, desk } = ends;
     let (queue, events) = mpsc::channel(QUEUE);
     let (tell, progress) = watch::channel(Progress { waiting: Kind::ALL.into(), ..Progress::default() });
     let index = Index::new();
@@ -88,11 +92,11 @@ pub(crate) fn start(ends: Ends, outcomes: Option<mpsc::Sender<Outcome>>, vital: 
 struct Task {
     index: Index,
     catalog: Catalog<Xds>,
-    desk: Desk<Linkerd>,
+    desk: FeedServer<Linkerd>,
     uids: uids::Uids,
     shortfalls: OfLinkerd,
     log: FindingLog,
-    owner: Owner<State>,
+    owner: Publisher<State>,
     outcomes: Option<mpsc::Sender<Outcome>>,
     tell: watch::Sender<Progress>,
     batches: u64,

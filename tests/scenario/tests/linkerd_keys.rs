@@ -1,6 +1,6 @@
 //! An answer holds until a key changes that it was made from.
 
-use heddle_linkerd::{Ask, Projected, Topic, project, topic};
+use heddle_linkerd::{Projected, ProxyRequest, Subscription, project, topic};
 use heddle_model::fact::ServiceForm;
 use heddle_model::{Snapshot, WorkloadKey};
 use heddle_scenario_tests::{Scenario, all};
@@ -18,7 +18,7 @@ fn an_answer_holds_until_a_key_of_it_changes() {
         let mut history = Shuffler::new(34).life(&scenario.switched(|_| true).objects);
         let mut index = heddle_index::Index::new();
         let mut old = index.snapshot();
-        let mut known: BTreeMap<&Topic, Projected> =
+        let mut known: BTreeMap<&Subscription, Projected> =
             topics.iter().map(|of| (of, project(of, &old))).collect();
         while !history.is_empty() {
             let rest = history.split_off(STEP.min(history.len()));
@@ -46,12 +46,12 @@ fn an_answer_holds_until_a_key_of_it_changes() {
 fn equal_questions_of_one_place_have_one_topic() {
     for scenario in all() {
         let snapshot = scenario.snapshot();
-        let mut by_place: BTreeMap<_, BTreeSet<Topic>> = BTreeMap::new();
+        let mut by_place: BTreeMap<_, BTreeSet<Subscription>> = BTreeMap::new();
         for (key, workload) in &snapshot.workloads {
             let place = (&key.namespace, &workload.node, &workload.zone);
-            let own: BTreeSet<Topic> = asks(&scenario, &snapshot)
+            let own: BTreeSet<Subscription> = asks(&scenario, &snapshot)
                 .iter()
-                .filter(|ask| !matches!(ask, Ask::Inbound { .. }))
+                .filter(|ask| !matches!(ask, ProxyRequest::Inbound { .. }))
                 .filter_map(|ask| topic(ask, key, &snapshot).ok())
                 .collect();
             let first = by_place.entry(place).or_insert_with(|| own.clone());
@@ -60,7 +60,7 @@ fn equal_questions_of_one_place_have_one_topic() {
     }
 }
 
-fn topics(scenario: &Scenario, snapshot: &Snapshot) -> BTreeSet<Topic> {
+fn topics(scenario: &Scenario, snapshot: &Snapshot) -> BTreeSet<Subscription> {
     let clients = snapshot.workloads.keys();
     let all = clients.flat_map(|client: &WorkloadKey| {
         asks(scenario, snapshot).into_iter().filter_map(move |ask| topic(&ask, client, snapshot).ok())
@@ -69,7 +69,7 @@ fn topics(scenario: &Scenario, snapshot: &Snapshot) -> BTreeSet<Topic> {
 }
 
 /// Everything that there is to ask, and what there is not.
-fn asks(scenario: &Scenario, snapshot: &Snapshot) -> Vec<Ask> {
+fn asks(scenario: &Scenario, snapshot: &Snapshot) -> Vec<ProxyRequest> {
     let mut addresses: BTreeSet<IpAddr> =
         snapshot.workloads.values().flat_map(|of| of.addresses.clone()).collect();
     let mut ports = BTreeSet::from([4191, 65_535]);
@@ -82,18 +82,18 @@ fn asks(scenario: &Scenario, snapshot: &Snapshot) -> Vec<Ask> {
             ports.insert(port.number);
             let path =
                 format!("{}.{}.svc.cluster.local:{}", service.key.name, service.key.namespace, port.number);
-            asks.push(Ask::Endpoints { path: path.clone() });
-            asks.push(Ask::Profile { path: path.clone() });
-            asks.push(Ask::OutboundName { authority: path });
+            asks.push(ProxyRequest::Endpoints { path: path.clone() });
+            asks.push(ProxyRequest::Profile { path: path.clone() });
+            asks.push(ProxyRequest::OutboundName { authority: path });
         }
     }
     ports.extend(snapshot.workloads.values().flat_map(|of| of.inbound.iter().map(|port| port.port)));
     let pairs = addresses.iter().flat_map(|ip| ports.iter().map(|port| SocketAddr::new(*ip, *port)));
     let written = scenario.requests.requests.iter().filter_map(|ask| ask.to.parse().ok());
     for target in pairs.chain(written) {
-        asks.push(Ask::Outbound { target });
-        asks.push(Ask::Profile { path: target.to_string() });
+        asks.push(ProxyRequest::Outbound { target });
+        asks.push(ProxyRequest::Profile { path: target.to_string() });
     }
-    asks.extend(ports.into_iter().map(|port| Ask::Inbound { port: port.into() }));
+    asks.extend(ports.into_iter().map(|port| ProxyRequest::Inbound { port: port.into() }));
     asks
 }

@@ -1,6 +1,6 @@
 //! What a namespace holds changes, for clients of others, only answers about its own.
 
-use heddle_linkerd::{Ask, Target, Topic, project, topic};
+use heddle_linkerd::{ProxyRequest, Subscription, Target, project, topic};
 use heddle_model::fact::{Fact, ServiceForm};
 use heddle_model::route::Backend;
 use heddle_model::server::Requirement;
@@ -45,7 +45,7 @@ fn nobody_takes_an_address_from_another_namespace() {
 }
 
 /// What a namespace claims by hand gives way to what lives there.
-fn gives_way(scenario: &Scenario, topic: &Topic, to: &Name, snapshots: [&Snapshot; 2]) -> bool {
+fn gives_way(scenario: &Scenario, topic: &Subscription, to: &Name, snapshots: [&Snapshot; 2]) -> bool {
     let namespaces: BTreeSet<&Name> =
         scenario.objects.lowered.iter().map(|one| &one.source.namespace).collect();
     let mut claimants = namespaces.into_iter().filter(|of| scenario.loses_to(of, to));
@@ -53,39 +53,40 @@ fn gives_way(scenario: &Scenario, topic: &Topic, to: &Name, snapshots: [&Snapsho
 }
 
 /// What workloads of other namespaces ask.
-fn topics(snapshot: &Snapshot, namespace: &Name) -> BTreeSet<Topic> {
-    let mut asks = vec![Ask::Inbound { port: 8080 }, Ask::Inbound { port: 65_535 }];
+fn topics(snapshot: &Snapshot, namespace: &Name) -> BTreeSet<Subscription> {
+    let mut asks = vec![ProxyRequest::Inbound { port: 8080 }, ProxyRequest::Inbound { port: 65_535 }];
     for service in snapshot.services.values() {
         for port in service.ports.iter().map(|port| port.number) {
-            asks.push(Ask::Endpoints {
+            asks.push(ProxyRequest::Endpoints {
                 path: format!("{}.{}.svc:{port}", service.key.name, service.key.namespace),
             });
             if let ServiceForm::Virtual(own) = &service.form {
-                asks.extend(own.iter().map(|ip| Ask::Outbound { target: SocketAddr::new(*ip, port) }));
+                asks.extend(
+                    own.iter().map(|ip| ProxyRequest::Outbound { target: SocketAddr::new(*ip, port) }),
+                );
             }
         }
     }
     let addresses = snapshot.workloads.values().flat_map(|of| &of.addresses);
-    asks.extend(addresses.map(|ip| Ask::Outbound { target: SocketAddr::new(*ip, 8080) }));
+    asks.extend(addresses.map(|ip| ProxyRequest::Outbound { target: SocketAddr::new(*ip, 8080) }));
     let clients = snapshot.workloads.keys().filter(|key| key.namespace != *namespace);
     clients.flat_map(|key| asks.iter().filter_map(|ask| topic(ask, key, snapshot).ok())).collect()
 }
 
-fn is_about(topic: &Topic, namespace: &Name, snapshot: &Snapshot) -> bool {
+fn is_about(topic: &Subscription, namespace: &Name, snapshot: &Snapshot) -> bool {
     match topic {
-        Topic::Endpoints { port, family: _, place: _ } | Topic::Profile(Target::Service(port)) => {
-            port.service.namespace == *namespace
-        }
-        Topic::Inbound { workload, port: _ } => workload.namespace == *namespace,
-        Topic::Outbound { namespace: client, target: Target::Service(port) } => {
+        Subscription::Endpoints { port, family: _, place: _ }
+        | Subscription::Profile(Target::Service(port)) => port.service.namespace == *namespace,
+        Subscription::Inbound { workload, port: _ } => workload.namespace == *namespace,
+        Subscription::Outbound { namespace: client, target: Target::Service(port) } => {
             is_led_to(port, client, namespace, snapshot)
         }
-        Topic::Profile(Target::Address(at))
-        | Topic::Outbound { namespace: _, target: Target::Address(at) } => {
+        Subscription::Profile(Target::Address(at))
+        | Subscription::Outbound { namespace: _, target: Target::Address(at) } => {
             match (snapshot.addresses.get(&AddressKey::of_mesh(at.ip())), topic) {
                 (Some(Owner::Workload(key)), _) => key.namespace == *namespace,
                 (Some(owner @ Owner::Endpoints(_)), _) => owner.namespace() == Some(namespace),
-                (Some(Owner::Service(key)), Topic::Outbound { namespace: client, .. }) => {
+                (Some(Owner::Service(key)), Subscription::Outbound { namespace: client, .. }) => {
                     let port = ServicePortKey { service: key.clone(), port: at.port() };
                     is_led_to(&port, client, namespace, snapshot)
                 }
@@ -108,8 +109,8 @@ fn is_led_to(port: &ServicePortKey, client: &Name, namespace: &Name, snapshot: &
 }
 
 /// A namespace may require another's authentications.
-fn is_granted(scenario: &Scenario, topic: &Topic, by: &Name) -> bool {
-    let Topic::Inbound { workload, port: _ } = topic else { return false };
+fn is_granted(scenario: &Scenario, topic: &Subscription, by: &Name) -> bool {
+    let Subscription::Inbound { workload, port: _ } = topic else { return false };
     let own = scenario.objects.lowered.iter().filter(|one| one.source.namespace == workload.namespace);
     own.into_iter().any(|one| match &one.fact {
         Fact::Authorization(authorization) => authorization.requires.iter().any(|one| match one {

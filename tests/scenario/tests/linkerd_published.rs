@@ -1,6 +1,6 @@
 //! What proxies are told is what the published crate reads, and its own conversions take.
 
-use heddle_linkerd::{Answer, Ask, project, topic};
+use heddle_linkerd::{Answer, ProxyRequest, project, topic};
 use heddle_model::Snapshot;
 use heddle_model::fact::ServiceForm;
 use heddle_scenario_tests::all;
@@ -24,7 +24,7 @@ fn the_published_crate_takes_what_proxies_are_told() {
                     (Answer::Endpoints(all), _) => {
                         all.whole().into_iter().for_each(|bytes| endpoints(&bytes))
                     }
-                    (Answer::Message(bytes), Ask::Inbound { .. }) => {
+                    (Answer::Message(bytes), ProxyRequest::Inbound { .. }) => {
                         server(Server::decode(bytes).expect("a Server"))
                     }
                     (Answer::Message(bytes), _) => {
@@ -38,22 +38,27 @@ fn the_published_crate_takes_what_proxies_are_told() {
     assert!(read > 1000, "{read} answers");
 }
 
-fn asks(snapshot: &Snapshot) -> Vec<Ask> {
-    let mut asks = vec![Ask::Inbound { port: 65_535 }];
+fn asks(snapshot: &Snapshot) -> Vec<ProxyRequest> {
+    let mut asks = vec![ProxyRequest::Inbound { port: 65_535 }];
     for service in snapshot.services.values() {
         let ServiceForm::Virtual(addresses) = &service.form else { continue };
         for port in &service.ports {
             let path = format!("{}.{}.svc:{}", service.key.name, service.key.namespace, port.number);
-            asks.push(Ask::Endpoints { path });
+            asks.push(ProxyRequest::Endpoints { path });
             asks.extend(
-                addresses.iter().map(|ip| Ask::Outbound { target: SocketAddr::new(*ip, port.number) }),
+                addresses
+                    .iter()
+                    .map(|ip| ProxyRequest::Outbound { target: SocketAddr::new(*ip, port.number) }),
             );
         }
     }
     for workload in snapshot.workloads.values() {
-        asks.extend(workload.inbound.iter().map(|port| Ask::Inbound { port: port.port.into() }));
+        asks.extend(workload.inbound.iter().map(|port| ProxyRequest::Inbound { port: port.port.into() }));
         asks.extend(
-            workload.addresses.iter().map(|ip| Ask::Outbound { target: SocketAddr::new(*ip, 65_535) }),
+            workload
+                .addresses
+                .iter()
+                .map(|ip| ProxyRequest::Outbound { target: SocketAddr::new(*ip, 65_535) }),
         );
     }
     asks

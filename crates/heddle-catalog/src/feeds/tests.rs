@@ -13,9 +13,9 @@ enum Zones {}
 /// The zones of a pod and of what its zone names: so the keys of an answer depend on the Snapshot. Without a zone,
 /// whether there is any pod of zone `x`.
 impl Feed for Zones {
-    type Topic = Name;
+    type Subscription = Name;
     type Answer = Option<Vec<String>>;
-    type Wide = ();
+    type UnkeyedDependency = ();
 
     fn project(topic: &Name, snapshot: &Snapshot) -> Made<Self::Answer, ()> {
         let own = pod(topic);

@@ -7,7 +7,7 @@ use crate::access::policy::Resolved;
 use crate::access::pool::Pool;
 use crate::access::route_access::{Found, too_many};
 use crate::access::selected::{Selected, Settings};
-use crate::services::member::Edge;
+use crate::services::member::ServiceBackend;
 use crate::status::findings::Finding;
 use crate::tables::{Tables, selects};
 use crate::workloads::workload::View;
@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The access rules around one workload.
-pub(crate) struct Around<'a> {
+pub(crate) struct AccessContext<'a> {
     posture: Posture,
     posture_source: Option<SourceRef>,
     /// In the order of their names.
@@ -32,7 +32,7 @@ pub(crate) struct Around<'a> {
     /// What annotations say of its proxy.
     settings: Settings<'a>,
     /// What the workload's own stance says beside its posture.
-    beside: Option<Policy>,
+    implied_allow: Option<Policy>,
 }
 
 /// The ports of one workload that a policy covers.
@@ -43,13 +43,13 @@ pub(crate) enum Covered {
     Targets { whole: BTreeSet<u16>, routed: BTreeSet<u16> },
 }
 
-impl<'a> Around<'a> {
+impl<'a> AccessContext<'a> {
     /// Finds the policies that cover a workload.
     pub(crate) fn new(
         view: &View<'a>,
         key: &WorkloadKey,
         workload: &Workload,
-        edges: &[Edge],
+        edges: &[ServiceBackend],
         pool: &mut Pool,
     ) -> Self {
         let tables = view.tables;
@@ -62,7 +62,7 @@ impl<'a> Around<'a> {
         });
         let (selected, settings) = (Selected::default(), Settings::default());
         let (policies, cidrs) = (covering.collect(), view.cidrs);
-        Self { posture, posture_source, policies, routes, cidrs, selected, settings, beside: None }
+        Self { posture, posture_source, policies, routes, cidrs, selected, settings, implied_allow: None }
     }
 
     /// With the Servers that select the workload, and what annotations say of it.
@@ -72,10 +72,10 @@ impl<'a> Around<'a> {
         settings: Settings<'a>,
         finding: &mut Finding,
     ) -> Self {
-        if let Some((stance, source)) = &settings.stance {
-            finding.diagnostics.extend(default_policy::fault(*stance, self.cidrs, source));
-            self.posture = default_policy::posture(*stance);
-            self.beside = default_policy::beside(*stance, self.cidrs, source);
+        if let Some((default_policy, source)) = &settings.default_policy {
+            finding.diagnostics.extend(default_policy::fault(*default_policy, self.cidrs, source));
+            self.posture = default_policy::posture(*default_policy);
+            self.implied_allow = default_policy::implied_allow(*default_policy, self.cidrs, source);
             self.posture_source = Some(source.clone());
         }
         Self { selected, settings, ..self }
@@ -141,7 +141,7 @@ impl<'a> Around<'a> {
                 access.policies.extend(at.resolved.policies.iter().cloned());
                 served = at.resolved.routes.clone();
             }
-            None => access.policies.extend(self.beside.clone()),
+            None => access.policies.extend(self.implied_allow.clone()),
         }
         access.routes = self.joined(port, served, finding);
         access.policies.sort_by(|a, b| a.source.cmp(&b.source));
@@ -211,7 +211,12 @@ impl Covered {
 }
 
 /// The policies on routes at each port that some Service of the workload's namespace leads to.
-fn routes(view: &View, key: &WorkloadKey, edges: &[Edge], pool: &mut Pool) -> BTreeMap<u16, Arc<Found>> {
+fn routes(
+    view: &View,
+    key: &WorkloadKey,
+    edges: &[ServiceBackend],
+    pool: &mut Pool,
+) -> BTreeMap<u16, Arc<Found>> {
     let mut behind: BTreeMap<u16, BTreeSet<ServicePortKey>> = BTreeMap::new();
     for edge in edges.iter().filter(|edge| edge.port.service.namespace == key.namespace) {
         behind.entry(edge.target).or_default().insert(edge.port.clone());
@@ -228,7 +233,7 @@ fn covered(
     policy: &AccessPolicy,
     resolved: &Resolved,
     workload: &Workload,
-    edges: &[Edge],
+    edges: &[ServiceBackend],
     routes: &BTreeMap<u16, Arc<Found>>,
 ) -> Option<Covered> {
     match &policy.covers {

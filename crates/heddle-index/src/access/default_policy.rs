@@ -1,24 +1,28 @@
 //! Whom a port admits by default, as Linkerd says it, in Heddle's words.
 
 use heddle_model::access::{Action, Mode, Network, Peer, Policy, Posture, Principal, Rule};
-use heddle_model::server::Stance;
+use heddle_model::server::DefaultPolicy;
 use heddle_model::{Diagnostic, SourceRef};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The posture of a port.
-pub(crate) fn posture(stance: Stance) -> Posture {
-    match stance {
-        Stance::All | Stance::Audit => Posture::Allow,
-        Stance::AllAuthenticated => Posture::Authenticated,
-        Stance::Cluster | Stance::ClusterAuthenticated | Stance::Deny => Posture::Deny,
+pub(crate) fn posture(default_policy: DefaultPolicy) -> Posture {
+    match default_policy {
+        DefaultPolicy::All | DefaultPolicy::Audit => Posture::Allow,
+        DefaultPolicy::AllAuthenticated => Posture::Authenticated,
+        DefaultPolicy::Cluster | DefaultPolicy::ClusterAuthenticated | DefaultPolicy::Deny => Posture::Deny,
     }
 }
 
 /// What is said beside the posture: an Allow of those within the cluster's networks, or one in Audit that nobody
 /// passes, so that what authorizations would refuse is counted.
-pub(crate) fn beside(stance: Stance, cidrs: &[IpNet], source: &SourceRef) -> Option<Policy> {
+pub(crate) fn implied_allow(
+    default_policy: DefaultPolicy,
+    cidrs: &[IpNet],
+    source: &SourceRef,
+) -> Option<Policy> {
     let networks: Arc<[Network]> =
         cidrs.iter().map(|cidr| Network { cidr: *cidr, except: Vec::new() }).collect();
     let within = |principals: BTreeSet<Principal>| {
@@ -27,23 +31,27 @@ pub(crate) fn beside(stance: Stance, cidrs: &[IpNet], source: &SourceRef) -> Opt
             if networks.is_empty() { Vec::new() } else { vec![Rule { from: vec![peer], ..Rule::default() }] };
         Some(allow(source, Mode::Enforce, rules.into()))
     };
-    match stance {
-        Stance::Cluster => within(BTreeSet::new()),
-        Stance::ClusterAuthenticated => within(BTreeSet::from([Principal::Any])),
-        Stance::Audit => Some(allow(source, Mode::Audit, Arc::new([]))),
-        Stance::All | Stance::AllAuthenticated | Stance::Deny => None,
+    match default_policy {
+        DefaultPolicy::Cluster => within(BTreeSet::new()),
+        DefaultPolicy::ClusterAuthenticated => within(BTreeSet::from([Principal::Any])),
+        DefaultPolicy::Audit => Some(allow(source, Mode::Audit, Arc::new([]))),
+        DefaultPolicy::All | DefaultPolicy::AllAuthenticated | DefaultPolicy::Deny => None,
     }
 }
 
 /// The Allow that says what a posture says. An authorization beside it would close the port to others.
-pub(crate) fn spelled_out(stance: Stance, source: &SourceRef) -> Option<Policy> {
-    match stance {
-        Stance::AllAuthenticated => {
+pub(crate) fn explicit_allow(default_policy: DefaultPolicy, source: &SourceRef) -> Option<Policy> {
+    match default_policy {
+        DefaultPolicy::AllAuthenticated => {
             let peer = Peer::new([Principal::Any], []);
             let rule = Rule { from: vec![peer], ..Rule::default() };
             Some(allow(source, Mode::Enforce, Arc::new([rule])))
         }
-        Stance::All | Stance::Cluster | Stance::ClusterAuthenticated | Stance::Deny | Stance::Audit => None,
+        DefaultPolicy::All
+        | DefaultPolicy::Cluster
+        | DefaultPolicy::ClusterAuthenticated
+        | DefaultPolicy::Deny
+        | DefaultPolicy::Audit => None,
     }
 }
 
@@ -53,8 +61,12 @@ pub(crate) fn closed(source: &SourceRef) -> Policy {
 }
 
 /// What is wrong with a stance that hangs on networks that nobody names.
-pub(crate) fn fault(stance: Stance, cidrs: &[IpNet], source: &SourceRef) -> Option<Diagnostic> {
-    (stance.is_cluster() && cidrs.is_empty()).then(|| Diagnostic {
+pub(crate) fn fault(
+    default_policy: DefaultPolicy,
+    cidrs: &[IpNet],
+    source: &SourceRef,
+) -> Option<Diagnostic> {
+    (default_policy.is_cluster() && cidrs.is_empty()).then(|| Diagnostic {
         object: source.clone(),
         field: String::new(),
         reason: "NoNetworks",

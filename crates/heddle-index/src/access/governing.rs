@@ -100,7 +100,7 @@ pub(crate) fn ordered(mut claims: Vec<Claim>, governors: &mut Governors) -> Resu
     let mut entries: Vec<AccessEntry> = Vec::new();
     for claim in claims {
         let Claim { rank: _, matcher, governor, hold } = claim;
-        let (own, audits, beside) = match hold {
+        let (own, audits, implied_allow) = match hold {
             Hold::Owns => {
                 entries.push(AccessEntry { matcher, governors: vec![governor], audits: Vec::new() });
                 continue;
@@ -126,7 +126,7 @@ pub(crate) fn ordered(mut claims: Vec<Claim>, governors: &mut Governors) -> Resu
                 break;
             }
         }
-        if let (Some(governors), false) = (beside, all_claimed) {
+        if let (Some(governors), false) = (implied_allow, all_claimed) {
             added.push(AccessEntry { matcher, governors, audits: audits.into_iter().collect() });
         }
         entries.extend(added.into_iter().rev());

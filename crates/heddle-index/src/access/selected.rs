@@ -6,7 +6,7 @@ use crate::status::findings::Finding;
 use crate::tables::Tables;
 use crate::workloads::workload::View;
 use heddle_model::fact::{DataPlane, Mesh, TargetPort, Workload};
-use heddle_model::server::{Among, DEFAULT_OPAQUE_PORTS, ProxyConfig, Server, Stance};
+use heddle_model::server::{DEFAULT_OPAQUE_PORTS, DefaultPolicy, ProxyConfig, Server, WorkloadClass};
 use heddle_model::{Diagnostic, Kind, SourceRef, WorkloadKey, WorkloadKind};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,13 +16,13 @@ const MOST_DECLARED: usize = 64;
 /// The Servers at the ports of one workload.
 #[derive(Default)]
 pub(crate) struct Selected<'a> {
-    pub(crate) ports: BTreeMap<u16, At<'a>>,
+    pub(crate) ports: BTreeMap<u16, ServerAtPort<'a>>,
     /// Servers of the namespace that cannot be read: they close every port.
     pub(crate) closing: Vec<&'a SourceRef>,
 }
 
 /// The Server at a port.
-pub(crate) struct At<'a> {
+pub(crate) struct ServerAtPort<'a> {
     pub(crate) source: &'a SourceRef,
     pub(crate) server: &'a Server,
     pub(crate) resolved: &'a Resolved,
@@ -31,8 +31,8 @@ pub(crate) struct At<'a> {
 /// Whether a Server selects a workload, at whatever port.
 pub(crate) fn by(server: &Server, key: &WorkloadKey, workload: &Workload) -> bool {
     let among = match key.kind {
-        WorkloadKind::Pod => Among::Pods,
-        WorkloadKind::External | WorkloadKind::LinkerdExternal => Among::Externals,
+        WorkloadKind::Pod => WorkloadClass::Pods,
+        WorkloadKind::External | WorkloadKind::LinkerdExternal => WorkloadClass::Externals,
     };
     server.among == among && server.selector.selects(&workload.labels)
 }
@@ -46,7 +46,7 @@ impl<'a> Selected<'a> {
             match server.zip(view.servers.get(source)) {
                 None => found.closing.push(source),
                 Some((server, resolved)) if by(server, key, workload) => {
-                    selecting.push(At { source, server, resolved });
+                    selecting.push(ServerAtPort { source, server, resolved });
                 }
                 Some(_) => {}
             }
@@ -63,7 +63,7 @@ impl<'a> Selected<'a> {
         found
     }
 
-    pub(crate) fn at(&self, port: PortRef) -> Option<&At<'a>> {
+    pub(crate) fn at(&self, port: PortRef) -> Option<&ServerAtPort<'a>> {
         match port {
             PortRef::Number(number) => self.ports.get(&number),
             PortRef::Undeclared => None,
@@ -97,7 +97,7 @@ fn conflict(object: &SourceRef, port: u16, winner: &SourceRef) -> Diagnostic {
 #[derive(Default)]
 pub(crate) struct Settings<'a> {
     /// Whom ports without a Server admit, and who says so.
-    pub(crate) stance: Option<(Stance, SourceRef)>,
+    pub(crate) default_policy: Option<(DefaultPolicy, SourceRef)>,
     opaque: Option<&'a BTreeSet<u16>>,
     /// Linkerd's default opaque ports hold where nobody says what they speak.
     opaque_by_default: bool,
@@ -121,13 +121,13 @@ impl<'a> Settings<'a> {
         }
         let posture = around.is_some_and(|around| around.posture.is_some());
         let of_namespace =
-            || Some((all?.stance?, SourceRef::new(Kind::Namespace, "", key.namespace.clone())));
-        let stance = own.and_then(|own| Some((own.stance?, key.source())));
+            || Some((all?.default_policy?, SourceRef::new(Kind::Namespace, "", key.namespace.clone())));
+        let default_policy = own.and_then(|own| Some((own.default_policy?, key.source())));
         let first =
             |of: fn(&ProxyConfig) -> Option<&BTreeSet<u16>>| own.and_then(of).or_else(|| all.and_then(of));
         let opaque = first(|config| config.opaque_ports.as_ref());
         Self {
-            stance: stance.or_else(|| of_namespace().filter(|_| !posture)),
+            default_policy: default_policy.or_else(|| of_namespace().filter(|_| !posture)),
             opaque,
             opaque_by_default: opaque.is_none(),
             skipped: first(|config| config.skip_inbound_ports.as_ref()),

@@ -12,7 +12,7 @@ use crate::routes::precedence::rank;
 use crate::status::findings::Finding;
 use crate::tables::Tables;
 use heddle_model::access::{Governor, Mode, Peer, Policy, Posture, RateLimit, RouteAccess, Sight, Unmatched};
-use heddle_model::server::{Opens, Server, Stance};
+use heddle_model::server::{DefaultPolicy, Opens, Server};
 use heddle_model::{Diagnostic, Kind, SourceRef};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,16 +47,16 @@ impl<'a> View<'a> {
     pub(crate) fn resolve(&self, source: &SourceRef) -> Option<Resolved> {
         let server = self.tables.server(source)?;
         let mut finding = Finding::default();
-        finding.diagnostics.extend(default_policy::fault(server.stance, self.cidrs, source));
+        finding.diagnostics.extend(default_policy::fault(server.default_policy, self.cidrs, source));
         let routes = self.routes(source);
-        let mode = mode(server.stance);
+        let mode = mode(server.default_policy);
         let authorized = |route| mode.map_or_else(Vec::new, |mode| self.authorized(route, mode));
         let mut on_routes: Vec<_> = routes.iter().map(|(route, _, _)| authorized(*route)).collect();
         let mut policies = mode.map_or_else(Vec::new, |mode| self.opening(source, server, mode));
         if mode.is_some() && (!policies.is_empty() || on_routes.iter().any(|all| !all.is_empty())) {
-            policies.extend(default_policy::spelled_out(server.stance, source));
+            policies.extend(default_policy::explicit_allow(server.default_policy, source));
         }
-        policies.extend(default_policy::beside(server.stance, self.cidrs, source));
+        policies.extend(default_policy::implied_allow(server.default_policy, self.cidrs, source));
         policies.sort_by(|a, b| a.source.cmp(&b.source));
         let all = || policies.iter().chain(on_routes.iter().flatten());
         let count = callers(all());
@@ -66,7 +66,7 @@ impl<'a> View<'a> {
             on_routes.iter_mut().for_each(Vec::clear);
         }
         Some(Resolved {
-            posture: default_policy::posture(server.stance),
+            posture: default_policy::posture(server.default_policy),
             policies,
             routes: (!routes.is_empty()).then(|| Arc::new(table(&routes, &on_routes, &mut finding))),
             rate_limit: rate_limit::resolve(self.tables, source).map(Arc::new),
@@ -132,13 +132,14 @@ fn too_many_callers(object: &SourceRef, server: &SourceRef, count: usize) -> Dia
 
 /// Whether authorizations decide. `None` where everyone may pass: nothing needs to open the port, and an Allow would
 /// close it to others.
-fn mode(stance: Stance) -> Option<Mode> {
-    match stance {
-        Stance::All => None,
-        Stance::Audit => Some(Mode::Audit),
-        Stance::AllAuthenticated | Stance::Cluster | Stance::ClusterAuthenticated | Stance::Deny => {
-            Some(Mode::Enforce)
-        }
+fn mode(default_policy: DefaultPolicy) -> Option<Mode> {
+    match default_policy {
+        DefaultPolicy::All => None,
+        DefaultPolicy::Audit => Some(Mode::Audit),
+        DefaultPolicy::AllAuthenticated
+        | DefaultPolicy::Cluster
+        | DefaultPolicy::ClusterAuthenticated
+        | DefaultPolicy::Deny => Some(Mode::Enforce),
     }
 }
 

@@ -75,12 +75,12 @@ impl Index {
     /// Marks what hangs on the cluster's networks.
     pub(super) fn mark_cluster(&mut self) {
         let servers = self.tables.of_kind(Kind::Server).map(|(source, _)| source);
-        let cluster =
-            servers.filter(|source| self.tables.server(source).is_some_and(|one| one.stance.is_cluster()));
+        let cluster = servers
+            .filter(|source| self.tables.server(source).is_some_and(|one| one.default_policy.is_cluster()));
         self.dirty.servers.extend(cluster.cloned());
         let workloads = self.tables.all_workloads().filter(|(key, workload)| {
             let settings = Settings::of(&self.tables, &self.snapshot.mesh, key, workload);
-            settings.stance.is_some_and(|(stance, _)| stance.is_cluster())
+            settings.default_policy.is_some_and(|(default_policy, _)| default_policy.is_cluster())
         });
         self.dirty.workloads.extend(workloads.map(|(key, _)| key));
         self.mark_egress();
@@ -105,7 +105,7 @@ impl Index {
     }
 
     pub(super) fn resolve_addresses(&mut self, changed: &mut Changed) {
-        let mut touched = take(&mut self.dirty.held);
+        let mut touched = take(&mut self.dirty.workload_ips);
         for address in take(&mut self.dirty.addresses) {
             if self.resolve_address(address, changed) {
                 touched.insert(address);

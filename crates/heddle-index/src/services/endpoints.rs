@@ -1,6 +1,6 @@
 //! The endpoints of one Service port: its members that get requests, and how each is dialled.
 
-use crate::services::member::Member;
+use crate::services::member::ServiceEndpoint;
 use crate::services::no_endpoint::Reason;
 use crate::tables::Tables;
 use crate::workloads::workload::Resolved;
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 pub(crate) fn resolve(
     tables: &Tables,
     workloads: &BTreeMap<WorkloadKey, Resolved>,
-    members: &[Member],
+    members: &[ServiceEndpoint],
     absent: Option<&Reason>,
 ) -> Endpoints {
     let items = members.iter().filter_map(|member| endpoint(tables, workloads, member));
@@ -22,9 +22,9 @@ pub(crate) fn resolve(
 fn endpoint(
     tables: &Tables,
     workloads: &BTreeMap<WorkloadKey, Resolved>,
-    member: &Member,
+    member: &ServiceEndpoint,
 ) -> Option<Endpoint> {
-    let Member { address, port, workload, health, node, zone } = member;
+    let ServiceEndpoint { address, port, workload, health, node, zone } = member;
     let resolved = workload.as_ref().and_then(|key| workloads.get(key));
     let behind = resolved.map(|resolved| &*resolved.workload);
     let node = node.clone().or_else(|| behind?.node.clone());

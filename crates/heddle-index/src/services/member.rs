@@ -19,7 +19,7 @@ use std::net::IpAddr;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Members {
     /// By the Service's port. Every port has an entry.
-    pub(crate) ports: BTreeMap<u16, Vec<Member>>,
+    pub(crate) ports: BTreeMap<u16, Vec<ServiceEndpoint>>,
     /// Addresses that were looked at, refused ones too.
     pub(crate) addresses: BTreeSet<IpAddr>,
     /// Nodes that members are on.
@@ -35,7 +35,7 @@ const MOST_REFUSED: usize = 64;
 
 /// One address and port behind a Service port.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Member {
+pub(crate) struct ServiceEndpoint {
     pub(crate) address: IpAddr,
     pub(crate) port: u16,
     pub(crate) workload: Option<WorkloadKey>,
@@ -47,7 +47,7 @@ pub(crate) struct Member {
 
 /// That a workload is behind a Service port.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Edge {
+pub(crate) struct ServiceBackend {
     pub(crate) port: ServicePortKey,
     /// Where the workload is dialled.
     pub(crate) target: u16,
@@ -69,13 +69,13 @@ impl Members {
     }
 
     /// Every workload behind the Service, by port and target.
-    pub(crate) fn edges(&self, service: &ServiceKey) -> BTreeSet<(WorkloadKey, Edge)> {
+    pub(crate) fn edges(&self, service: &ServiceKey) -> BTreeSet<(WorkloadKey, ServiceBackend)> {
         let mut edges = BTreeSet::new();
         for (port, members) in &self.ports {
             for member in members {
                 let Some(workload) = &member.workload else { continue };
                 let port = ServicePortKey { service: service.clone(), port: *port };
-                edges.insert((workload.clone(), Edge { port, target: member.port }));
+                edges.insert((workload.clone(), ServiceBackend { port, target: member.port }));
             }
         }
         edges
@@ -193,7 +193,7 @@ impl<'a> Resolver<'a> {
     fn add_endpoint(&mut self, slice: &Slice, endpoint: &SliceEndpoint, workload: Option<WorkloadKey>) {
         for port in &self.service.ports {
             let Some((_, target)) = slice.ports.iter().find(|(name, _)| *name == port.name) else { continue };
-            let member = Member {
+            let member = ServiceEndpoint {
                 address: endpoint.address,
                 port: *target,
                 workload: workload.clone(),
@@ -232,7 +232,7 @@ impl<'a> Resolver<'a> {
             }
             for port in &self.service.ports {
                 let Some(target) = target(port, workload) else { continue };
-                let member = Member {
+                let member = ServiceEndpoint {
                     address: *address,
                     port: target,
                     workload: Some(key.clone()),
@@ -265,8 +265,8 @@ fn health(service: &Service, endpoint: &SliceEndpoint) -> Option<Health> {
 }
 
 /// Keeps each address and port once: the readiest, then the one whose workload is known.
-fn once_each(members: &mut Vec<Member>) {
-    let rank = |member: &Member| (member.health.is_none(), member.health, member.workload.is_none());
+fn once_each(members: &mut Vec<ServiceEndpoint>) {
+    let rank = |member: &ServiceEndpoint| (member.health.is_none(), member.health, member.workload.is_none());
     members.sort_by_key(|member| (member.address, member.port, rank(member)));
     members.dedup_by(|later, first| (later.address, later.port) == (first.address, first.port));
 }

@@ -1,6 +1,6 @@
 //! Reasons for which a Service port has no endpoint that gets requests.
 
-use crate::services::member::Member;
+use crate::services::member::ServiceEndpoint;
 use crate::tables::Tables;
 use heddle_model::fact::{Service, ServicePort, Slice};
 use heddle_model::{Name, ServiceKey, SourceRef};
@@ -10,7 +10,7 @@ pub(crate) struct Found<'a> {
     pub(crate) key: &'a ServiceKey,
     pub(crate) service: &'a Service,
     pub(crate) port: &'a ServicePort,
-    pub(crate) members: &'a [Member],
+    pub(crate) members: &'a [ServiceEndpoint],
     /// The Service has endpoints whose addresses belong to others.
     pub(crate) refused: bool,
 }

@@ -1,6 +1,6 @@
 //! What a workload's port speaks, where no InboundPolicy says it.
 
-use crate::services::member::Edge;
+use crate::services::member::ServiceBackend;
 use crate::status::findings::Finding;
 use heddle_model::fact::Protocol;
 use heddle_model::snapshot::Service;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// is told of the others.
 pub(crate) fn from_services(
     services: &Map<ServiceKey, Arc<Service>>,
-    edges: &[Edge],
+    edges: &[ServiceBackend],
     number: u16,
     finding: &mut Finding,
 ) -> Option<Protocol> {

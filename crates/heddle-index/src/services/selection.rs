@@ -3,7 +3,7 @@
 //! An EndpointSlice names a Pod only once it has an address, and some time after that. A policy on the Service must
 //! hold from the first connection, so a workload counts as behind a Service as soon as the selector says so.
 
-use crate::services::member::{Edge, target};
+use crate::services::member::{ServiceBackend, target};
 use crate::tables::{Tables, selects};
 use heddle_model::fact::{Labels, Service, ServiceForm, Workload};
 use heddle_model::{Name, ServicePortKey, WorkloadKey};
@@ -11,14 +11,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Returns the Service ports of its namespace that lead to a workload: those whose endpoints name it, and those whose
 /// selector does. What another namespace's Service says of its ports means nothing to the workload, granted or not.
-pub(crate) fn edges(tables: &Tables, key: &WorkloadKey, workload: &Workload, named: &[Edge]) -> Vec<Edge> {
-    let own = |edge: &&Edge| edge.port.service.namespace == key.namespace;
-    let mut edges: BTreeSet<Edge> = named.iter().filter(own).cloned().collect();
+pub(crate) fn edges(
+    tables: &Tables,
+    key: &WorkloadKey,
+    workload: &Workload,
+    named: &[ServiceBackend],
+) -> Vec<ServiceBackend> {
+    let own = |edge: &&ServiceBackend| edge.port.service.namespace == key.namespace;
+    let mut edges: BTreeSet<ServiceBackend> = named.iter().filter(own).cloned().collect();
     for service in tables.services_selecting(&key.namespace, &workload.labels) {
         let Some(found) = tables.service(&service).filter(|found| has_endpoints(found)) else { continue };
         edges.extend(found.ports.iter().filter_map(|port| {
             let target = target(port, workload)?;
-            Some(Edge { port: ServicePortKey { service: service.clone(), port: port.number }, target })
+            Some(ServiceBackend {
+                port: ServicePortKey { service: service.clone(), port: port.number },
+                target,
+            })
         }));
     }
     edges.into_iter().collect()

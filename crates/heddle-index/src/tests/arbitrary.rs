@@ -169,9 +169,9 @@ fn mesh_networks() -> impl Strategy<Value = Vec<IpNet>> {
 
 fn config() -> impl Strategy<Value = Option<Box<ProxyConfig>>> {
     let ports = || option::of(btree_set(number(), 0..2));
-    let config = (option::of(linkerd::stance()), ports(), ports());
-    option::of(config.prop_map(|(stance, opaque_ports, skip_inbound_ports)| {
-        Box::new(ProxyConfig { stance, opaque_ports, skip_inbound_ports })
+    let config = (option::of(linkerd::default_policy()), ports(), ports());
+    option::of(config.prop_map(|(default_policy, opaque_ports, skip_inbound_ports)| {
+        Box::new(ProxyConfig { default_policy, opaque_ports, skip_inbound_ports })
     }))
 }
 

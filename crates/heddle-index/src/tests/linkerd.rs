@@ -15,11 +15,11 @@ use heddle_model::{Fact, Identity, Snapshot};
 
 fn server_of(app: &str, port: u16) -> Server {
     Server {
-        among: Among::Pods,
+        among: WorkloadClass::Pods,
         selector: Selector { labels: labels(&format!("app={app}")), conditions: Vec::new() },
         port: TargetPort::Number(port),
         protocol: None,
-        stance: Stance::Deny,
+        default_policy: DefaultPolicy::Deny,
         labels: labels("tier=front"),
         created: None,
     }
@@ -129,8 +129,8 @@ fn a_server_closes_its_port_but_to_those_that_authorizations_name() {
 
 #[test]
 fn a_stance_is_a_posture_and_stays_what_it_is_beside_authorizations() {
-    let with = |stance, authorized: bool| {
-        let mut objects = vec![("Server shop/s", server(|server| server.stance = stance))];
+    let with = |default_policy, authorized: bool| {
+        let mut objects = vec![("Server shop/s", server(|server| server.default_policy = default_policy))];
         if authorized {
             objects
                 .push(("AuthorizationPolicy shop/a", opens_server(vec![Requirement::Here(account("web"))])));
@@ -142,18 +142,19 @@ fn a_stance_is_a_posture_and_stays_what_it_is_beside_authorizations() {
         said(&port(&mesh(objects), 8080).access)
     };
     let web = "AuthorizationPolicy shop/a: shop/web";
-    assert_eq!(with(Stance::All, true), ["Allow"], "everyone may pass: nothing needs to open it");
-    assert_eq!(with(Stance::AllAuthenticated, false), ["Authenticated"]);
-    assert_eq!(with(Stance::AllAuthenticated, true), ["Authenticated", "Server shop/s: Any", web]);
-    assert_eq!(with(Stance::Cluster, true), ["Deny", "Server shop/s: 10.0.0.0/8", web]);
-    assert_eq!(with(Stance::ClusterAuthenticated, false), ["Deny", "Server shop/s: Any+10.0.0.0/8"]);
+    assert_eq!(with(DefaultPolicy::All, true), ["Allow"], "everyone may pass: nothing needs to open it");
+    assert_eq!(with(DefaultPolicy::AllAuthenticated, false), ["Authenticated"]);
+    assert_eq!(with(DefaultPolicy::AllAuthenticated, true), ["Authenticated", "Server shop/s: Any", web]);
+    assert_eq!(with(DefaultPolicy::Cluster, true), ["Deny", "Server shop/s: 10.0.0.0/8", web]);
+    assert_eq!(with(DefaultPolicy::ClusterAuthenticated, false), ["Deny", "Server shop/s: Any+10.0.0.0/8"]);
     let audited = ["Allow", "Server shop/s (audit): ", "AuthorizationPolicy shop/a (audit): shop/web"];
-    assert_eq!(with(Stance::Audit, true), audited);
+    assert_eq!(with(DefaultPolicy::Audit, true), audited);
 }
 
 #[test]
 fn the_cluster_without_networks_is_nobody() {
-    let snapshot = mesh(vec![("Server shop/s", server(|server| server.stance = Stance::Cluster))]);
+    let snapshot =
+        mesh(vec![("Server shop/s", server(|server| server.default_policy = DefaultPolicy::Cluster))]);
     assert_eq!(said(&port(&snapshot, 8080).access), ["Deny", "Server shop/s: "]);
     assert_eq!(
         diagnostics(&snapshot, "Server shop/s"),
@@ -235,7 +236,10 @@ fn the_namespace_means_its_servers_and_no_other_ports() {
 fn of_two_servers_at_one_port_the_oldest_holds_and_the_other_is_told() {
     let objects = vec![
         ("Server shop/a", server(|server| server.created = Some(5))),
-        ("Server shop/s", server(|server| (server.created, server.stance) = (Some(4), Stance::All))),
+        (
+            "Server shop/s",
+            server(|server| (server.created, server.default_policy) = (Some(4), DefaultPolicy::All)),
+        ),
     ];
     check(objects.clone(), &["Allow"]);
     let snapshot = mesh(objects);
@@ -261,7 +265,7 @@ fn a_server_says_what_its_port_speaks_unless_an_inbound_policy_does() {
 
 #[test]
 fn a_server_for_external_workloads_selects_no_pod_and_a_named_port_is_looked_up() {
-    let externals = server(|server| server.among = Among::Externals);
+    let externals = server(|server| server.among = WorkloadClass::Externals);
     let snapshot = mesh(vec![
         ("Server shop/s", externals),
         ("ExternalWorkload.workload.linkerd.io shop/vm", pod("cart", "192.0.2.1")),

@@ -1,10 +1,10 @@
 //! The inbound ports of one workload.
 
-use crate::access::at_workload::Around;
+use crate::access::at_workload::AccessContext;
 use crate::access::coverage::{Coverage, KnownPorts};
 use crate::access::mtls::{self, PortRef, Selecting};
 use crate::access::pool::Pool;
-use crate::services::member::Edge;
+use crate::services::member::ServiceBackend;
 use crate::services::port_protocol;
 use crate::status::findings::Finding;
 use crate::workloads::own_port;
@@ -19,9 +19,9 @@ pub(crate) struct Ports<'a> {
     pub(crate) key: &'a WorkloadKey,
     pub(crate) services: &'a Map<ServiceKey, Arc<Service>>,
     pub(crate) workload: &'a Workload,
-    pub(crate) edges: &'a [Edge],
+    pub(crate) edges: &'a [ServiceBackend],
     pub(crate) selecting: Selecting<'a>,
-    pub(crate) around: Around<'a>,
+    pub(crate) around: AccessContext<'a>,
 }
 
 impl Ports<'_> {

@@ -1,6 +1,6 @@
 //! Ports of a workload that belong to its proxy: nothing that names them can be enforced there.
 
-use crate::services::member::Edge;
+use crate::services::member::ServiceBackend;
 use crate::status::findings::Finding;
 use heddle_model::fact::{DataPlane, Workload};
 use heddle_model::{Diagnostic, SourceRef};
@@ -33,7 +33,7 @@ pub(crate) fn note_policy(policy: &SourceRef, port: u16, finding: &mut Finding) 
 }
 
 /// Notes that a Service leads to a port.
-pub(crate) fn note_service(edge: &Edge, finding: &mut Finding) {
+pub(crate) fn note_service(edge: &ServiceBackend, finding: &mut Finding) {
     let (port, target) = (edge.port.port, edge.target);
     finding.diagnostics.insert(Diagnostic {
         object: edge.port.service.source(),

@@ -1,6 +1,6 @@
 //! One workload as resolved.
 
-use crate::access::at_workload::Around;
+use crate::access::at_workload::AccessContext;
 use crate::access::mtls::Selecting;
 use crate::access::policy;
 use crate::access::pool::Pool;
@@ -8,7 +8,7 @@ use crate::access::route_access;
 use crate::access::selected::{Selected, Settings};
 use crate::access::server;
 use crate::addresses::owners;
-use crate::services::member::Edge;
+use crate::services::member::ServiceBackend;
 use crate::services::selection;
 use crate::status::findings::Finding;
 use crate::status::unenforced;
@@ -47,7 +47,12 @@ pub(crate) struct View<'a> {
 
 impl View<'_> {
     /// Resolves a workload whom the endpoints of these Service ports name.
-    pub(crate) fn resolve(&self, key: &WorkloadKey, named: &[Edge], pool: &mut Pool) -> Option<Resolved> {
+    pub(crate) fn resolve(
+        &self,
+        key: &WorkloadKey,
+        named: &[ServiceBackend],
+        pool: &mut Pool,
+    ) -> Option<Resolved> {
         let fact = self.tables.workload(key)?;
         let edges = &*selection::edges(self.tables, key, fact, named);
         let selecting = self.selecting(key, fact);
@@ -55,7 +60,7 @@ impl View<'_> {
         let settings = Settings::of(self.tables, self.mesh, key, fact);
         let skip_inbound_ports = settings.skipped(fact);
         let selected = Selected::of(self, key, fact, &mut finding);
-        let around = Around::new(self, key, fact, edges, pool).with(selected, settings, &mut finding);
+        let around = AccessContext::new(self, key, fact, edges, pool).with(selected, settings, &mut finding);
         let ports = inbound::Ports { key, services: self.services, workload: fact, edges, selecting, around };
         let inbound = ports.resolve(pool, &mut finding);
         let undeclared = ports.undeclared(pool, &mut finding);

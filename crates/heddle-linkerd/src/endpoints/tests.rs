@@ -5,13 +5,13 @@ use proptest::prelude::*;
 
 /// A client's set: what it is told, it does.
 #[derive(Default)]
-struct Told {
+struct SupportedPolicy {
     exists: bool,
     items: BTreeMap<SocketAddr, Bytes>,
     labels: BTreeMap<String, String>,
 }
 
-impl Told {
+impl SupportedPolicy {
     fn take(&mut self, updates: Vec<Bytes>) {
         for bytes in updates {
             assert!(bytes.len() <= MOST_BYTES + 1024, "{} bytes in one message", bytes.len());
@@ -65,7 +65,7 @@ fn sets() -> impl Strategy<Value = Endpoints> {
 proptest! {
     #[test]
     fn a_client_that_follows_has_what_a_new_one_gets(history in proptest::collection::vec(sets(), 1..8)) {
-        let mut client = Told::default();
+        let mut client = SupportedPolicy::default();
         client.take(history[0].whole());
         for pair in history.windows(2) {
             client.take(pair[1].since(&pair[0]));

@@ -2,7 +2,7 @@
 
 use super::client::Clients;
 use super::networks::{everywhere, inside, outside};
-use super::told::{self, Excess, Told, ToldRule};
+use super::supported::{self, Overreach, SupportedPolicy, SupportedRule};
 use heddle_model::SourceRef;
 use heddle_model::access::{Access, Action, Network, Peer, Posture};
 use heddle_model::fact::{Mesh, Mtls};
@@ -51,7 +51,7 @@ pub(crate) struct Grant {
 #[derive(Default)]
 pub(crate) struct Admitted {
     pub(crate) grants: Vec<Grant>,
-    pub(crate) excess: Vec<Excess>,
+    pub(crate) excess: Vec<Overreach>,
 }
 
 /// Callers who are refused.
@@ -85,11 +85,11 @@ impl Mode {
 
 /// Who may send bytes. There is nothing in them to know a request by: an Allow that speaks of requests admits nothing,
 /// a Deny forgets what it says of them, and where only routes are served nothing is.
-pub(crate) fn of_bytes(access: &Access, policies: &[&Told], mode: Mode, mesh: &Mesh) -> Admitted {
+pub(crate) fn of_bytes(access: &Access, policies: &[&SupportedPolicy], mode: Mode, mesh: &Mesh) -> Admitted {
     if access.refuses_unmatched() {
         return Admitted::default();
     }
-    let granted = |rule: &ToldRule| !rule.minds_requests;
+    let granted = |rule: &SupportedRule| !rule.minds_requests;
     let mut grants = granted_by(access, policies, &granted, mode, mesh);
     let mut excess = Vec::new();
     for policy in policies.iter().filter(|policy| policy.action == Action::Deny) {
@@ -97,7 +97,7 @@ pub(crate) fn of_bytes(access: &Access, policies: &[&Told], mode: Mode, mesh: &M
             let (left, is_exact) = without(&grants, &refused);
             grants = left;
             if !is_exact {
-                excess.push(Excess::Bytes(policy.source.clone()));
+                excess.push(Overreach::Bytes(policy.source.clone()));
             }
         }
     }
@@ -108,12 +108,12 @@ pub(crate) fn of_bytes(access: &Access, policies: &[&Told], mode: Mode, mesh: &M
 /// that part would be a cell of its own.
 pub(crate) fn of_requests(
     access: &Access,
-    policies: &[&Told],
+    policies: &[&SupportedPolicy],
     cell: &super::cell::Cell,
     mode: Mode,
     mesh: &Mesh,
 ) -> Vec<Grant> {
-    let matches = |rule: &ToldRule| rule.requests.as_ref().is_none_or(|of| cell.is_within_any(of));
+    let matches = |rule: &SupportedRule| rule.requests.as_ref().is_none_or(|of| cell.is_within_any(of));
     let mut grants = granted_by(access, policies, &matches, mode, mesh);
     for policy in policies.iter().filter(|policy| policy.action == Action::Deny) {
         for rule in policy.rules.iter().filter(|rule| matches(rule)) {
@@ -148,10 +148,16 @@ pub(crate) fn both(some: &[Grant], others: &[Grant]) -> Vec<Grant> {
     merged(all)
 }
 
-type Matches<'f> = &'f dyn Fn(&ToldRule) -> bool;
+type Matches<'f> = &'f dyn Fn(&SupportedRule) -> bool;
 
 /// What the Allows admit together, or the posture where there is none.
-fn granted_by(access: &Access, policies: &[&Told], matches: Matches, mode: Mode, mesh: &Mesh) -> Vec<Grant> {
+fn granted_by(
+    access: &Access,
+    policies: &[&SupportedPolicy],
+    matches: Matches,
+    mode: Mode,
+    mesh: &Mesh,
+) -> Vec<Grant> {
     let allows = policies.iter().filter(|policy| policy.action == Action::Allow);
     let mut all = BTreeSet::new();
     let mut is_covered = false;
@@ -177,8 +183,8 @@ fn by_posture(access: &Access, mode: Mode, mesh: &Mesh) -> Vec<Grant> {
         Posture::Authenticated => Who::Clients([Clients::Mesh].into()),
         Posture::Deny => return Vec::new(),
     };
-    let by = if told::audits(access).next().is_none() { By::Posture } else { By::Audit };
-    let would = told::audits(access).flat_map(|policy| {
+    let by = if supported::audits(access).next().is_none() { By::Posture } else { By::Audit };
+    let would = supported::audits(access).flat_map(|policy| {
         let peers = policy.rules.iter().flat_map(|rule| peers(&rule.from, mesh));
         peers.map(|(networks, who)| (By::Policy(policy.source.clone()), networks, who))
     });
@@ -204,7 +210,7 @@ fn merged(grants: BTreeSet<Grant>) -> Vec<Grant> {
     all
 }
 
-fn refused_by<'a>(rule: &'a ToldRule, mode: Mode, mesh: &'a Mesh) -> impl Iterator<Item = Refused> + 'a {
+fn refused_by<'a>(rule: &'a SupportedRule, mode: Mode, mesh: &'a Mesh) -> impl Iterator<Item = Refused> + 'a {
     peers(rule.from, mesh).filter_map(move |(networks, who)| match who {
         Who::Anyone => Some(Refused { networks, who: None }),
         Who::Clients(clients) => {

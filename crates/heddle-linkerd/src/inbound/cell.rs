@@ -2,7 +2,7 @@
 
 use super::callers::{self, Grant, Mode};
 use super::client::Clients;
-use super::told::{self, Excess, LOWER_ESCAPES, OTHER_SPELLINGS, Policies, Told};
+use super::supported::{self, LOWER_ESCAPES, OTHER_SPELLINGS, Overreach, Policies, SupportedPolicy};
 use super::{Port, authz};
 use crate::l5d::{self, inbound as l5d_in};
 use crate::matching::{self, Meet};
@@ -60,11 +60,11 @@ impl Cell {
 
 /// The routes of a port, and what is refused beyond what should be. `bytes` are the callers whom a proxy adds to every
 /// route.
-pub(crate) fn routes(port: &Port, bytes: &[l5d_in::Authz]) -> (Vec<l5d_in::HttpRoute>, Vec<Excess>) {
-    let mut policies = told::policies(port.access);
+pub(crate) fn routes(port: &Port, bytes: &[l5d_in::Authz]) -> (Vec<l5d_in::HttpRoute>, Vec<Overreach>) {
+    let mut policies = supported::policies(port.access);
     let mut excess = std::mem::take(&mut policies.excess);
     let Some(cells) = bases(&policies, port).and_then(|bases| closed(&bases)) else {
-        excess.push(Excess::TooManyRoutes);
+        excess.push(Overreach::TooManyRoutes);
         return (vec![refused("too-many-routes", Vec::new())], excess);
     };
     let granted = |cell| Some((cell, admitted(port, &policies, cell)?));
@@ -78,7 +78,7 @@ pub(crate) fn routes(port: &Port, bytes: &[l5d_in::Authz]) -> (Vec<l5d_in::HttpR
     }
     let headers = matching::contradictable(cells.iter().map(|cell| &cell.matcher));
     if !headers.is_empty() {
-        excess.push(Excess::SeveralValues);
+        excess.push(Overreach::SeveralValues);
     }
     let admitting = granted.iter().filter(|(_, grants)| !grants.is_empty());
     let contradicted: Vec<_> = admitting.flat_map(|(cell, _)| cell.contradicted(&headers, port)).collect();
@@ -99,7 +99,8 @@ pub(crate) fn routes(port: &Port, bytes: &[l5d_in::Authz]) -> (Vec<l5d_in::HttpR
 /// next, and its Allows admit nothing.
 fn admitted(port: &Port, policies: &Policies, cell: &Cell) -> Option<Vec<Grant>> {
     let mode = Mode::of(port.mtls);
-    let under = |policies: &[&Told]| callers::of_requests(port.access, policies, cell, mode, port.mesh);
+    let under =
+        |policies: &[&SupportedPolicy]| callers::of_requests(port.access, policies, cell, mode, port.mesh);
     let of_port = policies.port.iter().collect::<Vec<_>>();
     let mut grants: Option<Vec<Grant>> = None;
     let mut narrow = |more: Vec<Grant>| {
@@ -144,7 +145,12 @@ fn bases(policies: &Policies, port: &Port) -> Option<BTreeSet<Cell>> {
 }
 
 /// Adds what a policy tells apart among some requests; `None` where that is too much.
-fn told_apart(policy: &Told, among: &[HttpMatch], port: &Port, bases: &mut BTreeSet<Cell>) -> Option<()> {
+fn told_apart(
+    policy: &SupportedPolicy,
+    among: &[HttpMatch],
+    port: &Port,
+    bases: &mut BTreeSet<Cell>,
+) -> Option<()> {
     let requests = || policy.rules.iter().flat_map(|rule| rule.requests.iter().flatten());
     let peers = policy.rules.iter().flat_map(|rule| rule.from);
     let is_minded = policy.action == Action::Deny && Mode::of(port.mtls) != Mode::Nobody;

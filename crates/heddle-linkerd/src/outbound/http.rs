@@ -4,7 +4,7 @@ use super::backend;
 use super::retry;
 use crate::endpoints::usable;
 use crate::l5d::{self, outbound as l5d_out};
-use crate::look::Look;
+use crate::tracked::TrackedSnapshot;
 use crate::{filter, meta};
 use heddle_model::http::HttpMatch;
 use heddle_model::route::{Backend, RouteRule, RouteTable, WeightedBackend};
@@ -14,7 +14,7 @@ use l5d_out::http_route::{self as route, distribution};
 
 /// A Service port, as the clients of a namespace see it.
 pub(crate) struct Routed<'a> {
-    pub(crate) look: &'a Look<'a>,
+    pub(crate) look: &'a TrackedSnapshot<'a>,
     pub(crate) namespace: &'a Name,
     pub(crate) service: &'a Service,
     pub(crate) port: &'a ServicePortKey,

@@ -4,21 +4,21 @@ use super::duration::duration;
 use super::ports::ports;
 use super::retry;
 use super::server::STANCES;
+use crate::diagnostics::Diagnostics;
+use crate::field::{Field, FieldError};
 use crate::meta::annotation;
-use crate::notes::Notes;
-use crate::place::{Place, Wrong};
 use heddle_model::Name;
 use heddle_model::fact::{Accrual, DataPlane, ServicePort, Workload, WorkloadPort};
 use heddle_model::route::RouteDefaults;
-use heddle_model::server::{ProxyConfig, Stance};
+use heddle_model::server::{DefaultPolicy, ProxyConfig};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// `config.linkerd.io/…` of a workload, which only Linkerd's proxy heeds.
 pub(crate) fn of_workload(
-    root: &Place<'_>,
+    root: &Field<'_>,
     workload: &Workload,
-    notes: &mut Notes,
+    notes: &mut Diagnostics,
 ) -> Option<Box<ProxyConfig>> {
     match workload.plane {
         Some(DataPlane::Linkerd) => proxy_config(root, &named(&workload.ports), notes),
@@ -32,24 +32,24 @@ fn named(ports: &[WorkloadPort]) -> Vec<(Name, u16)> {
 
 /// `config.linkerd.io/…`; `None` where nothing is said. A stance that cannot be read is `deny`.
 pub(crate) fn proxy_config(
-    root: &Place<'_>,
+    root: &Field<'_>,
     names: &[(Name, u16)],
-    notes: &mut Notes,
+    notes: &mut Diagnostics,
 ) -> Option<Box<ProxyConfig>> {
-    let stance = annotation(root, "config.linkerd.io/default-inbound-policy")
-        .map(|word| notes.take(word.one_of(&STANCES), "it is deny").unwrap_or(Stance::Deny));
+    let default_policy = annotation(root, "config.linkerd.io/default-inbound-policy")
+        .map(|word| notes.take(word.one_of(&STANCES), "it is deny").unwrap_or(DefaultPolicy::Deny));
     let mut listed = |name: &str| annotation(root, name).and_then(|place| ports(&place, names, notes));
     let opaque_ports = listed("config.linkerd.io/opaque-ports");
     let skip_inbound_ports = listed("config.linkerd.io/skip-inbound-ports");
-    let config = ProxyConfig { stance, opaque_ports, skip_inbound_ports };
+    let config = ProxyConfig { default_policy, opaque_ports, skip_inbound_ports };
     (config != ProxyConfig::default()).then(|| Box::new(config))
 }
 
 /// `config.linkerd.io/opaque-ports` of a Service: those of its ports that it names.
 pub(crate) fn opaque_ports(
-    root: &Place<'_>,
+    root: &Field<'_>,
     known: &[ServicePort],
-    notes: &mut Notes,
+    notes: &mut Diagnostics,
 ) -> Option<BTreeSet<u16>> {
     let place = annotation(root, "config.linkerd.io/opaque-ports")?;
     let names: Vec<_> = known.iter().map(|port| (port.name.clone(), port.number)).collect();
@@ -61,7 +61,7 @@ pub(crate) fn opaque_ports(
 /// `timeout.linkerd.io/…` and `retry.linkerd.io/…` of a Service or of a route.
 ///
 /// Linkerd measures a response and an attempt by themselves; both bound one attempt here, the shorter holds.
-pub(crate) fn route_defaults(root: &Place<'_>, notes: &mut Notes) -> RouteDefaults {
+pub(crate) fn route_defaults(root: &Field<'_>, notes: &mut Diagnostics) -> RouteDefaults {
     let mut timeout = |name: &str| {
         let read = annotation(root, name).map(|place| duration(&place)).transpose();
         notes.take(read, "there is no such limit").flatten().filter(|limit| !limit.is_zero())
@@ -81,7 +81,7 @@ pub(crate) fn route_defaults(root: &Place<'_>, notes: &mut Notes) -> RouteDefaul
 }
 
 /// `balancer.linkerd.io/failure-accrual…` of a Service. Where any of it cannot be read there is none.
-pub(crate) fn accrual(root: &Place<'_>, notes: &mut Notes) -> Option<Accrual> {
+pub(crate) fn accrual(root: &Field<'_>, notes: &mut Diagnostics) -> Option<Accrual> {
     let mode = annotation(root, "balancer.linkerd.io/failure-accrual")?;
     let mode = notes.take(mode.text().map(|text| (text, mode.clone())), "failures are not counted")?;
     match mode {
@@ -100,10 +100,10 @@ pub(crate) fn accrual(root: &Place<'_>, notes: &mut Notes) -> Option<Accrual> {
     (accrual.max_failures > 0).then_some(accrual)
 }
 
-fn consecutive(root: &Place<'_>) -> Result<Accrual, Wrong> {
+fn consecutive(root: &Field<'_>) -> Result<Accrual, FieldError> {
     let of =
         |name: &str| annotation(root, &format!("balancer.linkerd.io/failure-accrual-consecutive-{name}"));
-    let penalty = |place: Option<Place<'_>>, unset| match place {
+    let penalty = |place: Option<Field<'_>>, unset| match place {
         Some(place) => duration(&place),
         None => Ok(Duration::from_secs(unset)),
     };
@@ -121,7 +121,7 @@ fn consecutive(root: &Place<'_>) -> Result<Accrual, Wrong> {
     Ok(Accrual { max_failures, min_penalty, max_penalty, jitter_percent })
 }
 
-fn ratio(place: &Place<'_>) -> Result<f64, Wrong> {
+fn ratio(place: &Field<'_>) -> Result<f64, FieldError> {
     let ratio: f64 = place.parse("a ratio")?;
     if (0.0..=100.0).contains(&ratio) { Ok(ratio) } else { Err(place.wrong("is not from 0 to 100")) }
 }

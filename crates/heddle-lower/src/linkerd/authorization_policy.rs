@@ -2,15 +2,15 @@
 
 use super::authentication::account;
 use super::reference::{POLICY, Reference};
-use crate::notes::Notes;
-use crate::place::{Place, Wrong};
+use crate::diagnostics::Diagnostics;
+use crate::field::{Field, FieldError};
 use heddle_model::labels::Selector;
 use heddle_model::server::{Authentication, Authorization, Opens, Requirement};
 use heddle_model::{Kind, Name, SourceRef};
 
 /// One whose target cannot be read opens nothing. Everything that is required must hold; where any of it cannot
 /// be read, nobody is admitted.
-pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Authorization, Wrong> {
+pub(crate) fn lower(root: &Field<'_>, notes: &mut Diagnostics) -> Result<Authorization, FieldError> {
     let spec = root.need("spec")?;
     spec.only(&["targetRef", "requiredAuthenticationRefs"])?;
     let opens = opens(&spec.need("targetRef")?, notes.namespace())?;
@@ -20,7 +20,7 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Authorization
     Ok(Authorization { opens, requires })
 }
 
-fn opens(place: &Place<'_>, own: Name) -> Result<Opens, Wrong> {
+fn opens(place: &Field<'_>, own: Name) -> Result<Opens, FieldError> {
     let reference = Reference::read(place)?;
     let name = Name::from(reference.name);
     match reference.target() {
@@ -38,7 +38,7 @@ fn opens(place: &Place<'_>, own: Name) -> Result<Opens, Wrong> {
 }
 
 /// An empty list requires nothing, as for Linkerd; there is at most one of each sort.
-fn required(spec: &Place<'_>, own: Name) -> Result<Vec<Requirement>, Wrong> {
+fn required(spec: &Field<'_>, own: Name) -> Result<Vec<Requirement>, FieldError> {
     let (mut required, mut sorts) = (Vec::new(), Vec::new());
     for place in spec.need("requiredAuthenticationRefs")?.list()? {
         let reference = Reference::read(&place)?;

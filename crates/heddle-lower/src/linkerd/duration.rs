@@ -1,10 +1,10 @@
 //! Durations as Linkerd's annotations and Go write them.
 
-use crate::place::{Place, Wrong};
+use crate::field::{Field, FieldError};
 use std::time::Duration;
 
 /// Reads a row of whole numbers with units (`ms`, `s`, `m`, `h`, `d`), or a bare `0`.
-pub(crate) fn duration(place: &Place<'_>) -> Result<Duration, Wrong> {
+pub(crate) fn duration(place: &Field<'_>) -> Result<Duration, FieldError> {
     parse(place.text()?.trim()).ok_or_else(|| {
         place.wrong(format!("{} is not a duration, want whole numbers of d, h, m, s or ms", place.shown()))
     })

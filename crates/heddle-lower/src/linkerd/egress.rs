@@ -1,9 +1,9 @@
 //! EgressNetworks.
 
 use super::network::network;
+use crate::diagnostics::Diagnostics;
+use crate::field::{Field, FieldError};
 use crate::meta;
-use crate::notes::Notes;
-use crate::place::{Place, Wrong};
 use heddle_model::access::{Action, Network};
 use heddle_model::fact::{Egress, EgressNetwork};
 
@@ -11,7 +11,7 @@ const POLICIES: [(&str, Egress); 2] = [("Allow", Egress::Allow), ("Deny", Egress
 
 /// One with a field that is not known is none, which denies. A policy that cannot be read denies. A network that
 /// cannot be read is not allowed, or makes a Deny one of all that is outside.
-pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<EgressNetwork, Wrong> {
+pub(crate) fn lower(root: &Field<'_>, notes: &mut Diagnostics) -> Result<EgressNetwork, FieldError> {
     let spec = root.need("spec")?;
     spec.only(&["trafficPolicy", "networks"])?;
     let policy = spec.need("trafficPolicy").and_then(|word| word.one_of(&POLICIES));
@@ -23,7 +23,7 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<EgressNetwork
     Ok(EgressNetwork { networks, policy, created: meta::created(root) })
 }
 
-fn networks(place: &Place<'_>, policy: Egress, notes: &mut Notes) -> Result<Vec<Network>, Wrong> {
+fn networks(place: &Field<'_>, policy: Egress, notes: &mut Diagnostics) -> Result<Vec<Network>, FieldError> {
     let (action, instead) = match policy {
         Egress::Allow => (Action::Allow, "it is not allowed"),
         Egress::Deny => (Action::Deny, "all that is outside is denied"),

@@ -1,9 +1,9 @@
 //! ExternalWorkloads of Linkerd's group: processes outside the cluster with Linkerd's proxy beside them.
 
 use super::annotation;
+use crate::diagnostics::Diagnostics;
+use crate::field::{Field, FieldError, UNSUPPORTED};
 use crate::meta;
-use crate::notes::Notes;
-use crate::place::{Place, UNSUPPORTED, Wrong};
 use crate::pod::is_tcp;
 use crate::protocol;
 use crate::workload;
@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 /// What the port of the proxy itself is called.
 const PROXY: &str = "linkerd-proxy";
 
-pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Workload, Wrong> {
+pub(crate) fn lower(root: &Field<'_>, notes: &mut Diagnostics) -> Result<Workload, FieldError> {
     let spec = root.need("spec")?;
     spec.object()?;
     notes.take(spec.only(&["meshTLS", "meshTls", "workloadIPs", "ports"]), "it is ignored");
@@ -46,7 +46,7 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Workload, Wro
 
 /// A SPIFFE ID, or the DNS name of an identity. It must lie in the workload's own namespace: who may write an
 /// object there must not make himself somebody of another.
-fn identity(tls: &Place<'_>, notes: &mut Notes) -> Result<Identity, Wrong> {
+fn identity(tls: &Field<'_>, notes: &mut Diagnostics) -> Result<Identity, FieldError> {
     tls.only(&["identity", "serverName"])?;
     let place = tls.need("identity")?;
     let identity = match place.text()? {
@@ -58,14 +58,14 @@ fn identity(tls: &Place<'_>, notes: &mut Notes) -> Result<Identity, Wrong> {
     let identity = identity.map_err(|bad| place.wrong(bad))?;
     if identity.namespace != notes.namespace() {
         let message = format!("{} is of another namespace than the workload", place.shown());
-        return Err(Wrong { field: place.path().into(), reason: "ForeignIdentity", message });
+        return Err(FieldError { field: place.path().into(), reason: "ForeignIdentity", message });
     }
     if let Some(name) = tls.get("serverName").filter(|name| {
         let said = name.value().as_str().and_then(by_dns);
         said.as_ref() != Some(&identity)
     }) {
         let message = format!("{} is not the name of the same identity", name.shown());
-        let wrong = Wrong { field: name.path().into(), reason: UNSUPPORTED, message };
+        let wrong = FieldError { field: name.path().into(), reason: UNSUPPORTED, message };
         notes.wrong(wrong, "clients ask for the name of its identity");
     }
     Ok(identity)
@@ -80,16 +80,16 @@ fn by_dns(name: &str) -> Option<Identity> {
 }
 
 /// Its TCP ports without the proxy's own; of two with one number the first counts.
-fn ports(spec: &Place<'_>, notes: &mut Notes) -> Vec<WorkloadPort> {
+fn ports(spec: &Field<'_>, notes: &mut Diagnostics) -> Vec<WorkloadPort> {
     let list = spec.get("ports").map(|list| list.list());
     let list = list.and_then(|list| notes.take(list, "it declares no port")).unwrap_or_default();
-    let own = |place: &&Place<'_>| is_tcp(place) && place.value()["name"] != PROXY;
+    let own = |place: &&Field<'_>| is_tcp(place) && place.value()["name"] != PROXY;
     let mut seen = BTreeSet::new();
     let read = notes.take_all(list.iter().filter(own).map(port), "the port is not used");
     read.into_iter().filter(|port| seen.insert(port.port)).collect()
 }
 
-fn port(place: &Place<'_>) -> Result<WorkloadPort, Wrong> {
+fn port(place: &Field<'_>) -> Result<WorkloadPort, FieldError> {
     place.only(&["name", "port", "protocol"])?;
     let port = place.need("port")?.port()?;
     let name = place.get("name").map(|name| name.name()).transpose()?;

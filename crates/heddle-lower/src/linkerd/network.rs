@@ -1,13 +1,17 @@
 //! Networks as Linkerd writes them: a bare address is a network of one.
 
-use crate::notes::Notes;
-use crate::place::{Place, Wrong};
+use crate::diagnostics::Diagnostics;
+use crate::field::{Field, FieldError};
 use heddle_model::access::{Action, Network};
 use ipnet::IpNet;
 use std::net::IpAddr;
 
 /// Reads a network. A hole that cannot be read makes what admits unreadable, and is no hole in what denies.
-pub(super) fn network(place: &Place<'_>, action: Action, notes: &mut Notes) -> Result<Network, Wrong> {
+pub(super) fn network(
+    place: &Field<'_>,
+    action: Action,
+    notes: &mut Diagnostics,
+) -> Result<Network, FieldError> {
     place.only(&["cidr", "except"])?;
     let cidr = cidr(&place.need("cidr")?)?;
     let holes = place.get("except").map_or(Ok(Vec::new()), |except| except.list())?;
@@ -19,7 +23,7 @@ pub(super) fn network(place: &Place<'_>, action: Action, notes: &mut Notes) -> R
     Ok(Network { cidr, except })
 }
 
-fn cidr(place: &Place<'_>) -> Result<IpNet, Wrong> {
+fn cidr(place: &Field<'_>) -> Result<IpNet, FieldError> {
     if let Some(address) = place.value().as_str().and_then(|text| text.parse::<IpAddr>().ok()) {
         return Ok(IpNet::from(address));
     }

@@ -1,7 +1,7 @@
 //! Lists of ports in annotations: numbers, ranges and names, divided by commas.
 
-use crate::notes::Notes;
-use crate::place::{Place, Wrong};
+use crate::diagnostics::Diagnostics;
+use crate::field::{Field, FieldError};
 use heddle_model::Name;
 use std::collections::BTreeSet;
 
@@ -9,7 +9,11 @@ use std::collections::BTreeSet;
 const MOST: usize = 1024;
 
 /// The ports that an annotation names, those of `names` by name. What cannot be read is left out.
-pub(super) fn ports(place: &Place<'_>, names: &[(Name, u16)], notes: &mut Notes) -> Option<BTreeSet<u16>> {
+pub(super) fn ports(
+    place: &Field<'_>,
+    names: &[(Name, u16)],
+    notes: &mut Diagnostics,
+) -> Option<BTreeSet<u16>> {
     let text = notes.take(place.text(), "it is not heeded")?;
     let mut ports = BTreeSet::new();
     for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
@@ -24,10 +28,10 @@ pub(super) fn ports(place: &Place<'_>, names: &[(Name, u16)], notes: &mut Notes)
 }
 
 fn some(
-    place: &Place<'_>,
+    place: &Field<'_>,
     part: &str,
     names: &[(Name, u16)],
-) -> Result<std::ops::RangeInclusive<u16>, Wrong> {
+) -> Result<std::ops::RangeInclusive<u16>, FieldError> {
     let number = |text: &str| text.parse::<u16>().ok().filter(|port| *port > 0);
     if let Some(port) = number(part) {
         return Ok(port..=port);

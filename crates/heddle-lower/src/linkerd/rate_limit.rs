@@ -1,16 +1,16 @@
 //! HTTPLocalRateLimitPolicies.
 
 use super::reference::{POLICY, Reference};
+use crate::diagnostics::Diagnostics;
+use crate::field::{Field, FieldError};
 use crate::meta;
-use crate::notes::Notes;
-use crate::place::{Place, Wrong};
 use heddle_model::Identity;
 use heddle_model::server::RateLimitPolicy;
 use std::collections::BTreeSet;
 
 /// One of which a part cannot be read is none, as for Linkerd: a limit that was not meant could be worse than
 /// none.
-pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<RateLimitPolicy, Wrong> {
+pub(crate) fn lower(root: &Field<'_>, notes: &mut Diagnostics) -> Result<RateLimitPolicy, FieldError> {
     let spec = root.need("spec")?;
     spec.only(&["targetRef", "total", "identity", "overrides"])?;
     let target = spec.need("targetRef")?;
@@ -30,16 +30,16 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<RateLimitPoli
     })
 }
 
-fn limit(place: &Place<'_>) -> Result<u32, Wrong> {
+fn limit(place: &Field<'_>) -> Result<u32, FieldError> {
     place.only(&["requestsPerSecond"])?;
     per_second(place)
 }
 
-fn per_second(place: &Place<'_>) -> Result<u32, Wrong> {
+fn per_second(place: &Field<'_>) -> Result<u32, FieldError> {
     place.need("requestsPerSecond")?.number(1..=u32::MAX)
 }
 
-fn one(place: &Place<'_>, notes: &Notes) -> Result<(BTreeSet<Identity>, u32), Wrong> {
+fn one(place: &Field<'_>, notes: &Diagnostics) -> Result<(BTreeSet<Identity>, u32), FieldError> {
     place.only(&["requestsPerSecond", "clientRefs"])?;
     let mut clients = BTreeSet::new();
     for client in place.need("clientRefs")?.list()? {

@@ -1,6 +1,6 @@
 //! References to other objects, by group, kind and name.
 
-use crate::place::{Place, Wrong};
+use crate::field::{Field, FieldError};
 use heddle_model::Name;
 
 /// The group of most of Linkerd's kinds.
@@ -15,7 +15,7 @@ pub(super) struct Reference<'a> {
 }
 
 impl<'a> Reference<'a> {
-    pub(super) fn read(place: &Place<'a>) -> Result<Self, Wrong> {
+    pub(super) fn read(place: &Field<'a>) -> Result<Self, FieldError> {
         place.only(&["group", "kind", "namespace", "name"])?;
         let group = place.get("group").map_or(Ok(""), |group| group.text())?.to_ascii_lowercase();
         let kind = place.need("kind")?.name()?.to_ascii_lowercase();

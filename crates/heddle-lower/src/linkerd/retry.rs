@@ -1,9 +1,9 @@
 //! When requests are tried again, as annotations `retry.linkerd.io/…` say it.
 
 use super::duration::duration;
+use crate::diagnostics::Diagnostics;
+use crate::field::{Field, FieldError};
 use crate::meta::annotation;
-use crate::notes::Notes;
-use crate::place::{Place, Wrong};
 use heddle_model::route::Retry;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -14,7 +14,7 @@ pub(super) fn server_errors() -> Vec<u16> {
 }
 
 /// Retries, and how long one attempt may take. Where any of it cannot be read there are none.
-pub(super) fn read(root: &Place<'_>, notes: &mut Notes) -> (Option<Retry>, Option<Duration>) {
+pub(super) fn read(root: &Field<'_>, notes: &mut Diagnostics) -> (Option<Retry>, Option<Duration>) {
     let [limit, timeout, codes] = ["limit", "timeout", "http"].map(|name| {
         let name = format!("retry.linkerd.io/{name}");
         annotation(root, &name)
@@ -33,12 +33,12 @@ pub(super) fn read(root: &Place<'_>, notes: &mut Notes) -> (Option<Retry>, Optio
 }
 
 /// Linkerd takes 0 as not said, which means once.
-fn limit(place: &Place<'_>) -> Result<u32, Wrong> {
+fn limit(place: &Field<'_>) -> Result<u32, FieldError> {
     let limit: u16 = place.parse("a number of attempts from 0 to 65535")?;
     Ok(u32::from(limit.max(1)))
 }
 
-fn codes(place: &Place<'_>) -> Result<Vec<u16>, Wrong> {
+fn codes(place: &Field<'_>) -> Result<Vec<u16>, FieldError> {
     let mut codes = BTreeSet::new();
     for word in place.text()?.split(',').map(str::trim) {
         let (first, last) = match word.to_ascii_lowercase().as_str() {
@@ -54,7 +54,7 @@ fn codes(place: &Place<'_>) -> Result<Vec<u16>, Wrong> {
     Ok(codes.into_iter().collect())
 }
 
-fn code(place: &Place<'_>, text: &str) -> Result<u16, Wrong> {
+fn code(place: &Field<'_>, text: &str) -> Result<u16, FieldError> {
     let code = text.parse::<u16>().ok().filter(|code| (400..=599).contains(code));
     code.ok_or_else(|| {
         place.unsupported(format!(

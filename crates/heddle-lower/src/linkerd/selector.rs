@@ -1,12 +1,12 @@
 //! Label selectors.
 
-use crate::place::{Place, Wrong};
+use crate::field::{Field, FieldError};
 use heddle_model::Name;
 use heddle_model::labels::{LabelCondition, Labels, Selector};
 use std::collections::BTreeSet;
 
 /// Reads a selector with labels and expressions. One that is not understood selects nothing that can be named.
-pub(super) fn selector(place: &Place<'_>) -> Result<Selector, Wrong> {
+pub(super) fn selector(place: &Field<'_>) -> Result<Selector, FieldError> {
     place.only(&["matchLabels", "matchExpressions"])?;
     let labels = place.get("matchLabels").map_or(Ok(Labels::new()), |labels| labels.labels())?;
     let list = place.get("matchExpressions").map_or(Ok(Vec::new()), |list| list.list())?;
@@ -14,7 +14,7 @@ pub(super) fn selector(place: &Place<'_>) -> Result<Selector, Wrong> {
     Ok(Selector { labels, conditions })
 }
 
-fn condition(place: &Place<'_>) -> Result<(Name, LabelCondition), Wrong> {
+fn condition(place: &Field<'_>) -> Result<(Name, LabelCondition), FieldError> {
     place.only(&["key", "operator", "values"])?;
     let key = place.need("key")?.name()?.into();
     let values = place.get("values").map_or(Ok(Vec::new()), |values| values.list())?;

@@ -2,13 +2,13 @@
 
 use super::authentication::{account, items, names, networks};
 use super::selector::selector;
-use crate::notes::Notes;
-use crate::place::{Place, Wrong};
+use crate::diagnostics::Diagnostics;
+use crate::field::{Field, FieldError};
 use heddle_model::access::Principal;
 use heddle_model::server::{Authentication, Authorization, Client, Opens, Requirement};
 
 /// One whose Servers cannot be read opens nothing.
-pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Authorization, Wrong> {
+pub(crate) fn lower(root: &Field<'_>, notes: &mut Diagnostics) -> Result<Authorization, FieldError> {
     let spec = root.need("spec")?;
     spec.only(&["server", "client"])?;
     let opens = opens(&spec.need("server")?)?;
@@ -23,7 +23,7 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Authorization
     Ok(Authorization { opens, requires: vec![Requirement::Here(caller)] })
 }
 
-fn opens(place: &Place<'_>) -> Result<Opens, Wrong> {
+fn opens(place: &Field<'_>) -> Result<Opens, FieldError> {
     place.only(&["name", "selector"])?;
     match (place.get("name"), place.get("selector")) {
         (Some(name), None) => Ok(Opens::Server(name.name()?.into())),
@@ -32,7 +32,7 @@ fn opens(place: &Place<'_>) -> Result<Opens, Wrong> {
     }
 }
 
-fn caller(client: &Place<'_>, notes: &mut Notes) -> Authentication {
+fn caller(client: &Field<'_>, notes: &mut Diagnostics) -> Authentication {
     let networks = client.get("networks").map(|list| networks(&list, notes));
     let empty = client.value()["networks"].as_array().is_some_and(Vec::is_empty);
     let everyone = client.get("unauthenticated").map_or(Ok(false), |word| word.truth());
@@ -41,7 +41,7 @@ fn caller(client: &Place<'_>, notes: &mut Notes) -> Authentication {
     Authentication { clients, networks: networks.filter(|_| !empty) }
 }
 
-fn proven(client: &Place<'_>, notes: &mut Notes) -> Vec<Client> {
+fn proven(client: &Field<'_>, notes: &mut Diagnostics) -> Vec<Client> {
     let Some(mtls) = notes.take(client.need("meshTLS"), "it admits nobody") else { return Vec::new() };
     let known = mtls.only(&["unauthenticatedTLS", "identities", "serviceAccounts"]);
     if notes.take(known, "it admits nobody").is_none() {
@@ -66,7 +66,7 @@ fn proven(client: &Place<'_>, notes: &mut Notes) -> Vec<Client> {
     clients
 }
 
-fn service_account(place: &Place<'_>, notes: &Notes) -> Result<Client, Wrong> {
+fn service_account(place: &Field<'_>, notes: &Diagnostics) -> Result<Client, FieldError> {
     place.only(&["namespace", "name"])?;
     let namespace = match place.get("namespace") {
         Some(namespace) => namespace.name()?.into(),

@@ -8,16 +8,16 @@ mod destination;
 
 use super::duration::duration;
 use super::retry::server_errors;
+use crate::diagnostics::Diagnostics;
+use crate::field::{Field, FieldError};
 use crate::meta;
-use crate::notes::Notes;
-use crate::place::{Place, Wrong};
 use heddle_model::fact::{BackendRef, Route, RouteRule};
 use heddle_model::http::HttpMatch;
 use heddle_model::report::ParentRef;
 use heddle_model::route::Retry;
 
 /// One without routes and destinations is attached nowhere: it says nothing of requests.
-pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Route<HttpMatch>, Wrong> {
+pub(crate) fn lower(root: &Field<'_>, notes: &mut Diagnostics) -> Result<Route<HttpMatch>, FieldError> {
     let spec = root.need("spec")?;
     spec.object()?;
     notes.take(spec.only(&["routes", "retryBudget", "opaquePorts", "dstOverrides"]), "it is ignored");
@@ -42,7 +42,7 @@ pub(crate) fn lower(root: &Place<'_>, notes: &mut Notes) -> Result<Route<HttpMat
 }
 
 /// The Service of a name `SERVICE.NAMESPACE.svc.CLUSTER-DOMAIN`.
-fn parent(place: &Place<'_>) -> Result<ParentRef, Wrong> {
+fn parent(place: &Field<'_>) -> Result<ParentRef, FieldError> {
     let (name, namespace, _) = destination::service(place.name()?)
         .ok_or_else(|| place.wrong(format!("{} is not SERVICE.NAMESPACE.svc.DOMAIN", place.shown())))?;
     Ok(ParentRef {
@@ -55,7 +55,7 @@ fn parent(place: &Place<'_>) -> Result<ParentRef, Wrong> {
     })
 }
 
-fn rule(place: &Place<'_>, backends: &[BackendRef], notes: &mut Notes) -> Option<RouteRule<HttpMatch>> {
+fn rule(place: &Field<'_>, backends: &[BackendRef], notes: &mut Diagnostics) -> Option<RouteRule<HttpMatch>> {
     let known = place.only(&["name", "condition", "responseClasses", "isRetryable", "timeout"]);
     let matches = known.and_then(|()| condition::matches(&place.need("condition")?));
     let matches = notes.take(matches, "the route is left out, and its requests follow the others")?;

@@ -1,8 +1,8 @@
 //! Where the requests of a rule go.
 
 use super::filter;
-use crate::notes::Notes;
-use crate::place::{Place, Wrong};
+use crate::diagnostics::Diagnostics;
+use crate::field::{Field, FieldError};
 use heddle_model::ServiceKey;
 use heddle_model::fact::BackendRef;
 
@@ -16,14 +16,14 @@ const HEAVIEST: u32 = 1_000_000;
 const FIELDS: [&str; 7] = ["group", "kind", "namespace", "name", "port", "weight", "filters"];
 
 /// The backends of a rule, in the order written.
-pub(super) fn all(rule: &Place<'_>, notes: &mut Notes) -> Vec<BackendRef> {
+pub(super) fn all(rule: &Field<'_>, notes: &mut Diagnostics) -> Vec<BackendRef> {
     let list = rule.get("backendRefs").map(|list| list.list());
     let list = list.and_then(|list| notes.take(list, "all requests are answered 500")).unwrap_or_default();
     list.iter().map(|place| one(place, notes)).collect()
 }
 
 /// A weight that cannot be read is 1, and its backend is broken.
-fn one(place: &Place<'_>, notes: &mut Notes) -> BackendRef {
+fn one(place: &Field<'_>, notes: &mut Diagnostics) -> BackendRef {
     let known = notes.take(place.only(&FIELDS), BROKEN);
     let weight = place.get("weight").map_or(Ok(1), |weight| weight.number(0..=HEAVIEST));
     let weight = notes.take(weight, BROKEN);
@@ -45,12 +45,12 @@ fn one(place: &Place<'_>, notes: &mut Notes) -> BackendRef {
 }
 
 /// The Service and port that are meant. A mesh needs no grant for another namespace's (GEP-1294).
-fn target(place: &Place<'_>, notes: &Notes) -> Result<(ServiceKey, u16), Wrong> {
+fn target(place: &Field<'_>, notes: &Diagnostics) -> Result<(ServiceKey, u16), FieldError> {
     let group = place.get("group").map_or(Ok(""), |group| group.text())?;
     let kind = place.get("kind").map_or(Ok("Service"), |kind| kind.text())?;
     if !matches!((group, kind), ("" | "core", "Service")) {
         let message = format!("backend of kind {kind:?} of group {group:?} is not a Service");
-        return Err(Wrong { field: place.path().into(), reason: "InvalidKind", message });
+        return Err(FieldError { field: place.path().into(), reason: "InvalidKind", message });
     }
     let name = place.need("name")?.name()?;
     let namespace = match place.get("namespace") {
@@ -59,7 +59,7 @@ fn target(place: &Place<'_>, notes: &Notes) -> Result<(ServiceKey, u16), Wrong> 
     };
     let Some(port) = place.get("port") else {
         let message = format!("backend {name} has no port");
-        return Err(Wrong { field: place.path().into(), reason: "BackendNotFound", message });
+        return Err(FieldError { field: place.path().into(), reason: "BackendNotFound", message });
     };
     Ok((ServiceKey::new(namespace, name), port.port()?))
 }

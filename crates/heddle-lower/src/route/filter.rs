@@ -1,7 +1,7 @@
 //! Filters of a rule or of a backend.
 
 use super::matcher::header_name;
-use crate::place::{Place, Wrong};
+use crate::field::{Field, FieldError};
 use heddle_model::Name;
 use heddle_model::http::HeaderChange;
 use std::collections::BTreeSet;
@@ -18,7 +18,7 @@ pub(super) struct Changes {
 /// # Errors
 /// One that is not supported, not readable, or there twice: it must not be skipped (Gateway API
 /// `HTTPRouteFilter`).
-pub(super) fn all(owner: &Place<'_>) -> Result<Changes, Wrong> {
+pub(super) fn all(owner: &Field<'_>) -> Result<Changes, FieldError> {
     let mut changes = Changes::default();
     let mut seen = BTreeSet::new();
     let filters = owner.get("filters").map_or(Ok(Vec::new()), |filters| filters.list())?;
@@ -31,7 +31,7 @@ pub(super) fn all(owner: &Place<'_>) -> Result<Changes, Wrong> {
         };
         if !seen.insert(kind.text()?) {
             let message = format!("filter {} is there twice", kind.shown());
-            return Err(Wrong { field: kind.path().into(), reason: "IncompatibleFilters", message });
+            return Err(FieldError { field: kind.path().into(), reason: "IncompatibleFilters", message });
         }
         let body = match kind.text()? {
             "RequestHeaderModifier" => body(&filter, "requestHeaderModifier")?,
@@ -43,12 +43,12 @@ pub(super) fn all(owner: &Place<'_>) -> Result<Changes, Wrong> {
 }
 
 /// The one field that a filter has beside its type.
-fn body<'a>(filter: &Place<'a>, field: &str) -> Result<Place<'a>, Wrong> {
+fn body<'a>(filter: &Field<'a>, field: &str) -> Result<Field<'a>, FieldError> {
     filter.only(&["type", field])?;
     filter.need(field)
 }
 
-fn header_change(place: &Place<'_>) -> Result<HeaderChange, Wrong> {
+fn header_change(place: &Field<'_>) -> Result<HeaderChange, FieldError> {
     place.only(&["set", "add", "remove"])?;
     let list = |field: &str| place.get(field).map_or(Ok(Vec::new()), |list| list.list());
     let remove = list("remove")?.iter().map(changed_name).collect::<Result<BTreeSet<_>, _>>()?;
@@ -60,7 +60,7 @@ fn header_change(place: &Place<'_>) -> Result<HeaderChange, Wrong> {
 }
 
 /// Headers with values; of equal names the first counts.
-fn headers(list: &[Place<'_>]) -> Result<Vec<(Name, Name)>, Wrong> {
+fn headers(list: &[Field<'_>]) -> Result<Vec<(Name, Name)>, FieldError> {
     let mut headers: Vec<(Name, Name)> = Vec::new();
     for place in list {
         place.only(&["name", "value"])?;
@@ -79,7 +79,7 @@ fn headers(list: &[Place<'_>]) -> Result<Vec<(Name, Name)>, Wrong> {
 
 /// Which host is called is not a matter of headers (Gateway API has `URLRewrite` for it), and Envoy refuses a
 /// whole route table that changes it so.
-fn changed_name(place: &Place<'_>) -> Result<Name, Wrong> {
+fn changed_name(place: &Field<'_>) -> Result<Name, FieldError> {
     let name = header_name(place)?;
     if &*name == "host" {
         return Err(place.unsupported("header host cannot be changed"));

@@ -1,8 +1,8 @@
 //! What a rule matches.
 
 use super::BROKEN;
-use crate::notes::Notes;
-use crate::place::{Place, Wrong};
+use crate::diagnostics::Diagnostics;
+use crate::field::{Field, FieldError};
 use crate::regex;
 use heddle_model::Name;
 use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
@@ -11,7 +11,7 @@ use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
 ///
 /// What cannot be read is left out of its match, so that what the match may have meant gets the rule's 500
 /// and no other rule's answer.
-pub(super) fn all(rule: &Place<'_>, notes: &mut Notes) -> (Vec<HttpMatch>, bool) {
+pub(super) fn all(rule: &Field<'_>, notes: &mut Diagnostics) -> (Vec<HttpMatch>, bool) {
     let list = rule.get("matches").map_or(Ok(Vec::new()), |matches| matches.list());
     let Some(list) = notes.take(list, BROKEN) else { return (vec![HttpMatch::default()], false) };
     if list.is_empty() {
@@ -22,7 +22,7 @@ pub(super) fn all(rule: &Place<'_>, notes: &mut Notes) -> (Vec<HttpMatch>, bool)
     (read.into_iter().map(|(found, _)| found).collect(), whole)
 }
 
-fn one(place: &Place<'_>, notes: &mut Notes) -> (HttpMatch, bool) {
+fn one(place: &Field<'_>, notes: &mut Diagnostics) -> (HttpMatch, bool) {
     let known = notes.take(place.only(&["path", "method", "headers", "queryParams"]), BROKEN);
     let (path, path_is_whole) = match place.get("path").map_or(Ok(None), |path| self::path(&path)) {
         Ok(path) => (path, true),
@@ -41,19 +41,19 @@ fn one(place: &Place<'_>, notes: &mut Notes) -> (HttpMatch, bool) {
 
 /// A condition on a path that cannot be honoured.
 struct BadPath {
-    wrong: Wrong,
+    wrong: FieldError,
     /// The requests that it may have meant; `None` is all.
     meant: Option<PathMatch>,
 }
 
-impl From<Wrong> for BadPath {
-    fn from(wrong: Wrong) -> Self {
+impl From<FieldError> for BadPath {
+    fn from(wrong: FieldError) -> Self {
         Self { wrong, meant: None }
     }
 }
 
 /// Unset, and prefix `/`, match every path.
-fn path(place: &Place<'_>) -> Result<Option<PathMatch>, BadPath> {
+fn path(place: &Field<'_>) -> Result<Option<PathMatch>, BadPath> {
     place.only(&["type", "value"])?;
     let value = place.get("value");
     let text = value.as_ref().map_or(Ok("/"), |value| value.text())?;
@@ -112,7 +112,7 @@ pub(crate) fn prefix(text: &str) -> PathMatch {
     PathMatch::Prefix(text.strip_suffix('/').unwrap_or(text).into())
 }
 
-fn method(place: &Place<'_>) -> Result<Name, Wrong> {
+fn method(place: &Field<'_>) -> Result<Name, FieldError> {
     let text = place.text()?;
     if !text.is_empty() && text.len() <= 32 && text.chars().all(|c| c.is_ascii_uppercase()) {
         return Ok(text.into());
@@ -122,9 +122,9 @@ fn method(place: &Place<'_>) -> Result<Name, Wrong> {
 
 /// Conditions on headers or query parameters, and whether all could be read. Of equal names the first counts.
 fn keys(
-    list: Option<Place<'_>>,
-    name: fn(&Place<'_>) -> Result<Name, Wrong>,
-    notes: &mut Notes,
+    list: Option<Field<'_>>,
+    name: fn(&Field<'_>) -> Result<Name, FieldError>,
+    notes: &mut Diagnostics,
 ) -> (Vec<KeyMatch>, bool) {
     let Some(list) = list else { return (Vec::new(), true) };
     let Some(list) = notes.take(list.list(), BROKEN) else { return (Vec::new(), false) };
@@ -140,7 +140,7 @@ fn keys(
     (keys, whole)
 }
 
-fn key(place: &Place<'_>, name: fn(&Place<'_>) -> Result<Name, Wrong>) -> Result<KeyMatch, Wrong> {
+fn key(place: &Field<'_>, name: fn(&Field<'_>) -> Result<Name, FieldError>) -> Result<KeyMatch, FieldError> {
     place.only(&["name", "type", "value"])?;
     let name = name(&place.need("name")?)?;
     let value = place.need("value")?;
@@ -162,7 +162,7 @@ fn key(place: &Place<'_>, name: fn(&Place<'_>) -> Result<Name, Wrong>) -> Result
 }
 
 /// The name of a header (RFC 9110 token), in lower case.
-pub(crate) fn header_name(place: &Place<'_>) -> Result<Name, Wrong> {
+pub(crate) fn header_name(place: &Field<'_>) -> Result<Name, FieldError> {
     let text = place.text()?;
     let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     if !text.is_empty() && text.len() <= 256 && text.chars().all(token) {
@@ -171,7 +171,7 @@ pub(crate) fn header_name(place: &Place<'_>) -> Result<Name, Wrong> {
     Err(place.wrong(format!("{} is not the name of a header", place.shown())))
 }
 
-fn query_name(place: &Place<'_>) -> Result<Name, Wrong> {
+fn query_name(place: &Field<'_>) -> Result<Name, FieldError> {
     let text = place.name()?;
     if text.len() <= 256 && !text.contains(|c: char| c.is_control()) {
         return Ok(text.into());
@@ -180,7 +180,7 @@ fn query_name(place: &Place<'_>) -> Result<Name, Wrong> {
 }
 
 /// A regular expression that every proxy reads alike.
-pub(crate) fn regex(place: &Place<'_>, text: &str) -> Result<Name, Wrong> {
+pub(crate) fn regex(place: &Field<'_>, text: &str) -> Result<Name, FieldError> {
     let shown = place.shown();
     regex::check(text).map(|()| text.into()).map_err(|why| {
         place.unsupported(format!("{shown} is not a regular expression that proxies take: {why}"))

@@ -1,7 +1,7 @@
 //! Parents, as the author wrote them.
 
-use crate::notes::Notes;
-use crate::place::{Place, Wrong};
+use crate::diagnostics::Diagnostics;
+use crate::field::{Field, FieldError};
 use heddle_model::report::ParentRef;
 
 /// The group of Gateways, and of a parent that names none.
@@ -11,7 +11,7 @@ const GATEWAY: &str = "gateway.networking.k8s.io";
 const LINKERD: &str = "policy.linkerd.io";
 
 /// Parents of every kind: which of them are there is for resolving to say.
-pub(super) fn all(spec: &Place<'_>, notes: &mut Notes) -> Vec<ParentRef> {
+pub(super) fn all(spec: &Field<'_>, notes: &mut Diagnostics) -> Vec<ParentRef> {
     let list = spec.get("parentRefs").map(|list| list.list());
     let list = list.and_then(|list| notes.take(list, "the route has no parents")).unwrap_or_default();
     let mut parents = Vec::new();
@@ -24,7 +24,7 @@ pub(super) fn all(spec: &Place<'_>, notes: &mut Notes) -> Vec<ParentRef> {
     parents
 }
 
-fn parent(place: &Place<'_>) -> Result<ParentRef, Wrong> {
+fn parent(place: &Field<'_>) -> Result<ParentRef, FieldError> {
     place.only(&["group", "kind", "namespace", "name", "sectionName", "port"])?;
     let text = |field: &str| place.get(field).map(|text| text.text().map(String::from)).transpose();
     Ok(ParentRef {
@@ -39,7 +39,7 @@ fn parent(place: &Place<'_>) -> Result<ParentRef, Wrong> {
 
 /// Refuses a parent that nobody can have meant: its group or its kind is that of a Service or of Linkerd's parents,
 /// and the other is not. A parent of any other kind is another implementation's.
-fn meant(place: &Place<'_>, parent: &ParentRef) -> Result<(), Wrong> {
+fn meant(place: &Field<'_>, parent: &ParentRef) -> Result<(), FieldError> {
     let (group, kind) = (parent.group.as_deref(), parent.kind.as_deref());
     let shown = |word: Option<&str>, unset: &str| match word {
         Some(word) => format!("is {word:?}"),
@@ -67,5 +67,5 @@ fn meant(place: &Place<'_>, parent: &ParentRef) -> Result<(), Wrong> {
         _ => return Ok(()),
     };
     let field = format!("{}.{field}", place.path());
-    Err(Wrong { field, reason: "NoMatchingParent", message })
+    Err(FieldError { field, reason: "NoMatchingParent", message })
 }

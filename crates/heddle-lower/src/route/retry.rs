@@ -1,7 +1,7 @@
 //! Timeouts and retries of a rule.
 
 use crate::duration::duration;
-use crate::place::{Place, Wrong};
+use crate::field::{Field, FieldError};
 use heddle_model::route::Retry;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(super) struct Timeouts {
 ///
 /// # Errors
 /// One attempt may not take longer than all of them, unless all are without limit.
-pub(super) fn timeouts(rule: &Place<'_>) -> Result<Timeouts, Wrong> {
+pub(super) fn timeouts(rule: &Field<'_>) -> Result<Timeouts, FieldError> {
     let Some(place) = rule.get("timeouts") else { return Ok(Timeouts::default()) };
     place.only(&["request", "backendRequest"])?;
     let read = |field: &str| place.get(field).map(|timeout| duration(&timeout)).transpose();
@@ -31,7 +31,7 @@ pub(super) fn timeouts(rule: &Place<'_>) -> Result<Timeouts, Wrong> {
 }
 
 /// `retry` (GEP-1731). One attempt after the first if it does not say how many.
-pub(super) fn retry(rule: &Place<'_>) -> Result<Option<Retry>, Wrong> {
+pub(super) fn retry(rule: &Field<'_>) -> Result<Option<Retry>, FieldError> {
     let Some(place) = rule.get("retry") else { return Ok(None) };
     place.only(&["codes", "attempts", "backoff"])?;
     let mut codes = Vec::new();

@@ -7,7 +7,9 @@ use heddle_model::Identity;
 use heddle_model::access::Principal;
 use heddle_model::fact::{DataPlane, Egress, Protocol, TargetPort, Workload};
 use heddle_model::labels::Labels;
-use heddle_model::server::{Among, Authentication, Authorization, Client, Opens, Requirement, Stance};
+use heddle_model::server::{
+    Authentication, Authorization, Client, DefaultPolicy, Opens, Requirement, WorkloadClass,
+};
 
 fn authorization(kind: Kind, spec: Value) -> (Authorization, Vec<String>) {
     match say(kind, json!({"spec": spec})) {
@@ -29,7 +31,7 @@ fn a_server_is_a_port_of_some_workloads_and_closed_unless_it_says_otherwise() {
     let (fact, faults) = say(Kind::Server, json!({"spec": spec, "metadata": {"labels": {"a": "b"}}}));
     let Fact::Server(server) = fact else { panic!("{fact:?}") };
     assert_eq!(faults, [""; 0]);
-    assert_eq!((server.among, server.stance), (Among::Pods, Stance::Deny));
+    assert_eq!((server.among, server.default_policy), (WorkloadClass::Pods, DefaultPolicy::Deny));
     assert_eq!((server.port, server.protocol), (TargetPort::Name("http".into()), Some(Protocol::Grpc)));
     let labels = |pairs: &[(&str, &str)]| -> Labels {
         pairs.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect()

@@ -1,7 +1,7 @@
 //! The servers' end.
 
 use super::{Answers, Asked, Left};
-use crate::line::Reader;
+use crate::latest::LatestReader;
 use heddle_catalog::{Edition, Feed};
 use heddle_model::WorkloadKey;
 use std::sync::Arc;
@@ -19,13 +19,13 @@ pub struct Gone;
 /// A topic that is followed until this is dropped.
 pub(crate) struct Following<F: Feed> {
     reader: Answers<F>,
-    topic: Arc<F::Topic>,
+    topic: Arc<F::Subscription>,
     leave: mpsc::UnboundedSender<Left<F>>,
 }
 
 /// A workload of which changes are told until this is dropped.
 pub(crate) struct Attending<F: Feed> {
-    reader: Reader<()>,
+    reader: LatestReader<()>,
     workload: WorkloadKey,
     leave: mpsc::UnboundedSender<Left<F>>,
 }
@@ -36,7 +36,7 @@ impl<F: Feed> Subscriber<F> {
     }
 
     /// Follows a topic.
-    pub(crate) async fn follow(&self, topic: F::Topic) -> Result<Following<F>, Gone> {
+    pub(crate) async fn follow(&self, topic: F::Subscription) -> Result<Following<F>, Gone> {
         let (reply, answer) = oneshot::channel();
         self.0.send(Asked::Follow(Arc::new(topic), reply)).await.map_err(|_| Gone)?;
         answer.await.map_err(|_| Gone)
@@ -53,7 +53,7 @@ impl<F: Feed> Subscriber<F> {
 impl<F: Feed> Following<F> {
     pub(super) fn new(
         reader: Answers<F>,
-        topic: Arc<F::Topic>,
+        topic: Arc<F::Subscription>,
         leave: mpsc::UnboundedSender<Left<F>>,
     ) -> Self {
         Self { reader, topic, leave }
@@ -67,7 +67,7 @@ impl<F: Feed> Following<F> {
 
 impl<F: Feed> Attending<F> {
     pub(super) fn new(
-        reader: Reader<()>,
+        reader: LatestReader<()>,
         workload: WorkloadKey,
         leave: mpsc::UnboundedSender<Left<F>>,
     ) -> Self {
@@ -90,7 +90,7 @@ impl<F: Feed> Clone for Subscriber<F> {
 
 impl<F: Feed> Drop for Following<F> {
     fn drop(&mut self) {
-        let _ = self.leave.send(Left::Topic(self.topic.clone()));
+        let _ = self.leave.send(Left::Subscription(self.topic.clone()));
     }
 }
 

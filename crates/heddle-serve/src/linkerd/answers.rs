@@ -1,8 +1,8 @@
 //! One stream: a body that is polled when there is room to send.
 
-use super::Questions;
-use super::group::seat::{self, Seat};
+use super::RequestResolver;
 use super::question::{Extent, Kind};
+use super::streams::slot::{self, StreamSlot};
 use crate::feeds::Following;
 use crate::refusal::Ended;
 use bytes::Bytes;
@@ -17,9 +17,9 @@ use tonic::Status;
 /// The answers to one question: shared bytes, whole at first, then what differs, then the trailers.
 ///
 /// There is no queue. What is sent next is worked out from the newest edition when the socket takes it.
-pub(super) struct Answers<F: Questions> {
+pub(super) struct Answers<F: RequestResolver> {
     following: Following<F>,
-    seat: Seat,
+    seat: StreamSlot,
     extent: Extent,
     /// The edition that the client was told last.
     told: Option<Arc<Edition<F>>>,
@@ -29,8 +29,8 @@ pub(super) struct Answers<F: Questions> {
     ended: bool,
 }
 
-impl<F: Questions> Answers<F> {
-    pub(super) fn new(following: Following<F>, seat: Seat, extent: Extent) -> Self {
+impl<F: RequestResolver> Answers<F> {
+    pub(super) fn new(following: Following<F>, seat: StreamSlot, extent: Extent) -> Self {
         let messages = Arc::default();
         Self { following, seat, extent, told: None, messages, next: 0, ended: false }
     }
@@ -69,7 +69,7 @@ impl<F: Questions> Answers<F> {
     /// answer any more when its workload has gone, which its guard may not have noticed yet.
     fn ask_again(&self) -> Status {
         match (self.seat.kind(), self.extent) {
-            (Kind::WatchPort, _) => seat::status(Ended::Gone),
+            (Kind::WatchPort, _) => slot::status(Ended::Gone),
             (Kind::Get | Kind::GetProfile | Kind::Watch, Extent::Follow) => Status::ok(""),
             (Kind::Get | Kind::GetProfile | Kind::Watch, Extent::Once) => {
                 Status::unavailable("the answer is about to change, try again")
@@ -78,7 +78,7 @@ impl<F: Questions> Answers<F> {
     }
 }
 
-impl<F: Questions> Body for Answers<F> {
+impl<F: RequestResolver> Body for Answers<F> {
     type Data = Bytes;
     type Error = Status;
 

@@ -1,6 +1,6 @@
 //! A request as a question.
 
-use heddle_linkerd::Ask;
+use heddle_linkerd::ProxyRequest;
 use heddle_proto::io::linkerd::proxy::destination::GetDestination;
 use heddle_proto::io::linkerd::proxy::inbound::PortSpec;
 use heddle_proto::io::linkerd::proxy::net::{TcpAddress, ip_address::Ip};
@@ -12,7 +12,7 @@ use tonic::Status;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Question {
     pub(super) who: String,
-    pub(super) ask: Ask,
+    pub(super) ask: ProxyRequest,
     pub(super) kind: Kind,
     pub(super) extent: Extent,
 }
@@ -52,19 +52,19 @@ impl Kind {
 /// `Destination.Get`
 pub(super) fn endpoints(request: GetDestination) -> Question {
     let GetDestination { scheme: _, path, context_token: who } = request;
-    Question { who, ask: Ask::Endpoints { path }, kind: Kind::Get, extent: Extent::Follow }
+    Question { who, ask: ProxyRequest::Endpoints { path }, kind: Kind::Get, extent: Extent::Follow }
 }
 
 /// `Destination.GetProfile`
 pub(super) fn profile(request: GetDestination) -> Question {
     let GetDestination { scheme: _, path, context_token: who } = request;
-    Question { who, ask: Ask::Profile { path }, kind: Kind::GetProfile, extent: Extent::Follow }
+    Question { who, ask: ProxyRequest::Profile { path }, kind: Kind::GetProfile, extent: Extent::Follow }
 }
 
 /// `InboundServerPolicies.WatchPort` and `GetPort`
 pub(super) fn inbound(request: PortSpec, extent: Extent) -> Question {
     let PortSpec { workload: who, port } = request;
-    Question { who, ask: Ask::Inbound { port }, kind: Kind::WatchPort, extent }
+    Question { who, ask: ProxyRequest::Inbound { port }, kind: Kind::WatchPort, extent }
 }
 
 /// `OutboundPolicies.Watch` and `Get`
@@ -74,8 +74,8 @@ pub(super) fn inbound(request: PortSpec, extent: Extent) -> Question {
 pub(super) fn outbound(request: TrafficSpec, extent: Extent) -> Result<Question, Status> {
     let TrafficSpec { source_workload: who, target } = request;
     let ask = match target {
-        Some(Target::Addr(address)) => Ask::Outbound { target: socket(&address)? },
-        Some(Target::Authority(authority)) => Ask::OutboundName { authority },
+        Some(Target::Addr(address)) => ProxyRequest::Outbound { target: socket(&address)? },
+        Some(Target::Authority(authority)) => ProxyRequest::OutboundName { authority },
         None => return Err(Status::invalid_argument("the question has no target")),
     };
     Ok(Question { who, ask, kind: Kind::Watch, extent })

@@ -1,7 +1,7 @@
 //! The calls of linkerd2-proxies, by hand: generated services copy each message for each stream, and keep the copy.
 
 use super::question::{self, Extent, Question};
-use super::{Questions, Shared};
+use super::{RequestResolver, Shared};
 use crate::calls::{Call, Method};
 use crate::engine::Published;
 use crate::messages::Messages;
@@ -12,7 +12,7 @@ use prost::Message;
 use tonic::Status;
 use tonic::body::Body;
 
-impl<P: Published, F: Questions> Shared<P, F> {
+impl<P: Published, F: RequestResolver> Shared<P, F> {
     /// Answers one of the methods of destinations, inbound and outbound policies.
     pub(crate) async fn answer(&self, method: Method, call: Call) -> Result<Response<Body>, Status> {
         let Call { peer, authorization, messages } = call;

@@ -8,8 +8,8 @@ use heddle_model::snapshot::{InboundDefault, Key, Workload};
 use heddle_model::{Identity, Name, Snapshot, WorkloadKey};
 use heddle_proto::envoy::service::discovery::v3 as discovery;
 use heddle_proto::google::protobuf::Any;
-use heddle_serve::engine::{Client, Membership, Owner, Published};
-use heddle_serve::feeds::{Desk, Work};
+use heddle_serve::engine::{Client, Membership, Published};
+use heddle_serve::feeds::{FeedServer, Work};
 use heddle_session::{Resource, Type, Version, View};
 use prost::Message;
 use std::collections::{BTreeMap, BTreeSet};
@@ -135,7 +135,7 @@ impl Published for Mesh {
 pub(crate) struct Publisher(Arc<Mutex<State>>);
 
 struct State {
-    owner: Owner<Mesh>,
+    owner: heddle_serve::engine::Publisher<Mesh>,
     sequence: u64,
     snapshot: Snapshot,
     uids: BTreeMap<WorkloadKey, Name>,
@@ -147,7 +147,11 @@ struct State {
 
 impl Publisher {
     /// Publishes a mesh of these workloads, and again for whoever joins or leaves.
-    pub(crate) fn start(owner: Owner<Mesh>, desk: Desk<Toy>, workloads: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(
+        owner: heddle_serve::engine::Publisher<Mesh>,
+        desk: FeedServer<Toy>,
+        workloads: &[(&str, &str)],
+    ) -> Self {
         let mut owner = owner;
         let (never, closed) = tokio::sync::mpsc::unbounded_channel();
         drop(never);

@@ -1,6 +1,6 @@
 //! What an acknowledgement or a refusal changes.
 
-use super::{Flight, Item, Reason, Slot, Subscription, Told};
+use super::{ClientState, InFlight, Item, Reason, Slot, Subscription};
 use crate::suspects::suspects;
 use crate::{Notice, Refused, Resource, Version};
 use heddle_model::Name;
@@ -21,7 +21,7 @@ impl<R: Resource> Subscription<R> {
         let Some(at) = self.flights.iter().position(|flight| flight.nonce == nonce) else {
             return Vec::new();
         };
-        let mut answered: Vec<Flight<R>> = self.flights.drain(..=at).collect();
+        let mut answered: Vec<InFlight<R>> = self.flights.drain(..=at).collect();
         let Some(last) = answered.pop() else { return Vec::new() };
         // A client that answers a later response has taken in the ones before it.
         answered.into_iter().for_each(|flight| self.accept(flight));
@@ -35,27 +35,27 @@ impl<R: Resource> Subscription<R> {
         }
     }
 
-    pub(super) fn accept(&mut self, flight: Flight<R>) {
+    pub(super) fn accept(&mut self, flight: InFlight<R>) {
         for item in flight.items {
             self.forget_gone(&item.name);
             // A name that was let go and asked for again while the response was under way.
             if let Some(new) = item.new
-                && self.slots.get(&item.name).is_some_and(|slot| matches!(slot.told, Told::Nothing))
+                && self.slots.get(&item.name).is_some_and(|slot| matches!(slot.told, ClientState::Nothing))
             {
-                self.slots.change(&item.name, |slot| slot.told = Told::Has(new));
+                self.slots.change(&item.name, |slot| slot.told = ClientState::Has(new));
             }
         }
     }
 
     /// A removed resource of a wildcard needs no memory once the client has let go of it.
     fn forget_gone(&mut self, name: &Name) {
-        let is_gone = |slot: &Slot<R>| !slot.subscribed && matches!(slot.told, Told::Gone);
+        let is_gone = |slot: &Slot<R>| !slot.subscribed && matches!(slot.told, ClientState::Gone);
         if self.slots.get(name).is_some_and(is_gone) {
             self.slots.remove(name);
         }
     }
 
-    fn refuse(&mut self, flight: Flight<R>, text: &str, text_bytes: usize) -> Vec<Notice> {
+    fn refuse(&mut self, flight: InFlight<R>, text: &str, text_bytes: usize) -> Vec<Notice> {
         let kept: Arc<str> = printable(text, text_bytes).into();
         if flight.is_about_repeated(text) {
             self.accept(flight);
@@ -90,7 +90,7 @@ impl<R: Resource> Subscription<R> {
         if !self.is_latest(&item) {
             return;
         }
-        if self.slots.change(&item.name, |slot| slot.told = Told::Unknown(None)).is_none() {
+        if self.slots.change(&item.name, |slot| slot.told = ClientState::Unknown(None)).is_none() {
             return;
         }
         self.isolated.insert(item.name.clone(), item.old);
@@ -118,12 +118,12 @@ impl<R: Resource> Subscription<R> {
         let mut later = self.flights.iter().flat_map(|flight| &flight.items);
         later.all(|later| later.name != item.name)
             && item.new.as_ref().is_some_and(
-                |new| matches!(self.told(&item.name), Told::Has(held) if held.version() == new.version()),
+                |new| matches!(self.told(&item.name), ClientState::Has(held) if held.version() == new.version()),
             )
     }
 
     /// A later response, still unanswered, was believed to replace what was now refused.
-    fn rebase(&mut self, name: &Name, refused: Version, old: &Told<R>) {
+    fn rebase(&mut self, name: &Name, refused: Version, old: &ClientState<R>) {
         let items = self.flights.iter_mut().flat_map(|flight| &mut flight.items);
         let mut later = items.filter(|item| item.name == *name && item.old.is(refused));
         if let Some(item) = later.next() {
@@ -132,7 +132,7 @@ impl<R: Resource> Subscription<R> {
     }
 }
 
-impl<R> Flight<R> {
+impl<R> InFlight<R> {
     /// Whether a refusal speaks only of what the response repeated. Then it was refused the first time as well, and
     /// what is new was taken in: roots are accepted one by one.
     fn is_about_repeated(&self, text: &str) -> bool {

@@ -1,6 +1,6 @@
 //! What to send next of one type.
 
-use super::{Flight, Item, Reason, Slot, Subscription, Told};
+use super::{ClientState, InFlight, Item, Reason, Slot, Subscription};
 use crate::gate::endpoints;
 use crate::{Resource, Type, Variant, View};
 use heddle_model::Name;
@@ -58,8 +58,8 @@ impl<R: Resource> Subscription<R> {
             return Step::Nothing;
         }
         match self.told(name) {
-            Told::Has(held) => Step::Send(held.clone()),
-            Told::Nothing | Told::Gone | Told::Unknown(_) => {
+            ClientState::Has(held) => Step::Send(held.clone()),
+            ClientState::Nothing | ClientState::Gone | ClientState::Unknown(_) => {
                 view.absent(self.ty, name).map_or(Step::Remove, Step::Send)
             }
         }
@@ -74,12 +74,16 @@ impl<R: Resource> Subscription<R> {
         let told = self.told(name);
         let again = reason == Reason::Force;
         match (self.ty, told) {
-            (Type::Cluster | Type::Listener, Told::Unknown(_) | Told::Has(_)) => Step::Remove,
-            (Type::Endpoint | Type::Route, Told::Unknown(_) | Told::Has(_)) if !again => Step::Nothing,
-            (_, Told::Gone) if !again => Step::Nothing,
-            (_, Told::Nothing) if !self.is_subscribed(name) => Step::Nothing,
-            (Type::Cluster | Type::Listener, Told::Gone | Told::Nothing) => Step::Remove,
-            (Type::Endpoint, Told::Gone | Told::Nothing) if self.variant == Variant::Delta => Step::Remove,
+            (Type::Cluster | Type::Listener, ClientState::Unknown(_) | ClientState::Has(_)) => Step::Remove,
+            (Type::Endpoint | Type::Route, ClientState::Unknown(_) | ClientState::Has(_)) if !again => {
+                Step::Nothing
+            }
+            (_, ClientState::Gone) if !again => Step::Nothing,
+            (_, ClientState::Nothing) if !self.is_subscribed(name) => Step::Nothing,
+            (Type::Cluster | Type::Listener, ClientState::Gone | ClientState::Nothing) => Step::Remove,
+            (Type::Endpoint, ClientState::Gone | ClientState::Nothing) if self.variant == Variant::Delta => {
+                Step::Remove
+            }
             (Type::Endpoint | Type::Route, _) => match view.absent(self.ty, name) {
                 Some(body) => self.offer(body, name, reason, view),
                 None => Step::Remove,
@@ -105,7 +109,7 @@ impl<R: Resource> Subscription<R> {
     /// Whether a cluster that the client rebuilds, and whose endpoints it was not sent yet, has changed again:
     /// endpoints of the newer one would fail in the older, and none would leave it waiting.
     pub(crate) fn is_outrun(&self) -> bool {
-        let outrun = |flight: &Flight<R>| {
+        let outrun = |flight: &InFlight<R>| {
             let mut rebuilt = flight.items.iter().filter(|item| item.old.is_some());
             rebuilt.any(|item| {
                 let endpoints = item.new.iter().flat_map(endpoints);
@@ -143,7 +147,7 @@ impl<R: Resource> Subscription<R> {
     }
 
     /// Takes note of `plan` as sent. Without a flight, only what needs no words (state of the world).
-    pub(crate) fn commit(&mut self, plan: Plan<R>, nonce: u64, sequence: u64, at: u64) -> Flight<R> {
+    pub(crate) fn commit(&mut self, plan: Plan<R>, nonce: u64, sequence: u64, at: u64) -> InFlight<R> {
         let mut items = Vec::with_capacity(plan.steps.len());
         for (name, step) in plan.steps {
             let new = match step {
@@ -158,7 +162,7 @@ impl<R: Resource> Subscription<R> {
         if items.len() > self.slots.len() / 2 {
             self.slots.pack();
         }
-        Flight { nonce, sequence, at, items, warming: BTreeSet::new(), repeated: self.repeated() }
+        InFlight { nonce, sequence, at, items, warming: BTreeSet::new(), repeated: self.repeated() }
     }
 
     /// What a response repeats that is sent now.
@@ -171,12 +175,12 @@ impl<R: Resource> Subscription<R> {
     }
 
     fn tell(&mut self, name: Name, new: Option<R>) -> Item<R> {
-        let told = new.clone().map_or(Told::Gone, Told::Has);
+        let told = new.clone().map_or(ClientState::Gone, ClientState::Has);
         let (name, slot) = match (self.slots.remove(&name), &new) {
             // The client's spelling of the name is let go for the shared one.
             (Some((_, slot)), Some(resource)) => (resource.name().clone(), slot),
             (Some((name, slot)), None) => (name, slot),
-            (None, _) => (name, Slot { subscribed: false, told: Told::Nothing }),
+            (None, _) => (name, Slot { subscribed: false, told: ClientState::Nothing }),
         };
         let old = self.isolated.remove(&name).unwrap_or(slot.told);
         self.slots.insert(name.clone(), Slot { subscribed: slot.subscribed, told });
@@ -184,7 +188,7 @@ impl<R: Resource> Subscription<R> {
     }
 
     /// Waits for the answer to `flight`. A client that answers none of many is taken to have accepted the oldest.
-    pub(crate) fn launch(&mut self, flight: Flight<R>) {
+    pub(crate) fn launch(&mut self, flight: InFlight<R>) {
         self.owed = false;
         self.sent = Some(flight.sequence);
         self.nonce = flight.nonce;
@@ -206,7 +210,7 @@ impl<R: Resource> Subscription<R> {
     /// The resources of a complete set: what the client holds once everything sent is applied.
     pub(crate) fn complete(&self) -> Vec<R> {
         let held = |(name, slot): (&Name, &Slot<R>)| match (&slot.told, self.isolated.get(name)) {
-            (Told::Has(resource), _) | (Told::Unknown(_), Some(Told::Has(resource))) => {
+            (ClientState::Has(resource), _) | (ClientState::Unknown(_), Some(ClientState::Has(resource))) => {
                 Some(resource.clone())
             }
             _ => None,

@@ -1,6 +1,6 @@
 //! What a client names of one type, or was sent, and how many bytes of it nobody else keeps.
 
-use super::Told;
+use super::ClientState;
 use crate::Resource;
 use heddle_model::Name;
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ pub(crate) struct Slot<R> {
     /// By name; a wildcard's resources are not.
     pub(super) subscribed: bool,
     /// With everything sent applied.
-    pub(super) told: Told<R>,
+    pub(super) told: ClientState<R>,
 }
 
 /// The names of one type.
@@ -32,12 +32,12 @@ impl<R: Resource> Slot<R> {
     /// Bytes that are kept for this client alone. A shared resource is not: there are only so many of these.
     fn own_bytes(&self, name: &Name) -> usize {
         match &self.told {
-            Told::Has(resource) if resource.is_shared() => 0,
-            Told::Has(_) => SLOT + STAND_IN + (1 + STAND_IN_NAMES) * name.len(),
-            Told::Unknown(_) => SLOT + VERSION + name.len(),
+            ClientState::Has(resource) if resource.is_shared() => 0,
+            ClientState::Has(_) => SLOT + STAND_IN + (1 + STAND_IN_NAMES) * name.len(),
+            ClientState::Unknown(_) => SLOT + VERSION + name.len(),
             // Taken away from whoever asked for everything: its name was not the client's.
-            Told::Gone if !self.subscribed => 0,
-            Told::Nothing | Told::Gone => SLOT + name.len(),
+            ClientState::Gone if !self.subscribed => 0,
+            ClientState::Nothing | ClientState::Gone => SLOT + name.len(),
         }
     }
 }
@@ -90,8 +90,8 @@ impl<R: Resource> Slots<R> {
     /// once are full, and a resource's own name is shared where the client's spelling of it is not.
     pub(super) fn pack(&mut self) {
         let shared = |(name, slot): (Name, Slot<R>)| match &slot.told {
-            Told::Has(resource) => (resource.name().clone(), slot),
-            Told::Nothing | Told::Gone | Told::Unknown(_) => (name, slot),
+            ClientState::Has(resource) => (resource.name().clone(), slot),
+            ClientState::Nothing | ClientState::Gone | ClientState::Unknown(_) => (name, slot),
         };
         self.slots = std::mem::take(&mut self.slots).into_iter().map(shared).collect();
     }

@@ -4,7 +4,7 @@ mod headers;
 mod retry;
 
 use crate::family_port::FamilyPort;
-use crate::subject::BROKEN;
+use crate::resource_name::BROKEN;
 use crate::xds;
 use crate::xds::route_action::{ClusterNotFoundResponseCode, ClusterSpecifier, HostRewriteSpecifier};
 use heddle_model::Family;

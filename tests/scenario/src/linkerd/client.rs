@@ -2,7 +2,7 @@
 
 use super::{matching, valid};
 use heddle_decide::{Call, HttpCall};
-use heddle_linkerd::{Answer, Ask, project, topic};
+use heddle_linkerd::{Answer, ProxyRequest, project, topic};
 use heddle_model::{Snapshot, WorkloadKey};
 use heddle_proto::io::linkerd::proxy::destination::{
     TlsIdentity, Update, WeightedAddr, protocol_hint, tls_identity, update,
@@ -64,7 +64,7 @@ struct To<'a> {
 /// # Panics
 /// Where an answer is nothing that a proxy would take.
 pub fn client(snapshot: &Snapshot, client: &WorkloadKey, target: SocketAddr, call: &Call) -> Outcome {
-    let topic = topic(&Ask::Outbound { target }, client, snapshot).expect("a target");
+    let topic = topic(&ProxyRequest::Outbound { target }, client, snapshot).expect("a target");
     let Answer::Message(bytes) = project(&topic, snapshot).answer else { panic!("{target} has no policy") };
     let policy = OutboundPolicy::decode(bytes).expect("an OutboundPolicy");
     valid::outbound(&policy);
@@ -145,7 +145,7 @@ impl To<'_> {
     }
 
     fn resolved(&self, path: &str) -> Vec<WeightedAddr> {
-        let ask = Ask::Endpoints { path: path.into() };
+        let ask = ProxyRequest::Endpoints { path: path.into() };
         let topic = topic(&ask, self.client, self.snapshot).expect("policies name what is there");
         let Answer::Endpoints(all) = project(&topic, self.snapshot).answer else {
             panic!("{path} has no answer")

@@ -2,7 +2,7 @@
 
 use super::{matching, valid};
 use heddle_decide::{Call, HttpCall};
-use heddle_linkerd::{Answer, Ask, project, topic};
+use heddle_linkerd::{Answer, ProxyRequest, project, topic};
 use heddle_model::{Snapshot, WorkloadKey};
 use heddle_proto::io::linkerd::proxy::inbound::authn::{Permit, permit_mesh_tls::Clients};
 use heddle_proto::io::linkerd::proxy::inbound::http_route::filter;
@@ -31,7 +31,7 @@ pub struct Arrival<'a> {
 /// # Panics
 /// Where the answer is no policy that a proxy would take.
 pub fn server(snapshot: &Snapshot, workload: &WorkloadKey, port: u16, arrival: &Arrival) -> bool {
-    let ask = Ask::Inbound { port: port.into() };
+    let ask = ProxyRequest::Inbound { port: port.into() };
     let topic = topic(&ask, workload, snapshot).expect("the workload is there");
     let Answer::Message(bytes) = project(&topic, snapshot).answer else { panic!("{ask:?} has no policy") };
     let server = Server::decode(bytes).expect("a Server");

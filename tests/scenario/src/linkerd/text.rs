@@ -3,7 +3,7 @@
 use super::brief::brief;
 use crate::{Detail, Scenario};
 use heddle_decide::Client;
-use heddle_linkerd::{Answer, Ask, names, project, topic, unenforceable};
+use heddle_linkerd::{Answer, ProxyRequest, names, project, topic, unenforceable};
 use heddle_model::fact::DataPlane;
 use heddle_model::{Snapshot, WorkloadKey};
 use heddle_proto::io::linkerd::proxy::destination::Update;
@@ -29,11 +29,11 @@ pub fn linkerd_text(scenario: &Scenario, snapshot: &Snapshot, detail: Detail) ->
         let Client::Workload(key) = &request.client else { continue };
         if servers.iter().any(|(server, _)| *server == key) {
             let target = (request.address, request.port).into();
-            book.outbound(key, &Ask::Outbound { target });
+            book.outbound(key, &ProxyRequest::Outbound { target });
             if detail == Detail::Full {
                 book.say::<Profile>(
                     key,
-                    &Ask::Profile { path: format!("{target}") },
+                    &ProxyRequest::Profile { path: format!("{target}") },
                     &format!("profile {target}"),
                 );
             }
@@ -42,7 +42,11 @@ pub fn linkerd_text(scenario: &Scenario, snapshot: &Snapshot, detail: Detail) ->
     for (key, workload) in servers {
         for port in workload.inbound.iter().map(|own| own.port).chain([UNDECLARED]) {
             let name = if port == UNDECLARED { "undeclared".into() } else { port.to_string() };
-            book.say::<Server>(key, &Ask::Inbound { port: port.into() }, &format!("inbound {key} {name}"));
+            book.say::<Server>(
+                key,
+                &ProxyRequest::Inbound { port: port.into() },
+                &format!("inbound {key} {name}"),
+            );
         }
         for of in unenforceable(snapshot, key) {
             book.text += &format!("# {} {} {}: {}\n", of.reason, of.object, of.field, of.message);
@@ -63,8 +67,8 @@ struct Book<'a> {
 }
 
 impl Book<'_> {
-    fn outbound(&mut self, key: &WorkloadKey, ask: &Ask) {
-        let Ask::Outbound { target } = ask else { return };
+    fn outbound(&mut self, key: &WorkloadKey, ask: &ProxyRequest) {
+        let ProxyRequest::Outbound { target } = ask else { return };
         let Some(bytes) =
             self.say::<OutboundPolicy>(key, ask, &format!("outbound {} {target}", key.namespace))
         else {
@@ -76,7 +80,8 @@ impl Book<'_> {
     }
 
     fn endpoints(&mut self, key: &WorkloadKey, path: &str) {
-        let topic = topic(&Ask::Endpoints { path: path.into() }, key, self.snapshot).expect("it is there");
+        let topic =
+            topic(&ProxyRequest::Endpoints { path: path.into() }, key, self.snapshot).expect("it is there");
         let Answer::Endpoints(all) = project(&topic, self.snapshot).answer else { return };
         let title = format!("endpoints {path}");
         if self.told.insert(title.clone()) {
@@ -85,7 +90,12 @@ impl Book<'_> {
     }
 
     /// `None` where it was said before.
-    fn say<M: Message + Name>(&mut self, key: &WorkloadKey, ask: &Ask, title: &str) -> Option<Vec<u8>> {
+    fn say<M: Message + Name>(
+        &mut self,
+        key: &WorkloadKey,
+        ask: &ProxyRequest,
+        title: &str,
+    ) -> Option<Vec<u8>> {
         let topic = topic(ask, key, self.snapshot).expect("a question");
         let Answer::Message(bytes) = project(&topic, self.snapshot).answer else { return None };
         self.told.insert(title.to_string()).then(|| {

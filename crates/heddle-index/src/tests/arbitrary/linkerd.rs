@@ -6,7 +6,8 @@ use heddle_model::fact::{Egress, EgressNetwork, TargetPort};
 use heddle_model::labels::{LabelCondition, Selector};
 use heddle_model::report::ParentRef;
 use heddle_model::server::{
-    Among, Authentication, Authorization, Client, Opens, RateLimitPolicy, Requirement, Server, Stance,
+    Authentication, Authorization, Client, DefaultPolicy, Opens, RateLimitPolicy, Requirement, Server,
+    WorkloadClass,
 };
 use heddle_model::{Identity, Kind, SourceRef};
 use proptest::collection::vec;
@@ -14,14 +15,14 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-pub(crate) fn stance() -> impl Strategy<Value = Stance> {
+pub(crate) fn default_policy() -> impl Strategy<Value = DefaultPolicy> {
     select(vec![
-        Stance::All,
-        Stance::AllAuthenticated,
-        Stance::Cluster,
-        Stance::ClusterAuthenticated,
-        Stance::Deny,
-        Stance::Audit,
+        DefaultPolicy::All,
+        DefaultPolicy::AllAuthenticated,
+        DefaultPolicy::Cluster,
+        DefaultPolicy::ClusterAuthenticated,
+        DefaultPolicy::Deny,
+        DefaultPolicy::Audit,
     ])
 }
 
@@ -33,17 +34,17 @@ fn selector() -> impl Strategy<Value = Selector> {
 }
 
 pub(crate) fn server() -> impl Strategy<Value = Server> {
-    let among = prop_oneof![3 => Just(Among::Pods), 1 => Just(Among::Externals)];
+    let among = prop_oneof![3 => Just(WorkloadClass::Pods), 1 => Just(WorkloadClass::Externals)];
     let port =
         prop_oneof![number().prop_map(TargetPort::Number), name(&["p", "q"]).prop_map(TargetPort::Name)];
-    let said = (option::of(protocol()), stance(), labels(), option::of(0..3i64));
+    let said = (option::of(protocol()), default_policy(), labels(), option::of(0..3i64));
     (among, selector(), port, said).prop_map(
-        |(among, selector, port, (protocol, stance, labels, created))| Server {
+        |(among, selector, port, (protocol, default_policy, labels, created))| Server {
             among,
             selector,
             port,
             protocol,
-            stance,
+            default_policy,
             labels,
             created,
         },

@@ -71,7 +71,7 @@ fn annotated(plane: DataPlane, config: ProxyConfig) -> Fact {
 #[test]
 fn annotations_hold_for_linkerds_proxies_where_no_server_is() {
     let config = || ProxyConfig {
-        stance: Some(Stance::Deny),
+        default_policy: Some(DefaultPolicy::Deny),
         opaque_ports: Some([25].into()),
         skip_inbound_ports: Some([9999].into()),
     };
@@ -88,7 +88,8 @@ fn annotations_hold_for_linkerds_proxies_where_no_server_is() {
 
 #[test]
 fn a_pods_annotations_stand_before_its_namespaces() {
-    let stance = |stance| ProxyConfig { stance: Some(stance), ..ProxyConfig::default() };
+    let default_policy =
+        |default_policy| ProxyConfig { default_policy: Some(default_policy), ..ProxyConfig::default() };
     let around = |posture, config| {
         let config = Some(Box::new(config));
         ("Namespace shop", Fact::Namespace(Namespace { posture, config }))
@@ -98,11 +99,14 @@ fn a_pods_annotations_stand_before_its_namespaces() {
         snapshot.workloads.get(&pod_key("cart")).unwrap().undeclared.access.posture
     };
     let nothing = ProxyConfig::default;
-    assert_eq!(posture(nothing(), around(None, stance(Stance::Deny))), Posture::Deny);
-    assert_eq!(posture(stance(Stance::All), around(None, stance(Stance::Deny))), Posture::Allow);
-    let own = around(Some(Posture::Authenticated), stance(Stance::Deny));
+    assert_eq!(posture(nothing(), around(None, default_policy(DefaultPolicy::Deny))), Posture::Deny);
+    assert_eq!(
+        posture(default_policy(DefaultPolicy::All), around(None, default_policy(DefaultPolicy::Deny))),
+        Posture::Allow
+    );
+    let own = around(Some(Posture::Authenticated), default_policy(DefaultPolicy::Deny));
     assert_eq!(posture(nothing(), own.clone()), Posture::Authenticated, "Heddle's own word comes first");
-    assert_eq!(posture(stance(Stance::All), own), Posture::Allow);
+    assert_eq!(posture(default_policy(DefaultPolicy::All), own), Posture::Allow);
 }
 
 /// A Service of one port, with a Pod of this plane behind it: what the Service speaks to its clients, and what the Pod's

@@ -51,7 +51,7 @@ fn a_server_a_route_and_a_rate_limit_cost_the_workloads_that_they_select() {
         [after.servers - before.servers, after.workloads - before.workloads]
     };
     let mut audited = server_of("s7", 8080);
-    audited.stance = Stance::Audit;
+    audited.default_policy = DefaultPolicy::Audit;
     assert_eq!(done(set("Server shop/s7", Fact::Server(audited))), [1, 1]);
     let attached = route(vec![to_server("s7")], vec![rule(vec![prefix("/a")], vec![])]);
     assert_eq!(done(set("HTTPRoute.policy.linkerd.io shop/r", attached)), [1, 1]);
@@ -71,7 +71,7 @@ fn a_server_a_route_and_a_rate_limit_cost_the_workloads_that_they_select() {
 fn the_meshs_networks_cost_only_what_means_the_cluster() {
     let mut index = many();
     let mut cluster = server_of("s9", 8080);
-    cluster.stance = Stance::Cluster;
+    cluster.default_policy = DefaultPolicy::Cluster;
     index.apply(set("Server shop/s9", Fact::Server(cluster)));
     index.resolve();
     let before = index.work();

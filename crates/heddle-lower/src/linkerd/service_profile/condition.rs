@@ -1,6 +1,6 @@
 //! Conditions of a ServiceProfile's routes, as alternatives that a route can match.
 
-use crate::place::{Place, Wrong};
+use crate::field::{Field, FieldError};
 use crate::route::regex;
 use heddle_model::http::{HttpMatch, PathMatch};
 
@@ -11,12 +11,12 @@ const MOST: usize = 64;
 const DEEPEST: usize = 8;
 
 /// The alternatives of a condition; each of its parts must hold.
-pub(super) fn matches(condition: &Place<'_>) -> Result<Vec<HttpMatch>, Wrong> {
+pub(super) fn matches(condition: &Field<'_>) -> Result<Vec<HttpMatch>, FieldError> {
     let found = within(condition, 0)?;
     if found.is_empty() { Err(condition.unsupported("nothing can match it")) } else { Ok(found) }
 }
 
-fn within(place: &Place<'_>, depth: usize) -> Result<Vec<HttpMatch>, Wrong> {
+fn within(place: &Field<'_>, depth: usize) -> Result<Vec<HttpMatch>, FieldError> {
     if let Some(not) = place.get("not") {
         return Err(not.unsupported("a route cannot match what something is not"));
     }
@@ -46,12 +46,12 @@ fn within(place: &Place<'_>, depth: usize) -> Result<Vec<HttpMatch>, Wrong> {
     Ok(found)
 }
 
-fn list<'a>(place: &Place<'a>, field: &str) -> Result<Vec<Place<'a>>, Wrong> {
+fn list<'a>(place: &Field<'a>, field: &str) -> Result<Vec<Field<'a>>, FieldError> {
     place.get(field).map_or(Ok(Vec::new()), |list| list.list())
 }
 
 /// The expression matches whole paths. One without anything but letters is plain text.
-fn path(place: &Place<'_>) -> Result<PathMatch, Wrong> {
+fn path(place: &Field<'_>) -> Result<PathMatch, FieldError> {
     let text = place.name()?;
     let plain =
         text.starts_with('/') && text.chars().all(|c| c.is_ascii_alphanumeric() || "/-_~".contains(c));
@@ -59,7 +59,7 @@ fn path(place: &Place<'_>) -> Result<PathMatch, Wrong> {
 }
 
 /// What matches one of each.
-fn both(place: &Place<'_>, left: &[HttpMatch], right: &[HttpMatch]) -> Result<Vec<HttpMatch>, Wrong> {
+fn both(place: &Field<'_>, left: &[HttpMatch], right: &[HttpMatch]) -> Result<Vec<HttpMatch>, FieldError> {
     if left.len().saturating_mul(right.len()) > MOST {
         return Err(place.unsupported(format!("it comes to more than {MOST} alternatives")));
     }

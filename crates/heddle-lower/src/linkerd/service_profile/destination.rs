@@ -1,7 +1,7 @@
 //! Where the requests of a ServiceProfile go.
 
-use crate::notes::Notes;
-use crate::place::{Place, Wrong};
+use crate::diagnostics::Diagnostics;
+use crate::field::{Field, FieldError};
 use heddle_model::ServiceKey;
 use heddle_model::fact::BackendRef;
 
@@ -24,13 +24,13 @@ pub(super) fn service(authority: &str) -> Option<(&str, &str, u16)> {
 }
 
 /// `dstOverrides`: the share of one that cannot be read is answered 500.
-pub(super) fn all(spec: &Place<'_>, notes: &mut Notes) -> Vec<BackendRef> {
+pub(super) fn all(spec: &Field<'_>, notes: &mut Diagnostics) -> Vec<BackendRef> {
     let list = spec.get("dstOverrides").map(|list| list.list());
     let list = list.and_then(|list| notes.take(list, "it has no destinations")).unwrap_or_default();
     list.iter().map(|place| one(place, notes)).collect()
 }
 
-fn one(place: &Place<'_>, notes: &mut Notes) -> BackendRef {
+fn one(place: &Field<'_>, notes: &mut Diagnostics) -> BackendRef {
     const BROKEN: &str = "its share of the requests is answered 500";
     let known = place.only(&["authority", "weight"]);
     let weight = known.and_then(|()| self::weight(&place.need("weight")?));
@@ -49,7 +49,7 @@ fn one(place: &Place<'_>, notes: &mut Notes) -> BackendRef {
     }
 }
 
-fn target(place: &Place<'_>) -> Result<(ServiceKey, u16), Wrong> {
+fn target(place: &Field<'_>) -> Result<(ServiceKey, u16), FieldError> {
     let authority = place.need("authority")?;
     let found = service(authority.text()?);
     let found = found.map(|(name, namespace, port)| (ServiceKey::new(namespace, name), port));
@@ -59,7 +59,7 @@ fn target(place: &Place<'_>) -> Result<(ServiceKey, u16), Wrong> {
 }
 
 /// A quantity of Kubernetes, in thousandths: whole ones, or with `m`.
-fn weight(place: &Place<'_>) -> Result<u32, Wrong> {
+fn weight(place: &Field<'_>) -> Result<u32, FieldError> {
     let whole = |number: u64| u32::try_from(number.checked_mul(1000)?).ok();
     let read = match place.value().as_str() {
         None => place.value().as_u64().and_then(whole),

@@ -2,7 +2,7 @@
 
 use super::*;
 use heddle_model::fact::Accrual;
-use heddle_model::server::Stance;
+use heddle_model::server::DefaultPolicy;
 use std::time::Duration;
 
 fn annotated(kind: Kind, annotations: Value, spec: Value) -> (Fact, Vec<String>) {
@@ -22,7 +22,7 @@ fn annotations_steer_linkerds_proxy_and_no_other() {
     let Fact::Workload(pod) = fact else { panic!("{fact:?}") };
     let config = pod.config.expect("said");
     assert_eq!(faults, [""; 0]);
-    assert_eq!(config.stance, Some(Stance::ClusterAuthenticated));
+    assert_eq!(config.default_policy, Some(DefaultPolicy::ClusterAuthenticated));
     assert_eq!(config.opaque_ports, Some([25, 3306, 3307, 3308, 5432].into()));
     assert_eq!(config.skip_inbound_ports, Some([9999].into()));
     let (fact, _) = say(Kind::Pod, json!({"metadata": {"annotations": annotations}, "spec": spec}));
@@ -37,7 +37,7 @@ fn what_annotations_cannot_say_is_told_and_a_stance_that_cannot_be_read_denies()
     let (fact, faults) = annotated(Kind::Namespace, annotations, json!({}));
     let Fact::Namespace(namespace) = fact else { panic!("{fact:?}") };
     let config = namespace.config.expect("said");
-    assert_eq!((config.stance, config.opaque_ports), (Some(Stance::Deny), Some([80].into())));
+    assert_eq!((config.default_policy, config.opaque_ports), (Some(DefaultPolicy::Deny), Some([80].into())));
     assert_eq!(
         faults[1..],
         [

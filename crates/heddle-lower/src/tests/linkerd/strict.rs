@@ -25,7 +25,7 @@ fn a_server_with_an_unknown_field_admits_nobody_by_itself() {
         json!({"podSelector": {}, "port": 80, "accessPolicy": "all-unauthenticated", "acessPolicy": "deny"});
     let fact = check(Kind::Server, spec, "spec.acessPolicy", "the access policy is deny");
     let Fact::Server(server) = fact else { panic!("{fact:?}") };
-    assert_eq!(server.stance, Stance::Deny);
+    assert_eq!(server.default_policy, DefaultPolicy::Deny);
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! Made-up answers, in messages of the published crate: each is what the mesh says of its topic.
 
 use heddle_catalog::{Feed, Made};
-use heddle_linkerd::{Ask, Refused};
+use heddle_linkerd::{ProxyRequest, Refused};
 use heddle_model::snapshot::Key;
 use heddle_model::{Snapshot, WorkloadKey, WorkloadKind};
-use heddle_serve::feeds::{Desk, Work};
-use heddle_serve::linkerd::Questions;
+use heddle_serve::feeds::{FeedServer, Work};
+use heddle_serve::linkerd::RequestResolver;
 use linkerd2_proxy_api::destination::WeightedAddrSet;
 use linkerd2_proxy_api::destination::update::Update as Kind;
 use linkerd2_proxy_api::destination::{AddrSet, DestinationProfile, NoEndpoints, Update, WeightedAddr};
@@ -33,28 +33,28 @@ pub(crate) fn source(topic: &str) -> WorkloadKey {
     WorkloadKey::new(WorkloadKind::External, "feed", topic)
 }
 
-impl Questions for Toy {
-    fn topic(ask: &Ask, _: &WorkloadKey, _: &Snapshot) -> Result<String, Refused> {
+impl RequestResolver for Toy {
+    fn topic(ask: &ProxyRequest, _: &WorkloadKey, _: &Snapshot) -> Result<String, Refused> {
         match ask {
-            Ask::Endpoints { path } if !path.contains(':') => {
+            ProxyRequest::Endpoints { path } if !path.contains(':') => {
                 Err(Refused::Malformed(format!("{path:?} has no port")))
             }
-            Ask::Endpoints { path } if path.starts_with("none") => {
+            ProxyRequest::Endpoints { path } if path.starts_with("none") => {
                 Err(Refused::NotFound(format!("there is no Service of {path:?}")))
             }
-            Ask::Endpoints { path } => Ok(format!("Get {path}")),
-            Ask::Profile { path } => Ok(format!("GetProfile {path}")),
-            Ask::Inbound { port } => Ok(format!("WatchPort {port}")),
-            Ask::Outbound { target } => Ok(format!("Watch {target}")),
-            Ask::OutboundName { authority } => Ok(format!("Watch {authority}")),
+            ProxyRequest::Endpoints { path } => Ok(format!("Get {path}")),
+            ProxyRequest::Profile { path } => Ok(format!("GetProfile {path}")),
+            ProxyRequest::Inbound { port } => Ok(format!("WatchPort {port}")),
+            ProxyRequest::Outbound { target } => Ok(format!("Watch {target}")),
+            ProxyRequest::OutboundName { authority } => Ok(format!("Watch {authority}")),
         }
     }
 }
 
 impl Feed for Toy {
-    type Topic = String;
+    type Subscription = String;
     type Answer = (String, Answer);
-    type Wide = ();
+    type UnkeyedDependency = ();
 
     fn project(topic: &String, snapshot: &Snapshot) -> Made<Self::Answer, ()> {
         let said = snapshot.workloads.get(&source(topic)).and_then(|found| found.zone.clone());
@@ -141,7 +141,7 @@ struct Told {
 }
 
 impl Clerk {
-    pub(crate) fn start(mut desk: Desk<Toy>) -> Self {
+    pub(crate) fn start(mut desk: FeedServer<Toy>) -> Self {
         let (tell, mut told) = mpsc::unbounded_channel::<Told>();
         let work = Arc::<Mutex<Work>>::default();
         let shown = work.clone();

@@ -1,6 +1,6 @@
 //! The Snapshot as an answer sees it: every look is remembered, so that an answer knows what it was made from.
 
-use crate::answer::Wide;
+use crate::answer::UnkeyedDependency;
 use heddle_model::fact::{EgressNetwork, Mesh};
 use heddle_model::http::HttpMatch;
 use heddle_model::route::RouteTable;
@@ -14,19 +14,19 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// A Snapshot, and what was looked at.
-pub(crate) struct Look<'a> {
+pub(crate) struct TrackedSnapshot<'a> {
     snapshot: &'a Snapshot,
     keys: RefCell<BTreeSet<Key>>,
-    wide: RefCell<BTreeSet<Wide>>,
+    wide: RefCell<BTreeSet<UnkeyedDependency>>,
 }
 
-impl<'a> Look<'a> {
+impl<'a> TrackedSnapshot<'a> {
     pub(crate) fn new(snapshot: &'a Snapshot) -> Self {
         Self { snapshot, keys: RefCell::default(), wide: RefCell::default() }
     }
 
     /// What was looked at.
-    pub(crate) fn seen(self) -> (BTreeSet<Key>, BTreeSet<Wide>) {
+    pub(crate) fn into_dependencies(self) -> (BTreeSet<Key>, BTreeSet<UnkeyedDependency>) {
         (self.keys.into_inner(), self.wide.into_inner())
     }
 
@@ -66,7 +66,7 @@ impl<'a> Look<'a> {
 
     /// The network that holds an address, and that is the Pods' and Services' alone. No key says which networks may.
     pub(crate) fn closed_network(&self, address: IpAddr) -> Option<IpNet> {
-        self.wide.borrow_mut().insert(Wide::Network(address));
+        self.wide.borrow_mut().insert(UnkeyedDependency::Network(address));
         self.snapshot.closed_network_of(address).map(|(network, _)| network)
     }
 
@@ -76,7 +76,7 @@ impl<'a> Look<'a> {
         client: &Name,
         address: IpAddr,
     ) -> Option<(&'a SourceRef, &'a EgressNetwork)> {
-        self.wide.borrow_mut().insert(Wide::Egress);
+        self.wide.borrow_mut().insert(UnkeyedDependency::Egress);
         self.snapshot.egress_network(client, address)
     }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 /// One question, as it came.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ask {
+pub enum ProxyRequest {
     /// `Destination.Get`: the endpoints behind a name that an outbound policy gave, or `<svc>.<ns>.svc.<domain>:<port>`.
     Endpoints {
         /// `path`
@@ -34,7 +34,7 @@ pub enum Ask {
 }
 
 /// As the proxy wrote it.
-impl fmt::Display for Ask {
+impl fmt::Display for ProxyRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Endpoints { path } | Self::Profile { path } => f.write_str(path),

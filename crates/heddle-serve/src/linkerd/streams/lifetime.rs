@@ -1,14 +1,14 @@
 //! What ends a group: one task per group, so that no stream wakes but to end.
 
-use super::{Groups, Key, Newcomer};
+use super::{AuthenticatedStream, Groups, Key};
 use crate::auth::{Caller, Proof};
 use crate::bind::ended;
 use crate::drain::{Drain, share};
 use crate::engine::{Engine, Published};
 use crate::feeds::Attending;
+use crate::latest::Latest;
 use crate::limits::Limits;
-use crate::line::Line;
-use crate::linkerd::{Questions, Shared};
+use crate::linkerd::{RequestResolver, Shared};
 use crate::refusal::Ended;
 use heddle_model::WorkloadKey;
 use std::future::pending;
@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Watches over a group.
-pub(super) struct Guard<P> {
+pub(super) struct LifetimeTask<P> {
     engine: Engine<P>,
     directory: Arc<Groups>,
     key: Key,
@@ -27,18 +27,18 @@ pub(super) struct Guard<P> {
     life: Option<Duration>,
     drain: Drain,
     spread: Duration,
-    end: Line<Option<Ended>>,
+    end: Latest<Option<Ended>>,
     gone: CancellationToken,
 }
 
-impl<P: Published> Guard<P> {
-    pub(super) fn new<F: Questions>(
+impl<P: Published> LifetimeTask<P> {
+    pub(super) fn new<F: RequestResolver>(
         shared: &Shared<P, F>,
-        newcomer: &Newcomer,
-        end: Line<Option<Ended>>,
+        newcomer: &AuthenticatedStream,
+        end: Latest<Option<Ended>>,
         gone: CancellationToken,
     ) -> Self {
-        let Newcomer { workload, caller, peer } = newcomer;
+        let AuthenticatedStream { workload, caller, peer } = newcomer;
         let left = caller.expires.duration_since(shared.clock.now()).unwrap_or_default();
         Self {
             engine: shared.engine.clone(),
@@ -55,7 +55,7 @@ impl<P: Published> Guard<P> {
     }
 
     /// Tells the group's streams to end, when they must.
-    pub(super) async fn run<F: Questions>(self, attending: Attending<F>) {
+    pub(super) async fn run<F: RequestResolver>(self, attending: Attending<F>) {
         let ended = tokio::select! {
             () = self.gone.cancelled() => return,
             ended = self.lost(attending) => ended,
@@ -68,7 +68,7 @@ impl<P: Published> Guard<P> {
     }
 
     /// Ends when the workload is not the one any more that the streams were opened for.
-    async fn lost<F: Questions>(&self, mut attending: Attending<F>) -> Ended {
+    async fn lost<F: RequestResolver>(&self, mut attending: Attending<F>) -> Ended {
         loop {
             attending.changed().await;
             let Ok(state) = self.engine.latest() else { continue };

@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 /// The writer's end. Clones write the same line.
-pub(crate) struct Line<T>(Shared<T>);
+pub(crate) struct Latest<T>(Shared<T>);
 
 /// A reader's end.
-pub(crate) struct Reader<T> {
+pub(crate) struct LatestReader<T> {
     line: Shared<T>,
     id: u64,
     /// The number of the value it saw last; 0 is none.
@@ -29,7 +29,7 @@ struct State<T> {
     waiting: BTreeMap<u64, Waker>,
 }
 
-impl<T> Line<T> {
+impl<T> Latest<T> {
     /// A line that begins with a value.
     pub(crate) fn new(value: Arc<T>) -> Self {
         Self(Arc::new(Mutex::new(State { number: 1, value, readers: 0, waiting: BTreeMap::new() })))
@@ -50,14 +50,14 @@ impl<T> Line<T> {
     }
 
     /// A reader that has seen nothing: what it reads first is what is there now.
-    pub(crate) fn reader(&self) -> Reader<T> {
+    pub(crate) fn reader(&self) -> LatestReader<T> {
         let mut state = lock(&self.0);
         state.readers += 1;
-        Reader { line: self.0.clone(), id: state.readers, seen: 0 }
+        LatestReader { line: self.0.clone(), id: state.readers, seen: 0 }
     }
 }
 
-impl<T> Reader<T> {
+impl<T> LatestReader<T> {
     /// The newest value, once it is newer than the one before.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Arc<T>> {
         let mut state = lock(&self.line);
@@ -78,13 +78,13 @@ impl<T> Reader<T> {
     }
 }
 
-impl<T> Clone for Line<T> {
+impl<T> Clone for Latest<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-impl<T> Drop for Reader<T> {
+impl<T> Drop for LatestReader<T> {
     fn drop(&mut self) {
         lock(&self.line).waiting.remove(&self.id);
     }
@@ -98,13 +98,13 @@ fn lock<T>(line: &Shared<T>) -> MutexGuard<'_, State<T>> {
 mod tests {
     use super::*;
 
-    fn poll<T>(reader: &mut Reader<T>) -> Poll<Arc<T>> {
+    fn poll<T>(reader: &mut LatestReader<T>) -> Poll<Arc<T>> {
         reader.poll(&mut Context::from_waker(Waker::noop()))
     }
 
     #[test]
     fn a_reader_sees_the_newest_value_once() {
-        let line = Line::new(Arc::new(1));
+        let line = Latest::new(Arc::new(1));
         let mut reader = line.reader();
         assert_eq!(poll(&mut reader), Poll::Ready(Arc::new(1)));
         assert_eq!(poll(&mut reader), Poll::Pending);
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn only_readers_that_wait_are_woken_each_once() {
-        let (line, other) = (Line::new(Arc::new(1)), Line::new(Arc::new(1)));
+        let (line, other) = (Latest::new(Arc::new(1)), Latest::new(Arc::new(1)));
         let (mut waits, mut reads, mut elsewhere) = (line.reader(), line.reader(), other.reader());
         for reader in [&mut waits, &mut elsewhere] {
             assert!(poll(reader).is_ready());
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_went_waits_no_more_and_holds_nothing() {
-        let line = Line::new(Arc::new(1));
+        let line = Latest::new(Arc::new(1));
         let mut reader = line.reader();
         assert!(poll(&mut reader).is_ready());
         assert!(poll(&mut reader).is_pending());
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn an_older_value_is_held_by_nobody() {
         let first = Arc::new(1);
-        let line = Line::new(first.clone());
+        let line = Latest::new(first.clone());
         let _reader = line.reader();
         line.send(Arc::new(2));
         assert_eq!(Arc::strong_count(&first), 1);

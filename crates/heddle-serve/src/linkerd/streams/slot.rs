@@ -1,8 +1,8 @@
 //! One stream's place in its group.
 
-use super::Group;
+use super::ConnectionStreams;
 use crate::budget::Account;
-use crate::line::Reader;
+use crate::latest::LatestReader;
 use crate::linkerd::question::Kind;
 use crate::peer::Running;
 use crate::quota::Held;
@@ -14,10 +14,10 @@ use std::task::{Context, Poll};
 use tonic::{Code, Status};
 
 /// A stream's place in its group, given back when dropped.
-pub(in crate::linkerd) struct Seat {
-    group: Arc<Group>,
+pub(in crate::linkerd) struct StreamSlot {
+    group: Arc<ConnectionStreams>,
     kind: Kind,
-    end: Reader<Option<Ended>>,
+    end: LatestReader<Option<Ended>>,
     _holds: Holds,
 }
 
@@ -28,8 +28,8 @@ pub(in crate::linkerd) struct Holds {
     pub(in crate::linkerd) _running: Running,
 }
 
-impl Seat {
-    pub(in crate::linkerd) fn new(group: Arc<Group>, kind: Kind, holds: Holds) -> Self {
+impl StreamSlot {
+    pub(in crate::linkerd) fn new(group: Arc<ConnectionStreams>, kind: Kind, holds: Holds) -> Self {
         group.tally(kind).open.fetch_add(1, Ordering::Relaxed);
         group.metrics.question_came();
         let end = group.end.reader();
@@ -68,7 +68,7 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for StreamSlot {
     fn drop(&mut self) {
         self.group.tally(self.kind).open.fetch_sub(1, Ordering::Relaxed);
         self.group.metrics.question_went();

@@ -1,6 +1,6 @@
 //! A question in canonical form: clients with equal topics share an answer.
 
-use crate::{Ask, Refused, name};
+use crate::{ProxyRequest, Refused, name};
 use heddle_model::fact::ServiceForm;
 use heddle_model::snapshot::Workload;
 use heddle_model::{Family, Name, ServicePortKey, Snapshot, WorkloadKey};
@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 /// What an answer is about.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Topic {
+pub enum Subscription {
     /// The endpoints of a Service port, as clients at a place see them.
     Endpoints {
         /// The port.
@@ -61,23 +61,23 @@ pub enum Place {
 ///
 /// # Errors
 /// Says why it has none.
-pub fn topic(ask: &Ask, client: &WorkloadKey, snapshot: &Snapshot) -> Result<Topic, Refused> {
+pub fn topic(ask: &ProxyRequest, client: &WorkloadKey, snapshot: &Snapshot) -> Result<Subscription, Refused> {
     match ask {
-        Ask::Endpoints { path } => endpoints(path, client, snapshot),
-        Ask::Profile { path } => profile(path, snapshot).map(Topic::Profile),
-        Ask::Inbound { port } => inbound(*port, client, snapshot),
-        Ask::Outbound { target } => {
+        ProxyRequest::Endpoints { path } => endpoints(path, client, snapshot),
+        ProxyRequest::Profile { path } => profile(path, snapshot).map(Subscription::Profile),
+        ProxyRequest::Inbound { port } => inbound(*port, client, snapshot),
+        ProxyRequest::Outbound { target } => {
             let target = Target::Address(dialled(*target)?);
-            Ok(Topic::Outbound { namespace: client.namespace.clone(), target })
+            Ok(Subscription::Outbound { namespace: client.namespace.clone(), target })
         }
-        Ask::OutboundName { authority } => {
+        ProxyRequest::OutboundName { authority } => {
             let target = Target::Service(service(authority)?.0);
-            Ok(Topic::Outbound { namespace: client.namespace.clone(), target })
+            Ok(Subscription::Outbound { namespace: client.namespace.clone(), target })
         }
     }
 }
 
-fn endpoints(path: &str, client: &WorkloadKey, snapshot: &Snapshot) -> Result<Topic, Refused> {
+fn endpoints(path: &str, client: &WorkloadKey, snapshot: &Snapshot) -> Result<Subscription, Refused> {
     let (port, family) = service(path)?;
     let Some(found) = snapshot.services.get(&port.service) else {
         return Err(Refused::NotFound(format!("there is no Service {}", port.service)));
@@ -93,7 +93,7 @@ fn endpoints(path: &str, client: &WorkloadKey, snapshot: &Snapshot) -> Result<To
     }
     let client: Option<&Workload> = snapshot.workloads.get(client).map(|found| &**found);
     let (node, zone) = client.map_or((None, None), |of| (of.node.as_ref(), of.zone.as_ref()));
-    Ok(Topic::Endpoints { place: Place::for_locality(found.locality, node, zone), family, port })
+    Ok(Subscription::Endpoints { place: Place::for_locality(found.locality, node, zone), family, port })
 }
 
 /// A profile of what is unknown is refused for good: the proxy then does without, which is all the same to it.
@@ -109,7 +109,7 @@ fn profile(path: &str, snapshot: &Snapshot) -> Result<Target, Refused> {
     Err(Refused::Malformed(format!("there is no Service port {port}")))
 }
 
-fn inbound(port: u32, client: &WorkloadKey, snapshot: &Snapshot) -> Result<Topic, Refused> {
+fn inbound(port: u32, client: &WorkloadKey, snapshot: &Snapshot) -> Result<Subscription, Refused> {
     let number = u16::try_from(port).ok().filter(|port| *port != 0);
     let Some(port) = number else {
         return Err(Refused::Malformed(format!("{port} is no port, want 1 to 65535")));
@@ -117,7 +117,7 @@ fn inbound(port: u32, client: &WorkloadKey, snapshot: &Snapshot) -> Result<Topic
     if !snapshot.workloads.contains_key(client) {
         return Err(Refused::NotFound(format!("there is no workload {client}")));
     }
-    Ok(Topic::Inbound { workload: client.clone(), port })
+    Ok(Subscription::Inbound { workload: client.clone(), port })
 }
 
 fn service(path: &str) -> Result<(ServicePortKey, Option<Family>), Refused> {
@@ -167,32 +167,38 @@ mod tests {
     }
 
     #[track_caller]
-    fn refused(ask: Ask, want: Refused) {
+    fn refused(ask: ProxyRequest, want: Refused) {
         assert_eq!(topic(&ask, &client(), &snapshot()), Err(want));
     }
 
-    fn endpoints_of(path: &str) -> Ask {
-        Ask::Endpoints { path: path.into() }
+    fn endpoints_of(path: &str) -> ProxyRequest {
+        ProxyRequest::Endpoints { path: path.into() }
     }
 
     #[test]
     fn what_can_never_be_is_refused_for_good() {
-        refused(Ask::Inbound { port: 0 }, Refused::Malformed("0 is no port, want 1 to 65535".into()));
         refused(
-            Ask::Inbound { port: 70_000 },
+            ProxyRequest::Inbound { port: 0 },
+            Refused::Malformed("0 is no port, want 1 to 65535".into()),
+        );
+        refused(
+            ProxyRequest::Inbound { port: 70_000 },
             Refused::Malformed("70000 is no port, want 1 to 65535".into()),
         );
         let target = "10.0.0.1:0".parse().expect("an address");
-        refused(Ask::Outbound { target }, Refused::Malformed("10.0.0.1:0 has no port".into()));
+        refused(ProxyRequest::Outbound { target }, Refused::Malformed("10.0.0.1:0 has no port".into()));
         let external = "Service shop/mail is of type ExternalName";
         refused(endpoints_of("mail.shop.svc.cluster.local:80"), Refused::Malformed(external.into()));
-        let unknown = Ask::Profile { path: "none.shop.svc.cluster.local:80".into() };
+        let unknown = ProxyRequest::Profile { path: "none.shop.svc.cluster.local:80".into() };
         refused(unknown, Refused::Malformed("there is no Service port shop/none:80".into()));
     }
 
     #[test]
     fn what_may_yet_come_is_not_found() {
-        refused(Ask::Inbound { port: 80 }, Refused::NotFound("there is no workload pod/shop/web".into()));
+        refused(
+            ProxyRequest::Inbound { port: 80 },
+            Refused::NotFound("there is no workload pod/shop/web".into()),
+        );
         let none = "there is no Service shop/none";
         refused(endpoints_of("none.shop.svc.cluster.local:80"), Refused::NotFound(none.into()));
         let no_port = "Service shop/cart has no port 81";
@@ -202,7 +208,7 @@ mod tests {
     #[test]
     fn a_place_counts_as_far_as_the_service_minds() {
         let ask = endpoints_of("cart.shop.svc.cluster.local");
-        let Ok(Topic::Endpoints { place, .. }) = topic(&ask, &client(), &snapshot()) else {
+        let Ok(Subscription::Endpoints { place, .. }) = topic(&ask, &client(), &snapshot()) else {
             panic!("{ask:?}")
         };
         assert_eq!(place, Place::Zone(None));
@@ -211,7 +217,7 @@ mod tests {
     #[test]
     fn one_address_has_one_topic_however_it_is_written() {
         let of = |target: &str| {
-            let ask = Ask::Outbound { target: target.parse().expect("an address") };
+            let ask = ProxyRequest::Outbound { target: target.parse().expect("an address") };
             topic(&ask, &client(), &snapshot())
         };
         assert_eq!(of("[::ffff:10.0.0.1]:80"), of("10.0.0.1:80"));

@@ -4,7 +4,7 @@ use crate::client::SILENCE;
 use crate::relist::Relist;
 use crate::retry::Retry;
 use crate::watches::{Cause, Watches};
-use crate::{absence, object};
+use crate::{object, watch_error};
 use futures::StreamExt as _;
 use heddle_model::{Event, Kind, Presence};
 use kube::Client;
@@ -148,13 +148,15 @@ impl Follower {
                         return left;
                     }
                 }
-                Ok(Some(Err(error))) if streams && absence::streams_no_lists(&error) => return Left::ByPages,
-                Ok(Some(Err(error))) if absence::is_stale(&error) => {
+                Ok(Some(Err(error))) if streams && watch_error::streams_no_lists(&error) => {
+                    return Left::ByPages;
+                }
+                Ok(Some(Err(error))) if watch_error::is_stale(&error) => {
                     tracing::debug!(kind = %self.kind, "watch is too old to go on; listing anew");
                     sleep(retry.next()).await;
                     return Left::Again;
                 }
-                Ok(Some(Err(error))) if asked.others && absence::is_absent(&error) => {
+                Ok(Some(Err(error))) if asked.others && watch_error::is_absent(&error) => {
                     // Only when none of its versions is there is the kind absent.
                     if asked.last {
                         self.error(&error, retry).await;
@@ -202,7 +204,7 @@ impl Follower {
 
     /// Whether objects go because their whole kind goes. Waits a little if so.
     async fn vanishing(&self, retry: &mut Retry) -> bool {
-        let problem = match absence::going(self.client.clone(), self.kind).await {
+        let problem = match watch_error::going(self.client.clone(), self.kind).await {
             Ok(None) => return false,
             Ok(Some(problem)) => (Cause::Kind, problem),
             Err(error) => (Cause::Away, error.to_string()),
@@ -214,7 +216,7 @@ impl Follower {
 
     async fn error(&self, error: &watcher::Error, retry: &mut Retry) {
         let optional = self.kind.spec().presence == Presence::Optional && !self.watches.found(self.kind);
-        if optional && absence::is_absent(error) {
+        if optional && watch_error::is_absent(error) {
             let first = self.watches.lists(self.kind) == 0;
             self.watches.absent(self.kind);
             if first {
@@ -222,7 +224,7 @@ impl Follower {
                 let _closed = self.queue.send(Event::Replace(self.kind, Vec::new())).await;
             }
         } else {
-            self.failed(absence::cause(error), &absence::explain(error));
+            self.failed(watch_error::cause(error), &watch_error::explain(error));
         }
         sleep(retry.next()).await;
     }

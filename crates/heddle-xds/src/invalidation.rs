@@ -1,11 +1,11 @@
 //! What a change may change.
 
 use crate::capture::Capture;
-use crate::extent::{named, names, ports};
 use crate::family_port::FamilyPort;
 use crate::group::Group;
+use crate::inventory::{named, names, ports};
 use crate::resource::{ResourceKey, Type};
-use crate::subject::Subject;
+use crate::resource_name::Subject;
 use crate::{captured, direct};
 use heddle_model::fact::{Locality, ServiceForm};
 use heddle_model::snapshot::{Key, RouteKey};

@@ -1,7 +1,7 @@
 //! Keeps the files fresh, for ever.
 
-use crate::ask::ask;
 use crate::clock::sleep_until;
+use crate::csr_client::ask;
 use crate::files::Folder;
 use crate::health::{Failure, Health, delays};
 use crate::progress::Progress;

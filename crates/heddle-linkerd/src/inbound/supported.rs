@@ -20,7 +20,7 @@ pub(crate) const LOWER_ESCAPES: &str = r"(?s)\A(?:.*%(?:[0-9A-Fa-f][a-f]|[a-f][0
 
 /// What a proxy refuses though the policies would admit it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Excess {
+pub(crate) enum Overreach {
     /// Paths in other spellings, because some policy minds paths.
     Spellings,
     /// Requests with several values of a header of which policies want several, or whose lines others join.
@@ -35,14 +35,14 @@ pub(crate) enum Excess {
 }
 
 /// One enforced policy.
-pub(crate) struct Told<'a> {
+pub(crate) struct SupportedPolicy<'a> {
     pub(crate) source: &'a SourceRef,
     pub(crate) action: Action,
-    pub(crate) rules: Vec<ToldRule<'a>>,
+    pub(crate) rules: Vec<SupportedRule<'a>>,
 }
 
 /// One rule: a caller and a request must match.
-pub(crate) struct ToldRule<'a> {
+pub(crate) struct SupportedRule<'a> {
     /// Any of these; none is everyone.
     pub(crate) from: &'a [Peer],
     /// It speaks of requests, itself or because its policy is on a route.
@@ -54,15 +54,15 @@ pub(crate) struct ToldRule<'a> {
 /// The enforced policies of a port.
 pub(crate) struct Policies<'a> {
     /// Those of the port.
-    pub(crate) port: Vec<Told<'a>>,
+    pub(crate) port: Vec<SupportedPolicy<'a>>,
     /// Those of each route that governs requests, by its place.
-    governors: Vec<Vec<Told<'a>>>,
+    governors: Vec<Vec<SupportedPolicy<'a>>>,
     /// The same where a proxy cannot tell its requests: its Allows admit nothing.
-    blurred: Vec<Vec<Told<'a>>>,
+    blurred: Vec<Vec<SupportedPolicy<'a>>>,
     /// Which requests which routes govern, the first that matches first.
     pub(crate) entries: Vec<Entry<'a>>,
     /// What cannot be told.
-    pub(crate) excess: Vec<Excess>,
+    pub(crate) excess: Vec<Overreach>,
 }
 
 /// Some requests that routes govern.
@@ -78,18 +78,18 @@ pub(crate) struct Entry<'a> {
 
 impl<'a> Policies<'a> {
     /// Those of the port with those of a route, as far as an entry tells its requests: together they must admit.
-    pub(crate) fn of(&self, governor: usize, entry: &Entry) -> Vec<&Told<'a>> {
+    pub(crate) fn of(&self, governor: usize, entry: &Entry) -> Vec<&SupportedPolicy<'a>> {
         let governors = if entry.is_blurred { &self.blurred } else { &self.governors };
         self.port.iter().chain(governors.get(governor).into_iter().flatten()).collect()
     }
 
     /// Those of the routes of an entry.
-    pub(crate) fn of_routes(&self, entry: &Entry) -> impl Iterator<Item = &Told<'a>> {
+    pub(crate) fn of_routes(&self, entry: &Entry) -> impl Iterator<Item = &SupportedPolicy<'a>> {
         entry.governors.iter().filter_map(|governor| self.governors.get(*governor)).flatten()
     }
 
     /// All of them.
-    pub(crate) fn all(&self) -> Vec<&Told<'a>> {
+    pub(crate) fn all(&self) -> Vec<&SupportedPolicy<'a>> {
         self.port.iter().chain(self.governors.iter().flatten()).collect()
     }
 }
@@ -99,30 +99,30 @@ pub(crate) fn policies(access: &Access) -> Policies<'_> {
     let Access { posture: _, posture_source: _, policies, routes } = access;
     let mut excess = Vec::new();
     if access.minds_paths() {
-        excess.push(Excess::Spellings);
+        excess.push(Overreach::Spellings);
     }
     let untold = enforced(access.all_policies()).filter(|policy| minds_untold(policy));
-    excess.extend(untold.map(|policy| Excess::Header(policy.source.clone())));
+    excess.extend(untold.map(|policy| Overreach::Header(policy.source.clone())));
     let port = enforced(policies.iter()).map(|policy| one(policy, false)).collect();
     let routes = routes.as_deref();
     let all = routes.map_or(&[][..], |routes| &routes.governors);
-    let governors: Vec<Vec<Told>> = all.iter().map(of_route).collect();
+    let governors: Vec<Vec<SupportedPolicy>> = all.iter().map(of_route).collect();
     let blurred = all.iter().map(of_route).map(|policies| policies.into_iter().map(without_rules).collect());
     let written = routes.map_or(&[][..], |routes| &routes.entries);
     let hidden = written.iter().filter(|entry| has_untold(&entry.matcher));
     let hidden = hidden.flat_map(|entry| &entry.governors).flat_map(|place| &governors[*place]);
-    excess.extend(hidden.map(|policy| Excess::Header(policy.source.clone())));
+    excess.extend(hidden.map(|policy| Overreach::Header(policy.source.clone())));
     let entries = written.iter().map(entry).collect();
     Policies { port, blurred: blurred.collect(), governors, entries, excess }
 }
 
-fn of_route(governor: &Governor) -> Vec<Told<'_>> {
+fn of_route(governor: &Governor) -> Vec<SupportedPolicy<'_>> {
     enforced(governor.policies.iter()).map(|policy| one(policy, true)).collect()
 }
 
-fn without_rules(policy: Told<'_>) -> Told<'_> {
+fn without_rules(policy: SupportedPolicy<'_>) -> SupportedPolicy<'_> {
     match policy.action {
-        Action::Allow => Told { rules: Vec::new(), ..policy },
+        Action::Allow => SupportedPolicy { rules: Vec::new(), ..policy },
         Action::Deny => policy,
     }
 }
@@ -154,19 +154,19 @@ fn spellings(of: &HttpMatch) -> Vec<HttpMatch> {
     plain.map(|path| HttpMatch { path: Some(path), ..of.clone() }).collect()
 }
 
-fn one(policy: &Policy, of_route: bool) -> Told<'_> {
+fn one(policy: &Policy, of_route: bool) -> SupportedPolicy<'_> {
     let Policy { source, action, mode: _, rules } = policy;
     let rules = rules.iter().map(|rule| told_rule(rule, *action, of_route));
-    Told { source, action: *action, rules: rules.collect() }
+    SupportedPolicy { source, action: *action, rules: rules.collect() }
 }
 
-fn told_rule(rule: &Rule, action: Action, of_route: bool) -> ToldRule<'_> {
+fn told_rule(rule: &Rule, action: Action, of_route: bool) -> SupportedRule<'_> {
     let Rule { index: _, from, requests } = rule;
     let all: Vec<HttpMatch> = requests.iter().flat_map(expanded).collect();
     let told = spelled(&all).into_iter().filter(|of| action == Action::Deny || !has_untold(of));
     let told: Vec<HttpMatch> = told.map(|of| without_untold(&of)).collect();
     let minds_requests = of_route || !requests.is_empty();
-    ToldRule { from, minds_requests, requests: (!requests.is_empty()).then_some(told) }
+    SupportedRule { from, minds_requests, requests: (!requests.is_empty()).then_some(told) }
 }
 
 /// One match for each method and path.

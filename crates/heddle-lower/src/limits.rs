@@ -1,6 +1,6 @@
 //! How much one object may say.
 
-use crate::place::{Place, Wrong};
+use crate::field::{Field, FieldError};
 use heddle_model::{Kind, Origin};
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 const MOST: usize = 16_384;
 
 /// Refuses an object whose `spec` says far too much, of a kind that is kept as a whole.
-pub(crate) fn check(kind: Kind, root: &Place<'_>) -> Result<(), Wrong> {
+pub(crate) fn check(kind: Kind, root: &Field<'_>) -> Result<(), FieldError> {
     match kind.spec().origin {
         // Little of these is kept, and no list of it within another.
         Origin::Kubernetes => Ok(()),

@@ -7,14 +7,14 @@ use std::str::FromStr;
 
 /// A value and where in its object it lies.
 #[derive(Clone, Debug)]
-pub(crate) struct Place<'a> {
+pub(crate) struct Field<'a> {
     value: &'a Value,
     path: String,
 }
 
 /// Why a value cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Wrong {
+pub(crate) struct FieldError {
     pub(crate) field: String,
     pub(crate) reason: &'static str,
     pub(crate) message: String,
@@ -33,7 +33,7 @@ pub(crate) const LONGEST: usize = 1024;
 /// A value of the Gateway API that this implementation does not support.
 pub(crate) const UNSUPPORTED: &str = "UnsupportedValue";
 
-impl fmt::Display for Wrong {
+impl fmt::Display for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.field.is_empty() {
             return f.write_str(&self.message);
@@ -42,15 +42,15 @@ impl fmt::Display for Wrong {
     }
 }
 
-impl<'a> Place<'a> {
+impl<'a> Field<'a> {
     /// A whole object.
     pub(crate) fn root(value: &'a Value) -> Self {
         Self { value, path: String::new() }
     }
 
     /// The fault of a value that Kubernetes honours and the mesh does not.
-    pub(crate) fn unhonoured(&self, message: &str) -> Wrong {
-        Wrong { field: self.path.clone(), reason: NOT_HONOURED, message: message.into() }
+    pub(crate) fn unhonoured(&self, message: &str) -> FieldError {
+        FieldError { field: self.path.clone(), reason: NOT_HONOURED, message: message.into() }
     }
 
     /// Its path from the root of its object.
@@ -77,11 +77,11 @@ impl<'a> Place<'a> {
     }
 
     /// The field `name` of an object that must have it.
-    pub(crate) fn need(&self, name: &str) -> Result<Self, Wrong> {
+    pub(crate) fn need(&self, name: &str) -> Result<Self, FieldError> {
         self.object()?;
         self.get(name).ok_or_else(|| {
             let dot = if self.path.is_empty() { "" } else { "." };
-            Wrong {
+            FieldError {
                 field: format!("{}{dot}{name}", self.path),
                 reason: INVALID,
                 message: "is required".into(),
@@ -90,13 +90,13 @@ impl<'a> Place<'a> {
     }
 
     /// Its fields.
-    pub(crate) fn object(&self) -> Result<&'a Map<String, Value>, Wrong> {
+    pub(crate) fn object(&self) -> Result<&'a Map<String, Value>, FieldError> {
         self.value.as_object().ok_or_else(|| self.is_not("an object"))
     }
 
     /// Refuses an object with a field that is none of `known`: where a field that is not understood could
     /// change what the others mean.
-    pub(crate) fn only(&self, known: &[&str]) -> Result<(), Wrong> {
+    pub(crate) fn only(&self, known: &[&str]) -> Result<(), FieldError> {
         let fields = self.object()?.iter();
         let mut strange = fields.filter(|(name, value)| !value.is_null() && !known.contains(&name.as_str()));
         match strange.next() {
@@ -105,18 +105,18 @@ impl<'a> Place<'a> {
                 let dot = if self.path.is_empty() { "" } else { "." };
                 let field = format!("{}{dot}{}", self.path, cut(name));
                 let message = format!("is not a field, only {} are", known.join(", "));
-                Err(Wrong { field, reason: INVALID, message })
+                Err(FieldError { field, reason: INVALID, message })
             }
         }
     }
 
     /// It as a truth value.
-    pub(crate) fn truth(&self) -> Result<bool, Wrong> {
+    pub(crate) fn truth(&self) -> Result<bool, FieldError> {
         self.value.as_bool().ok_or_else(|| self.is_not("true or false"))
     }
 
     /// Its items, if they are not far too many.
-    pub(crate) fn list(&self) -> Result<Vec<Self>, Wrong> {
+    pub(crate) fn list(&self) -> Result<Vec<Self>, FieldError> {
         let items = self.value.as_array().ok_or_else(|| self.is_not("a list"))?;
         self.at_most(LONGEST, items.len())?;
         let item = |(index, value)| Self { value, path: format!("{}[{index}]", self.path) };
@@ -124,12 +124,12 @@ impl<'a> Place<'a> {
     }
 
     /// It as text.
-    pub(crate) fn text(&self) -> Result<&'a str, Wrong> {
+    pub(crate) fn text(&self) -> Result<&'a str, FieldError> {
         self.value.as_str().ok_or_else(|| self.is_not("a string"))
     }
 
     /// It as text that is not empty.
-    pub(crate) fn name(&self) -> Result<&'a str, Wrong> {
+    pub(crate) fn name(&self) -> Result<&'a str, FieldError> {
         match self.text()? {
             "" => Err(self.wrong("must not be empty")),
             name => Ok(name),
@@ -137,7 +137,7 @@ impl<'a> Place<'a> {
     }
 
     /// It as a whole number within `range`.
-    pub(crate) fn number(&self, range: std::ops::RangeInclusive<u32>) -> Result<u32, Wrong> {
+    pub(crate) fn number(&self, range: std::ops::RangeInclusive<u32>) -> Result<u32, FieldError> {
         let number = self.value.as_u64().and_then(|number| u32::try_from(number).ok());
         number.filter(|number| range.contains(number)).ok_or_else(|| {
             self.wrong(format!(
@@ -150,18 +150,18 @@ impl<'a> Place<'a> {
     }
 
     /// It as a port.
-    pub(crate) fn port(&self) -> Result<u16, Wrong> {
+    pub(crate) fn port(&self) -> Result<u16, FieldError> {
         let number = self.number(1..=65535)?;
         Ok(u16::try_from(number).expect("the range is that of ports"))
     }
 
     /// It as text of a form that a type knows; `what` names the form.
-    pub(crate) fn parse<T: FromStr>(&self, what: &str) -> Result<T, Wrong> {
+    pub(crate) fn parse<T: FromStr>(&self, what: &str) -> Result<T, FieldError> {
         self.text()?.parse().map_err(|_| self.is_not(what))
     }
 
     /// It as one of a few words.
-    pub(crate) fn one_of<T: Copy>(&self, words: &[(&str, T)]) -> Result<T, Wrong> {
+    pub(crate) fn one_of<T: Copy>(&self, words: &[(&str, T)]) -> Result<T, FieldError> {
         let text = self.text()?;
         let found = words.iter().find(|(word, _)| *word == text);
         found.map(|(_, meaning)| *meaning).ok_or_else(|| {
@@ -171,7 +171,7 @@ impl<'a> Place<'a> {
     }
 
     /// It as labels: all of its values are text.
-    pub(crate) fn labels(&self) -> Result<Labels, Wrong> {
+    pub(crate) fn labels(&self) -> Result<Labels, FieldError> {
         let object = self.object()?;
         self.at_most(LONGEST, object.len())?;
         let pairs = object.iter().filter(|(_, value)| !value.is_null());
@@ -187,7 +187,7 @@ impl<'a> Place<'a> {
     }
 
     /// A fault of this value if it has more than `most` items.
-    pub(crate) fn at_most(&self, most: usize, items: usize) -> Result<(), Wrong> {
+    pub(crate) fn at_most(&self, most: usize, items: usize) -> Result<(), FieldError> {
         if items <= most {
             Ok(())
         } else {
@@ -196,13 +196,13 @@ impl<'a> Place<'a> {
     }
 
     /// A fault of this value.
-    pub(crate) fn wrong(&self, message: impl Into<String>) -> Wrong {
-        Wrong { field: self.path.clone(), reason: INVALID, message: message.into() }
+    pub(crate) fn wrong(&self, message: impl Into<String>) -> FieldError {
+        FieldError { field: self.path.clone(), reason: INVALID, message: message.into() }
     }
 
     /// A fault of this value: it asks for what is not supported.
-    pub(crate) fn unsupported(&self, message: impl Into<String>) -> Wrong {
-        Wrong { field: self.path.clone(), reason: UNSUPPORTED, message: message.into() }
+    pub(crate) fn unsupported(&self, message: impl Into<String>) -> FieldError {
+        FieldError { field: self.path.clone(), reason: UNSUPPORTED, message: message.into() }
     }
 
     /// The value as messages show it: never longer than a line.
@@ -210,7 +210,7 @@ impl<'a> Place<'a> {
         shown(self.value)
     }
 
-    fn is_not(&self, what: &str) -> Wrong {
+    fn is_not(&self, what: &str) -> FieldError {
         self.wrong(format!("{} is not {what}", self.shown()))
     }
 }
@@ -237,14 +237,14 @@ mod tests {
     use serde_json::json;
 
     #[track_caller]
-    fn check<T: std::fmt::Debug>(got: Result<T, Wrong>, want: &str) {
+    fn check<T: std::fmt::Debug>(got: Result<T, FieldError>, want: &str) {
         assert_eq!(got.expect_err("wrong").to_string(), want);
     }
 
     #[test]
     fn what_is_wrong_says_where_and_what_was_wanted() {
         let object = json!({"spec": {"a": [1, {"b": "x"}], "n": null}});
-        let root = Place::root(&object);
+        let root = Field::root(&object);
         let spec = root.need("spec").unwrap();
         let list = spec.need("a").unwrap().list().unwrap();
         check(root.need("status"), "status: is required");
@@ -265,7 +265,7 @@ mod tests {
     fn a_long_value_is_shown_in_part() {
         let value = json!("x".repeat(100_000));
         assert_eq!(
-            Place::root(&value).list().expect_err("text").message.len(),
+            Field::root(&value).list().expect_err("text").message.len(),
             80 + "\"\"… is not a list".len()
         );
     }

@@ -5,7 +5,7 @@ use crate::family_port::FamilyPort;
 use crate::group::Group;
 use crate::project::{project, service_port};
 use crate::resource::{ResourceKey, Type};
-use crate::subject::Subject;
+use crate::resource_name::Subject;
 use crate::{direct, inbound, outbound};
 use heddle_model::fact::Locality;
 use heddle_model::snapshot::Service;

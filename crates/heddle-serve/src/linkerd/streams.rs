@@ -1,18 +1,18 @@
 //! The streams of one workload on one connection: shown as one, and ended as one.
 
-mod guard;
-pub(super) mod seat;
+mod lifetime;
+pub(super) mod slot;
 
 use super::question::Kind;
-use super::{Questions, Shared};
+use super::{RequestResolver, Shared};
 use crate::auth::{Caller, Proof};
 use crate::engine::Published;
-use crate::line::Line;
+use crate::latest::Latest;
 use crate::metrics::Metrics;
 use crate::refusal::Ended;
 use crate::registry::{ClientView, Registry, Shown, TypeView, seconds};
-use guard::Guard;
 use heddle_model::WorkloadKey;
+use lifetime::LifetimeTask;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -24,26 +24,26 @@ use tonic::Status;
 /// Every group that has a stream.
 pub(super) struct Groups {
     registry: Arc<Registry>,
-    groups: Mutex<BTreeMap<Key, Weak<Group>>>,
+    groups: Mutex<BTreeMap<Key, Weak<ConnectionStreams>>>,
 }
 
 /// A connection, a workload, and until when the credential counts: who brings another ends at another time.
 type Key = (SocketAddr, WorkloadKey, SystemTime);
 
 /// Who opens a stream, with all that was checked.
-pub(super) struct Newcomer {
+pub(super) struct AuthenticatedStream {
     pub(super) workload: WorkloadKey,
     pub(super) caller: Caller,
     pub(super) peer: SocketAddr,
 }
 
 /// The streams of one workload on one connection.
-pub(super) struct Group {
-    newcomer: Newcomer,
+pub(super) struct ConnectionStreams {
+    newcomer: AuthenticatedStream,
     since: SystemTime,
     kinds: [Tally; Kind::ALL.len()],
     metrics: Metrics,
-    end: Line<Option<Ended>>,
+    end: Latest<Option<Ended>>,
     directory: Arc<Groups>,
     shown: OnceLock<Shown>,
     /// Ends the guard when the last stream has gone.
@@ -63,11 +63,11 @@ impl Groups {
         Arc::new(Self { registry, groups: Mutex::default() })
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Weak<Group>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Weak<ConnectionStreams>>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn find(&self, key: &Key) -> Option<Arc<Group>> {
+    fn find(&self, key: &Key) -> Option<Arc<ConnectionStreams>> {
         self.lock().get(key).and_then(Weak::upgrade)
     }
 
@@ -77,7 +77,7 @@ impl Groups {
     }
 
     /// The group of that key: `new` where there is none, or the one that was made at the same time.
-    fn enter(&self, new: Arc<Group>) -> (Arc<Group>, bool) {
+    fn enter(&self, new: Arc<ConnectionStreams>) -> (Arc<ConnectionStreams>, bool) {
         let mut groups = self.lock();
         let key = new.newcomer.key();
         if let Some(found) = groups.get(&key).and_then(Weak::upgrade) {
@@ -89,22 +89,25 @@ impl Groups {
     }
 }
 
-impl Newcomer {
+impl AuthenticatedStream {
     fn key(&self) -> Key {
         (self.peer, self.workload.clone(), self.caller.expires)
     }
 }
 
-impl<P: Published, F: Questions> Shared<P, F> {
+impl<P: Published, F: RequestResolver> Shared<P, F> {
     /// The group that a newcomer belongs to; the first of a group brings its guard.
-    pub(super) async fn group(&self, newcomer: Newcomer) -> Result<Arc<Group>, Status> {
+    pub(super) async fn group(
+        &self,
+        newcomer: AuthenticatedStream,
+    ) -> Result<Arc<ConnectionStreams>, Status> {
         if let Some(group) = self.groups.find(&newcomer.key()) {
             return Ok(group);
         }
         let attending = self.feeds.attend(newcomer.workload.clone()).await?;
-        let (gone, end) = (CancellationToken::new(), Line::new(Arc::new(None)));
-        let guard = Guard::new(self, &newcomer, end.clone(), gone.clone());
-        let group = Arc::new(Group {
+        let (gone, end) = (CancellationToken::new(), Latest::new(Arc::new(None)));
+        let guard = LifetimeTask::new(self, &newcomer, end.clone(), gone.clone());
+        let group = Arc::new(ConnectionStreams {
             newcomer,
             since: self.clock.now(),
             kinds: Default::default(),
@@ -123,17 +126,17 @@ impl<P: Published, F: Questions> Shared<P, F> {
     }
 }
 
-impl Group {
+impl ConnectionStreams {
     fn show(self: &Arc<Self>, registry: &Arc<Registry>) {
         let group = Arc::downgrade(self);
         let shown = registry.show(Arc::new(move |id| group.upgrade().map(|group| group.view(id))));
-        let Newcomer { workload, caller: _, peer } = &self.newcomer;
+        let AuthenticatedStream { workload, caller: _, peer } = &self.newcomer;
         tracing::info!(%workload, %peer, id = shown.id(), "proxy connected");
         let _ = self.shown.set(shown);
     }
 
     fn view(&self, id: u64) -> ClientView {
-        let Newcomer { workload, caller, peer } = &self.newcomer;
+        let AuthenticatedStream { workload, caller, peer } = &self.newcomer;
         let certificate = self.directory.registry.certificate(workload, &caller.identity);
         ClientView {
             id,
@@ -160,7 +163,7 @@ impl Group {
     }
 }
 
-impl Drop for Group {
+impl Drop for ConnectionStreams {
     fn drop(&mut self) {
         let mut groups = self.directory.lock();
         let key = self.newcomer.key();

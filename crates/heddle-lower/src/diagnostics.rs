@@ -1,6 +1,6 @@
 //! What is wrong with one object, as it is found.
 
-use crate::place::{INVALID, Wrong};
+use crate::field::{FieldError, INVALID};
 use crate::unicast::Loopback;
 use heddle_model::{Diagnostic, SourceRef};
 
@@ -9,7 +9,7 @@ const MOST: usize = 64;
 
 /// What is wrong with one object.
 #[derive(Debug)]
-pub(crate) struct Notes {
+pub(crate) struct Diagnostics {
     object: SourceRef,
     loopback: Loopback,
     diagnostics: Vec<Diagnostic>,
@@ -17,7 +17,7 @@ pub(crate) struct Notes {
     more: usize,
 }
 
-impl Notes {
+impl Diagnostics {
     /// Nothing is wrong with `object` yet.
     pub(crate) fn new(object: SourceRef, loopback: Loopback) -> Self {
         Self { object, loopback, diagnostics: Vec::new(), more: 0 }
@@ -34,25 +34,25 @@ impl Notes {
     }
 
     /// Notes a fault, and what holds instead.
-    pub(crate) fn wrong(&mut self, wrong: Wrong, instead: &str) {
+    pub(crate) fn wrong(&mut self, wrong: FieldError, instead: &str) {
         if self.diagnostics.len() == MOST {
             self.more += 1;
             return;
         }
-        let Wrong { field, reason, message } = wrong;
+        let FieldError { field, reason, message } = wrong;
         let message = format!("{message}; {instead}");
         self.diagnostics.push(Diagnostic { object: self.object.clone(), field, reason, message });
     }
 
     /// The value, or a note of its fault and what holds instead.
-    pub(crate) fn take<T>(&mut self, result: Result<T, Wrong>, instead: &str) -> Option<T> {
+    pub(crate) fn take<T>(&mut self, result: Result<T, FieldError>, instead: &str) -> Option<T> {
         result.map_err(|wrong| self.wrong(wrong, instead)).ok()
     }
 
     /// The values that can be read.
     pub(crate) fn take_all<T>(
         &mut self,
-        results: impl IntoIterator<Item = Result<T, Wrong>>,
+        results: impl IntoIterator<Item = Result<T, FieldError>>,
         instead: &str,
     ) -> Vec<T> {
         results.into_iter().filter_map(|result| self.take(result, instead)).collect()
