@@ -7,7 +7,9 @@
 pub const DEFINITIONS: [&str; 2] =
     [include_str!("../gateway/httproutes.yaml"), include_str!("../gateway/referencegrants.yaml")];
 
+#[allow(missing_docs, reason = "generated, and documented by the Gateway API")]
 mod http_route;
+#[allow(missing_docs, reason = "generated, and documented by the Gateway API")]
 mod reference_grant;
 
 pub use http_route::*;

@@ -67,6 +67,7 @@ pub(crate) fn check(
     same("signature", issued(issuer, leaf), true)
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "an enum of others, which may grow")]
 fn check_extension(extension: &ParsedExtension<'_>, names: &[San]) -> Result<(), Mismatch> {
     match extension {
         ParsedExtension::SubjectAlternativeName(found) => {
@@ -90,6 +91,7 @@ fn check_extension(extension: &ParsedExtension<'_>, names: &[San]) -> Result<(),
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "an enum of others, which may grow")]
 fn shown(name: &GeneralName<'_>) -> String {
     match name {
         GeneralName::DNSName(name) => San::Dns((*name).into()).to_string(),

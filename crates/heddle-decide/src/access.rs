@@ -66,6 +66,7 @@ pub(crate) fn governing<'a>(access: &'a Access, arrival: &Arrival) -> Governing<
 }
 
 /// Decides in the order that [`Access`] states.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all other variants are alike here")]
 pub(crate) fn admit(access: &Access, arrival: &Arrival) -> Admission {
     if access.minds_case() && arrival.http.is_some_and(|call| path::has_lower_escape(call.bare_path())) {
         return Admission::Denied(Ground::LowerEscape);

@@ -56,6 +56,7 @@ fn nobody(snapshot: &Snapshot, owner: Option<&Owner>, address: IpAddr) -> (Desti
 }
 
 /// Returns the field by which an object states a network.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all other variants are alike here")]
 fn network_field(source: &SourceRef) -> &'static str {
     match source.kind {
         Kind::Mesh => "spec.networks",

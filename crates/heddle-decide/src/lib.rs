@@ -163,6 +163,7 @@ fn to_endpoint(view: &View, port: &ServicePortKey, request: &Request, steps: &mu
 
 /// A workload's own address: every port is carried as its workload's identity. Only an Envoy whose Mesh does not name
 /// the network does not know whose a port is that nobody declares: then its address is what decides.
+#[expect(clippy::wildcard_enum_match_arm, reason = "all other variants are alike here")]
 fn to_workload(view: &View, key: &WorkloadKey, request: &Request, steps: &mut Vec<Step>) -> Outcome {
     let (address, port) = (request.address, request.port);
     let Some(workload) = view.snapshot.workloads.get(key) else {

@@ -6,10 +6,7 @@ use crate::routes::parent;
 use crate::services::selection::{Selectors, leads_alike};
 use crate::tables::{Tables, api_server_addresses, host_addresses, owned, selects, service_key, virtual_ips};
 use heddle_model::access::Principal;
-use heddle_model::fact::{
-    AccessPolicy, Covers, InboundPolicy, Service, ServiceForm, ServicePort, Slice, Workload,
-};
-use heddle_model::server::Server;
+use heddle_model::fact::{Covers, Service, ServiceForm, ServicePort, Slice, Workload};
 use heddle_model::snapshot::RouteKey;
 use heddle_model::{
     Fact, Families, Kind, Name, ServiceKey, ServicePortKey, SourceRef, WorkloadKey, WorkloadKind,
@@ -109,16 +106,13 @@ impl Dirty {
     }
 
     fn mark_cidrs(&mut self, fact: &Fact) {
-        match fact {
-            Fact::Node(node) => self.networks.extend(&node.pod_cidrs),
-            Fact::ServiceCidr(service) => self.networks.extend(&service.cidrs),
-            _ => {}
-        }
+        self.networks.extend(fact.as_node().into_iter().flat_map(|node| &node.pod_cidrs));
+        self.networks.extend(fact.as_service_cidr().into_iter().flat_map(|service| &service.cidrs));
     }
 
     fn mark_workload(&mut self, tables: &Tables, source: &SourceRef, forms: [Option<&Fact>; 2]) {
         let Some(key) = WorkloadKey::from_source(source) else { return };
-        let [old, new] = forms.map(|fact| fact.and_then(workload));
+        let [old, new] = forms.map(|fact| fact.and_then(Fact::as_workload));
         if old.map(claims_before) != new.map(claims_before) {
             self.addresses.extend([old, new].into_iter().flatten().flat_map(owned));
         }
@@ -144,10 +138,7 @@ impl Dirty {
 
     /// The Services of the namespaces to which Pods are granted, or were, where their slices name any.
     fn mark_grant(&mut self, tables: &Tables, source: &SourceRef, forms: [Option<&Fact>; 2]) {
-        let grants = forms.into_iter().flatten().filter_map(|fact| match fact {
-            Fact::Grant(grant) => Some(grant),
-            _ => None,
-        });
+        let grants = forms.into_iter().flatten().filter_map(|fact| fact.as_grant());
         let from: BTreeSet<&Name> = grants.flat_map(|grant| &grant.from).collect();
         let slices = tables.foreign_slices.of(&source.namespace).iter();
         for slice in slices.filter(|slice| from.contains(&slice.namespace)) {
@@ -175,7 +166,7 @@ impl Dirty {
 
     /// The members of its Service, and the addresses that it claims: those of which it says something else now.
     fn mark_slice(&mut self, source: &SourceRef, forms: [Option<&Fact>; 2]) {
-        let slices = forms.map(|fact| fact.and_then(slice));
+        let slices = forms.map(|fact| fact.and_then(Fact::as_slice));
         self.members.extend(slices.into_iter().flatten().filter_map(|slice| slice.service.clone()));
         let [old, new] = slices.map(|slice| slice.map(|slice| (claiming(slice), slice)));
         if old.as_ref().map(|(claiming, _)| claiming) != new.as_ref().map(|(claiming, _)| claiming) {
@@ -190,7 +181,7 @@ impl Dirty {
 
     fn mark_service(&mut self, tables: &Tables, source: &SourceRef, forms: [Option<&Fact>; 2]) {
         let key = service_key(source);
-        let [old, new] = forms.map(|fact| fact.and_then(service));
+        let [old, new] = forms.map(|fact| fact.and_then(Fact::as_service));
         let alike = old.zip(new).is_some_and(|(old, new)| leads_alike(old, new));
         for form in [old, new].into_iter().flatten() {
             self.addresses.extend(virtual_ips(form));
@@ -217,10 +208,7 @@ impl Dirty {
 
     fn mark_inbound(&mut self, tables: &Tables, source: &SourceRef, fact: &Fact) {
         let everyone = Default::default();
-        let selector = match fact {
-            Fact::InboundPolicy(InboundPolicy { selector, ports: _, protocol: _, mtls: _ }) => selector,
-            _ => &everyone,
-        };
+        let selector = fact.as_inbound_policy().map_or(&everyone, |policy| &policy.selector);
         let touched =
             tables.workloads(&source.namespace).filter(|(_, workload)| selects(selector, &workload.labels));
         self.workloads.extend(touched.map(|(key, _)| key));
@@ -235,7 +223,7 @@ impl Dirty {
             told.insert(named.clone());
         }
         for fact in forms.into_iter().flatten() {
-            let server = server(fact);
+            let server = fact.as_server();
             let touched = tables
                 .workloads(&source.namespace)
                 .filter(|(key, workload)| server.is_none_or(|server| selected::by(server, key, workload)));
@@ -257,13 +245,10 @@ impl Dirty {
     /// What a policy covers by targets is found when its targets are looked up.
     fn mark_access(&mut self, tables: &Tables, source: &SourceRef, fact: &Fact) {
         let everyone = Default::default();
-        let selector = match fact {
-            Fact::AccessPolicy(AccessPolicy { covers, action: _, mode: _, rules: _ }) => match covers {
-                Covers::Namespace => &everyone,
-                Covers::Workloads { selector, ports: _ } => selector,
-                Covers::Targets(_) => return,
-            },
-            _ => &everyone,
+        let selector = match fact.as_access_policy().map(|policy| &policy.covers) {
+            Some(Covers::Workloads { selector, ports: _ }) => selector,
+            Some(Covers::Targets(_)) => return,
+            Some(Covers::Namespace) | None => &everyone,
         };
         let touched =
             tables.workloads(&source.namespace).filter(|(_, workload)| selects(selector, &workload.labels));
@@ -272,45 +257,11 @@ impl Dirty {
 }
 
 fn node_addresses(fact: &Fact) -> &[IpAddr] {
-    match fact {
-        Fact::Node(node) => &node.addresses,
-        _ => &[],
-    }
-}
-
-fn server(fact: &Fact) -> Option<&Server> {
-    match fact {
-        Fact::Server(server) => Some(server),
-        _ => None,
-    }
+    fact.as_node().map_or(&[], |node| &node.addresses)
 }
 
 fn opaque_ports(fact: Option<&Fact>) -> Option<&BTreeSet<u16>> {
-    match fact? {
-        Fact::Namespace(namespace) => namespace.config.as_ref()?.opaque_ports.as_ref(),
-        _ => None,
-    }
-}
-
-fn slice(fact: &Fact) -> Option<&Slice> {
-    match fact {
-        Fact::Slice(slice) => Some(slice),
-        _ => None,
-    }
-}
-
-fn workload(fact: &Fact) -> Option<&Workload> {
-    match fact {
-        Fact::Workload(workload) => Some(workload),
-        _ => None,
-    }
-}
-
-fn service(fact: &Fact) -> Option<&Service> {
-    match fact {
-        Fact::Service(service) => Some(service),
-        _ => None,
-    }
+    fact?.as_namespace()?.config.as_ref()?.opaque_ports.as_ref()
 }
 
 /// What decides which addresses a workload holds.

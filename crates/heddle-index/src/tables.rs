@@ -29,6 +29,10 @@ impl Row {
         let Lowered { source, fact, diagnostics, meta } = lowered;
         (source, Self { fact, diagnostics, meta })
     }
+
+    pub(crate) fn is_invalid(&self) -> bool {
+        matches!(self.fact, Fact::Invalid(_))
+    }
 }
 
 /// All facts. The inverse indices are functions of the facts alone and always up to date.
@@ -161,9 +165,8 @@ impl Tables {
     /// All workloads of a namespace.
     pub(crate) fn workloads(&self, namespace: &Name) -> impl Iterator<Item = (WorkloadKey, &Workload)> {
         WorkloadKind::ALL.into_iter().flat_map(|kind| {
-            self.of_namespace(kind.object(), namespace).filter_map(|(source, row)| match &row.fact {
-                Fact::Workload(workload) => Some((WorkloadKey::from_source(source)?, workload)),
-                _ => None,
+            self.of_namespace(kind.object(), namespace).filter_map(|(source, row)| {
+                Some((WorkloadKey::from_source(source)?, row.fact.as_workload()?))
             })
         })
     }
@@ -171,9 +174,8 @@ impl Tables {
     /// Every workload.
     pub(crate) fn all_workloads(&self) -> impl Iterator<Item = (WorkloadKey, &Workload)> {
         WorkloadKind::ALL.into_iter().flat_map(|kind| {
-            self.of_kind(kind.object()).filter_map(|(source, row)| match &row.fact {
-                Fact::Workload(workload) => Some((WorkloadKey::from_source(source)?, workload)),
-                _ => None,
+            self.of_kind(kind.object()).filter_map(|(source, row)| {
+                Some((WorkloadKey::from_source(source)?, row.fact.as_workload()?))
             })
         })
     }

@@ -8,6 +8,7 @@ use kube::runtime::watcher;
 use kube::{Api, Client};
 
 /// The status that the API server answered with, if it was one.
+#[expect(clippy::wildcard_enum_match_arm, reason = "an enum of others, which may grow")]
 fn status(error: &watcher::Error) -> Option<&Status> {
     match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))

@@ -56,6 +56,39 @@ pub enum Fact {
     Invalid(Invalid),
 }
 
+/// Writes `as_…` for variants of [`Fact`]: what the object says, or `None` for a fact of another form.
+macro_rules! accessors {
+    ($($name:ident $variant:ident $type:ty;)*) => {
+        impl Fact {
+            $(
+                #[doc = concat!("Returns what [`Self::", stringify!($variant), "`] says; `None` for another fact.")]
+                pub fn $name(&self) -> Option<&$type> {
+                    if let Self::$variant(value) = self { Some(value) } else { None }
+                }
+            )*
+        }
+    };
+}
+
+accessors! {
+    as_namespace Namespace Namespace;
+    as_node Node Node;
+    as_service_cidr ServiceCidr ServiceCidr;
+    as_workload Workload Workload;
+    as_service Service Service;
+    as_slice Slice Slice;
+    as_grant Grant PodGrant;
+    as_http_route HttpRoute Route<HttpMatch>;
+    as_inbound_policy InboundPolicy InboundPolicy;
+    as_access_policy AccessPolicy AccessPolicy;
+    as_server Server Server;
+    as_authorization Authorization Authorization;
+    as_authentication Authentication Authentication;
+    as_rate_limit RateLimit RateLimitPolicy;
+    as_egress Egress EgressNetwork;
+    as_invalid Invalid Invalid;
+}
+
 /// An object that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invalid {

@@ -303,6 +303,7 @@ impl Metrics {
 const SECONDS: [f64; 15] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "an enum of others, which may grow")]
 fn stream_code(code: tonic::Code) -> &'static str {
     match code {
         tonic::Code::Unauthenticated => "unauthenticated",

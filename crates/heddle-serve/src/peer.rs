@@ -66,6 +66,7 @@ impl Leaf {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "an enum of others, which may grow")]
 fn uri<'a>(name: &GeneralName<'a>) -> Option<&'a str> {
     match name {
         GeneralName::URI(uri) => Some(uri),

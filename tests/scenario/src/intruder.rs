@@ -1,5 +1,7 @@
 //! A namespace that claims the addresses of everyone else.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test is about some variants")]
+
 use crate::Scenario;
 use heddle_model::fact::{Fact, ServiceForm};
 use heddle_model::{AddressKey, Event, Kind, Lowered, Name, Owner, Snapshot};

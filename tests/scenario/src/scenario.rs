@@ -1,5 +1,7 @@
 //! One folder, read.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test is about some variants")]
+
 use crate::Requests;
 use heddle_index::Index;
 use heddle_model::fact::{DataPlane, Fact};

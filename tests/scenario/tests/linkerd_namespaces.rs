@@ -1,5 +1,7 @@
 //! What a namespace holds changes, for clients of others, only answers about its own.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test is about some variants")]
+
 use heddle_linkerd::{ProxyRequest, Subscription, Target, project, topic};
 use heddle_model::fact::{Fact, ServiceForm};
 use heddle_model::route::Backend;

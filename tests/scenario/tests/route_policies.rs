@@ -1,5 +1,7 @@
 //! A route without policies of its own never opens what was denied, wherever it sends requests and whatever it edits.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test is about some variants")]
+
 use heddle_decide::verdict::{Admission, Ground, Outcome, ShareTarget};
 use heddle_decide::{Call, Client, HttpCall, Request, decide};
 use heddle_model::{Snapshot, WorkloadKey, WorkloadKind};

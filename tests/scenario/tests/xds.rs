@@ -1,5 +1,7 @@
 //! What holds of every client's resources in every scenario.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test is about some variants")]
+
 use heddle_decide::decide;
 use heddle_index::Index;
 use heddle_model::server::Requirement;

@@ -1,5 +1,7 @@
 //! A dialect of two groups and one type: what a Service's group says of it is its ports and the group's letter.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test is about some variants")]
+
 use super::*;
 use crate::Projection;
 use bytes::Bytes;

@@ -3,7 +3,7 @@
 use crate::access::policy;
 use crate::tables::{Row, Tables};
 use heddle_model::access::{Peer, Principal};
-use heddle_model::fact::{AccessPolicy, Covers, InboundPolicy};
+use heddle_model::fact::Covers;
 use heddle_model::{Diagnostic, Fact, SourceRef};
 use std::collections::BTreeSet;
 
@@ -15,16 +15,13 @@ pub(crate) fn coverage(
     row: &Row,
     resolved: Option<&policy::Resolved>,
 ) -> Option<Diagnostic> {
-    let (field, message) = match &row.fact {
-        Fact::InboundPolicy(InboundPolicy { selector, .. }) if !selector.is_empty() => NO_LABELS,
-        Fact::AccessPolicy(AccessPolicy { covers, .. }) => match covers {
-            Covers::Workloads { .. } => NO_LABELS,
-            Covers::Targets(_) if resolved.is_some_and(|resolved| resolved.missing.is_empty()) => {
-                NO_WORKLOADS
-            }
-            Covers::Targets(_) | Covers::Namespace => return None,
-        },
-        _ => return None,
+    let found_targets = resolved.is_some_and(|resolved| resolved.missing.is_empty());
+    let selects = row.fact.as_inbound_policy().is_some_and(|policy| !policy.selector.is_empty());
+    let (field, message) = match row.fact.as_access_policy().map(|policy| &policy.covers) {
+        Some(Covers::Workloads { .. }) => NO_LABELS,
+        Some(Covers::Targets(_)) if found_targets => NO_WORKLOADS,
+        None if selects => NO_LABELS,
+        Some(Covers::Targets(_) | Covers::Namespace) | None => return None,
     };
     let (object, field, message) = (source.clone(), field.to_string(), message.to_string());
     Some(Diagnostic { object, field, reason: "SelectsNothing", message })

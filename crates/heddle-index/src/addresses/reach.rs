@@ -54,6 +54,7 @@ impl View<'_> {
 
     /// Returns what the author of an object without a status of ours is told: a Linkerd ExternalWorkload, or a headless
     /// Service with hand-made endpoints.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all other variants are alike here")]
     pub(crate) fn diagnostics(&self, source: &SourceRef) -> Vec<Diagnostic> {
         let (field, claimed) = match source.kind {
             Kind::LinkerdExternalWorkload => ("spec.workloadIPs", self.workload(source)),

@@ -87,12 +87,12 @@ impl View<'_> {
     }
 
     fn inbound(&self, source: &SourceRef, row: &Row) -> Condition {
-        match &row.fact {
-            Fact::Invalid(invalid) => unreadable(&format!(
+        match row.fact.as_invalid() {
+            Some(invalid) => unreadable(&format!(
                 "{}; until it is corrected every workload of the namespace is Strict",
                 invalid.message
             )),
-            _ => Condition::new("Accepted", true, "Accepted", self.selects(source)),
+            None => Condition::new("Accepted", true, "Accepted", self.selects(source)),
         }
     }
 
@@ -117,13 +117,10 @@ impl View<'_> {
     }
 
     fn external(&self, source: &SourceRef, row: &Row) -> Condition {
-        let workload = match &row.fact {
-            Fact::Workload(workload) => workload,
-            Fact::Invalid(invalid) => {
-                return unreadable(&format!("{}; until it is corrected it is absent", invalid.message));
-            }
-            _ => return unreadable("not an ExternalWorkload"),
-        };
+        if let Some(invalid) = row.fact.as_invalid() {
+            return unreadable(&format!("{}; until it is corrected it is absent", invalid.message));
+        }
+        let Some(workload) = row.fact.as_workload() else { return unreadable("not an ExternalWorkload") };
         if let Some(refused) = self.reach().refused(source) {
             return Condition::new("Accepted", false, "ForeignAddress", refused);
         }
@@ -213,11 +210,11 @@ fn mesh(source: &SourceRef, row: &Row) -> Condition {
             "only the Mesh named \"default\" counts".to_string(),
         );
     }
-    match &row.fact {
-        Fact::Invalid(invalid) => unreadable(&format!(
+    match row.fact.as_invalid() {
+        Some(invalid) => unreadable(&format!(
             "{}; until it is corrected the posture is Deny, egress is Deny, and all else is as without a Mesh",
             invalid.message
         )),
-        _ => Condition::new("Accepted", true, "Accepted", String::new()),
+        None => Condition::new("Accepted", true, "Accepted", String::new()),
     }
 }

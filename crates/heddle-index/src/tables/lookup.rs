@@ -12,46 +12,28 @@ use heddle_model::{Fact, Identity, Kind, Name, ServiceKey, SourceRef, WorkloadKe
 
 impl Tables {
     pub(crate) fn workload(&self, key: &WorkloadKey) -> Option<&Workload> {
-        match &self.rows.get(&key.source())?.fact {
-            Fact::Workload(workload) => Some(workload),
-            _ => None,
-        }
+        self.rows.get(&key.source())?.fact.as_workload()
     }
 
     pub(crate) fn service(&self, key: &ServiceKey) -> Option<&Service> {
-        match &self.rows.get(&key.source())?.fact {
-            Fact::Service(service) => Some(service),
-            _ => None,
-        }
+        self.rows.get(&key.source())?.fact.as_service()
     }
 
     pub(crate) fn slice(&self, source: &SourceRef) -> Option<&Slice> {
-        match &self.rows.get(source)?.fact {
-            Fact::Slice(slice) => Some(slice),
-            _ => None,
-        }
+        self.rows.get(source)?.fact.as_slice()
     }
 
     pub(crate) fn route(&self, source: &SourceRef) -> Option<&Route<HttpMatch>> {
-        match &self.rows.get(source)?.fact {
-            Fact::HttpRoute(route) => Some(route),
-            _ => None,
-        }
+        self.rows.get(source)?.fact.as_http_route()
     }
 
     pub(crate) fn node(&self, name: &Name) -> Option<&Node> {
-        match &self.rows.get(&SourceRef::new(Kind::Node, "", name.clone()))?.fact {
-            Fact::Node(node) => Some(node),
-            _ => None,
-        }
+        self.rows.get(&SourceRef::new(Kind::Node, "", name.clone()))?.fact.as_node()
     }
 
     pub(crate) fn namespace(&self, name: &Name) -> Option<(&SourceRef, &Namespace)> {
         let (source, row) = self.rows.get_key_value(&SourceRef::new(Kind::Namespace, "", name.clone()))?;
-        match &row.fact {
-            Fact::Namespace(namespace) => Some((source, namespace)),
-            _ => None,
-        }
+        Some((source, row.fact.as_namespace()?))
     }
 
     /// Returns whether a namespace grants the Services of another a Pod of its own as an endpoint.
@@ -101,58 +83,38 @@ impl Tables {
 
     /// What an InboundPolicy says; an unreadable one makes its whole namespace Strict.
     pub(crate) fn inbound_policy<'a>(&'a self, row: &'a Row) -> Option<&'a InboundPolicy> {
-        match &row.fact {
-            Fact::InboundPolicy(policy) => Some(policy),
-            Fact::Invalid(_) => Some(&self.unreadable_inbound),
-            _ => None,
-        }
+        row.fact.as_inbound_policy().or_else(|| row.is_invalid().then_some(&self.unreadable_inbound))
     }
 
     /// What an AccessPolicy says; an unreadable one is an Allow without rules over its whole namespace.
     pub(crate) fn access_policy<'a>(&'a self, row: &'a Row) -> Option<&'a AccessPolicy> {
-        match &row.fact {
-            Fact::AccessPolicy(policy) => Some(policy),
-            Fact::Invalid(_) => Some(&self.unreadable_access),
-            _ => None,
-        }
+        row.fact.as_access_policy().or_else(|| row.is_invalid().then_some(&self.unreadable_access))
     }
 
     pub(crate) fn server(&self, source: &SourceRef) -> Option<&Server> {
-        match &self.rows.get(source)?.fact {
-            Fact::Server(server) => Some(server),
-            _ => None,
-        }
+        self.rows.get(source)?.fact.as_server()
     }
 
     /// The Servers of a namespace; `None` for one that cannot be read.
     pub(crate) fn servers(&self, namespace: &Name) -> impl Iterator<Item = (&SourceRef, Option<&Server>)> {
-        self.of_namespace(Kind::Server, namespace).map(|(source, row)| match &row.fact {
-            Fact::Server(server) => (source, Some(server)),
-            _ => (source, None),
-        })
+        self.of_namespace(Kind::Server, namespace).map(|(source, row)| (source, row.fact.as_server()))
     }
 
     pub(crate) fn authorization(&self, source: &SourceRef) -> Option<&Authorization> {
-        match &self.rows.get(source)?.fact {
-            Fact::Authorization(authorization) => Some(authorization),
-            _ => None,
-        }
+        self.rows.get(source)?.fact.as_authorization()
     }
 
     pub(crate) fn authentication(&self, source: &SourceRef) -> Option<&Authentication> {
-        match &self.rows.get(source)?.fact {
-            Fact::Authentication(authentication) => Some(authentication),
-            _ => None,
-        }
+        self.rows.get(source)?.fact.as_authentication()
     }
 
     /// The rate limits that name a Server, the one that holds first: the oldest, then by name.
     pub(crate) fn rate_limits(&self, server: &SourceRef) -> Vec<(&SourceRef, &RateLimitPolicy)> {
-        let named =
-            self.at_server.of(server).iter().filter_map(|source| match &self.rows.get(source)?.fact {
-                Fact::RateLimit(limit) => Some((source, limit)),
-                _ => None,
-            });
+        let named = self
+            .at_server
+            .of(server)
+            .iter()
+            .filter_map(|source| Some((source, self.rows.get(source)?.fact.as_rate_limit()?)));
         let mut limits: Vec<_> = named.collect();
         limits.sort_by_key(|(source, limit)| (limit.created, *source));
         limits
@@ -160,13 +122,9 @@ impl Tables {
 
     /// What an EgressNetwork says; an unreadable one denies all that is outside.
     pub(crate) fn egress(&self, source: &SourceRef) -> Option<EgressNetwork> {
-        match &self.rows.get(source)?.fact {
-            Fact::Egress(egress) => Some(egress.clone()),
-            Fact::Invalid(_) => {
-                Some(EgressNetwork { networks: Vec::new(), policy: Egress::Deny, created: None })
-            }
-            _ => None,
-        }
+        let row = self.rows.get(source)?;
+        let unreadable = || EgressNetwork { networks: Vec::new(), policy: Egress::Deny, created: None };
+        row.fact.as_egress().cloned().or_else(|| row.is_invalid().then(unreadable))
     }
 
     /// The Services of the workload's namespace whose selector selects these labels.

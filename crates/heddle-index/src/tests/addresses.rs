@@ -1,5 +1,7 @@
 //! Who owns an address, and what an ExternalWorkload is told of one that it does not.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test is about some variants")]
+
 use super::build::*;
 use crate::Index;
 use heddle_model::fact::{Mesh, Node, Service, ServiceForm, Slice, Workload};

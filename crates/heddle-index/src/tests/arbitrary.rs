@@ -1,5 +1,7 @@
 //! Random objects of a small world, where much refers to much.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test is about some variants")]
+
 mod linkerd;
 
 use heddle_model::access::{Action, Mode, Posture, Rule};

@@ -1,5 +1,7 @@
 //! Servers, what opens them and what limits them; EgressNetworks; annotations of proxies.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test is about some variants")]
+
 mod around;
 mod route;
 mod work;

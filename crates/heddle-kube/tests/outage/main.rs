@@ -1,5 +1,6 @@
 //! API servers that are away for hours, or in part, in paused time.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test is about some variants")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 mod server;

@@ -1,5 +1,7 @@
 //! Whatever comes, lowering has an answer.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test is about some variants")]
+
 use super::*;
 use heddle_model::server::{Authentication, Requirement};
 use proptest::prelude::*;

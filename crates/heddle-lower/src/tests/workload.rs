@@ -1,3 +1,4 @@
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test is about some variants")]
 use super::*;
 use heddle_model::access::Posture;
 use heddle_model::fact::{DataPlane, Protocol, Workload};

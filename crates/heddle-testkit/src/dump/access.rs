@@ -51,6 +51,7 @@ fn governor_text(governor: &Governor) -> String {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "all other variants are alike here")]
 fn policy_lines(text: &mut Text, depth: usize, policy: &Policy) {
     let Policy { source, action, mode, rules } = policy;
     let action = match action {

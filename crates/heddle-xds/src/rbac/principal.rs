@@ -51,6 +51,7 @@ fn network(of: &Network) -> xds::Principal {
 }
 
 /// Whoever sends requests that fulfil a permission: so a principal can ask for both.
+#[expect(clippy::wildcard_enum_match_arm, reason = "an enum of others, which may grow")]
 pub(crate) fn asking(permission: &xds::Permission) -> xds::Principal {
     use xds::permission::Rule;
     let each = |rules: &[xds::Permission]| rules.iter().map(asking).collect();

@@ -1,3 +1,4 @@
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test is about some variants")]
 use super::*;
 use heddle_model::access::{
     AccessEntry, Network, Peer, Principal, RequestMatch, RouteAccess, Sight, Unmatched,

@@ -1,5 +1,7 @@
 //! Both variants of the protocol say the same.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test is about some variants")]
+
 use crate::shop::{Shop, actor, route};
 use anyhow::{Context, Result};
 use heddle::demo::{Actor, Client, Stage};

@@ -1,5 +1,7 @@
 //! Routes at Servers, and ServiceProfiles.
 
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test is about some variants")]
+
 use super::*;
 use heddle_model::access::{AccessEntry, Unmatched};
 use heddle_model::http::{HttpMatch, PathMatch};
