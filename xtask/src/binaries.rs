@@ -40,7 +40,7 @@ const PROGRAMS: &[Program] = &[
     },
 ];
 
-/// Where the programs lie: `kubernetes` in the folder that `HEDDLE_CACHE` names, else in `.cache` of the
+/// Returns where the programs lie: `kubernetes` in the folder that `HEDDLE_CACHE` names, else in `.cache` of the
 /// checkout.
 pub fn folder(workspace: &Path) -> PathBuf {
     env::var_os("HEDDLE_CACHE").map_or_else(|| workspace.join(".cache"), PathBuf::from).join("kubernetes")

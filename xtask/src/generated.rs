@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// The files of one folder that one generator writes.
 pub struct Generated {
     folder: PathBuf,
-    /// Whether other files of the folder are let alone.
+    /// True if other files of the folder are let alone.
     shared: bool,
     files: BTreeMap<String, Vec<u8>>,
 }

@@ -28,7 +28,7 @@ pub(crate) fn run() -> Result<()> {
     })
 }
 
-/// What comes over standard input, line by line.
+/// Returns what comes over standard input, line by line.
 fn said() -> mpsc::UnboundedReceiver<String> {
     let (say, said) = mpsc::unbounded_channel();
     std::thread::spawn(move || {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// How long a proxy may take to answer.
+/// The time that a proxy may take to answer.
 const LIMIT: Duration = Duration::from_secs(1);
 
 /// Sends a request without a body, and returns the first line of the answer.
@@ -27,7 +27,7 @@ async fn exchange(admin: SocketAddr, method_and_path: &str) -> io::Result<String
     Ok(String::from_utf8_lossy(first).into_owned())
 }
 
-/// Who listens everywhere is dialled on loopback.
+/// Returns who listens everywhere is dialled on loopback.
 #[expect(clippy::wildcard_enum_match_arm, reason = "an enum of others, which may grow")]
 fn dialled(admin: SocketAddr) -> SocketAddr {
     let ip = match admin.ip() {

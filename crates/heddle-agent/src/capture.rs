@@ -117,7 +117,7 @@ impl Capture {
         rules
     }
 
-    /// What a proxy sends to its own workload's address comes in through it, but for what it hands to the application.
+    /// Returns what a proxy sends to its own workload's address comes in through it, but for what it hands to the application.
     fn to_own_workload(&self, source: IpAddr) -> Rule {
         let (elsewhere, own) = match source {
             IpAddr::V4(source) => (Condition::NotToLoopback4, Condition::NotFrom4(source)),

@@ -20,11 +20,11 @@ use tokio::sync::watch;
 pub struct BadChild {
     /// Its first word.
     pub command: OsString,
-    /// What the system says.
+    /// The system's error.
     pub error: io::Error,
 }
 
-/// Who tells a child what, and who is told of it.
+/// The relation between a child, its signals and whoever watches it.
 pub(crate) struct Supervisor {
     pub(crate) config: Config,
     pub(crate) signals: Signals,

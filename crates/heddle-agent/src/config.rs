@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What an agent is told. Plain data: the binary's arguments fill it.
+/// The settings of an agent. Plain data: the binary's arguments fill it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Where files go. Made if it is not there; the child's working directory, so that the relative SDS paths of
+    /// The folder of the files. Made if it is not there; the child's working directory, so that the relative SDS paths of
     /// an Envoy's configuration lead here.
     pub folder: PathBuf,
     /// `HOST:PORT` of the controller.
@@ -19,17 +19,17 @@ pub struct Config {
     pub trust_anchors: PathBuf,
     /// File with the bearer token. Read again for every request: the kubelet rotates it.
     pub token: PathBuf,
-    /// What the child is.
+    /// The child.
     pub proxy: Proxy,
-    /// Where `/live`, `/ready` and `/metrics` are served; `None`: nowhere.
+    /// The address at which `/live`, `/ready` and `/metrics` are served; `None`: nowhere.
     pub probe: Option<SocketAddr>,
-    /// How long the child goes on serving after SIGTERM, while its peers learn that it leaves.
+    /// The time that the child goes on serving after SIGTERM, while its peers learn that it leaves.
     pub drain: Duration,
-    /// How long the child may take to end after it was told to, before it is killed.
+    /// The time that the child may take to end after it was told to, before it is killed.
     pub grace: Duration,
 }
 
-/// What the child is, which decides what it needs beside it.
+/// The kind of a child, which decides what it needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proxy {
     /// An Envoy, or whatever else reads certificates from files: they are kept fresh below `certs/` and `sds/`.
@@ -44,6 +44,6 @@ pub enum Proxy {
 }
 
 impl Config {
-    /// How long one request to the controller may take, connecting included.
+    /// The time that one request to the controller may take, connecting included.
     pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 }

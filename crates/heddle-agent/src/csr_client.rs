@@ -23,7 +23,7 @@ use tonic::transport::Endpoint;
 /// Answers above this are not read: a chain and a bundle have a few KiB.
 const MAX_ANSWER_BYTES: usize = 256 * 1024;
 
-/// Why a request gave no certificate. Each is tried again: tokens are rotated, policies are mended,
+/// The reason for which a request gave no certificate. Each is tried again: tokens are rotated, policies are mended,
 /// controllers come back.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NoAnswer {

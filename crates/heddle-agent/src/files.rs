@@ -44,7 +44,7 @@ impl Folder {
         Ok(Self { certs, sds, identity, roots })
     }
 
-    /// What an agent before this one left here, if it is still good: with it the child can start while the
+    /// Returns what an agent before this one left here, if it is still good: with it the child can start while the
     /// controller is away. What cannot be used counts as nothing.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use crate::private::BadFolder;
 use std::mem::{Discriminant, discriminant};
 use std::time::{Duration, SystemTime};
 
-/// Why there is no newer certificate.
+/// The reason for which there is no newer certificate.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     #[error(transparent)]
@@ -14,7 +14,7 @@ pub(crate) enum Failure {
     Files(#[from] BadFolder),
 }
 
-/// What is true of the certificate, as far as it is worth a line in the log.
+/// The state of the certificate, as far as it is worth a line in the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Health {
     /// Nothing was tried yet.
@@ -28,7 +28,7 @@ pub(crate) enum Health {
     Expired(Kind),
 }
 
-/// Which way of failing: its text may differ from try to try, by a port number or a time.
+/// A way of failing: its text may differ from try to try, by a port number or a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     NoAnswer(Discriminant<NoAnswer>),

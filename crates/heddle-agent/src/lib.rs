@@ -40,7 +40,7 @@ pub use private::BadFolder;
 use std::ffi::OsString;
 use tokio::sync::watch;
 
-/// Why an agent could not start, or its child could not.
+/// The reason for which an agent could not start, or its child could not.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The folder for certificates cannot be used.
@@ -55,9 +55,9 @@ pub enum Error {
     /// The address for the readiness endpoint is taken, or not ours.
     #[error("cannot listen on {address} for probes: {error}")]
     Probe {
-        /// Where.
+        /// The address.
         address: std::net::SocketAddr,
-        /// What the system says.
+        /// The system's error.
         error: std::io::Error,
     },
     /// The process may not install signal handlers.

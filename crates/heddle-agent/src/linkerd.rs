@@ -36,7 +36,7 @@ pub struct Sidecar {
     pub addresses: Vec<IpAddr>,
     /// The ports of its application. The first connection to a port that is not named here is refused.
     pub ports: Vec<u16>,
-    /// Where the proxy's `/ready` and `/metrics` are served.
+    /// The address at which the proxy's `/ready` and `/metrics` are served.
     pub admin: SocketAddr,
     /// The settings that somebody made already: they win.
     pub given: Given,

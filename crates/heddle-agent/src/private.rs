@@ -15,9 +15,9 @@ use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// What others may not do with a private folder: anything.
+/// Permissions that others may not have on a private folder: any.
 const ANYTHING: u32 = 0o077;
-/// What others may not do with what lies in one. They cannot reach it, unless they have opened it before.
+/// Permissions that others may not have on its content. They cannot reach it, unless they have opened it before.
 const WRITING: u32 = 0o022;
 /// Files above this are not read: keys and certificates have a few KiB.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -108,7 +108,7 @@ fn check_own(path: &Path, metadata: &Metadata) -> Result<(), BadFolder> {
     check_mode(path, metadata, WRITING)
 }
 
-/// What belongs to root is as good: root can do anything to this process.
+/// Returns what belongs to root is as good: root can do anything to this process.
 fn check_owner(path: &Path, metadata: &Metadata) -> Result<(), BadFolder> {
     let (owner, own) = (metadata.uid(), rustix::process::geteuid().as_raw());
     match owner == own || owner == 0 {

@@ -2,10 +2,10 @@
 
 use std::time::SystemTime;
 
-/// How far the agent is. Kept in a watch channel: written by whoever makes progress, read by all others.
+/// The progress of the agent. Kept in a watch channel: written by whoever makes progress, read by all others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Progress {
-    /// When the certificate in the files ends; `None` before there is one.
+    /// The time at which the certificate in the files ends; `None` before there is one.
     pub(crate) certificate_ends: Option<SystemTime>,
     /// Certificates that were written.
     pub(crate) renewals: u64,
@@ -15,7 +15,7 @@ pub(crate) struct Progress {
     pub(crate) child: Child,
 }
 
-/// What the child does.
+/// The child's state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Child {
     /// There is none and there will be none.
@@ -30,7 +30,7 @@ pub(crate) enum Child {
 }
 
 impl Progress {
-    /// What is missing before traffic may come; nothing if ready.
+    /// Returns what is missing before traffic may come; nothing if ready.
     pub(crate) fn waits_for(&self, now: SystemTime) -> Option<&'static str> {
         match self.certificate_ends {
             None => Some("the first certificate"),
@@ -41,7 +41,7 @@ impl Progress {
 }
 
 impl Child {
-    /// What is missing of the child itself; nothing if it is there.
+    /// Returns what is missing of the child itself; nothing if it is there.
     pub(crate) fn waits_for(self) -> Option<&'static str> {
         match self {
             Self::Waiting => Some("the child"),

@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Who may call. A Deny wins over every Allow; an enforced Allow closes what it covers to everything that no
+/// Rules about callers. A Deny wins over every Allow; an enforced Allow closes what it covers to everything that no
 /// Allow admits.
 #[derive(CustomResource, KubeSchema, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[kube(
@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 )]
 #[serde(rename_all = "camelCase")]
 pub struct AccessPolicySpec {
-    /// What is covered: Services (the workloads and ports behind them) and routes (the requests that they
+    /// The objects that are covered: Services (the workloads and ports behind them) and routes (the requests that they
     /// match), of the policy's own namespace. Unset, with no selector and no ports, is the whole namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 16))]
@@ -47,11 +47,11 @@ pub struct AccessPolicySpec {
     #[x_kube(validation = Rule::new(rule::NO_PROXY_PORT).message("ports of the proxy itself (4140, 4143, 4190, 4191, 15000, 15001, 15006, 15020, 15090) cannot be named"))]
     pub ports: Option<Vec<u16>>,
 
-    /// What the rules do.
+    /// The effect of the rules.
     #[serde(default)]
     pub action: Action,
 
-    /// Whether the policy decides, or is only counted and logged.
+    /// The choice between deciding, and only being counted and logged.
     #[serde(default)]
     pub mode: Mode,
 
@@ -61,7 +61,7 @@ pub struct AccessPolicySpec {
     pub rules: Vec<AccessRule>,
 }
 
-/// What is covered.
+/// An object that is covered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(
     validation = Rule::new(rule::TARGET_KIND)
@@ -74,7 +74,7 @@ pub struct TargetRef {
     #[serde(default)]
     #[schemars(length(max = 253))]
     pub group: String,
-    /// What kind of object it is.
+    /// The kind of the object.
     pub kind: TargetKind,
     /// Its name.
     #[schemars(length(min = 1, max = 253))]
@@ -85,7 +85,7 @@ pub struct TargetRef {
     pub section_name: Option<String>,
 }
 
-/// What kind of object a policy targets.
+/// A kind of object that a policy may target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum TargetKind {
     /// The workloads and target ports behind a Service.
@@ -94,7 +94,7 @@ pub enum TargetKind {
     HTTPRoute,
 }
 
-/// What a policy does with what its rules match.
+/// The effect of a policy on what its rules match.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Action {
     /// Admits it.
@@ -104,7 +104,7 @@ pub enum Action {
     Deny,
 }
 
-/// Whether a policy decides.
+/// The choice between deciding and only watching.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Mode {
     /// It decides.
@@ -220,7 +220,7 @@ pub struct RequestMatch {
 )]
 #[serde(rename_all = "camelCase")]
 pub struct PathMatch {
-    /// How `value` is compared.
+    /// The comparison with `value`.
     #[serde(default)]
     pub r#type: PathMatchType,
     /// The path, or its start. Its spelling does not matter: requests are compared with dot segments and double slashes
@@ -232,7 +232,7 @@ pub struct PathMatch {
     pub value: String,
 }
 
-/// How a path is compared.
+/// The comparison of a path.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum PathMatchType {
     /// The whole path.
@@ -253,7 +253,7 @@ pub struct HeaderMatch {
     /// The header's name, in any case.
     #[schemars(length(max = 256), regex(pattern = r"^[A-Za-z0-9!#$%&'*+\-.^_\x60|~]+$"))]
     pub name: String,
-    /// How the value is compared.
+    /// The comparison with the value.
     #[serde(default)]
     pub r#type: HeaderMatchType,
     /// The value, or its start.
@@ -262,7 +262,7 @@ pub struct HeaderMatch {
     pub value: Option<String>,
 }
 
-/// How a header is compared.
+/// The comparison of a header.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum HeaderMatchType {
     /// The whole value.

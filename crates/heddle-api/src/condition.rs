@@ -20,33 +20,33 @@ pub struct Status {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Condition {
-    /// What the condition is about, in CamelCase.
+    /// The subject of the condition, in CamelCase.
     #[schemars(length(min = 1, max = 316))]
     pub r#type: String,
-    /// Whether it holds.
+    /// The state of the condition.
     pub status: ConditionStatus,
     /// The generation of the object that was judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub observed_generation: Option<i64>,
-    /// When `status` last changed (RFC 3339).
+    /// The time at which `status` last changed (RFC 3339).
     #[schemars(extend("format" = "date-time"))]
     pub last_transition_time: String,
-    /// Why, in one CamelCase word.
+    /// The reason, in one CamelCase word.
     #[schemars(length(min = 1, max = 1024))]
     pub reason: String,
-    /// Why, in sentences.
+    /// The reason, in sentences.
     #[schemars(length(max = 32768))]
     pub message: String,
 }
 
-/// Whether a condition holds.
+/// The state of a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ConditionStatus {
     /// It holds.
     True,
     /// It does not.
     False,
-    /// That is not known.
+    /// It is not known.
     Unknown,
 }

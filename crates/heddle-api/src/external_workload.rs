@@ -58,14 +58,14 @@ pub struct ExternalPort {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     pub name: Option<String>,
-    /// Where peers connect: where its proxy listens, if it has one.
+    /// The port to which peers connect: that of its proxy, if it has one.
     #[schemars(range(min = 1, max = 65535))]
     pub port: u16,
-    /// Where the application listens. Unset means at `port`.
+    /// The port at which the application listens. Unset means at `port`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65535))]
     pub target_port: Option<u16>,
-    /// What it speaks. Unset leaves that to Services and InboundPolicies.
+    /// The protocol of the port. Unset leaves that to Services and InboundPolicies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protocol: Option<Protocol>,
 }

@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What ports of workloads speak and whether they demand mTLS. Where several select a port, the strictest
+/// The protocol of workloads' ports, and their mTLS mode. Where several select a port, the strictest
 /// mTLS mode wins.
 #[derive(CustomResource, KubeSchema, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[kube(
@@ -37,16 +37,16 @@ pub struct InboundPolicySpec {
     #[x_kube(validation = Rule::new(rule::NO_PROXY_PORT).message("ports of the proxy itself (4140, 4143, 4190, 4191, 15000, 15001, 15006, 15020, 15090) cannot be named"))]
     pub ports: Option<Vec<u16>>,
 
-    /// What the ports speak, whatever a Service says.
+    /// The protocol of the ports, whatever a Service says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protocol: Option<Protocol>,
 
-    /// Whether the ports demand mTLS. Unset leaves it to other policies, and then to `Permissive`.
+    /// The mTLS mode of the ports. Unset leaves it to other policies, and then to `Permissive`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mtls: Option<Mtls>,
 }
 
-/// What a port speaks.
+/// The protocol of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Protocol {
     /// HTTP/1.1, or HTTP/2 where the client asks for it.
@@ -63,7 +63,7 @@ pub enum Protocol {
     Detect,
 }
 
-/// Whether a port demands mTLS.
+/// The mTLS mode of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Mtls {
     /// Mesh TLS only.

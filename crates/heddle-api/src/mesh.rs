@@ -68,20 +68,20 @@ pub struct MeshSpec {
     )]
     pub address_grants: Vec<AddressGrant>,
 
-    /// Who may call ports that no AccessPolicy covers. A Namespace may say otherwise with the annotation
+    /// The posture of ports that no AccessPolicy covers. A Namespace may say otherwise with the annotation
     /// `heddle.dev/default-posture`.
     #[serde(default)]
     pub default_posture: Posture,
 
-    /// What becomes of connections to destinations outside the mesh.
+    /// The fate of connections to destinations outside the mesh.
     #[serde(default)]
     pub egress: Egress,
 
-    /// Which requests proxies log.
+    /// The requests that proxies log.
     #[serde(default)]
     pub access_log: AccessLog,
 
-    /// How long a proxy waits for a connection to an endpoint: above 0s, at most 1m.
+    /// The time that a proxy waits for a connection to an endpoint: above 0s, at most 1m.
     #[serde(default = "five_seconds")]
     #[x_kube(validation = Rule::new(rule::UP_TO_A_MINUTE).message("must be above 0s and at most 1m"))]
     pub connect_timeout: Duration,
@@ -100,7 +100,7 @@ pub struct AddressGrant {
     pub cidrs: Vec<Cidr>,
 }
 
-/// Who may call ports that no AccessPolicy covers.
+/// The posture of ports that no AccessPolicy covers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Posture {
     /// Everyone.
@@ -112,7 +112,7 @@ pub enum Posture {
     Deny,
 }
 
-/// What becomes of connections to destinations outside the mesh.
+/// The fate of connections to destinations outside the mesh.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Egress {
     /// They are passed through as they are.
@@ -122,7 +122,7 @@ pub enum Egress {
     Deny,
 }
 
-/// Which requests proxies log.
+/// The requests that proxies log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum AccessLog {
     /// None.

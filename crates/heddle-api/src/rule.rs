@@ -36,7 +36,7 @@ pub(crate) const VALUE_UNLESS_PRESENT: &str = "has(self.value) != (has(self.type
 /// The ports of [`NO_PROXY_PORT`]: those of linkerd2-proxy, of Envoy and of the agent.
 const PROXY_PORTS: [u64; 9] = [4140, 4143, 4190, 4191, 15000, 15001, 15006, 15020, 15090];
 
-/// Whether `value` obeys the CEL rule `rule`, or `None` for a rule that is not known here. A value of the
+/// Returns whether `value` obeys the CEL rule `rule`, or `None` for a rule that is not known here. A value of the
 /// wrong type obeys: the schema speaks of that.
 ///
 /// Rules about a change ([`UNCHANGED`]) always hold: one object alone shows no change.

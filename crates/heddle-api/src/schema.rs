@@ -16,9 +16,9 @@ use std::collections::BTreeMap;
 /// Something that the API server would refuse.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
-    /// Where, as a path from the object's root: `spec.rules[0].from[1].identities[0]`.
+    /// The place, as a path from the object's root: `spec.rules[0].from[1].identities[0]`.
     pub field: String,
-    /// What came and what is wanted.
+    /// A sentence: the value that came and the one that is wanted.
     pub message: String,
 }
 

@@ -16,7 +16,7 @@ pub struct Answer {
     pub validity: Validity,
 }
 
-/// Why an answer cannot be used.
+/// The reason for which an answer cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadAnswer {
     /// A fault in the leaf or its intermediates.

@@ -25,7 +25,7 @@ pub struct Authority {
     pub(crate) issuer: Issuer<'static, KeyPair>,
     /// The signing certificate.
     pub(crate) certificate: CertificateDer<'static>,
-    /// What is presented after a leaf: the signing certificate and those above it, without the root.
+    /// The certificates that are presented after a leaf: the signing one and those above it, without the root.
     pub(crate) intermediates: Arc<[CertificateDer<'static>]>,
     bundle: Bundle,
     validity: Validity,

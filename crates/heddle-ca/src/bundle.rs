@@ -48,7 +48,7 @@ impl Bundle {
         found.is_ok_and(|found| self.roots.contains(&found[0]))
     }
 
-    /// Which bundle this is: 128 bits of SHA-256 over its PEM, as 32 hex digits. Agents report it when they
+    /// Returns which bundle this is: 128 bits of SHA-256 over its PEM, as 32 hex digits. Agents report it when they
     /// renew, as evidence of who trusts what.
     pub fn hash(&self) -> &str {
         &self.hash

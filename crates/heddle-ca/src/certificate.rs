@@ -12,7 +12,7 @@ use x509_parser::time::ASN1Time;
 /// Certificates in one file. More are a mistake, and would be sent to every workload.
 const MAX_CERTIFICATES: usize = 32;
 
-/// Why a certificate cannot be an authority's.
+/// The reason for which a certificate cannot be an authority's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadCertificate {
     /// Not PEM, or another kind of block among the certificates (a key, say).
@@ -36,9 +36,9 @@ pub enum BadCertificate {
     /// A key that not every data plane can verify.
     #[error("certificate \"{subject}\" has a key of kind {kind}, want ECDSA on P-256 or P-384")]
     Key {
-        /// Whose.
+        /// The certificate's subject.
         subject: String,
-        /// What key.
+        /// The kind of key.
         kind: String,
     },
 }
@@ -71,7 +71,7 @@ pub(crate) fn parse(position: usize, der: &[u8]) -> Result<X509Certificate<'_>, 
     }
 }
 
-/// Whether the certificate may sign others.
+/// Returns whether the certificate may sign others.
 pub(crate) fn check_authority(certificate: &X509Certificate<'_>) -> Result<(), BadCertificate> {
     if !certificate.is_ca() {
         return Err(BadCertificate::Leaf(subject(certificate)));
@@ -88,7 +88,7 @@ pub(crate) fn check_authority(certificate: &X509Certificate<'_>) -> Result<(), B
     }
 }
 
-/// Whether `issuer` signed `certificate`.
+/// Returns whether `issuer` signed `certificate`.
 pub(crate) fn issued(issuer: &X509Certificate<'_>, certificate: &X509Certificate<'_>) -> bool {
     issuer.subject().as_raw() == certificate.issuer().as_raw()
         && certificate.verify_signature(Some(issuer.public_key())).is_ok()

@@ -9,7 +9,7 @@ use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::oid_registry::{self as oid, Oid};
 use x509_parser::x509::X509Version;
 
-/// What a leaf must say, and all that it may say.
+/// The content that a leaf must have, and all that it may have.
 #[derive(Clone, Copy)]
 pub(crate) struct Expected<'a> {
     pub(crate) names: &'a [San],
@@ -22,11 +22,11 @@ pub(crate) struct Expected<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("signed leaf differs from its template in {field}: is {is}, want {want}")]
 pub struct Mismatch {
-    /// What differs.
+    /// The field that differs.
     pub field: &'static str,
-    /// What the leaf says.
+    /// The leaf's value.
     pub is: String,
-    /// What the template says.
+    /// The template's value.
     pub want: String,
 }
 

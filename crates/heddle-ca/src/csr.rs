@@ -11,7 +11,7 @@ use x509_parser::prelude::FromDer;
 /// The largest request that is looked at, in bytes. One with a P-256 key and many names has under 2 KiB.
 pub const MAX_BYTES: usize = 16 * 1024;
 
-/// Why a request gets no certificate. Every one of them is the caller's fault, and asking again is useless.
+/// The reason for which a request gets no certificate. Every one of them is the caller's fault, and asking again is useless.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadRequest {
     /// Not looked at.
@@ -83,7 +83,7 @@ pub(crate) fn public_key(spki: &x509_parser::x509::SubjectPublicKeyInfo<'_>) -> 
     if p256 { PublicKey::from_point(&spki.subject_public_key.data) } else { None }
 }
 
-/// What a key is, for a message: never longer than a line, whatever came.
+/// Returns what a key is, for a message: never longer than a line, whatever came.
 pub(crate) fn kind_of(spki: &x509_parser::x509::SubjectPublicKeyInfo<'_>) -> String {
     let algorithm = &spki.algorithm.algorithm;
     if *algorithm == oid::OID_PKCS1_RSAENCRYPTION {

@@ -22,7 +22,7 @@ use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 /// ```
 pub struct PrivateKey(KeyPair);
 
-/// Why a text is not a private key that can be used here.
+/// The reason for which a text is not a private key that can be used here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadKey {
     /// No key was found in it.

@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 /// The longest DNS name that TLS clients take (RFC 1035, 2.3.4), without the final dot.
 const MAX_DNS_NAME: usize = 253;
 
-/// Why a leaf was not signed.
+/// The reason for which a leaf was not signed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// Nobody could ask for it by name.
@@ -30,7 +30,7 @@ pub enum Refused {
     /// The signature could not be made.
     #[error("signing failed: {0}")]
     Sign(String),
-    /// What was signed was thrown away.
+    /// The signed leaf was thrown away.
     #[error(transparent)]
     Mismatch(#[from] Mismatch),
 }

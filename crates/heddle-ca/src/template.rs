@@ -6,7 +6,7 @@
 use heddle_model::Identity;
 use std::time::{Duration, SystemTime};
 
-/// How far a certificate is dated back, so that a peer whose clock is a little behind takes it.
+/// The time by which a certificate is dated back, so that a peer whose clock is a little behind takes it.
 pub const SKEW: Duration = Duration::from_secs(60);
 
 /// A subject alternative name.
@@ -27,12 +27,12 @@ impl std::fmt::Display for San {
     }
 }
 
-/// What a leaf will say.
+/// The content of a leaf to come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     /// Its names, in order.
     pub names: Vec<San>,
-    /// How long it is good from now on, unless its issuer ends earlier. Whole seconds; at least one.
+    /// The time that it is good from now on, unless its issuer ends earlier. Whole seconds; at least one.
     pub lifetime: Duration,
 }
 
@@ -73,7 +73,7 @@ pub struct Validity {
 }
 
 impl Validity {
-    /// Whether `now` lies within.
+    /// Returns whether `now` lies within.
     pub fn holds(&self, now: SystemTime) -> bool {
         self.not_before <= now && now <= self.not_after
     }

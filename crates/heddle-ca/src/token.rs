@@ -24,10 +24,10 @@ use std::time::{Duration, SystemTime};
 /// The largest token that is looked at, in bytes. Kubernetes makes them of about 1.2 KiB.
 pub const MAX_BYTES: usize = 16 * 1024;
 
-/// How far the clock that wrote a token may be off.
+/// The time by which the clock that wrote a token may be off.
 pub const LEEWAY: Duration = Duration::from_secs(10);
 
-/// What a token must say beside a good signature.
+/// The content that a token must have besides a good signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rules {
     /// `iss`, exactly.
@@ -36,7 +36,7 @@ pub struct Rules {
     pub audiences: BTreeSet<String>,
 }
 
-/// Why a token proves nothing. Final, but for [`BadToken::UnknownKey`]: a failed check is never tried
+/// The reason for which a token proves nothing. Final, but for [`BadToken::UnknownKey`]: a failed check is never tried
 /// elsewhere. No text repeats the token; what it claims is repeated in at most 64 characters.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadToken {
@@ -80,7 +80,7 @@ pub enum BadToken {
     Issuer {
         /// `iss`
         is: String,
-        /// What it must be.
+        /// The wanted value.
         want: String,
     },
     /// Meant for somebody else.
@@ -122,7 +122,7 @@ fn parse(token: &str) -> Result<jws::Jws<'_>, BadToken> {
     jws::parse(token)
 }
 
-/// Whose the token is, if its signature is good.
+/// Returns whose the token is, if its signature is good.
 fn caller(jws: &jws::Jws<'_>, rules: &Rules, now: SystemTime) -> Result<Caller, BadToken> {
     let claims: Claims = serde_json::from_slice(&jws.payload)
         .map_err(|_| BadToken::Claims("want iss, aud, exp, sub and kubernetes.io of the right types"))?;

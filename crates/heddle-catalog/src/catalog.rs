@@ -12,9 +12,9 @@ use std::sync::Arc;
 pub struct Catalog<D: Dialect> {
     snapshot: Snapshot,
     published: Arc<Published<D>>,
-    /// How often each client has joined.
+    /// The number of times that each client has joined.
     clients: BTreeMap<D::Client, usize>,
-    /// How many joined clients belong to each group.
+    /// The number of joined clients that belong to each group.
     groups: BTreeMap<D::Group, usize>,
     counters: Counters,
 }
@@ -28,7 +28,7 @@ pub struct Counters {
     pub encodings: u64,
 }
 
-/// What differs between two published states: each changed resource of each group.
+/// The difference between two published states: each changed resource of each group.
 type Changes<D> = Vec<(<D as Dialect>::Group, <D as Dialect>::Key)>;
 
 impl<D: Dialect> Catalog<D> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 /// A resource of a dialect.
 type Shared<D> = Arc<Entry<<D as Dialect>::Key>>;
 
-/// What one client gets of a published state: the union of its groups, where a later group overrides.
+/// The part of a published state that one client gets: the union of its groups, where a later group overrides.
 pub struct ClientView<D: Dialect> {
     pub(crate) published: Arc<Published<D>>,
     pub(crate) membership: Arc<Membership<D>>,
@@ -58,7 +58,7 @@ impl<D: Dialect> ClientView<D> {
         }
     }
 
-    /// What appeared, changed or went after the state `sequence`, each once; what a more special group
+    /// Returns what appeared, changed or went after the state `sequence`, each once; what a more special group
     /// overrides may be named too. `None` if that is not known any more: compare everything.
     pub fn changed_since(&self, sequence: u64) -> Option<BTreeSet<D::Key>> {
         if sequence < self.membership.since {

@@ -8,13 +8,13 @@ use std::fmt::Debug;
 
 /// A projection of the Snapshot to named resources for groups of clients: pure functions of their arguments.
 pub trait Dialect {
-    /// Who is served.
+    /// A client.
     type Client: Clone + Ord + Debug;
     /// A set of clients that are given the same bytes under the same names.
     type Group: Clone + Ord + Debug;
     /// A type of resource.
     type Type: Copy + Ord + Debug;
-    /// Which resource: ordered by type, then by name.
+    /// The key of a resource: ordered by type, then by name.
     type Key: Clone + Ord + Debug;
 
     /// The key of a type and a name.
@@ -29,7 +29,7 @@ pub trait Dialect {
     /// The groups of a client, most general first: a later one overrides an earlier one name by name.
     fn groups(client: &Self::Client, snapshot: &Snapshot) -> Vec<Self::Group>;
 
-    /// Whether a change at `key` may change the groups of `client`.
+    /// Returns whether a change at `key` may change the groups of `client`.
     fn regroups(client: &Self::Client, key: &Key) -> bool;
 
     /// Every resource of a group.

@@ -52,7 +52,7 @@ impl<K> Entry<K> {
         &self.key
     }
 
-    /// Whether it was made for one client, which names what does not exist, and is published to nobody.
+    /// Returns whether it was made for one client, which names what does not exist, and is published to nobody.
     pub fn is_absent(&self) -> bool {
         self.absent
     }

@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
-/// What can be asked, and how it is answered: pure functions of their arguments.
+/// The questions of clients, and how they are answered: pure functions of their arguments.
 pub trait Feed {
     /// A question in canonical form.
     type Subscription: Ord + Debug;
@@ -37,7 +37,7 @@ pub trait Feed {
         snapshot: &Snapshot,
     ) -> Made<Self::Answer, Self::UnkeyedDependency>;
 
-    /// Whether a changed key may change what depends on `wide`.
+    /// Returns whether a changed key may change what depends on `wide`.
     fn is_changed_by(wide: &Self::UnkeyedDependency, key: &Key, old: &Snapshot, new: &Snapshot) -> bool;
 
     /// The encoded messages for whoever knows nothing yet.
@@ -46,7 +46,7 @@ pub trait Feed {
     /// The encoded messages for whoever knows `old`.
     fn since(answer: &Self::Answer, old: &Self::Answer) -> Vec<Bytes>;
 
-    /// Whether whoever follows must ask again: there is nothing to be told, and the answer ends there.
+    /// Returns whether whoever follows must ask again: there is nothing to be told, and the answer ends there.
     fn is_end(answer: &Self::Answer) -> bool;
 }
 
@@ -57,7 +57,7 @@ pub struct Made<A, W> {
     pub answer: A,
     /// Keys of the Snapshot.
     pub keys: BTreeSet<Key>,
-    /// What no key stands for.
+    /// The dependencies that no key stands for.
     pub wide: BTreeSet<W>,
 }
 
@@ -170,7 +170,7 @@ impl<F: Feed> Feeds<F> {
         self.topics.len()
     }
 
-    /// Whether nobody follows anything.
+    /// Returns whether nobody follows anything.
     pub fn is_empty(&self) -> bool {
         self.topics.is_empty()
     }

@@ -3,7 +3,7 @@
 use heddle_model::Map;
 use std::sync::Arc;
 
-/// How many changes are remembered; a reader that lags more compares everything.
+/// The number of changes that are remembered; a reader that lags more compares everything.
 pub(crate) const REMEMBERED: usize = 8192;
 
 /// Changes by sequence, the newest [`REMEMBERED`] of them. A clone shares everything.
@@ -32,7 +32,7 @@ impl<C> Log<C> {
         }
     }
 
-    /// What changed after `sequence`, oldest first; `None` if that is not known any more.
+    /// Returns what changed after `sequence`, oldest first; `None` if that is not known any more.
     pub(crate) fn since(&self, sequence: u64) -> Option<impl Iterator<Item = &C>> {
         let after = sequence.saturating_add(1);
         (sequence >= self.floor).then(|| self.batches.range_from(&after).flat_map(|(_, batch)| batch.iter()))

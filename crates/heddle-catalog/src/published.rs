@@ -34,13 +34,13 @@ impl<D: Dialect> Published<D> {
         self.sequence
     }
 
-    /// What there is for a client; `None` for one that has not joined.
+    /// Returns what there is for a client; `None` for one that has not joined.
     pub fn view(self: &Arc<Self>, client: &D::Client) -> Option<ClientView<D>> {
         let membership = self.clients.get(client)?.clone();
         Some(ClientView { published: self.clone(), membership })
     }
 
-    /// How many resources each live group has, for `/debug`.
+    /// Returns how many resources each live group has, for `/debug`.
     pub fn groups(&self) -> impl Iterator<Item = (&D::Group, usize)> {
         self.shelves.iter().map(|(group, shelf)| (group, shelf.len()))
     }

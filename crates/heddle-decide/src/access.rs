@@ -17,13 +17,13 @@ pub(crate) struct Arrival<'a> {
     pub(crate) identity: Option<&'a Identity>,
     /// The mesh's trust domain.
     pub(crate) trust_domain: &'a str,
-    /// Where the connection comes from; `None` if that is not known, and then no network matches.
+    /// The peer's address; `None` if that is not known, and then no network matches.
     pub(crate) address: Option<IpAddr>,
     /// The request, its path as the server's proxy compares it; `None` where the proxy carries bytes.
     pub(crate) http: Option<&'a HttpCall>,
 }
 
-/// What a policy says of one arrival.
+/// A policy's judgement of one arrival.
 enum Says {
     /// The rule at this place matches.
     Matches(usize),
@@ -130,7 +130,7 @@ fn admit_by(access: &Access, held: &[Held], arrival: &Arrival) -> Admission {
     by_posture(access, arrival)
 }
 
-/// What each policy in Audit would do if all of them were enforced. An Allow that covers the request without
+/// Returns what each policy in Audit would do if all of them were enforced. An Allow that covers the request without
 /// admitting it would do nothing where another Allow, enforced or not, admits it.
 pub(crate) fn audit(access: &Access, arrival: &Arrival) -> Vec<AuditHit> {
     let mut held: Vec<Held> = held(access, arrival).into_iter().flatten().collect();
@@ -172,7 +172,7 @@ fn says(held: &Held, arrival: &Arrival) -> Says {
     matching.map_or(Says::Covers, |rule| Says::Matches(rule.index))
 }
 
-/// Where a proxy carries bytes, the HTTP parts of a rule take their narrowest safe meaning: an Allow that
+/// Returns where a proxy carries bytes, the HTTP parts of a rule take their narrowest safe meaning: an Allow that
 /// has them (or is on a route) admits nothing, a Deny forgets them.
 fn rule_matches(held: &Held, rule: &Rule, arrival: &Arrival) -> bool {
     let from = rule.from.is_empty() || rule.from.iter().any(|peer| peer_matches(peer, arrival));

@@ -4,7 +4,7 @@ use heddle_model::Name;
 use heddle_model::fact::Locality;
 use heddle_model::snapshot::{Endpoint, Health};
 
-/// Where the client is.
+/// The client's place.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Place {
     /// Its Node.

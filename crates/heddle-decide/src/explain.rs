@@ -184,7 +184,7 @@ fn write_candidates(f: &mut fmt::Formatter<'_>, candidates: &[Candidate]) -> fmt
     groups.iter().try_for_each(|group| write_group(f, group))
 }
 
-/// What makes two endpoints differ to a reader, besides where they are.
+/// Returns what makes two endpoints differ to a reader, besides where they are.
 fn fares(candidate: &Candidate) -> (&Dial, &Admission, bool, &[Step]) {
     (&candidate.transport, &candidate.admission, candidate.draining, &candidate.steps)
 }

@@ -50,7 +50,7 @@ impl View<'_> {
     }
 }
 
-/// What happens to a request, and why.
+/// Returns what happens to a request, and why.
 pub fn decide(snapshot: &Snapshot, request: &Request) -> Verdict {
     let mut steps = Vec::new();
     let view = view(snapshot, request, &mut steps);
@@ -119,7 +119,7 @@ fn client_step(
     Step::new(Topic::Client, source, "", text)
 }
 
-/// Why a proxied client can send nothing at all.
+/// Returns why a proxied client can send nothing at all.
 fn unable(view: &View) -> Option<String> {
     let unable = view.caller.proxied() && view.caller.identity.is_none();
     unable.then(|| "the client has no identity, so its proxy has no configuration".into())
@@ -200,7 +200,7 @@ fn by_address() -> Step {
     Step::new(Topic::Protocol, None, "", "dialled by its own address: carried as bytes")
 }
 
-/// What a client's proxy does with an address that it has no destination for.
+/// Returns what a client's proxy does with an address that it has no destination for.
 fn past_the_mesh(view: &View, request: &Request, steps: &mut Vec<Step>) -> Outcome {
     let address = request.address;
     match view.snapshot.closed_network_of(address) {

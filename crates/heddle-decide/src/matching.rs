@@ -21,12 +21,12 @@ pub(crate) fn matches_resolved(matcher: &HttpMatch, call: &HttpCall) -> bool {
         && matches(&rest, call, Lines::Joined)
 }
 
-/// Whether a resolved path is one of the spellings of a canonical one.
+/// Returns whether a resolved path is one of the spellings of a canonical one.
 pub(crate) fn resolved_path_matches(want: &PathMatch, path: &str) -> bool {
     want.spellings().iter().any(|want| path_matches(want, path))
 }
 
-/// Whether a path, without its query, is meant.
+/// Returns whether a path, without its query, is meant.
 pub(crate) fn path_matches(want: &PathMatch, path: &str) -> bool {
     match want {
         PathMatch::Exact(exact) => path == exact.as_str(),
@@ -37,7 +37,7 @@ pub(crate) fn path_matches(want: &PathMatch, path: &str) -> bool {
     }
 }
 
-/// Whether a value of a header is as wanted.
+/// Returns whether a value of a header is as wanted.
 pub(crate) fn header_matches(want: &KeyMatch, call: &HttpCall, lines: Lines) -> bool {
     call.values(&want.name, lines).iter().any(|got| value_matches(&want.value, got))
 }
@@ -51,7 +51,7 @@ fn value_matches(want: &ValueMatch, got: &str) -> bool {
     }
 }
 
-/// Whether a user's expression matches the whole text. One that does not compile matches nothing; lowering
+/// Returns whether a user's expression matches the whole text. One that does not compile matches nothing; lowering
 /// refuses those that RE2 would not take.
 fn whole(regex: &str, text: &str) -> bool {
     regex::Regex::new(&format!(r"\A(?:{regex})\z")).is_ok_and(|regex| regex.is_match(text))

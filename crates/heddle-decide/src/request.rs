@@ -6,17 +6,17 @@ use std::net::IpAddr;
 /// One request or connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Who calls.
+    /// The caller.
     pub client: Client,
     /// The address that is dialled. A name was resolved before: the mesh decides by address.
     pub address: IpAddr,
     /// The port that is dialled.
     pub port: u16,
-    /// What is sent.
+    /// The content of the call.
     pub call: Call,
 }
 
-/// Who calls.
+/// A caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Client {
     /// A workload of the mesh's objects, with or without a proxy.
@@ -25,7 +25,7 @@ pub enum Client {
     Outside(IpAddr),
 }
 
-/// What is sent, as the application writes it.
+/// The content of a call, as the application writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
     /// An HTTP request in plain text (a proxy adds mesh TLS).
@@ -36,7 +36,7 @@ pub enum Call {
     Tls,
 }
 
-/// How a request is framed.
+/// The HTTP version of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Version {
     /// HTTP/1.1.
@@ -46,7 +46,7 @@ pub enum Version {
     Http2,
 }
 
-/// How a proxy takes several lines of one header.
+/// The way in which a proxy takes several lines of one header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lines {
     /// An Envoy joins those of some names.
@@ -58,7 +58,7 @@ pub(crate) enum Lines {
 /// An HTTP request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpCall {
-    /// How it is framed.
+    /// The HTTP version.
     pub version: Version,
     /// `Host` or `:authority`. Decides only where a header match names `host`.
     pub authority: String,

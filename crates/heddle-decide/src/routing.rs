@@ -12,7 +12,7 @@ use heddle_model::route::{Backend, RouteDefaults, RouteRule, RouteTable, Weighte
 use heddle_model::snapshot::{Endpoints, RouteKey};
 use heddle_model::{Families, Family, ServicePortKey};
 
-/// What a proxied client's request to a Service port comes to.
+/// Returns what a proxied client's request to a Service port comes to.
 pub(crate) fn route(view: &View, port: &ServicePortKey, call: &Call, steps: &mut Vec<Step>) -> Outcome {
     let carried = match carried(view, port, call, steps) {
         Ok(carried) => carried,
@@ -92,7 +92,7 @@ fn unmatched(
     Outcome::Answered { status: 404, why, route: None }
 }
 
-/// What a Service says of requests for which no rule does.
+/// Returns what a Service says of requests for which no rule does.
 fn defaults(view: &View, port: &ServicePortKey) -> RouteDefaults {
     view.snapshot.services.get(&port.service).map(|service| service.defaults.clone()).unwrap_or_default()
 }

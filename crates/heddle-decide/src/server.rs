@@ -12,7 +12,7 @@ use heddle_model::snapshot::{Endpoint, EndpointServer, Health, Transport, Worklo
 use heddle_model::{SourceRef, WorkloadKey};
 use std::net::IpAddr;
 
-/// Where a request goes, and as what it arrives.
+/// The target of a request, and the form in which it arrives.
 pub(crate) struct Target<'a> {
     pub(crate) address: IpAddr,
     pub(crate) port: u16,
@@ -46,7 +46,7 @@ impl<'a> Target<'a> {
     }
 }
 
-/// What becomes of a request at the server's side.
+/// The fate of a request at the server's side.
 struct Fate {
     arrives: Option<Carried>,
     admission: Admission,
@@ -103,7 +103,7 @@ fn dial(view: &View, transport: &Transport, steps: &mut Vec<Step>) -> Dial {
     dial
 }
 
-/// Why no proxy of ours sees connections to a port.
+/// Returns why no proxy of ours sees connections to a port.
 fn unseen(workload: &Workload, port: u16) -> Option<&'static str> {
     if workload.plane.is_none() {
         return Some("the workload has no proxy");
@@ -207,7 +207,7 @@ fn admit(
     Fate { arrives: Some(arrives), admission, audit }
 }
 
-/// Whether the server's proxy learns of requests within mesh TLS. An Envoy that detects is told by ALPN, which names
+/// Returns whether the server's proxy learns of requests within mesh TLS. An Envoy that detects is told by ALPN, which names
 /// HTTP only where the client's proxy opened the connection for HTTP.
 fn tells_requests(client: DataPlane, server: EndpointServer, carried: Carried) -> bool {
     let by_client = match server.plane {

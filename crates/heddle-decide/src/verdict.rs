@@ -7,23 +7,23 @@ use heddle_model::route::RouteDefaults;
 use heddle_model::{Identity, ServicePortKey, SourceRef, WorkloadKey};
 use std::net::IpAddr;
 
-/// What happens to a request, and why.
+/// The fate of a request, with the reasons.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// Who the client turned out to be.
+    /// The client, as it was found.
     pub caller: Caller,
-    /// What the dialled address turned out to be.
+    /// The dialled address, as it was found.
     pub destination: Destination,
-    /// What happens.
+    /// The fate of the request.
     pub outcome: Outcome,
-    /// What was decided before the request left the client, in order.
+    /// Decisions before the request left the client, in order.
     pub steps: Vec<Step>,
 }
 
 /// One decision and what made it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// What was decided.
+    /// The subject.
     pub topic: Topic,
     /// The decision, as a sentence.
     pub text: String,
@@ -33,24 +33,24 @@ pub struct Step {
     pub field: String,
 }
 
-/// What a step is about.
+/// The subject of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Topic {
-    /// Who calls.
+    /// The caller.
     Client,
-    /// Who is called.
+    /// The one who is called.
     Destination,
-    /// What is spoken.
+    /// The protocol.
     Protocol,
-    /// Which rule of which route.
+    /// The rule and its route.
     Route,
-    /// Which Service, and how much of the traffic.
+    /// The Service, and its share of the traffic.
     Backend,
     /// mTLS or not.
     Transport,
     /// Admitted or not.
     Access,
-    /// What a policy in Audit would have done.
+    /// The effect that a policy in Audit would have had.
     Audit,
 }
 
@@ -66,13 +66,13 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Whether a proxy of ours captures what it sends.
+    /// Returns whether a proxy of ours captures what it sends.
     pub fn proxied(&self) -> bool {
         self.plane.is_some()
     }
 }
 
-/// What a dialled address is.
+/// A dialled address, as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
     /// A port of a Service, by a virtual IP.
@@ -89,21 +89,21 @@ pub enum Destination {
     Outside,
 }
 
-/// What happens to the request on the client's side.
+/// The fate of a request on the client's side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It goes on as it is, to where it was sent, past every policy of this mesh.
     PassedThrough,
     /// The connection is closed before anything is sent on.
     Refused {
-        /// Why.
+        /// The reason.
         why: String,
     },
     /// The client's proxy answers by itself.
     Answered {
         /// The HTTP status.
         status: u16,
-        /// Why.
+        /// The reason.
         why: String,
         /// The rule that matched, if one did.
         route: Option<RouteChoice>,
@@ -112,7 +112,7 @@ pub enum Outcome {
     Forwarded(Forward),
 }
 
-/// Where a request goes.
+/// The target of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forward {
     /// As what the client's side carries it.
@@ -154,11 +154,11 @@ pub struct Share {
     pub weight: u64,
     /// The sum of all weights of the rule.
     pub of: u64,
-    /// Where it goes.
+    /// The target.
     pub to: ShareTarget,
 }
 
-/// Where a share goes.
+/// The target of a share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ShareTarget {
     /// To the endpoints of a Service port, or to one address alone.
@@ -178,7 +178,7 @@ pub enum ShareTarget {
     Broken {
         /// The Gateway API reason.
         reason: &'static str,
-        /// What is missing.
+        /// The thing that is missing.
         message: String,
     },
 }
@@ -186,27 +186,27 @@ pub enum ShareTarget {
 /// One endpoint that may be chosen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// Where it is dialled.
+    /// The address or port that is dialled.
     pub address: IpAddr,
-    /// Where it is dialled.
+    /// The address or port that is dialled.
     pub port: u16,
-    /// Whose it is.
+    /// Its workload.
     pub workload: Option<WorkloadKey>,
     /// It is ending, and chosen only because none is ready.
     pub draining: bool,
-    /// How it is dialled.
+    /// Its transport.
     pub transport: Dial,
     /// As what the server's proxy sees it; `None` where no proxy of ours does.
     pub arrives: Option<Carried>,
-    /// What the server's side does.
+    /// The decision of the server's side.
     pub admission: Admission,
-    /// What policies in Audit would have done there.
+    /// The effects that policies in Audit would have had there.
     pub audit: Vec<AuditHit>,
-    /// What was decided for this endpoint, in order.
+    /// Decisions for this endpoint, in order.
     pub steps: Vec<Step>,
 }
 
-/// How an endpoint is dialled.
+/// The transport to an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Dial {
     /// In plain text: the caller is nobody to the server.
@@ -217,7 +217,7 @@ pub enum Dial {
     Refused,
 }
 
-/// What the server's side does with the request.
+/// The decision of the server's side about a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admission {
     /// It reaches the application.
@@ -226,22 +226,22 @@ pub enum Admission {
     Denied(Ground),
     /// There is no proxy of ours at the server: nothing checks.
     Unenforced {
-        /// Why not.
+        /// The reason against it.
         why: String,
     },
     /// The server's proxy answers 400: no policy is asked.
     BadRequest {
-        /// Why.
+        /// The reason.
         why: &'static str,
     },
     /// No connection comes about.
     Refused {
-        /// Why not.
+        /// The reason against it.
         why: String,
     },
 }
 
-/// What made an admission.
+/// The ground of an admission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ground {
     /// This rule matches.
@@ -250,7 +250,7 @@ pub enum Ground {
         policy: SourceRef,
         /// The rule's place in `spec.rules`.
         rule: usize,
-        /// What the policy does.
+        /// The policy's action.
         action: Action,
     },
     /// A policy compares escapes, and the path has one in lower case, which a proxy would take for another path.
@@ -264,23 +264,23 @@ pub enum Ground {
     },
     /// No Allow covers it.
     Posture {
-        /// What holds then.
+        /// The posture that holds.
         posture: Posture,
         /// The Namespace or Mesh that says so.
         source: Option<SourceRef>,
     },
 }
 
-/// What a policy in Audit would do, were it enforced.
+/// The effect that a policy in Audit would have, were it enforced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditHit {
     /// The policy.
     pub policy: SourceRef,
-    /// What it would do.
+    /// The effect.
     pub would: Would,
 }
 
-/// What would be.
+/// An effect that did not happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Would {
     /// Refuse, by this rule of a Deny.

@@ -14,15 +14,15 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
-/// How long the directory must be quiet before it is read: an editor writes a file in several steps.
+/// The time that the directory must be quiet before it is read: an editor writes a file in several steps.
 const QUIET: Duration = Duration::from_millis(20);
-/// How long where a file has gone: whoever removes all files to copy others begins a process in between.
+/// The same where a file has gone: whoever removes all files to copy others begins a process in between.
 const QUIET_AFTER_REMOVAL: Duration = Duration::from_secs(1);
-/// How long a directory that is always written to is waited for.
+/// The time that a directory that is always written to is waited for.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// How long a file that nobody closes is waited for, and files that replace those that have gone.
+/// The time that a file that nobody closes is waited for, and files that replace those that have gone.
 const LONG_PATIENCE: Duration = Duration::from_secs(10);
-/// How often to look for changes that make no event: links that lead elsewhere, files behind links.
+/// The interval at which to look for changes that make no event: links that lead elsewhere, files behind links.
 const POLL: Duration = Duration::from_millis(500);
 
 /// The changes of a directory.
@@ -79,7 +79,7 @@ impl Changes {
         }
     }
 
-    /// Whether the directory has changed so since it came to rest that what was read of it may be unfinished.
+    /// Returns whether the directory has changed so since it came to rest that what was read of it may be unfinished.
     pub(crate) fn overtaken(&self, unfinished: &BTreeSet<String>) -> bool {
         let State { open, removed } = self.writers.state();
         removed || !open.is_subset(unfinished)

@@ -16,7 +16,7 @@ const ENDINGS: [&str; 3] = [".yaml", ".yml", ".json"];
 pub(crate) struct Entry {
     /// Its name.
     pub(crate) name: String,
-    /// Why it cannot be read as one.
+    /// The reason for which it cannot be read as one.
     pub(crate) fault: Option<&'static str>,
 }
 
@@ -84,7 +84,7 @@ pub(crate) fn identity(dir: &Path) -> Option<Identity> {
     Some((metadata.dev(), metadata.ino()))
 }
 
-/// What tells two states of a directory apart without reading its files: where the directory and each manifest lie,
+/// A fingerprint that tells two states of a directory apart without reading its files: where the directory and each manifest lie,
 /// behind all links, how large they are, and when they were written.
 pub(crate) type Fingerprint = Vec<(String, Option<(u64, u64, u64, i64, i64)>)>;
 

@@ -9,9 +9,9 @@ pub struct DirError {
     pub file: String,
     /// The line, from 1; 0 where no line can be named.
     pub line: u64,
-    /// Where in the object, as a path from its root; empty for the whole.
+    /// The place in the object, as a path from its root; empty for the whole.
     pub field: String,
-    /// What came and what is wanted.
+    /// A sentence: the value that came and the one that is wanted.
     pub message: String,
 }
 

@@ -15,7 +15,7 @@ use std::path::Path;
 /// The complete list of every kind, each ordered by name.
 pub type Lists = Vec<(Kind, Vec<Lowered>)>;
 
-/// What a directory holds.
+/// The content of a directory.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Found {
     /// The objects.
@@ -47,7 +47,7 @@ pub(crate) struct Folder {
     files: BTreeMap<String, Parsed>,
 }
 
-/// What one file says.
+/// The content of one file.
 struct Parsed {
     text: String,
     objects: Vec<(u64, Lowered)>,

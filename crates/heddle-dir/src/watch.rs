@@ -16,22 +16,22 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
-/// How often a directory that is gone is looked for.
+/// The interval at which a directory that is gone is looked for.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// How often in a row what was read is thrown away because the directory changed meanwhile.
+/// The number of times in a row that what was read is thrown away because the directory changed meanwhile.
 const MOST_OVERTAKEN: u32 = 5;
 
-/// What a watched directory has to say of itself.
+/// The state of a watched directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
     /// It was read completely once: something is served.
     pub ready: bool,
-    /// What is wrong with it now. While there is any, what was read before is served.
+    /// Its faults now. While there is any, what was read before is served.
     pub errors: Vec<DirError>,
 }
 
-/// Why a directory cannot be followed at all. Start again with another directory or more inotify watches.
+/// The reason for which a directory cannot be followed at all. Start again with another directory or more inotify watches.
 #[derive(Debug, thiserror::Error)]
 #[error("{path} cannot be watched: {cause}")]
 pub struct WatchError {

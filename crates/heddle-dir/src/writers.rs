@@ -8,16 +8,16 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What happened since the directory was read last.
+/// The events since the directory was read last.
 #[derive(Debug, Default)]
 pub(crate) struct Writers(Mutex<State>);
 
-/// How unfinished the directory is.
+/// The unfinished part of the directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct State {
     /// Files that were made or changed, and not closed since.
     pub(crate) open: BTreeSet<String>,
-    /// Whether a file has gone since the directory was read last: others may be about to come in its place.
+    /// True if a file has gone since the directory was read last: others may be about to come in its place.
     pub(crate) removed: bool,
 }
 
@@ -37,7 +37,7 @@ impl Writers {
         }
     }
 
-    /// How unfinished the directory is now.
+    /// Returns how unfinished the directory is now.
     pub(crate) fn state(&self) -> State {
         self.lock().clone()
     }

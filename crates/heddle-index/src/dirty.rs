@@ -15,7 +15,7 @@ use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-/// What is to be recomputed, per stage.
+/// The keys to be recomputed, per stage.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Dirty {
     pub(crate) mesh: bool,
@@ -242,7 +242,7 @@ impl Dirty {
         }
     }
 
-    /// What a policy covers by targets is found when its targets are looked up.
+    /// Marks the workloads that a policy covers by labels; those behind targets are found when these are looked up.
     fn mark_access(&mut self, tables: &Tables, source: &SourceRef, fact: &Fact) {
         let everyone = Default::default();
         let selector = match fact.as_access_policy().map(|policy| &policy.covers) {
@@ -264,22 +264,22 @@ fn opaque_ports(fact: Option<&Fact>) -> Option<&BTreeSet<u16>> {
     fact?.as_namespace()?.config.as_ref()?.opaque_ports.as_ref()
 }
 
-/// What decides which addresses a workload holds.
+/// Returns what decides which addresses a workload holds.
 fn holding(workload: &Workload) -> (&[IpAddr], bool, bool) {
     (&workload.addresses, workload.host_network, workload.ended)
 }
 
-/// What decides which addresses a workload claims, and before which others.
+/// Returns what decides which addresses a workload claims, and before which others.
 fn claims_before(workload: &Workload) -> impl PartialEq + '_ {
     (holding(workload), workload.deleting, workload.created)
 }
 
-/// What decides whether the slices of a Service claim addresses, and for which of its ports.
+/// Returns what decides whether the slices of a Service claim addresses, and for which of its ports.
 fn listing(service: &Service) -> Option<(Families, &[ServicePort])> {
     (service.form == ServiceForm::Headless).then_some((service.families, &service.ports))
 }
 
-/// What decides which addresses a slice claims: not the readiness of its endpoints.
+/// Returns what decides which addresses a slice claims: not the readiness of its endpoints.
 fn claiming(slice: &Slice) -> impl PartialEq + '_ {
     let Slice { service, ports, endpoints, created } = slice;
     let hand_made = endpoints.iter().filter(|item| item.pod.is_none());

@@ -33,7 +33,7 @@ pub struct Index {
     listed: BTreeSet<Kind>,
 }
 
-/// What lies between the facts and the Snapshot, as last resolved.
+/// The state between the facts and the Snapshot, as last resolved.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Derived {
     pub(crate) members: BTreeMap<ServiceKey, Members>,
@@ -58,7 +58,7 @@ pub(crate) struct Derived {
     pub(crate) cidrs: Vec<IpNet>,
     /// The addresses of Pods that are networks of their own.
     pub(crate) alone: BTreeSet<IpAddr>,
-    /// How many workloads have a proxy of each data plane.
+    /// The number of workloads that have a proxy of each data plane.
     pub(crate) planes: BTreeMap<DataPlane, usize>,
     /// Access lists, by the namespace of their workloads.
     pub(crate) pools: BTreeMap<Name, Pool>,
@@ -90,12 +90,12 @@ impl Index {
         self.snapshot.clone()
     }
 
-    /// How much was recomputed since the index was made.
+    /// Returns how much was recomputed since the index was made.
     pub fn work(&self) -> Work {
         self.work
     }
 
-    /// What decides nothing about an object: its generation, uid, origin and last seen status.
+    /// Returns what decides nothing about an object: its generation, uid, origin and last seen status.
     pub fn meta(&self, source: &SourceRef) -> Option<&Meta> {
         self.tables.row(source).map(|row| &row.meta)
     }
@@ -105,7 +105,7 @@ impl Index {
         self.tables.of_kind(kind).map(|(source, _)| source)
     }
 
-    /// Whether every kind was listed completely once.
+    /// Returns whether every kind was listed completely once.
     ///
     /// # Errors
     /// The kinds that were not: before they are, an answer could leave out a policy.

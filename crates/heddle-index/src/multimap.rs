@@ -8,7 +8,7 @@ use std::ops::RangeBounds;
 #[derive(Clone, Debug)]
 pub(crate) struct Multimap<K, V>(BTreeMap<K, Vec<V>>);
 
-/// Whether a pair comes or goes.
+/// The direction of a change: a pair comes or goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
     Comes,

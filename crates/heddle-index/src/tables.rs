@@ -67,11 +67,11 @@ pub(crate) struct Tables {
     pub(crate) callers: Multimap<Principal, SourceRef>,
     /// The EndpointSlices of other namespaces that name a Pod of a namespace.
     pub(crate) foreign_slices: Multimap<Name, SourceRef>,
-    /// How many workloads run as a ServiceAccount.
+    /// The number of workloads that run as a ServiceAccount.
     accounts: BTreeMap<Identity, usize>,
-    /// What an InboundPolicy means that cannot be read.
+    /// The meaning of an InboundPolicy that cannot be read.
     unreadable_inbound: InboundPolicy,
-    /// What an AccessPolicy means that cannot be read.
+    /// The meaning of an AccessPolicy that cannot be read.
     unreadable_access: AccessPolicy,
 }
 
@@ -109,7 +109,7 @@ impl Default for Tables {
     }
 }
 
-/// Whether every label that is asked for is there. Asking for nothing selects everything.
+/// Returns whether every label that is asked for is there. Asking for nothing selects everything.
 pub(crate) fn selects(selector: &Labels, labels: &Labels) -> bool {
     selector.iter().all(|(key, value)| labels.get(key) == Some(value))
 }

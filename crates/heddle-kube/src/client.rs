@@ -3,10 +3,10 @@
 use kube::{Client, Config};
 use std::time::Duration;
 
-/// How long connecting may take before the attempt counts as failed.
+/// The time that connecting may take before the attempt counts as failed.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// How long the API server may be silent when it owes an answer. Longer than a watch lives: one that is silent for
+/// The time that the API server may be silent when it owes an answer. Longer than a watch lives: one that is silent for
 /// so long has lost its connection without having been told.
 pub(crate) const SILENCE: Duration = Duration::from_secs(20);
 

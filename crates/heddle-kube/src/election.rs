@@ -12,22 +12,22 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-/// How long a leader that says nothing keeps the others waiting.
+/// The time that a leader that says nothing keeps the others waiting.
 const TERM: Duration = Duration::from_secs(15);
 
-/// How often the leader says that it is there, and the others look.
+/// The interval at which the leader says that it is there, and the others look.
 const RENEW: Duration = Duration::from_secs(3);
 
-/// How long the leader believes in itself without having been able to say so: less than a term, so that two
+/// The time that the leader believes in itself without having been able to say so: less than a term, so that two
 /// never write at once.
 const DOUBT: Duration = Duration::from_secs(10);
 
-/// Who may lead what.
+/// An election of one among those that may lead.
 #[derive(Clone, Debug)]
 pub struct Election {
-    /// Where the Lease lies.
+    /// The Lease's namespace.
     pub namespace: String,
-    /// What it is called.
+    /// The Lease's name.
     pub lease: String,
     /// The name of this replica, unlike any other's: its Pod's name.
     pub replica: String,

@@ -3,10 +3,10 @@
 use kube::Client;
 use serde_json::Value;
 
-/// Who issues the cluster's ServiceAccount tokens, and how they are verified.
+/// The issuer of the cluster's ServiceAccount tokens, and its keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keys {
-    /// What `iss` in a token says.
+    /// The value of `iss` in a token.
     pub issuer: String,
     /// The JSON Web Key Set (RFC 7517).
     pub jwks: Value,

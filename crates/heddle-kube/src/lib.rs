@@ -29,5 +29,5 @@ pub use status::StatusWriter;
 pub use watch::watch;
 pub use watches::{Cause, Phase, STALE, WatchState, Watches};
 
-/// Who writes, in `managedFields` and in audit logs.
+/// The name of the writer in `managedFields` and in audit logs.
 const MANAGER: &str = "heddle";

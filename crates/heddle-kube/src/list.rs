@@ -5,7 +5,7 @@ use heddle_model::{Event, Kind, Lowered, Presence};
 use kube::Client;
 use kube::api::ListParams;
 
-/// How many objects a page has.
+/// The number of objects that a page has.
 const PAGE: u32 = 500;
 
 /// The complete list of every kind: what the offline commands work on.

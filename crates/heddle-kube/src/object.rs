@@ -25,7 +25,7 @@ fn resource(kind: Kind, version: &str) -> ApiResource {
     ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(spec.group, version, spec.name), spec.plural)
 }
 
-/// What an object says. The field managers go first: they are the largest part of many objects and say nothing.
+/// Returns what an object says. The field managers go first: they are the largest part of many objects and say nothing.
 pub(crate) fn lowered(kind: Kind, object: DynamicObject) -> Lowered {
     lower(kind, &json(object))
 }

@@ -25,12 +25,12 @@ impl Relist {
         Self { kind, side: None, known: BTreeSet::new() }
     }
 
-    /// How many objects there are.
+    /// Returns how many objects there are.
     pub(crate) fn objects(&self) -> usize {
         self.known.len()
     }
 
-    /// Whether a list is in progress.
+    /// Returns whether a list is in progress.
     pub(crate) fn listing(&self) -> bool {
         self.side.is_some()
     }
@@ -61,7 +61,7 @@ impl Relist {
         }
     }
 
-    /// Whether an event takes away objects that were told of.
+    /// Returns whether an event takes away objects that were told of.
     pub(crate) fn takes_away(&self, event: &Event) -> bool {
         match event {
             Event::Set(_) => false,

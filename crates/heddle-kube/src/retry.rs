@@ -21,7 +21,7 @@ impl Retry {
         self.0 = None;
     }
 
-    /// How long to wait now.
+    /// Returns how long to wait now.
     pub(crate) fn next(&mut self) -> Duration {
         self.0.get_or_insert_with(waits).next().unwrap_or(LONGEST)
     }

@@ -5,16 +5,16 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use std::collections::BTreeSet;
 
-/// Where the API server names the Pod that a token is bound to.
+/// The key under which the API server names the Pod that a token is bound to.
 const POD_NAME: &str = "authentication.kubernetes.io/pod-name";
 const POD_UID: &str = "authentication.kubernetes.io/pod-uid";
 
-/// What the API server says of a token.
+/// The API server's answer about a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It is good.
     Good {
-        /// Whose it is.
+        /// The token's user.
         user: String,
         /// Name and UID of the Pod that it is bound to.
         pod: Option<(String, String)>,

@@ -8,7 +8,7 @@ use kube::{Api, Client};
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// What a Secret holds, by key.
+/// The content of a Secret, by key.
 pub type Data = BTreeMap<String, Vec<u8>>;
 
 /// The Secrets of one namespace.
@@ -23,7 +23,7 @@ pub struct Stored {
     pub version: String,
 }
 
-/// Whose data a Secret holds after an attempt to create it.
+/// The content of a Secret after an attempt to create it: ours or another's.
 #[derive(PartialEq, Eq)]
 pub enum Created {
     /// Ours.
@@ -32,7 +32,7 @@ pub enum Created {
     Before(Data),
 }
 
-/// What became of an attempt to replace a Secret.
+/// The result of an attempt to replace a Secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Replaced {
     /// It holds our data.

@@ -13,10 +13,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Notify, watch};
 use tokio::time::sleep;
 
-/// How many objects are written at once.
+/// The number of objects that are written at once.
 const AT_ONCE: usize = 8;
 
-/// How often an object that was changed by others meanwhile is read again at once.
+/// The number of times that an object that was changed by others meanwhile is read again at once.
 const CONFLICTS: u32 = 5;
 
 /// Writes statuses: the newest wanted of each object, one at a time, as often as it takes.
@@ -30,7 +30,7 @@ pub struct StatusWriter {
     more: Arc<Notify>,
 }
 
-/// What became of one write.
+/// The result of one write.
 enum Outcome {
     /// Nothing is left to do.
     Done,
@@ -57,7 +57,7 @@ impl StatusWriter {
         self.more.notify_one();
     }
 
-    /// How many objects wait for their status.
+    /// Returns how many objects wait for their status.
     pub fn waiting(&self) -> usize {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner).len()
     }

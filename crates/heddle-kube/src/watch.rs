@@ -17,14 +17,14 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower::ServiceBuilder;
 
-/// How long a list that is streamed may be silent before it is read by pages instead.
+/// The time that a list that is streamed may be silent before it is read by pages instead.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// After how many seconds a watch is made anew, from where it was. So each proves several times a minute that it
 /// is still heard: the API server has something to say by then, if only that it ends.
 const RENEWAL: u32 = 15;
 
-/// How long a stream that failed must run without another error to count as running: longer than an answer may
+/// The time that a stream that failed must run without another error to count as running: longer than an answer may
 /// take. It says nothing when it resumes.
 const CALM: Duration = SILENCE.saturating_add(Duration::from_secs(1));
 
@@ -65,7 +65,7 @@ struct Follower {
     watches: Watches,
 }
 
-/// Which version of the kind a stream reads.
+/// The version of the kind that a stream reads.
 #[derive(Clone, Copy)]
 struct Asked {
     version: &'static str,
@@ -75,7 +75,7 @@ struct Asked {
     last: bool,
 }
 
-/// Why a stream of events was left.
+/// The reason for which a stream of events was left.
 enum Left {
     /// Nobody reads the queue any more.
     Closed,
@@ -202,7 +202,7 @@ impl Follower {
         self.queue.send(event).await.is_err().then_some(Left::Closed)
     }
 
-    /// Whether objects go because their whole kind goes. Waits a little if so.
+    /// Returns whether objects go because their whole kind goes. Waits a little if so.
     async fn vanishing(&self, retry: &mut Retry) -> bool {
         let problem = match watch_error::going(self.client.clone(), self.kind).await {
             Ok(None) => return false,

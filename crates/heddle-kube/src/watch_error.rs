@@ -23,7 +23,7 @@ fn code(error: &watcher::Error) -> Option<u16> {
     status(error).map(|status| status.code)
 }
 
-/// Who is to blame for an error.
+/// Returns who is to blame for an error.
 pub(crate) fn cause(error: &watcher::Error) -> Cause {
     match code(error) {
         Some(401) => Cause::Us,
@@ -65,7 +65,7 @@ pub(crate) fn streams_no_lists(error: &watcher::Error) -> bool {
     matches!(code(error), Some(400 | 422))
 }
 
-/// Why the objects of a kind may be vanishing without anybody having deleted them: its definition is going or
+/// Returns why the objects of a kind may be vanishing without anybody having deleted them: its definition is going or
 /// gone. Then they keep their effect, since a mesh without its AccessPolicies would let everybody in.
 ///
 /// # Errors

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 /// another 25 seconds of the last word.
 pub const STALE: Duration = Duration::from_secs(30);
 
-/// What a watch is doing.
+/// The state of a watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// It reads the list of all objects.
@@ -23,7 +23,7 @@ pub enum Phase {
     Failing,
 }
 
-/// Who is to blame for a watch that fails.
+/// The party to blame for a watch that fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// The API server: it does not answer, or that it cannot.
@@ -37,19 +37,19 @@ pub enum Cause {
 /// One kind's watch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchState {
-    /// What it is doing.
+    /// Its state.
     pub phase: Phase,
-    /// When it began that.
+    /// The time at which it began that.
     pub since: Instant,
-    /// When it last heard anything. An old one alone is no fault: a kind may be quiet.
+    /// The time at which it last heard anything. An old one alone is no fault: a kind may be quiet.
     pub last_event: Option<Instant>,
-    /// What went wrong last, while it fails.
+    /// The last error, while it fails.
     pub error: Option<(Cause, String)>,
-    /// How many objects it knows.
+    /// The number of objects that it knows.
     pub objects: usize,
-    /// How many complete lists it read, an absent kind's empty one included.
+    /// The number of complete lists that it read, an absent kind's empty one included.
     pub lists: u64,
-    /// Whether the cluster ever had this kind.
+    /// True if the cluster ever had this kind.
     pub found: bool,
 }
 
@@ -83,7 +83,7 @@ impl Watches {
         self.lock().clone()
     }
 
-    /// What must still come before anything may be answered: one line per kind that was never listed
+    /// Returns what must still come before anything may be answered: one line per kind that was never listed
     /// completely. Empty once all were, for ever.
     pub fn missing(&self) -> Vec<String> {
         let view = self.lock();
@@ -196,7 +196,7 @@ impl WatchState {
         self.lists > 0 && self.age(now) >= STALE && cause != Some(Cause::Kind)
     }
 
-    /// Whether the API server said anything to it last, be it a refusal.
+    /// Returns whether the API server said anything to it last, be it a refusal.
     fn is_answered(&self) -> bool {
         match self.phase {
             Phase::Watching | Phase::Absent => true,

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// What a topic is answered with.
+/// The answer to a subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// One encoded message, which replaces the one before: `Server`, `OutboundPolicy`, `DestinationProfile`.
@@ -30,7 +30,7 @@ pub struct Projected {
     /// The keys of the Snapshot that it was made from: while none of them changes, and nothing of `wide` does, it
     /// holds.
     pub keys: BTreeSet<Key>,
-    /// What else it was made from, that no key of its own stands for.
+    /// The other things that it was made from, for which no key stands.
     pub wide: BTreeSet<UnkeyedDependency>,
 }
 
@@ -38,14 +38,14 @@ pub struct Projected {
 /// that nobody owns have one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum UnkeyedDependency {
-    /// Which EgressNetworks there are.
+    /// The set of EgressNetworks.
     Egress,
     /// The networks of the cluster that hold this address.
     Network(IpAddr),
 }
 
 impl UnkeyedDependency {
-    /// Whether a changed key may change what depends on this.
+    /// Returns whether a changed key may change what depends on this.
     pub fn is_changed_by(&self, key: &Key) -> bool {
         match (self, key) {
             (Self::Egress, Key::Egress(_)) => true,
@@ -68,7 +68,7 @@ impl UnkeyedDependency {
 }
 
 impl Projected {
-    /// Whether the answer may differ after this key changed.
+    /// Returns whether the answer may differ after this key changed.
     pub fn is_changed_by(&self, key: &Key) -> bool {
         self.keys.contains(key) || self.wide.iter().any(|wide| wide.is_changed_by(key))
     }

@@ -7,10 +7,10 @@ use heddle_model::{Identity, Name, WorkloadKey, WorkloadKind};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-/// Where a linkerd2-proxy takes connections that say in a header which port they are for.
+/// The port at which a linkerd2-proxy takes connections that say in a header which port they are for.
 const DIRECT_PORT: u32 = 4143;
 
-/// How an endpoint is dialled.
+/// The transport to an endpoint.
 pub(crate) struct Dial<'a> {
     pub(crate) at: SocketAddr,
     /// `None` is plain text.
@@ -66,7 +66,7 @@ fn tls_identity(identity: &Identity, mesh: &Mesh) -> l5d::TlsIdentity {
     l5d::TlsIdentity { server_name: None, strategy: Some(l5d::tls_identity::Strategy::DnsLikeIdentity(dns)) }
 }
 
-/// What a linkerd2-proxy in front of the endpoint understands; others are told nothing.
+/// Returns what a linkerd2-proxy in front of the endpoint understands; others are told nothing.
 ///
 /// A port that takes bytes is not looked at, so mesh TLS comes to it by the direct port, whose header names it.
 fn hint(server: EndpointServer) -> Option<l5d::ProtocolHint> {

@@ -13,13 +13,13 @@ use prost::Message as _;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-/// How much one message holds at most: proxies take 4 MiB.
+/// The most bytes of one message: proxies take 4 MiB.
 const MOST_BYTES: usize = 3 << 20;
 
 /// The endpoints of a topic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Endpoints {
-    /// Whether what was asked for exists.
+    /// True if what was asked for exists.
     pub exists: bool,
     /// `metric_labels` of the whole set.
     pub labels: BTreeMap<String, String>,
@@ -131,7 +131,7 @@ pub(crate) fn project(
     Some(Endpoints { exists, labels: labels.into(), items: items.collect() })
 }
 
-/// Whether anybody at all may be dialled there: an empty balancer would keep requests waiting.
+/// Returns whether anybody at all may be dialled there: an empty balancer would keep requests waiting.
 pub(crate) fn usable(endpoints: Option<&snapshot::Endpoints>, family: Option<Family>) -> bool {
     let mut items = endpoints.into_iter().flat_map(|all| all.of_family(family));
     items.any(|item| item.transport != Transport::Refused)
@@ -168,7 +168,7 @@ fn prefer(items: Vec<&Endpoint>, wanted: impl Fn(&Endpoint) -> bool) -> Vec<&End
 }
 
 impl Place {
-    /// Where a client at a Node and zone is, as far as a Service minds.
+    /// Returns where a client at a Node and zone is, as far as a Service minds.
     pub(crate) fn for_locality(locality: Locality, node: Option<&Name>, zone: Option<&Name>) -> Self {
         match locality {
             Locality::Any => Self::Anywhere,

@@ -48,13 +48,13 @@ fn headers(of: &[(Name, Name)]) -> Option<l5d::Headers> {
     (!headers.is_empty()).then_some(l5d::Headers { headers })
 }
 
-/// Whether a text can name a header (RFC 9110, 5.6.2).
+/// Returns whether a text can name a header (RFC 9110, 5.6.2).
 pub(crate) fn is_name(name: &str) -> bool {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !name.is_empty() && name.len() < 1 << 15 && name.bytes().all(token)
 }
 
-/// Whether a text can be a header's value.
+/// Returns whether a text can be a header's value.
 pub(crate) fn is_value(value: &str) -> bool {
     value.bytes().all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
 }

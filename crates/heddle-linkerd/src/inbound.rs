@@ -28,7 +28,7 @@ pub(crate) use supported::Overreach;
 
 /// The proxy's own administration: probes and metrics, of which it guards by itself what changes anything.
 const ADMIN_PORT: u16 = 4191;
-/// How long the first bytes are waited for before a connection counts as bytes.
+/// The time that the first bytes are waited for before a connection counts as bytes.
 const DETECT: Duration = Duration::from_secs(10);
 /// The same where only HTTP is spoken: its clients speak first, however late.
 const DETECT_HTTP: Duration = Duration::from_secs(3600);
@@ -43,7 +43,7 @@ pub(crate) struct Port<'a> {
     rate_limit: Option<&'a RateLimit>,
 }
 
-/// What a proxy is told of a port, and what it cannot do of what was meant.
+/// The messages about a port for a proxy, and what it cannot do of what was meant.
 struct Spoken {
     kind: protocol::Kind,
     authorizations: Vec<l5d_in::Authz>,
@@ -73,7 +73,7 @@ pub(crate) fn project(look: &TrackedSnapshot, key: &WorkloadKey, port: u16) -> O
     Some(server(kind, authorizations, labels(port.mtls_source, posture)))
 }
 
-/// What a workload's proxy cannot do of what was meant for its ports. A port is `None` for all that nobody declared.
+/// Returns what a workload's proxy cannot do of what was meant for its ports. A port is `None` for all that nobody declared.
 pub(crate) fn excess(mesh: &Mesh, workload: &Workload) -> Vec<(Option<u16>, Overreach)> {
     let declared = workload.inbound.iter().map(|port| (Some(port.port), declared(mesh, port)));
     let ports = declared.chain([(None, undeclared(mesh, workload))]);

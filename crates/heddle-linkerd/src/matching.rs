@@ -18,7 +18,7 @@ pub(crate) enum Meet {
     Unknown,
 }
 
-/// What two matches have in common. Keeps every condition of both that the other does not repeat, so that it never
+/// Returns what two matches have in common. Keeps every condition of both that the other does not repeat, so that it never
 /// ranks below either of them.
 pub(crate) fn meet(a: &HttpMatch, b: &HttpMatch, expressions: &Expressions) -> Meet {
     let HttpMatch { path, method, headers, query } = a;
@@ -38,7 +38,7 @@ pub(crate) fn meet(a: &HttpMatch, b: &HttpMatch, expressions: &Expressions) -> M
     }
 }
 
-/// Whether every request of `inner` is one of `outer`, as far as that can be told.
+/// Returns whether every request of `inner` is one of `outer`, as far as that can be told.
 pub(crate) fn is_within(inner: &HttpMatch, outer: &HttpMatch, expressions: &Expressions) -> bool {
     let HttpMatch { path, method, headers, query } = outer;
     let path = match (inner.path.as_ref(), path.as_ref()) {
@@ -230,7 +230,7 @@ pub(crate) fn contradictable<'a>(all: impl Iterator<Item = &'a HttpMatch>) -> BT
     by_name.into_iter().filter(several).map(|(name, _)| name.clone()).collect()
 }
 
-/// Whether lines of this name are one value to others, of which a proxy sees each alone.
+/// Returns whether lines of this name are one value to others, of which a proxy sees each alone.
 pub(crate) fn is_one_value(name: &str) -> bool {
     header::is_joined(name) || name == header::COOKIE
 }

@@ -2,7 +2,7 @@
 
 use heddle_model::{Family, ServiceKey, ServicePortKey};
 
-/// What stands behind `.svc.` in the names that policies give. Any other is understood too.
+/// The domain behind `.svc.` in the names that policies give. Any other is understood too.
 const DOMAIN: &str = "cluster.local";
 /// The same in the names of the second family of a dual-stack Service.
 const FAMILY_DOMAINS: [(Family, &str); 2] =

@@ -21,7 +21,7 @@ use l5d_out::proxy_protocol as protocol;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How long the first bytes are waited for before a connection counts as bytes.
+/// The time that the first bytes are waited for before a connection counts as bytes.
 const DETECT: Duration = Duration::from_secs(10);
 /// The same where only HTTP is spoken: its clients speak first, however late.
 const DETECT_HTTP: Duration = Duration::from_secs(3600);

@@ -13,12 +13,12 @@ pub(crate) fn whole(expression: &str) -> Option<String> {
     Regex::new(&anchored).is_ok().then_some(anchored)
 }
 
-/// What begins with this text.
+/// Returns what begins with this text.
 pub(crate) fn prefix(text: &str) -> String {
     format!(r"(?s)\A(?:{}.*)\z", literal(text))
 }
 
-/// What ends with this text.
+/// Returns what ends with this text.
 pub(crate) fn suffix(text: &str) -> String {
     format!(r"(?s)\A(?:.*{})\z", literal(text))
 }
@@ -33,7 +33,7 @@ pub(crate) fn not(text: &str) -> String {
     anchored(&others(text, "", ".+"))
 }
 
-/// What does not begin with this text.
+/// Returns what does not begin with this text.
 pub(crate) fn not_prefix(text: &str) -> String {
     let Some(last) = text.chars().next_back() else { return anchored(NOTHING) };
     let head = &text[..text.len() - last.len_utf8()];
@@ -47,7 +47,7 @@ fn anchored(expression: &str) -> String {
     format!(r"(?s)\A(?:{expression})\z")
 }
 
-/// What leaves a text at one of its characters or ends before it, or goes on behind it as `end` says; `at_end` is
+/// Returns what leaves a text at one of its characters or ends before it, or goes on behind it as `end` says; `at_end` is
 /// whether it may also end there.
 fn others(text: &str, at_end: &str, end: &str) -> String {
     text.chars().rev().fold(format!("{at_end}{end}"), |rest, c| format!("|{}", but(c, &rest)))

@@ -26,7 +26,7 @@ const COMPARISONS: usize = 1_000_000;
 /// A pair of a table's entries, by their places, of which a proxy may take the second where the first is meant.
 pub(crate) type Pair = (usize, usize);
 
-/// Where a proxy's order differs from the table's.
+/// The matches at which a proxy's order differs from the table's.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Unordered {
     /// The pairs that were found, at most [`LIMIT`].
@@ -137,7 +137,7 @@ impl Unordered {
     }
 }
 
-/// Whether a proxy would prefer `a` on some request that both match.
+/// Returns whether a proxy would prefer `a` on some request that both match.
 fn may_beat(a: &HttpMatch, b: &HttpMatch) -> bool {
     let rest = |of: &HttpMatch| (of.headers.len(), of.query.len(), of.method.is_some());
     let ties = rest(a) > rest(b);
@@ -159,7 +159,7 @@ fn may_beat(a: &HttpMatch, b: &HttpMatch) -> bool {
     }
 }
 
-/// How much of a path a prefix matches; the root counts 1.
+/// Returns how much of a path a prefix matches; the root counts 1.
 fn length(path: Option<&PathMatch>) -> usize {
     match path {
         None => 1,

@@ -45,7 +45,7 @@ impl fmt::Display for ProxyRequest {
     }
 }
 
-/// Why a question has no answer, by what the proxy does then (`protocols/linkerd.md` 1.0).
+/// The reason for which a question has no answer, by what the proxy does then (`protocols/linkerd.md` 1.0).
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// `INVALID_ARGUMENT`: it can never have one, and the proxy does not ask again.

@@ -11,7 +11,7 @@ use heddle_proto::io::linkerd::proxy::outbound::{Backend, OutboundPolicy, opaque
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-/// What the proxy of a workload may ask to begin with: its own ports, one that nobody declares last, and each address
+/// Returns what the proxy of a workload may ask to begin with: its own ports, one that nobody declares last, and each address
 /// that a Service is dialled by. What it asks then is in the answers, as [`names`] finds it.
 pub fn questions(workload: &WorkloadKey, snapshot: &Snapshot) -> Vec<ProxyRequest> {
     let own = snapshot.workloads.get(workload).map_or_else(Vec::new, |found| ports(found));

@@ -6,7 +6,7 @@ use heddle_model::snapshot::Workload;
 use heddle_model::{Family, Name, ServicePortKey, Snapshot, WorkloadKey};
 use std::net::SocketAddr;
 
-/// What an answer is about.
+/// The subject of an answer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subscription {
     /// The endpoints of a Service port, as clients at a place see them.
@@ -15,28 +15,28 @@ pub enum Subscription {
         port: ServicePortKey,
         /// The family of the address that the clients dialled, where the Service may have both.
         family: Option<Family>,
-        /// Where the clients are.
+        /// The clients' place.
         place: Place,
     },
     /// A destination by name or address, for what still asks for profiles.
     Profile(Target),
-    /// Who may call a port of a workload, and how it is spoken.
+    /// The policy of a port of a workload, and how it is spoken.
     Inbound {
         /// The workload.
         workload: WorkloadKey,
         /// Its port.
         port: u16,
     },
-    /// Where the clients of a namespace are led that dial a target.
+    /// The routes of the clients of a namespace that dial a target.
     Outbound {
         /// The clients' namespace: consumer routes and egress networks are theirs.
         namespace: Name,
-        /// What they dial.
+        /// The dialled target.
         target: Target,
     },
 }
 
-/// What is dialled.
+/// A dialled target.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Target {
     /// An address.
@@ -45,7 +45,7 @@ pub enum Target {
     Service(ServicePortKey),
 }
 
-/// Where clients are, as far as it makes a difference to what they ask about. Where it begins to make one, or
+/// The place of clients, as far as it makes a difference to what they ask about. Where it begins to make one, or
 /// ceases to, the answer is [`crate::Answer::AskAgain`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {

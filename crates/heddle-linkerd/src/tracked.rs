@@ -25,7 +25,7 @@ impl<'a> TrackedSnapshot<'a> {
         Self { snapshot, keys: RefCell::default(), wide: RefCell::default() }
     }
 
-    /// What was looked at.
+    /// Returns what was looked at.
     pub(crate) fn into_dependencies(self) -> (BTreeSet<Key>, BTreeSet<UnkeyedDependency>) {
         (self.keys.into_inner(), self.wide.into_inner())
     }

@@ -6,7 +6,7 @@ use heddle_model::snapshot::{RouteKey, Workload};
 use heddle_model::{Diagnostic, Snapshot, SourceRef, WorkloadKey};
 use std::collections::BTreeSet;
 
-/// What the proxy of a workload cannot do of the policies of its ports, and what it does instead: it refuses more
+/// Returns what the proxy of a workload cannot do of the policies of its ports, and what it does instead: it refuses more
 /// than was meant, never less.
 ///
 /// The words name the port and not the workload, so that a policy over a thousand Pods is told once.

@@ -4,7 +4,7 @@ use crate::diagnostics::Diagnostics;
 use crate::field::{Field, FieldError};
 use heddle_model::access::Action;
 
-/// What a list of alternatives matches.
+/// The matches of a list of alternatives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Alternatives<T> {
     /// Everything: nothing was listed, or a Deny could not read what.

@@ -4,16 +4,16 @@ use crate::field::{FieldError, INVALID};
 use crate::unicast::Loopback;
 use heddle_model::{Diagnostic, SourceRef};
 
-/// How many faults of one object are kept.
+/// The most faults of one object that are kept.
 const MOST: usize = 64;
 
-/// What is wrong with one object.
+/// The faults of one object.
 #[derive(Debug)]
 pub(crate) struct Diagnostics {
     object: SourceRef,
     loopback: Loopback,
     diagnostics: Vec<Diagnostic>,
-    /// How many faults there are beyond those.
+    /// The number of further faults.
     more: usize,
 }
 
@@ -58,7 +58,7 @@ impl Diagnostics {
         results.into_iter().filter_map(|result| self.take(result, instead)).collect()
     }
 
-    /// What is wrong, in the order found, and how much more there is.
+    /// Returns what is wrong, in the order found, and how much more there is.
     pub(crate) fn into_diagnostics(self) -> Vec<Diagnostic> {
         let Self { object, loopback: _, mut diagnostics, more } = self;
         if more > 0 {

@@ -12,7 +12,7 @@ pub(crate) struct Field<'a> {
     path: String,
 }
 
-/// Why a value cannot be used.
+/// The reason for which a value cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FieldError {
     pub(crate) field: String,

@@ -50,7 +50,7 @@ use heddle_model::{Fact, Kind, Lowered, Origin, SourceRef};
 use route::Unbacked;
 use serde_json::Value;
 
-/// What `object`, read as one of `kind`, says.
+/// Returns what `object`, read as one of `kind`, says.
 ///
 /// Does not look at `apiVersion` and `kind`: the caller knows what it watched. A namespaced object without
 /// a namespace is in `default`, as for kubectl.
@@ -60,7 +60,7 @@ pub fn lower(kind: Kind, object: &Value) -> Lowered {
     lower_from(Loopback::Refused, kind, object)
 }
 
-/// What `object` of a source says that has this place for loopback addresses.
+/// Returns what `object` of a source says that has this place for loopback addresses.
 pub fn lower_from(loopback: Loopback, kind: Kind, object: &Value) -> Lowered {
     let root = Field::root(object);
     let source = meta::source(kind, object);
@@ -77,7 +77,7 @@ pub fn lower_from(loopback: Loopback, kind: Kind, object: &Value) -> Lowered {
     Lowered { source, fact, diagnostics: notes.into_diagnostics(), meta: meta::meta(kind, object) }
 }
 
-/// What holds while an object cannot be read ([`Fact::Invalid`]).
+/// Returns what holds while an object cannot be read ([`Fact::Invalid`]).
 fn instead(source: &SourceRef) -> &'static str {
     match (source.kind, &*source.name) {
         (Kind::Mesh, name) if name != "default" => Kind::Pod.spec().unreadable,

@@ -5,7 +5,7 @@ use heddle_model::{Kind, Meta, Scope, SourceRef, StatusForm};
 use jiff::Timestamp;
 use serde_json::Value;
 
-/// Which object it is. Parts of its name that cannot be read are empty.
+/// Returns which object it is. Parts of its name that cannot be read are empty.
 pub(crate) fn source(kind: Kind, object: &Value) -> SourceRef {
     let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default();
     let namespace = match (kind.spec().scope, text("namespace")) {
@@ -21,7 +21,7 @@ pub(crate) fn name<'a>(root: &Field<'a>) -> Result<&'a str, FieldError> {
     root.need("metadata")?.need("name")?.name()
 }
 
-/// What decides nothing.
+/// Returns what decides nothing.
 pub(crate) fn meta(kind: Kind, object: &Value) -> Meta {
     let metadata = &object["metadata"];
     let status =

@@ -7,7 +7,7 @@ use crate::meta;
 use heddle_model::access::Posture;
 use heddle_model::fact::Namespace;
 
-/// What a posture is called, in the Mesh and on a Namespace.
+/// The name of each posture, in the Mesh and on a Namespace.
 pub(crate) const POSTURES: [(&str, Posture); 3] =
     [("Allow", Posture::Allow), ("Authenticated", Posture::Authenticated), ("Deny", Posture::Deny)];
 

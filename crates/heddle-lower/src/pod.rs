@@ -83,7 +83,7 @@ fn declared_ports(spec: &Field<'_>, plane: Option<DataPlane>, notes: &mut Diagno
     ports
 }
 
-/// Whether Linkerd takes a port for opaque that nothing is said of.
+/// Returns whether Linkerd takes a port for opaque that nothing is said of.
 fn is_default_opaque(port: &Field<'_>, plane: Option<DataPlane>) -> bool {
     let number = port.value()["containerPort"].as_u64();
     plane == Some(DataPlane::Linkerd)
@@ -97,7 +97,7 @@ fn port(place: &Field<'_>) -> Result<WorkloadPort, FieldError> {
     Ok(WorkloadPort { name: name.map(Into::into), port, app_port: port, protocol: None, named })
 }
 
-/// Whether a port of Kubernetes is a TCP port: unset means TCP.
+/// Returns whether a port of Kubernetes is a TCP port: unset means TCP.
 pub(crate) fn is_tcp(port: &Field<'_>) -> bool {
     matches!(port.value()["protocol"].as_str(), None | Some("TCP" | ""))
 }

@@ -4,7 +4,7 @@ use crate::diagnostics::Diagnostics;
 use crate::field::{Field, FieldError, UNSUPPORTED};
 use heddle_model::fact::{PortProtocol, Protocol};
 
-/// What Heddle's kinds call each protocol.
+/// The word of Heddle's kinds for each protocol.
 pub(crate) const WORDS: [(&str, Protocol); 6] = [
     ("HTTP", Protocol::Http),
     ("HTTP2", Protocol::Http2),
@@ -14,7 +14,7 @@ pub(crate) const WORDS: [(&str, Protocol); 6] = [
     ("Detect", Protocol::Detect),
 ];
 
-/// What a Service says of a port: `appProtocol`, else the prefix of the port's name.
+/// Returns what a Service says of a port: `appProtocol`, else the prefix of the port's name.
 ///
 /// An `appProtocol` of somebody's domain that is not known here says nothing (KEP-1422), and then neither
 /// does the name.

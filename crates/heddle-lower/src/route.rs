@@ -21,7 +21,7 @@ use heddle_model::fact::{Route, RouteRule};
 use heddle_model::http::HttpMatch;
 use heddle_model::route::RouteDefaults;
 
-/// What holds instead of a part of a rule that cannot be honoured.
+/// The meaning of a part of a rule that cannot be honoured.
 const BROKEN: &str = "requests of this rule are answered 500";
 
 /// The fields of a route's `spec`.
@@ -31,7 +31,7 @@ const FIELDS: [&str; 4] = ["parentRefs", "hostnames", "rules", "useDefaultGatewa
 const RULE_FIELDS: [&str; 7] =
     ["name", "matches", "filters", "backendRefs", "timeouts", "retry", "sessionPersistence"];
 
-/// What a rule without backends does, which the two groups of HTTPRoutes see differently.
+/// The effect of a rule without backends, which the two groups of HTTPRoutes see differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unbacked {
     /// It has nowhere to send requests (Gateway API).
@@ -68,7 +68,7 @@ pub(crate) fn lower(
     })
 }
 
-/// What annotations say, where the rule does not. An attempt that may take longer than all of them has no limit
+/// Fills in the annotations' values where the rule does not say. An attempt that may take longer than all of them has no limit
 /// of its own.
 fn fill(rule: &mut RouteRule<HttpMatch>, defaults: &RouteDefaults) {
     rule.request_timeout = rule.request_timeout.or(defaults.request_timeout);
@@ -78,7 +78,7 @@ fn fill(rule: &mut RouteRule<HttpMatch>, defaults: &RouteDefaults) {
     rule.retry = rule.retry.take().or_else(|| defaults.retry.clone());
 }
 
-/// What a route has that only a client's side can do: a server would have to take it for what it is not.
+/// Returns what a route has that only a client's side can do: a server would have to take it for what it is not.
 fn unservable(spec: &Field<'_>) -> Option<String> {
     if spec.get("hostnames").is_some() {
         return Some("hostnames are not supported at a Server".into());

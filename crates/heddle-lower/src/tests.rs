@@ -41,7 +41,7 @@ fn name_of(kind: Kind) -> &'static str {
     }
 }
 
-/// What is wrong with an object.
+/// Checks the faults of an object.
 #[track_caller]
 pub(crate) fn check_faults(kind: Kind, rest: Value, want: &[&str]) {
     let (_, got) = say(kind, rest.clone());

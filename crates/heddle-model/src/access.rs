@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// What a rule does to what it matches.
+/// The effect of a rule on what it matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Action {
     /// Admits.
@@ -15,7 +15,7 @@ pub enum Action {
     Deny,
 }
 
-/// Whether a policy has an effect.
+/// The choice between deciding and only watching.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mode {
     /// It decides.
@@ -24,7 +24,7 @@ pub enum Mode {
     Audit,
 }
 
-/// What a port does with callers that no policy speaks of.
+/// The rule of a port for callers that no policy speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Posture {
     /// Admits everyone.
@@ -104,11 +104,11 @@ pub struct RequestMatch {
 /// One policy as it holds at one workload's port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Where it was written.
+    /// The object in which it was written.
     pub source: SourceRef,
-    /// What it does.
+    /// Its action.
     pub action: Action,
-    /// Whether it decides.
+    /// Its mode.
     pub mode: Mode,
     /// The rules, in the order written. An Allow without rules admits nothing.
     pub rules: Arc<[Rule]>,
@@ -125,9 +125,9 @@ pub struct Policy {
 /// route covers them without admitting any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
-    /// What holds where no Allow covers.
+    /// The rule that holds where no Allow covers.
     pub posture: Posture,
-    /// Who said so: a Namespace or the Mesh.
+    /// The object that states the posture: a Namespace or the Mesh.
     pub posture_source: Option<SourceRef>,
     /// The policies of the whole port, ordered by source.
     pub policies: Vec<Policy>,
@@ -140,9 +140,9 @@ pub struct Access {
 pub struct RouteAccess {
     /// The routes whose policies hold, each once.
     pub governors: Vec<Governor>,
-    /// Which requests they govern, in Gateway API precedence: a request belongs to the first entry that matches it.
+    /// The requests that they govern, in Gateway API precedence: a request belongs to the first entry that matches it.
     pub entries: Vec<AccessEntry>,
-    /// What becomes of a request that no entry matches.
+    /// The fate of a request that no entry matches.
     pub unmatched: Unmatched,
 }
 
@@ -151,13 +151,13 @@ pub struct RouteAccess {
 pub struct Governor {
     /// The route; `None` stands for the policies of the port alone.
     pub route: Option<SourceRef>,
-    /// Whether the server can tell the route's requests from those of others.
+    /// The server's ability to tell the route's requests from those of others.
     pub sight: Sight,
     /// Its policies, ordered by source.
     pub policies: Vec<Policy>,
 }
 
-/// Whether a server can tell the requests of a route.
+/// The ability of a server to tell the requests of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sight {
     /// It can.
@@ -179,7 +179,7 @@ pub struct AccessEntry {
     pub audits: Vec<usize>,
 }
 
-/// What becomes of a request that no entry matches.
+/// The fate of a request that no entry matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unmatched {
     /// The policies of the port decide.
@@ -189,7 +189,7 @@ pub enum Unmatched {
 }
 
 impl Access {
-    /// Whether what decides looks at anything of a request but who sends it.
+    /// Returns whether what decides looks at anything of a request but who sends it.
     pub fn minds_requests(&self) -> bool {
         let mut enforced = self.policies.iter().filter(|policy| policy.mode == Mode::Enforce);
         let says = |policy: &Policy| policy.rules.iter().any(|rule| !rule.requests.is_empty());
@@ -207,7 +207,7 @@ impl Access {
         self.routes.as_ref().is_some_and(|routes| routes.unmatched == Unmatched::Refused)
     }
 
-    /// Whether what decides looks at paths: only then the server's proxy resolves dots, double slashes and escaped
+    /// Returns whether what decides looks at paths: only then the server's proxy resolves dots, double slashes and escaped
     /// slashes, for the policy and for the application alike.
     pub fn minds_paths(&self) -> bool {
         self.paths().next().is_some()
@@ -251,10 +251,10 @@ impl RouteAccess {
     }
 }
 
-/// How many requests one port takes (Linkerd's `HTTPLocalRateLimitPolicy`), each proxy counting for itself.
+/// The number of requests that one port takes (Linkerd's `HTTPLocalRateLimitPolicy`), each proxy counting for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RateLimit {
-    /// Where it was written.
+    /// The object in which it was written.
     pub source: SourceRef,
     /// Of all clients together, per second.
     pub total: Option<u32>,

@@ -35,7 +35,7 @@ impl Counted {
         }
     }
 
-    /// What is said of an object, in order.
+    /// Returns what is said of an object, in order.
     pub fn of(&self, object: &SourceRef) -> impl Iterator<Item = &Diagnostic> {
         self.0.get(object).into_iter().flat_map(BTreeMap::keys)
     }

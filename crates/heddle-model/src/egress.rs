@@ -48,7 +48,7 @@ mod tests {
         EgressNetwork { networks, policy: Egress::Allow, created }
     }
 
-    /// Who decides about 1.2.3.4 for clients of `shop`, of these objects named by namespace and name.
+    /// Checks the object that decides about 1.2.3.4 for clients of `shop`, of these objects named by namespace and name.
     #[track_caller]
     fn check(objects: &[(&str, &str, EgressNetwork)], want: Option<&str>) {
         let mut snapshot = Snapshot::default();

@@ -5,24 +5,24 @@ use crate::{Diagnostic, Fact, Kind, SourceRef};
 /// One object after lowering.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lowered {
-    /// Which object.
+    /// The object.
     pub source: SourceRef,
-    /// What it says.
+    /// Its fact.
     pub fact: Fact,
-    /// What is wrong with it.
+    /// Its faults.
     pub diagnostics: Vec<Diagnostic>,
-    /// What decides nothing.
+    /// The part that decides nothing.
     pub meta: Meta,
 }
 
-/// What changes without changing any decision: kept beside the facts, outside equality of the Snapshot.
+/// The part of an object that changes without changing any decision: kept apart from the facts, outside equality of the Snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Meta {
     /// `metadata.generation`, for `observedGeneration`.
     pub generation: i64,
     /// `metadata.uid`.
     pub uid: String,
-    /// Where a directory source read it: `FILE:LINE`.
+    /// The place at which a directory source read it: `FILE:LINE`.
     pub origin: Option<String>,
     /// `status` as last seen, for kinds whose status we write, so that an equal one is not written.
     pub status: Option<String>,

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 pub use crate::labels::Labels;
 
-/// What one object says.
+/// The content of one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
     /// A Namespace.
@@ -92,7 +92,7 @@ accessors! {
 /// An object that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invalid {
-    /// Why, with field and value.
+    /// The reason, with field and value.
     pub message: String,
 }
 
@@ -101,7 +101,7 @@ pub struct Invalid {
 pub struct Namespace {
     /// Annotation `heddle.dev/default-posture`; `None` follows the Mesh.
     pub posture: Option<Posture>,
-    /// What holds for the proxies of workloads that do not say it.
+    /// The settings of proxies of workloads that do not state them.
     pub config: Option<Box<ProxyConfig>>,
 }
 
@@ -162,7 +162,7 @@ pub struct Workload {
     pub ports: Vec<WorkloadPort>,
     /// Annotation `heddle.dev/skip-inbound-ports`: its proxy never sees these.
     pub skip_inbound_ports: BTreeSet<u16>,
-    /// What else annotations say of its proxy.
+    /// Further settings of its proxy, by annotations.
     pub config: Option<Box<ProxyConfig>>,
 }
 
@@ -171,17 +171,17 @@ pub struct Workload {
 pub struct WorkloadPort {
     /// Its name, for named target ports.
     pub name: Option<Name>,
-    /// Where peers connect.
+    /// The port to which peers connect.
     pub port: u16,
-    /// Where the application listens: differs from `port` only where a proxy binds `port` itself.
+    /// The port at which the application listens: differs from `port` only where a proxy binds `port` itself.
     pub app_port: u16,
-    /// What it speaks, if it says.
+    /// Its protocol, if stated.
     pub protocol: Option<Protocol>,
-    /// What the prefix of its name says it speaks, where nobody else says it.
+    /// The protocol that the prefix of its name says, where nobody else says it.
     pub named: Option<Protocol>,
 }
 
-/// What a port speaks.
+/// The protocol of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Protocol {
     /// HTTP/1.1, or HTTP/2 where the client asks for it.
@@ -201,7 +201,7 @@ pub enum Protocol {
 /// A Service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
-    /// How it is reached.
+    /// Its form.
     pub form: ServiceForm,
     /// The families of its virtual IPs; without any, `spec.ipFamilies`.
     pub families: Families,
@@ -213,17 +213,17 @@ pub struct Service {
     pub selector: Labels,
     /// Endpoints that are not ready are used too.
     pub publish_not_ready: bool,
-    /// Whether near endpoints are preferred.
+    /// The preference for near endpoints.
     pub locality: Locality,
-    /// When an endpoint that fails is left alone.
+    /// The time at which an endpoint that fails is left alone.
     pub accrual: Option<Accrual>,
-    /// What holds for requests that no route says it of.
+    /// The limits of requests for which no route says any.
     pub defaults: RouteDefaults,
     /// `metadata.creationTimestamp` in seconds since 1970; absent counts as oldest.
     pub created: Option<i64>,
 }
 
-/// When an endpoint that fails is left alone (Linkerd's annotations `balancer.linkerd.io/failure-accrual…`).
+/// The time at which an endpoint that fails is left alone (Linkerd's annotations `balancer.linkerd.io/failure-accrual…`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accrual {
     /// Failures in a row after which it is.
@@ -242,13 +242,13 @@ pub struct EgressNetwork {
     /// The addresses; clients of the namespace that it lies in are meant, or all clients if that is the Mesh's
     /// global egress namespace. In a fact, none are all that lie outside of the Mesh's networks.
     pub networks: Vec<crate::access::Network>,
-    /// What becomes of connections to them.
+    /// The fate of connections to them.
     pub policy: Egress,
     /// `metadata.creationTimestamp` in seconds since 1970; absent counts as oldest.
     pub created: Option<i64>,
 }
 
-/// How a Service is reached.
+/// The form of a Service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServiceForm {
     /// By virtual IPs, in the order of `spec.clusterIPs`.
@@ -259,7 +259,7 @@ pub enum ServiceForm {
     External(Name),
 }
 
-/// Which endpoints are preferred (`spec.trafficDistribution`, `spec.internalTrafficPolicy`).
+/// The preference among endpoints (`spec.trafficDistribution`, `spec.internalTrafficPolicy`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Locality {
     /// All alike.
@@ -282,7 +282,7 @@ pub struct ServicePort {
     pub number: u16,
     /// `targetPort`: where the workloads listen.
     pub target: TargetPort,
-    /// What the Service says of its protocol.
+    /// The Service's statement about its protocol.
     pub protocol: PortProtocol,
 }
 
@@ -298,7 +298,7 @@ pub enum PortProtocol {
     Declared(Protocol),
 }
 
-/// Where a Service's workloads listen.
+/// The port at which a Service's workloads listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetPort {
     /// The same port on every workload.
@@ -327,7 +327,7 @@ pub struct SliceEndpoint {
     pub address: IpAddr,
     /// The Pod it names (`targetRef`).
     pub pod: Option<Name>,
-    /// That Pod's namespace, where it is another than the slice's.
+    /// The Pod's namespace, where it is another than the slice's.
     pub pod_namespace: Option<Name>,
     /// The Node it names.
     pub node: Option<Name>,
@@ -383,7 +383,7 @@ pub struct Route<M> {
     pub parents: Vec<ParentRef>,
     /// Rules, in the order written.
     pub rules: Vec<RouteRule<M>>,
-    /// Why a Server cannot take it as it is meant.
+    /// The reason for which a Server cannot take it as it is meant.
     pub unservable: Option<String>,
     /// `metadata.creationTimestamp` in seconds since 1970; absent counts as oldest.
     pub created: Option<i64>,
@@ -439,18 +439,18 @@ pub struct Mesh {
     pub networks: Vec<IpNet>,
     /// Networks in which hand-made claims of a namespace count for all clients.
     pub address_grants: BTreeMap<Name, Vec<IpNet>>,
-    /// What ports do that no policy covers, where the Namespace does not say.
+    /// The rule of ports that no policy covers, where the Namespace does not state one.
     pub posture: Posture,
-    /// What becomes of destinations outside the mesh.
+    /// The fate of connections to destinations outside the mesh.
     pub egress: Egress,
-    /// Which requests are logged.
+    /// The requests that are logged.
     pub access_log: AccessLog,
-    /// How long connecting to an endpoint may take.
+    /// The time that connecting to an endpoint may take.
     pub connect_timeout: Duration,
 }
 
 impl Mesh {
-    /// Whether the cluster moves from Linkerd: its identities have the names that Linkerd gives, so that Services have
+    /// Returns whether the cluster moves from Linkerd: its identities have the names that Linkerd gives, so that Services have
     /// Linkerd's default opaque ports.
     pub fn moves_from_linkerd(&self) -> bool {
         self.identity_suffix.starts_with("linkerd.")
@@ -465,7 +465,7 @@ impl Mesh {
 }
 
 impl Default for Mesh {
-    /// What holds while there is no Mesh object.
+    /// Returns what holds while there is no Mesh object.
     fn default() -> Self {
         Self {
             trust_domain: "cluster.local".into(),
@@ -480,7 +480,7 @@ impl Default for Mesh {
     }
 }
 
-/// What becomes of destinations outside the mesh.
+/// The fate of connections to destinations outside the mesh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Egress {
     /// Passed through as they are.
@@ -489,7 +489,7 @@ pub enum Egress {
     Deny,
 }
 
-/// Which requests proxies log.
+/// The requests that proxies log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AccessLog {
     /// None.
@@ -518,7 +518,7 @@ pub struct InboundPolicy {
     pub selector: Labels,
     /// Ports, as peers dial them; empty means all, declared or not.
     pub ports: BTreeSet<u16>,
-    /// What the ports speak.
+    /// The protocol of the ports.
     pub protocol: Option<Protocol>,
     /// mTLS of the ports.
     pub mtls: Option<Mtls>,
@@ -527,17 +527,17 @@ pub struct InboundPolicy {
 /// An AccessPolicy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessPolicy {
-    /// What it covers.
+    /// The part of the namespace that it covers.
     pub covers: Covers,
-    /// What it does.
+    /// Its action.
     pub action: Action,
-    /// Whether it decides.
+    /// Its mode.
     pub mode: Mode,
     /// Rules, in the order written, each already in its narrowest safe meaning.
     pub rules: Vec<Rule>,
 }
 
-/// What an AccessPolicy covers.
+/// The part of its namespace that an AccessPolicy covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Covers {
     /// The whole namespace.
@@ -549,7 +549,7 @@ pub enum Covers {
         /// Ports as peers dial them.
         ports: BTreeSet<u16>,
     },
-    /// What backs these Services, or the requests of these routes; all of the policy's own namespace.
+    /// The workloads behind these Services, or the requests of these routes; all of the policy's own namespace.
     Targets(Vec<Target>),
 }
 

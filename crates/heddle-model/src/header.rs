@@ -43,7 +43,7 @@ const JOINED: [&str; 33] = [
 /// The header of cookies, whose lines are joined in HTTP/2 only (RFC 9113, 8.2.3).
 pub const COOKIE: &str = "cookie";
 
-/// Whether an Envoy makes one value of several lines of this name (in lower case) by commas.
+/// Returns whether an Envoy makes one value of several lines of this name (in lower case) by commas.
 pub fn is_joined(name: &str) -> bool {
     JOINED.contains(&name)
 }

@@ -54,7 +54,7 @@ impl PathMatch {
         }
     }
 
-    /// Whether it compares escapes whose case can vary ([`path::minds_case`]).
+    /// Returns whether it compares escapes whose case can vary ([`path::minds_case`]).
     pub fn minds_case(&self) -> bool {
         match self {
             Self::Exact(text) | Self::Prefix(text) => path::minds_case(text),
@@ -73,7 +73,7 @@ fn trimmed(prefix: &str) -> Name {
 pub struct KeyMatch {
     /// Its name.
     pub name: Name,
-    /// What its value must be.
+    /// The wanted value.
     pub value: ValueMatch,
 }
 
@@ -102,7 +102,7 @@ pub struct HeaderChange {
 }
 
 impl HeaderChange {
-    /// Whether nothing is changed.
+    /// Returns whether nothing is changed.
     pub fn is_empty(&self) -> bool {
         let Self { set, add, remove } = self;
         set.is_empty() && add.is_empty() && remove.is_empty()

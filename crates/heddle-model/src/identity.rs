@@ -12,7 +12,7 @@ pub struct Identity {
     pub service_account: Name,
 }
 
-/// Why a ServiceAccount cannot have an identity.
+/// The reason for which a ServiceAccount cannot have an identity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadIdentity {
     /// A label of the DNS name would be empty, too long or have a character that DNS does not take.
@@ -22,12 +22,12 @@ pub enum BadIdentity {
     Label {
         /// `namespace` or `service account`.
         field: &'static str,
-        /// What came.
+        /// The value that came.
         value: String,
     },
 }
 
-/// Why a string is not the SPIFFE ID of a workload of this mesh.
+/// The reason for which a string is not the SPIFFE ID of a workload of this mesh.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadSpiffeId {
     /// Not a SPIFFE ID at all.

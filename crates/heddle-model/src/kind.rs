@@ -72,7 +72,7 @@ pub struct KindSpec {
     pub presence: Presence,
     /// The form of the status that Heddle writes.
     pub status: StatusForm,
-    /// What holds while an object of the kind cannot be read.
+    /// The rule that holds while an object of the kind cannot be read.
     pub unreadable: &'static str,
     /// The keys of Heddle's that its objects may have; `None` where none is looked at.
     pub keys: Option<Keys>,

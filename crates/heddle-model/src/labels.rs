@@ -21,7 +21,7 @@ impl Labels {
         Some(&self.0[place].1)
     }
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -52,7 +52,7 @@ impl std::fmt::Debug for Labels {
     }
 }
 
-/// Which objects are meant, by their labels. An empty one selects all.
+/// A selection of objects by their labels. An empty one selects all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selector {
     /// All of these must be there.
@@ -61,7 +61,7 @@ pub struct Selector {
     pub conditions: Vec<(Name, LabelCondition)>,
 }
 
-/// What the value of a label must be.
+/// A condition on the value of a label.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LabelCondition {
     /// One of these.
@@ -75,7 +75,7 @@ pub enum LabelCondition {
 }
 
 impl Selector {
-    /// Whether an object with these labels is meant.
+    /// Returns whether an object with these labels is meant.
     pub fn selects(&self, labels: &Labels) -> bool {
         let Self { labels: wanted, conditions } = self;
         wanted.iter().all(|(key, value)| labels.get(key) == Some(value))

@@ -33,12 +33,12 @@ impl<K: Ord + Clone, V: Clone> Map<K, V> {
         Self { root: None, len: 0 }
     }
 
-    /// How many keys there are.
+    /// Returns how many keys there are.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there is no key.
+    /// Returns whether there is no key.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -59,7 +59,7 @@ impl<K: Ord + Clone, V: Clone> Map<K, V> {
         None
     }
 
-    /// Whether `key` has a value.
+    /// Returns whether `key` has a value.
     pub fn contains_key<Q: Ord + ?Sized>(&self, key: &Q) -> bool
     where
         K: Borrow<Q>,
@@ -121,7 +121,7 @@ impl<K: Ord + Clone, V: Clone> Map<K, V> {
         self.iter().map(|(_, value)| value)
     }
 
-    /// Whether both are the same version of one map, told without looking at a key.
+    /// Returns whether both are the same version of one map, told without looking at a key.
     pub fn same(&self, other: &Self) -> bool {
         match (&self.root, &other.root) {
             (None, None) => true,

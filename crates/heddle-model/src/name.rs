@@ -57,11 +57,11 @@ impl fmt::Debug for Name {
 /// The object that a fact or a decision comes from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceRef {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// Where it lives; empty for cluster-scoped kinds.
+    /// Its namespace; empty for cluster-scoped kinds.
     pub namespace: Name,
-    /// What it is called.
+    /// Its name.
     pub name: Name,
 }
 
@@ -123,7 +123,7 @@ impl fmt::Display for ServicePortKey {
     }
 }
 
-/// What a workload is to Kubernetes.
+/// The kind of a workload to Kubernetes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WorkloadKind {
     /// A Pod.
@@ -167,7 +167,7 @@ impl WorkloadKind {
 pub struct WorkloadKey {
     /// Its namespace.
     pub namespace: Name,
-    /// Whether it is a Pod.
+    /// Its kind.
     pub kind: WorkloadKind,
     /// Its name.
     pub name: Name,
@@ -200,7 +200,7 @@ impl fmt::Display for WorkloadKey {
     }
 }
 
-/// Why a string does not name a workload.
+/// The reason for which a string does not name a workload.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a workload, want \"pod/<namespace>/<name>\" or \"external/<namespace>/<name>\"")]
 pub struct BadWorkloadKey(pub String);

@@ -109,14 +109,14 @@ pub fn spellings(canonical: &str) -> Vec<String> {
     spellings
 }
 
-/// Whether a spelling of a canonical path has an escape whose case can vary. Such a path is compared rightly only
+/// Returns whether a spelling of a canonical path has an escape whose case can vary. Such a path is compared rightly only
 /// where requests with lower-case escapes are refused.
 pub fn minds_case(canonical: &str) -> bool {
     // The last spelling has every escape that there may be.
     spellings(canonical).last().is_some_and(|path| has_lower_escape(&path.to_ascii_lowercase()))
 }
 
-/// Whether a path has an escape with a lower-case digit.
+/// Returns whether a path has an escape with a lower-case digit.
 pub fn has_lower_escape(path: &str) -> bool {
     upper_escapes(path) != path
 }

@@ -7,7 +7,7 @@ use crate::SourceRef;
 pub struct Diagnostic {
     /// The object at fault.
     pub object: SourceRef,
-    /// Where in it, as a path from its root: `spec.rules[0].matches[1].path.value`. Empty: the whole.
+    /// The place in it, as a path from its root: `spec.rules[0].matches[1].path.value`. Empty: the whole.
     pub field: String,
     /// A CamelCase reason, of the Gateway API where it has one.
     pub reason: &'static str,
@@ -15,7 +15,7 @@ pub struct Diagnostic {
     pub message: String,
 }
 
-/// What became of one object.
+/// The state of one object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// For a route one per `parentRef` that names a Service, in the order written; for a policy or a

@@ -17,13 +17,13 @@ pub struct RouteTable<M> {
 /// One match of one rule. A rule with two matches is two entries that share it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteEntry<M> {
-    /// What it matches.
+    /// The match.
     pub matcher: M,
-    /// What is then done.
+    /// The rule.
     pub rule: Arc<RouteRule>,
 }
 
-/// What is done with the requests of one rule.
+/// The handling of the requests of one rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteRule {
     /// The route.
@@ -34,7 +34,7 @@ pub struct RouteRule {
     pub request_headers: HeaderChange,
     /// Changes to the response.
     pub response_headers: HeaderChange,
-    /// Where to; empty answers 500.
+    /// The backends; empty answers 500.
     pub backends: Vec<WeightedBackend>,
     /// The whole transaction with all retries. `Some(ZERO)` is no limit; `None` is not said.
     pub request_timeout: Option<Duration>,
@@ -49,7 +49,7 @@ pub struct RouteRule {
 pub struct WeightedBackend {
     /// At least 1.
     pub weight: u32,
-    /// Where to.
+    /// The target.
     pub backend: Backend,
     /// Changes to the requests that go here.
     pub request_headers: HeaderChange,
@@ -57,7 +57,7 @@ pub struct WeightedBackend {
     pub response_headers: HeaderChange,
 }
 
-/// Where a share of the requests goes.
+/// The place where a share of the requests goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Backend {
     /// To the endpoints of a Service port; its own routes do not apply again.
@@ -71,12 +71,12 @@ pub enum Backend {
     Broken {
         /// A Gateway API reason: `BackendNotFound`, `InvalidKind`, ….
         reason: &'static str,
-        /// What is missing, as its author reads it.
+        /// The missing thing, as its author reads it.
         message: Arc<str>,
     },
 }
 
-/// What holds for the requests of a Service that no route is attached to, and for rules that do not say.
+/// The limits of requests of a Service that no route is attached to, and of rules that do not state any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RouteDefaults {
     /// The whole transaction with all retries.
@@ -88,7 +88,7 @@ pub struct RouteDefaults {
 }
 
 impl RouteDefaults {
-    /// What holds for the requests of a rule: what it says, and these where it says nothing.
+    /// Returns what holds for the requests of a rule: what it says, and these where it says nothing.
     pub fn of(&self, rule: &RouteRule) -> Self {
         let Self { request_timeout, backend_timeout, retry } = self;
         Self {
@@ -99,7 +99,7 @@ impl RouteDefaults {
     }
 }
 
-/// When and how often to try again (Gateway API `HTTPRouteRetry`).
+/// The conditions and the number of retries (Gateway API `HTTPRouteRetry`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retry {
     /// Attempts after the first; 0 turns retries off.

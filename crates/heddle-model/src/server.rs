@@ -14,15 +14,15 @@ pub const DEFAULT_OPAQUE_PORTS: [u16; 8] = [25, 587, 3306, 4444, 5432, 6379, 930
 /// One port of the workloads that it selects, in its own namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
-    /// Which workloads are looked at.
+    /// The class of workloads that is looked at.
     pub among: WorkloadClass,
     /// Their labels.
     pub selector: Selector,
     /// Their port, as peers dial it.
     pub port: TargetPort,
-    /// What the port speaks; `None` leaves it to what else says it.
+    /// The port's protocol; `None` leaves it to other statements.
     pub protocol: Option<Protocol>,
-    /// Whom it admits beside those that authorizations name.
+    /// The callers whom it admits besides those that authorizations name.
     pub default_policy: DefaultPolicy,
     /// Its own labels: authorizations may select it by them.
     pub labels: Labels,
@@ -30,7 +30,7 @@ pub struct Server {
     pub created: Option<i64>,
 }
 
-/// Which workloads a Server may select.
+/// The class of workloads that a Server may select.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WorkloadClass {
     /// Pods.
@@ -39,7 +39,7 @@ pub enum WorkloadClass {
     Externals,
 }
 
-/// Whom a port admits by default (Linkerd's `accessPolicy` and `default-inbound-policy`).
+/// The callers whom a port admits by default (Linkerd's `accessPolicy` and `default-inbound-policy`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DefaultPolicy {
     /// Everyone.
@@ -57,7 +57,7 @@ pub enum DefaultPolicy {
 }
 
 impl DefaultPolicy {
-    /// Whether it hangs on the Mesh's networks.
+    /// Returns whether it hangs on the Mesh's networks.
     pub const fn is_cluster(self) -> bool {
         match self {
             Self::Cluster | Self::ClusterAuthenticated => true,
@@ -66,16 +66,16 @@ impl DefaultPolicy {
     }
 }
 
-/// Who may call the ports of Servers, or the requests of a route.
+/// The callers of the ports of Servers, or of the requests of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorization {
-    /// What it opens, in its own namespace.
+    /// The object that it opens, in its own namespace.
     pub opens: Opens,
     /// All of these must hold. None: anyone may call.
     pub requires: Vec<Requirement>,
 }
 
-/// What an authorization opens.
+/// An object that an authorization opens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Opens {
     /// The ports of one Server.
@@ -89,9 +89,9 @@ pub enum Opens {
 /// One thing that an authorization requires of a caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Requirement {
-    /// That it is one of these.
+    /// One of these callers.
     Here(Authentication),
-    /// That it is one of those that another object names. While that is not there or cannot be read, nobody is.
+    /// One of the callers that another object names. While that is not there or cannot be read, nobody is.
     Object(SourceRef),
 }
 
@@ -119,7 +119,7 @@ pub enum Client {
     Dns(Name),
 }
 
-/// How many requests a Server takes, each proxy counting for itself.
+/// The number of requests that a Server takes, each proxy counting for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RateLimitPolicy {
     /// The Server, in its own namespace.
@@ -134,7 +134,7 @@ pub struct RateLimitPolicy {
     pub created: Option<i64>,
 }
 
-/// What annotations `config.linkerd.io/…` say of a workload's proxy. Only Linkerd's heeds them.
+/// The annotations `config.linkerd.io/…` of a workload's proxy. Only Linkerd's heeds them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProxyConfig {
     /// `default-inbound-policy`: whom ports without a Server admit.

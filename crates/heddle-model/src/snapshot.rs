@@ -31,15 +31,15 @@ pub struct Snapshot {
     pub addresses: Map<AddressKey, Owner>,
     /// The networks of the cluster's Pods and Services, and the address of each Pod that none of them holds.
     pub networks: Map<IpNet, ClusterNetwork>,
-    /// What lies outside of the mesh, as its EgressNetworks say.
+    /// The networks outside of the mesh, as its EgressNetworks state them.
     pub egress: Map<SourceRef, Arc<EgressNetwork>>,
-    /// What became of each route, policy and Mesh.
+    /// The state of each route, policy and Mesh.
     pub reports: Map<SourceRef, Arc<Report>>,
-    /// What is wrong with each object.
+    /// The faults of each object.
     pub diagnostics: Map<SourceRef, Arc<[Diagnostic]>>,
 }
 
-/// Which table of routes.
+/// The key of a table of routes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RouteKey {
     /// The port that clients dial.
@@ -52,9 +52,9 @@ pub struct RouteKey {
 /// One workload as resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Workload {
-    /// Which.
+    /// The one concerned.
     pub key: WorkloadKey,
-    /// Who it is; `None` has no proxy configuration and gets no certificate.
+    /// Its identity; `None` has no proxy configuration and gets no certificate.
     pub identity: Option<Identity>,
     /// Its addresses.
     pub addresses: Vec<IpAddr>,
@@ -72,56 +72,56 @@ pub struct Workload {
     pub skip_inbound_ports: BTreeSet<u16>,
     /// Ports that a Service, the workload itself or a policy names, by number.
     pub inbound: Vec<InboundPort>,
-    /// What holds for every other port.
+    /// The rule of every other port.
     pub undeclared: InboundDefault,
 }
 
 /// A declared port of a workload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InboundPort {
-    /// Where peers connect.
+    /// The port to which peers connect.
     pub port: u16,
-    /// Where the application listens.
+    /// The port at which the application listens.
     pub app_port: u16,
-    /// What it speaks.
+    /// Its protocol.
     pub protocol: Protocol,
     /// Its mTLS mode.
     pub mtls: Mtls,
     /// The policy that set the mode; `None` is the default.
     pub mtls_source: Option<SourceRef>,
-    /// Who may call.
+    /// Its access rules.
     pub access: Arc<Access>,
-    /// How many requests it takes.
+    /// The number of requests that it takes.
     pub rate_limit: Option<Arc<RateLimit>>,
 }
 
-/// What holds for ports that nobody declared: their protocol is told from the first bytes.
+/// The rule of ports that nobody declared: their protocol is told from the first bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InboundDefault {
     /// The mTLS mode.
     pub mtls: Mtls,
     /// The policy that set the mode.
     pub mtls_source: Option<SourceRef>,
-    /// Who may call.
+    /// Its access rules.
     pub access: Arc<Access>,
 }
 
 /// One Service as resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
-    /// Which.
+    /// The one concerned.
     pub key: ServiceKey,
-    /// How it is reached. Virtual IPs that another Service owns are not here.
+    /// Its form. Virtual IPs that another Service owns are not here.
     pub form: ServiceForm,
     /// The families of its endpoints.
     pub families: Families,
     /// Its ports, by number.
     pub ports: Vec<ServicePort>,
-    /// Which endpoints are preferred.
+    /// The preference among endpoints.
     pub locality: Locality,
-    /// When an endpoint that fails is left alone for a while; `None` is never.
+    /// The time at which an endpoint that fails is left alone for a while; `None` is never.
     pub accrual: Option<Accrual>,
-    /// What holds for requests that no route is said for.
+    /// The limits of requests for which no route says any.
     pub defaults: RouteDefaults,
 }
 
@@ -130,9 +130,9 @@ pub struct Service {
 pub struct ServicePort {
     /// Its name; empty if it has none.
     pub name: Name,
-    /// What clients dial.
+    /// The number that clients dial.
     pub number: u16,
-    /// What it speaks to clients: `appProtocol`, else the kind of a route attached, else the name's prefix,
+    /// Its protocol towards clients: `appProtocol`, else the kind of a route attached, else the name's prefix,
     /// else detected.
     pub protocol: Protocol,
 }
@@ -149,16 +149,16 @@ pub struct Endpoints {
 /// One endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Where to connect.
+    /// The address or port to connect to.
     pub address: IpAddr,
-    /// Where to connect.
+    /// The address or port to connect to.
     pub port: u16,
-    /// Whose it is, if that is known.
+    /// Its workload, if that is known.
     pub workload: Option<WorkloadKey>,
-    /// How it is dialled by whoever can speak all that its proxy understands; what holds for the proxies of one
+    /// The transport of whoever can speak all that its proxy understands; what holds for the proxies of one
     /// plane is [`Endpoint::transport_from`].
     pub transport: Transport,
-    /// Whether new requests go there.
+    /// Its readiness for new requests.
     pub health: Health,
     /// Its Node.
     pub node: Option<Name>,
@@ -173,15 +173,15 @@ pub struct Endpoint {
 /// The proxy in front of an endpoint: what some clients must know to speak to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EndpointServer {
-    /// Whose it is.
+    /// Its data plane.
     pub plane: DataPlane,
     /// As what it takes the port.
     pub protocol: Protocol,
-    /// What it demands there.
+    /// The mTLS mode there.
     pub mtls: Mtls,
 }
 
-/// How an endpoint is dialled.
+/// The transport to an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Transport {
     /// In plain text.
@@ -192,7 +192,7 @@ pub enum Transport {
     Refused,
 }
 
-/// Whether an endpoint gets new requests.
+/// The readiness of an endpoint for new requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Health {
     /// Yes.
@@ -234,8 +234,8 @@ pub enum Key {
     Network(IpNet),
     /// An EgressNetwork.
     Egress(SourceRef),
-    /// What became of an object.
+    /// The state of an object.
     Report(SourceRef),
-    /// What is wrong with an object.
+    /// The faults of an object.
     Diagnostics(SourceRef),
 }

@@ -20,7 +20,7 @@ impl Workload {
         self.inbound.iter().find(|port| port.port == number)
     }
 
-    /// Whether a port is one of those by which the workload's own proxy captures traffic.
+    /// Returns whether a port is one of those by which the workload's own proxy captures traffic.
     pub fn captures_at(&self, number: u16) -> bool {
         let plane = self.plane.filter(|_| !self.host_network);
         plane.is_some_and(|plane| plane.capture_ports().contains(&number))
@@ -35,7 +35,7 @@ impl Workload {
         Some(EndpointServer { plane, protocol, mtls })
     }
 
-    /// How a port is dialled by whoever can speak all that its proxy understands.
+    /// Returns how a port is dialled by whoever can speak all that its proxy understands.
     ///
     /// Strict is never dialled in plain text, whatever the workload's labels say of its proxy: a label is a claim.
     pub fn transport(&self, number: u16) -> Transport {
@@ -43,7 +43,7 @@ impl Workload {
         self.dialled(mtls, self.server(number).is_some())
     }
 
-    /// How every port is dialled that nobody declares and its proxy does not skip.
+    /// Returns how every port is dialled that nobody declares and its proxy does not skip.
     pub fn transport_undeclared(&self) -> Transport {
         self.dialled(self.undeclared.mtls, self.plane.is_some() && !self.host_network)
     }
@@ -57,14 +57,14 @@ impl Workload {
         }
     }
 
-    /// How a port is dialled by clients with a proxy of this plane.
+    /// Returns how a port is dialled by clients with a proxy of this plane.
     pub fn transport_from(&self, client: DataPlane, number: u16) -> Transport {
         spoken(self.transport(number), client, self.server(number))
     }
 }
 
 impl Endpoint {
-    /// How it is dialled by clients with a proxy of this plane.
+    /// Returns how it is dialled by clients with a proxy of this plane.
     pub fn transport_from(&self, client: DataPlane) -> Transport {
         spoken(self.transport.clone(), client, self.server)
     }
@@ -79,7 +79,7 @@ fn spoken(transport: Transport, client: DataPlane, server: Option<EndpointServer
 }
 
 impl EndpointServer {
-    /// Whether it tells mesh TLS of a client's proxy from the bytes of the application.
+    /// Returns whether it tells mesh TLS of a client's proxy from the bytes of the application.
     ///
     /// A linkerd2-proxy looks at nothing of a port that is opaque to it: mesh TLS comes to such a port in
     /// Linkerd's opaque transport, at a port of the proxy's own, which an Envoy cannot speak. Where mesh TLS is
@@ -94,7 +94,7 @@ impl EndpointServer {
         }
     }
 
-    /// Whether it passes on TLS of the application's own that comes outside of mesh TLS. A linkerd2-proxy takes
+    /// Returns whether it passes on TLS of the application's own that comes outside of mesh TLS. A linkerd2-proxy takes
     /// whatever comes to a port that speaks HTTP for HTTP.
     pub fn takes_foreign_tls(self) -> bool {
         let Self { plane, protocol, mtls: _ } = self;
@@ -105,7 +105,7 @@ impl EndpointServer {
         }
     }
 
-    /// Whether it sees the requests that a client's proxy sends within mesh TLS.
+    /// Returns whether it sees the requests that a client's proxy sends within mesh TLS.
     ///
     /// An Envoy that detects goes by ALPN there, which a linkerd2-proxy never offers; a linkerd2-proxy reads the
     /// first bytes.

@@ -3,7 +3,7 @@
 use crate::google::protobuf::Any;
 use prost::{DecodeError, Name};
 
-/// Why an `Any` is not the message that was wanted.
+/// The reason for which an `Any` is not the message that was wanted.
 #[derive(Debug, PartialEq, Eq)]
 pub enum NotThat {
     /// It holds another type: the caller may try another.

@@ -14,7 +14,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 #[derive(Debug)]
 pub struct Printer(DescriptorPool);
 
-/// Why a message cannot be printed.
+/// The reason for which a message cannot be printed.
 #[derive(Debug)]
 pub struct NotJson(String);
 

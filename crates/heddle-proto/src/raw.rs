@@ -74,7 +74,7 @@ pub struct DiscoveryResponse {
     /// The type of all resources.
     #[prost(string, tag = "4")]
     pub type_url: String,
-    /// What the client repeats when it accepts or refuses.
+    /// The text that the client repeats when it accepts or refuses.
     #[prost(string, tag = "5")]
     pub nonce: String,
 }
@@ -91,7 +91,7 @@ pub struct DeltaDiscoveryResponse {
     /// The type of all resources.
     #[prost(string, tag = "4")]
     pub type_url: String,
-    /// What the client repeats when it accepts or refuses.
+    /// The text that the client repeats when it accepts or refuses.
     #[prost(string, tag = "5")]
     pub nonce: String,
     /// Names that are no more, or never were.

@@ -23,10 +23,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How long to wait after the kernel could not accept (usually: no file descriptor left).
+/// The time to wait after the kernel could not accept (usually: no file descriptor left).
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// What connections are secured with.
+/// The security of connections.
 #[derive(Clone, Debug)]
 pub enum Security {
     /// TLS, with or without client certificates.
@@ -35,7 +35,7 @@ pub enum Security {
     Plain,
 }
 
-/// Why a listener cannot be served on.
+/// The reason for which a listener cannot be served on.
 #[derive(Debug, thiserror::Error)]
 pub enum BadListener {
     /// Plain text may not leave the machine.
@@ -55,14 +55,14 @@ pub(crate) struct Acceptor {
     gate: Arc<Gate>,
 }
 
-/// How one socket becomes a connection.
+/// The steps by which one socket becomes a connection.
 struct Handshake {
     security: Security,
     limits: Arc<Limits>,
     gate: Arc<Gate>,
 }
 
-/// Why a connection was not served. The label is one of [`crate::metrics::CONNECTION_REASONS`].
+/// The reason for which a connection was not served. The label is one of [`crate::metrics::CONNECTION_REASONS`].
 #[derive(Debug, thiserror::Error)]
 enum Refused {
     #[error("the handshake took too long")]

@@ -24,10 +24,10 @@ use tower::ServiceExt;
 const CONNECTIONS: usize = 64;
 /// Pages rendered at once. More wait.
 const RENDERING: usize = 4;
-/// How long a request may take, and how long its headers may take to come.
+/// The time that a request may take, and how long its headers may take to come.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Who asks, in the extensions of every request.
+/// The address of the asker, in the extensions of every request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asker(pub(crate) SocketAddr);
 

@@ -11,9 +11,9 @@ use std::time::SystemTime;
 /// A caller that has proved who it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// Who it is.
+    /// The identity.
     pub identity: Identity,
-    /// What proved it.
+    /// The proof of it.
     pub proof: Proof,
     /// The UID of the workload: the token's; for a certificate, which names none, that of the workload under
     /// the name when the stream begins. `None` where objects have no UIDs.
@@ -22,7 +22,7 @@ pub struct Caller {
     pub expires: SystemTime,
 }
 
-/// What proves an identity.
+/// The proof of an identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {
     /// A client certificate of this trust domain: any workload of the identity.
@@ -33,7 +33,7 @@ pub enum Proof {
 
 /// Checks tokens.
 pub trait Authenticate: Send + Sync + 'static {
-    /// Who `token`, which came from an address, proves its bearer to be.
+    /// Returns who `token`, which came from an address, proves its bearer to be.
     ///
     /// # Errors
     /// [`Refusal::Token`] with the reason; [`Refusal::NotNow`] where the same token may pass later (its pod is
@@ -55,7 +55,7 @@ pub(crate) fn bearer(authorization: Option<&HeaderValue>) -> Result<Option<&str>
     Ok(Some(token.trim()))
 }
 
-/// Who opens a stream: the owner of the connection's certificate, else the bearer of the token.
+/// Returns who opens a stream: the owner of the connection's certificate, else the bearer of the token.
 pub(crate) async fn caller(
     peer: &Peer,
     authorization: Option<&HeaderValue>,

@@ -43,7 +43,7 @@ pub(crate) fn bind_workload(
     }
 }
 
-/// Why the stream of `workload` must end under `state`, if it must.
+/// Returns why the stream of `workload` must end under `state`, if it must.
 pub(crate) fn ended<P: Published>(workload: &WorkloadKey, caller: &Caller, state: &P) -> Option<Ended> {
     ended_in(workload, caller, state.snapshot(), state.uid(workload))
 }

@@ -7,7 +7,7 @@ use crate::refusal::Refusal;
 use heddle_model::{Identity, WorkloadKey};
 use std::sync::Arc;
 
-/// What each workload, and each identity with all its workloads, may have kept.
+/// The bytes that each workload, and each identity with all its workloads, may have kept.
 #[derive(Clone, Debug)]
 pub(crate) struct Budgets {
     workloads: Arc<Quota<WorkloadKey>>,
@@ -15,7 +15,7 @@ pub(crate) struct Budgets {
     metrics: Metrics,
 }
 
-/// What one stream has kept, given back when dropped.
+/// The bytes that one stream has kept, given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Account {
     workload: Held<WorkloadKey>,

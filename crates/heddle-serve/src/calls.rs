@@ -16,7 +16,7 @@ use std::sync::Arc;
 use tonic::body::Body;
 use tonic::{Code, Status};
 
-/// What a call wants.
+/// The method of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Method {
     Delta,

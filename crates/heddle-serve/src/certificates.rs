@@ -23,10 +23,10 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
-/// How long leaves live.
+/// The time that leaves live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
-    /// Where the request does not say.
+    /// The value where the request does not say.
     pub default: Duration,
     /// However much the request asks for.
     pub most: Duration,
@@ -39,10 +39,10 @@ impl Default for Lifetimes {
     }
 }
 
-/// Who signs; empty while there is nobody.
+/// The signing authority; empty while there is none.
 pub type Signer = Arc<ArcSwapOption<Authority>>;
 
-/// What the certificate services share: one way from a token and a CSR to a leaf.
+/// The shared part of the certificate services: one way from a token and a CSR to a leaf.
 pub(crate) struct Issuer<P> {
     pub(crate) engine: Engine<P>,
     pub(crate) signer: Signer,
@@ -56,14 +56,14 @@ pub(crate) struct Issuer<P> {
     pub(crate) log: RefusalLog,
 }
 
-/// Who is given certificates at a rate: the workload of a token, or the identity of one that names none.
+/// The holder of a rate of certificates: the workload of a token, or the identity of one that names none.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Holder {
     Workload(WorkloadKey),
     Identity(Identity),
 }
 
-/// What a caller wants that has shown its token.
+/// The request of a caller that has shown its token.
 pub(crate) struct Wanted<'a> {
     pub(crate) caller: Caller,
     pub(crate) request: &'a [u8],
@@ -144,7 +144,7 @@ impl std::fmt::Display for Holder {
 }
 
 impl Lifetimes {
-    /// What is granted of `seconds` asked for; none or less than none is not said.
+    /// Returns what is granted of `seconds` asked for; none or less than none is not said.
     pub(crate) fn of(&self, seconds: i64) -> Duration {
         match u64::try_from(seconds) {
             Ok(0) | Err(_) => self.default,

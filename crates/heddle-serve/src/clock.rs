@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-/// Where the time of day comes from. Timeouts use tokio's clock instead.
+/// The source of the time of day. Timeouts use tokio's clock instead.
 pub trait Clock: Send + Sync + 'static {
     /// The time of day.
     fn now(&self) -> SystemTime;

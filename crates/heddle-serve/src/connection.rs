@@ -29,7 +29,7 @@ const SEND_BYTES: usize = 64 * 1024;
 /// Streams that a client may have reset before they were looked at, or that broke the protocol, before its connection
 /// is closed.
 const RESET_STREAMS: usize = 32;
-/// How long a peer has to read why its connection closes.
+/// The time that a peer has to read why its connection closes.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A connection that is ready for HTTP/2.
@@ -37,9 +37,9 @@ pub(crate) struct Connection {
     io: Io,
     peer: Peer,
     limits: Arc<Limits>,
-    /// When it was accepted.
+    /// The time at which it was accepted.
     accepted: Instant,
-    /// When its certificate expires.
+    /// The time at which its certificate expires.
     expires: Option<Instant>,
 }
 
@@ -51,7 +51,7 @@ pub(crate) enum Io {
     Tls(Box<TlsStream<Metered>>),
 }
 
-/// Why a connection closes.
+/// The reason for which a connection closes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Closing {
     /// It had no stream for too long, or its peer is better served elsewhere.
@@ -102,7 +102,7 @@ impl Connection {
     }
 }
 
-/// How HTTP/2 is spoken with a peer that has shown a certificate, or has not: nothing of an unknown one is kept but
+/// Returns how HTTP/2 is spoken with a peer that has shown a certificate, or has not: nothing of an unknown one is kept but
 /// a few short lists of headers.
 fn http(limits: &Limits, proven: bool) -> http2::Builder<TokioExecutor> {
     let (streams, window) = match proven {
@@ -124,7 +124,7 @@ fn http(limits: &Limits, proven: bool) -> http2::Builder<TokioExecutor> {
     builder
 }
 
-/// How long a connection lives.
+/// The time that a connection lives.
 struct Life {
     peer: Peer,
     limits: Arc<Limits>,
@@ -155,7 +155,7 @@ impl Life {
         }
     }
 
-    /// When it closes, if nothing changes until then, and why.
+    /// The time at which it closes, if nothing changes until then, and why.
     fn due(&self) -> (Instant, Closing) {
         let activity = &self.peer.activity;
         let unproven = (!self.peer.standing.is_proven()).then_some((self.proof_by, Closing::Unproven));

@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How the process ends. Clones are one.
+/// The end of the process. Clones are one.
 #[derive(Clone, Debug, Default)]
 pub struct Drain {
     begun: CancellationToken,
@@ -24,7 +24,7 @@ impl Drain {
         self.tasks.close();
     }
 
-    /// Whether it has begun.
+    /// Returns whether it has begun.
     pub fn has_begun(&self) -> bool {
         self.begun.is_cancelled()
     }

@@ -20,7 +20,7 @@ pub trait Published: Send + Sync + 'static {
     fn snapshot(&self) -> &Snapshot;
     /// The UID of the object that a workload is; `None` where objects have none.
     fn uid(&self, workload: &WorkloadKey) -> Option<Name>;
-    /// When the change that this state brought came in.
+    /// The time at which the change that this state brought came in.
     fn since(&self) -> Instant;
     /// The resources of `client`; `None` until the owner has projected what is its own.
     fn view(self: &Arc<Self>, client: &Client) -> Option<Self::View>;
@@ -30,7 +30,7 @@ pub trait Published: Send + Sync + 'static {
     fn objects(&self, client: &Client, ty: Type, name: &Name) -> Vec<String>;
 }
 
-/// Who is served, told to the owner. It may drop what it holds for a client that left.
+/// A change of the clients that are served. The owner may drop what it holds for a client that left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Membership {
     /// A stream began. Several may be of one client.
@@ -39,7 +39,7 @@ pub enum Membership {
     Left(Client),
 }
 
-/// What the owner's sources may have missed, a line each; empty while they are heard.
+/// The changes that the owner's sources may have missed, a line each; empty while they are heard.
 pub type Stale = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
 
 /// The servers' end of the owner.
@@ -52,21 +52,21 @@ pub struct Engine<P> {
 
 /// The owner's end of the servers.
 pub struct Publisher<P> {
-    /// Where it publishes. Nothing is answered before the first state, which comes after the first complete
+    /// The place to which it publishes. Nothing is answered before the first state, which comes after the first complete
     /// list of every kind.
     pub published: watch::Sender<Option<Arc<P>>>,
-    /// Who joins and leaves: bounded by the bound on streams.
+    /// The clients that join and leave: bounded by the bound on streams.
     pub members: mpsc::UnboundedReceiver<Membership>,
     admitted: watch::Sender<()>,
 }
 
-/// What the owner tells one stream.
+/// The owner's message to one stream.
 pub(crate) struct News<P> {
     published: watch::Receiver<Option<Arc<P>>>,
     admitted: watch::Receiver<()>,
 }
 
-/// What a stream waits for.
+/// The event that a stream waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Awaited {
     /// A change of the mesh.
@@ -122,7 +122,7 @@ impl<P: Published> Engine<P> {
         Self { stale, ..self }
     }
 
-    /// Whether a new stream may begin.
+    /// Returns whether a new stream may begin.
     ///
     /// # Errors
     /// [`Refusal::Stale`] while other replicas may know more.

@@ -72,7 +72,7 @@ pub fn feeds<F: Feed>() -> (FeedServer<F>, Subscriber<F>) {
 }
 
 impl<F: Feed> FeedServer<F> {
-    /// What a server says next; `None` when all have gone. May be cancelled.
+    /// Returns what a server says next; `None` when all have gone. May be cancelled.
     pub async fn next(&mut self) -> Option<FeedCommand<F>> {
         let said = tokio::select! {
             asked = self.asked.recv() => Said::Asked(asked?),
@@ -157,5 +157,5 @@ impl<F: Feed> FeedServer<F> {
     }
 }
 
-/// What a reader of an answer reads.
+/// The reader of an answer.
 type Answers<F> = LatestReader<Edition<F>>;

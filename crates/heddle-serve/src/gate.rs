@@ -22,7 +22,7 @@ pub(crate) struct Gate {
     identities: Arc<Quota<Identity>>,
 }
 
-/// What a connection holds of the bounds, and whether its peer has proved who it is.
+/// The part of the bounds that a connection holds, and the state of its peer's proof.
 #[derive(Debug)]
 pub(crate) struct Standing {
     gate: Arc<Gate>,

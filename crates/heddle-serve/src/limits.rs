@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// What peers may take. Each bound names what happens to the peer that meets it.
+/// The bounds on peers. Each names what happens to the peer that meets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Open connections of peers that have proved who they are. One more is refused.
@@ -14,16 +14,16 @@ pub struct Limits {
     /// Open connections of peers that have proved nothing yet, handshakes included. For one more, the oldest of the
     /// address that has most is closed.
     pub unproven_connections: usize,
-    /// How long a connection may take from being accepted to the first proof of who its peer is: a certificate in its
+    /// The time that a connection may take from being accepted to the first proof of who its peer is: a certificate in its
     /// handshake, or a token. It is closed then.
     pub proof: Duration,
     /// Bytes that are read from a connection before that. One that sends more is closed.
     pub unproven_bytes: usize,
-    /// How long a TLS handshake may take.
+    /// The time that a TLS handshake may take.
     pub handshake: Duration,
-    /// How long a connection may be open without a stream, before its first and after its last.
+    /// The time that a connection may be open without a stream, before its first and after its last.
     pub idle: Duration,
-    /// How long a unary call may take, its body's arrival included.
+    /// The time that a unary call may take, its body's arrival included.
     pub call: Duration,
     /// Streams and calls at once on one connection: HTTP/2 `SETTINGS_MAX_CONCURRENT_STREAMS`. A linkerd2-proxy has
     /// hundreds on one, and those beyond would wait for ever.
@@ -35,18 +35,18 @@ pub struct Limits {
     /// Questions that a workload's linkerd2-proxy has open, each a stream and at most one topic. One more is
     /// answered RESOURCE_EXHAUSTED, and the proxy asks again later.
     pub questions_per_workload: usize,
-    /// Whether proxies may ask for listeners bound in networks of their own (`bound:<network>`). Each network is a
+    /// True if proxies may ask for listeners bound in networks of their own (`bound:<network>`). Each network is a
     /// projection of all listeners, made when its first client comes: for a few processes on one machine, not
     /// for whoever runs in a cluster.
     pub own_networks: bool,
-    /// How long a stream may stay silent before its first message, and how long it may take to send it.
+    /// The time that a stream may stay silent before its first message, and how long it may take to send it.
     pub first_message: Duration,
     /// Bytes of one message of a discovery stream: a proxy of a large mesh that comes back names all that it holds. A
     /// larger one ends its stream with RESOURCE_EXHAUSTED.
     pub request_bytes: usize,
     /// Bytes of such messages that are on their way in at once, of all peers; half of it of one identity. More wait.
     pub reception_bytes: usize,
-    /// How long a message may take to arrive once there is room for it. A slower one ends its stream.
+    /// The time that a message may take to arrive once there is room for it. A slower one ends its stream.
     pub message: Duration,
     /// Bytes of a request for a certificate; its CSR is bounded again. A larger one is answered RESOURCE_EXHAUSTED.
     pub certificate_request_bytes: usize,
@@ -58,12 +58,12 @@ pub struct Limits {
     pub workload_bytes: usize,
     /// The same, of all workloads of an identity.
     pub identity_bytes: usize,
-    /// What one stream may name, and how long it is waited for. More ends it with RESOURCE_EXHAUSTED.
+    /// The names of one stream, and the time that it is waited for. More ends it with RESOURCE_EXHAUSTED.
     pub session: heddle_session::Limits,
     /// The longest a stream lives, less a spread of at most a tenth. It then ends with UNAVAILABLE, and its
     /// client comes back naming what it holds: so load spreads again after replicas come and go.
     pub stream_age: Duration,
-    /// How long before its credential expires a stream ends, so that its client can bring a new one.
+    /// The time before its credential expires at which a stream ends, so that its client can bring a new one.
     pub expiry_margin: Duration,
     /// Over how long streams end once the process drains.
     pub drain_spread: Duration,
@@ -75,7 +75,7 @@ pub struct Limits {
     pub certificate_every: Duration,
     /// HTTP/2 PING to every connection, also one without a stream.
     pub keepalive: Duration,
-    /// How long the answer to a PING may take before the connection is closed.
+    /// The time that the answer to a PING may take before the connection is closed.
     pub keepalive_timeout: Duration,
 }
 

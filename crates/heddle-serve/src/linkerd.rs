@@ -65,7 +65,7 @@ impl RequestResolver for Linkerd {
     }
 }
 
-/// What all streams share.
+/// The shared part of all streams.
 pub(crate) struct Shared<P, F: Feed> {
     pub(crate) engine: Engine<P>,
     pub(crate) feeds: Subscriber<F>,
@@ -115,7 +115,7 @@ impl<P: Published, F: RequestResolver> Shared<P, F> {
         }
     }
 
-    /// Who calls. Nothing of the question has been read yet.
+    /// Returns who calls. Nothing of the question has been read yet.
     async fn caller(&self, peer: &Peer, authorization: Option<&HeaderValue>) -> Result<Caller, Status> {
         self.engine.fresh().inspect_err(|_| peer.activity.part())?;
         let now = self.clock.now();
@@ -174,7 +174,7 @@ impl<P: Published, F: RequestResolver> Shared<P, F> {
     }
 }
 
-/// What the proxy does then is in the reference's table: a malformed question is not asked again, and of what is
+/// Returns what the proxy does then is in the reference's table: a malformed question is not asked again, and of what is
 /// not found a connection is forwarded as it is.
 fn unanswered(refused: Refused) -> Status {
     match refused {

@@ -20,7 +20,7 @@ const HEAD: usize = 5;
 /// Messages up to this length need no room: streams are so few that these are nothing.
 const SMALL: usize = 4 * 1024;
 
-/// Why a request has no more messages that can be used.
+/// The reason for which a request has no more messages that can be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadMessage {
     /// It is too long.
@@ -54,13 +54,13 @@ pub enum BadMessage {
 /// The messages of a request.
 pub(crate) struct Messages {
     body: Incoming,
-    /// What came and belongs to no message that was read.
+    /// The bytes that came and belong to no message that was read.
     came: BytesMut,
     most: usize,
     patience: Duration,
-    /// When the message that is on its way must be here.
+    /// The time at which the message that is on its way must be here.
     due: Option<Instant>,
-    /// Where room for large messages is had.
+    /// The pool of room for large messages.
     reception: Option<(Arc<Reception>, Identity)>,
     awaited: Option<BoxFuture<'static, Room>>,
     room: Option<Room>,
@@ -169,7 +169,7 @@ impl Messages {
         self.came.reserve((HEAD + length).saturating_sub(self.came.len()));
     }
 
-    /// When the message must be here that has begun to come.
+    /// The time at which the message must be here that has begun to come.
     fn due(&mut self) -> Instant {
         *self.due.get_or_insert_with(|| Instant::now() + self.patience)
     }

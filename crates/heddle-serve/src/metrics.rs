@@ -12,11 +12,11 @@ use prometheus_client::registry::{Registry, Unit};
 /// The short names of the resource types that are served, and one for all others.
 pub(crate) const TYPES: [&str; 5] = ["LDS", "RDS", "CDS", "EDS", "other"];
 
-/// Why a connection was closed before its peer had proved who it is, or when it had.
+/// The reason for which a connection was closed before its peer had proved who it is, or when it had.
 pub(crate) const CONNECTION_REASONS: [&str; 8] =
     ["connections", "address", "identity", "handshake", "accept", "evicted", "unproven", "refused"];
 
-/// Whose budget of bytes was exceeded.
+/// The holders whose budget of bytes may be exceeded.
 pub(crate) const BUDGETS: [&str; 2] = ["workload", "identity"];
 
 /// The results of asking for a certificate.
@@ -79,7 +79,7 @@ struct Use {
     r#use: &'static str,
 }
 
-/// What a certificate of the controller is for.
+/// The purpose of a certificate of the controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CertificateUse {
     /// The first root to expire.

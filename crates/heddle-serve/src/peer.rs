@@ -14,17 +14,17 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 /// The other end of a connection: in the extensions of every request that came over it.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    /// Where it connects from.
+    /// The peer's address.
     pub address: SocketAddr,
     /// The certificate that it proved to own, if it sent one. Its chain was verified in the handshake.
     pub leaf: Option<Arc<Leaf>>,
-    /// Whether the connection is in use.
+    /// The activity of the connection.
     pub(crate) activity: Arc<Activity>,
-    /// Whether it has proved who it is, by whatever means.
+    /// The state of its proof of identity, by whatever means.
     pub(crate) standing: Arc<Standing>,
 }
 
-/// What a peer's certificate says.
+/// The content of a peer's certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leaf {
     /// Trust domain of its SPIFFE ID.
@@ -35,7 +35,7 @@ pub struct Leaf {
     pub not_after: SystemTime,
 }
 
-/// Why a certificate names no workload.
+/// The reason for which a certificate names no workload.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadLeaf {
     /// Not X.509, or a subject alternative name that cannot be read.
@@ -74,10 +74,10 @@ fn uri<'a>(name: &GeneralName<'a>) -> Option<&'a str> {
     }
 }
 
-/// How long a connection that is parted from lives without a stream: long enough to read why.
+/// The time that a connection that is parted from lives without a stream: long enough to read why.
 const PARTING: Duration = Duration::from_secs(1);
 
-/// How many streams run on a connection, when the last one ended, and whether it is wanted any longer.
+/// The number of streams that run on a connection, when the last one ended, and whether it is wanted any longer.
 #[derive(Debug)]
 pub(crate) struct Activity {
     streams: AtomicUsize,
@@ -130,7 +130,7 @@ impl Activity {
         self.changed.notified()
     }
 
-    /// When the connection will have been without a stream for `limit`, if none starts.
+    /// The time at which the connection will have been without a stream for `limit`, if none starts.
     pub(crate) fn idle_at(&self, limit: Duration) -> Instant {
         let limit = if self.parting.load(Ordering::Relaxed) { limit.min(PARTING) } else { limit };
         if self.streams.load(Ordering::Relaxed) > 0 {

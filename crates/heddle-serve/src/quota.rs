@@ -21,9 +21,9 @@ pub(crate) struct Held<K: Ord + Clone> {
 /// A key would hold more than it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Exceeded {
-    /// How much it would hold.
+    /// The number of bytes that it would hold.
     pub(crate) came: usize,
-    /// How much it may hold.
+    /// The number of bytes that it may hold.
     pub(crate) most: usize,
 }
 
@@ -50,7 +50,7 @@ impl<K: Ord + Clone> Quota<K> {
 }
 
 impl<K: Ord + Clone> Held<K> {
-    /// Whose part it is.
+    /// Returns whose part it is.
     pub(crate) fn key(&self) -> &K {
         &self.key
     }

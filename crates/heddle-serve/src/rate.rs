@@ -18,7 +18,7 @@ pub(crate) struct Rate<K> {
 
 #[derive(Debug)]
 struct Keys<K> {
-    /// When the key will have its whole burst again (the "theoretical arrival time" of GCRA).
+    /// The time at which the key will have its whole burst again (the "theoretical arrival time" of GCRA).
     whole: BTreeMap<K, Instant>,
     /// With so many keys, those that have their whole burst are forgotten.
     many: usize,

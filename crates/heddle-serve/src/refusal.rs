@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 use tonic::{Code, Status};
 
-/// Why a call is refused. The texts are stable: operators search for them.
+/// The reason for which a call is refused. The texts are stable: operators search for them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// Neither a certificate nor a token came.
@@ -63,7 +63,7 @@ pub enum Refusal {
     OtherIdentity {
         /// The node id.
         named: WorkloadKey,
-        /// Who calls.
+        /// The caller.
         caller: Identity,
     },
     /// The proxy's settings name no workload.
@@ -78,9 +78,9 @@ pub enum Refusal {
     /// The workload has all streams that it may have.
     #[error("the workload {workload} has {most} streams already")]
     Streams {
-        /// Which workload.
+        /// The workload.
         workload: WorkloadKey,
-        /// How many it may have.
+        /// The number that it may have.
         most: usize,
     },
     /// The client names too much.
@@ -91,7 +91,7 @@ pub enum Refusal {
     Bytes {
         /// The workload, or the identity with all its workloads.
         who: String,
-        /// How much all of its streams keep here.
+        /// The bytes that all of its streams keep here.
         came: usize,
         /// The limit.
         most: usize,
@@ -117,7 +117,7 @@ pub enum Refusal {
     /// Someone asks for a certificate of another name than its token's.
     #[error("a certificate for {asked:?} was asked for, and the token is of {own:?}")]
     Name {
-        /// What was asked for.
+        /// The name that was asked for.
         asked: String,
         /// The token's name.
         own: String,
@@ -134,14 +134,14 @@ pub enum Refusal {
     /// One workload asks again and again.
     #[error("{who} asks for certificates too often, try again in {wait:?}")]
     Often {
-        /// Which workload or identity.
+        /// The workload or identity.
         who: String,
-        /// How long until it is given one.
+        /// The time until it is given one.
         wait: Duration,
     },
 }
 
-/// Why an open stream ends. The first three ask the client to come again; the others would not help it.
+/// The reason for which an open stream ends. The first three ask the client to come again; the others would not help it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Ended {
     /// Streams do not outlive the credential that opened them.
@@ -207,7 +207,7 @@ impl Refusal {
     }
 }
 
-/// What peers wrote themselves is among the texts of refusals: it is made fit to be read here, for the peer and for the
+/// Texts of refusals contain what peers wrote themselves: they are made fit to be read here, for the peer and for the
 /// log alike.
 impl From<Refusal> for Status {
     fn from(refusal: Refusal) -> Self {

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 /// Lines that are logged in one [`WINDOW`].
 const LINES: u32 = 20;
-/// How long lines are counted together.
+/// The time that lines are counted together.
 const WINDOW: Duration = Duration::from_secs(10);
 
 /// Limits the lines about one kind of refusal. Clones count together.

@@ -23,7 +23,7 @@ use std::time::SystemTime;
 /// Expiry dates of certificates that are kept beyond those of connected clients.
 const CERTIFICATES: usize = 50_000;
 
-/// Where the client of a stream stands, asked for when somebody looks.
+/// The state of a stream's client, asked for when somebody looks.
 pub(crate) type Standing = Arc<dyn Fn() -> Vec<Standpoint> + Send + Sync>;
 
 /// Progress of one type, and the objects behind what was refused, in the same order.
@@ -64,7 +64,7 @@ struct State {
     certificates: BTreeMap<Holder, SystemTime>,
 }
 
-/// Whose certificate: a workload's where its token named one, else anyone's of the identity.
+/// The holder of a certificate: a workload where the token named one, else anyone of the identity.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Holder {
     Workload(WorkloadKey),
@@ -91,12 +91,12 @@ impl Registry {
         Self { metrics, streams: Quota::new(streams), most: streams, state, quarantine }
     }
 
-    /// How many streams are open.
+    /// Returns how many streams are open.
     pub fn len(&self) -> usize {
         self.lock().clients.len()
     }
 
-    /// Whether no stream is open.
+    /// Returns whether no stream is open.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -131,7 +131,7 @@ impl Registry {
         Entry { registry: self.clone(), id, protocol, _admission: admission }
     }
 
-    /// What workloads refused.
+    /// Returns what workloads refused.
     pub(crate) fn quarantine(&self) -> &Quarantine {
         &self.quarantine
     }

@@ -30,27 +30,27 @@ pub struct Server<P, F: Feed> {
     pub engine: Engine<P>,
     /// Its answers to linkerd2-proxies.
     pub feeds: Subscriber<F>,
-    /// Who checks tokens.
+    /// The check of tokens.
     pub tokens: Arc<dyn Authenticate>,
-    /// Who checks the tokens that linkerd2-proxies show for a certificate.
+    /// The check of the tokens that linkerd2-proxies show for a certificate.
     pub linkerd_tokens: Arc<dyn Authenticate>,
-    /// Who signs.
+    /// The signing authority.
     pub signer: Signer,
-    /// How long what is signed lives.
+    /// The time that what is signed lives.
     pub lifetimes: Lifetimes,
-    /// Who is connected.
+    /// The connected clients.
     pub registry: Arc<Registry>,
-    /// What is counted.
+    /// The counters.
     pub metrics: Metrics,
-    /// What peers may take.
+    /// The bounds on peers.
     pub limits: Limits,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
-    /// How it ends.
+    /// The end.
     pub drain: Drain,
 }
 
-/// Why serving ended badly.
+/// The reason for which serving ended badly.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// It never began.
@@ -58,7 +58,7 @@ pub enum ServeError {
     Listener(#[from] BadListener),
 }
 
-/// What answers calls.
+/// The services that answer calls.
 pub(crate) struct Services<P, F: Feed> {
     limits: Limits,
     discovery: Discovery<P>,

@@ -6,7 +6,7 @@ use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 use std::sync::Arc;
 
-/// What TLS is served with. The key implements neither `Debug` nor `Clone`, and neither does this.
+/// The material that TLS is served with. The key implements neither `Debug` nor `Clone`, and neither does this.
 pub struct Material {
     /// The serving certificate, then its issuers without the root.
     pub chain: Vec<CertificateDer<'static>>,
@@ -17,7 +17,7 @@ pub struct Material {
     pub anchors: Vec<CertificateDer<'static>>,
 }
 
-/// Why something cannot be served with. What was served before stays.
+/// The reason for which something cannot be served with. What was served before stays.
 #[derive(Debug, thiserror::Error)]
 pub enum BadTls {
     /// An anchor is not a certificate that can be one.

@@ -24,14 +24,14 @@ use tokio::time::Instant;
 
 /// The least time between two fetches of the issuer's keys: a flood of unknown keys costs one fetch.
 const PAUSE: Duration = Duration::from_secs(10);
-/// How long a fetch may take.
+/// The time that a fetch may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Tokens that are checked by asking their issuer at once, of all peers and of each. More are answered UNAVAILABLE.
 const PENDING: usize = 64;
 const PENDING_EACH: usize = 8;
 
-/// Where a token issuer's keys come from, when it may have rotated them.
+/// The source of a token issuer's keys, when it may have rotated them.
 pub trait FetchKeys: Send + Sync + 'static {
     /// The keys now.
     ///
@@ -49,7 +49,7 @@ pub struct Tokens {
     clock: Arc<dyn Clock>,
     fetched: Mutex<Option<Fetched>>,
     reviews: Option<Reviews>,
-    /// Who waits for the issuer of its token, by network: a flood of made-up tokens keeps nobody else waiting.
+    /// The callers that wait for the issuer of their token, by network: a flood of made-up tokens keeps nobody else waiting.
     pending: Pool<IpAddr>,
 }
 
@@ -78,7 +78,7 @@ impl Tokens {
         Self { reviews: Some(Reviews::new(issuer)), ..self }
     }
 
-    /// Who the token proves its bearer to be, as far as the token goes.
+    /// Returns who the token proves its bearer to be, as far as the token goes.
     async fn check(&self, token: &str, from: IpAddr) -> Result<token::Caller, Refusal> {
         let verify = || token::check(token, &self.keys.load(), &self.rules, self.clock.now());
         let unknown = match verify() {
@@ -112,7 +112,7 @@ impl Tokens {
         }
     }
 
-    /// What the token claims, if its issuer says the same.
+    /// Returns what the token claims, if its issuer says the same.
     async fn review(
         &self,
         token: &str,
@@ -146,7 +146,7 @@ impl Tokens {
     }
 }
 
-/// How fresh the keys are.
+/// The freshness of the keys.
 enum Freshness {
     /// Fetched for this question.
     Now,

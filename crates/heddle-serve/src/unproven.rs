@@ -55,7 +55,7 @@ impl Unproven {
         (Place { table: self.clone(), network, number }, token, evicted)
     }
 
-    /// How many there are.
+    /// Returns how many there are.
     pub(crate) fn len(&self) -> usize {
         self.lock().count
     }

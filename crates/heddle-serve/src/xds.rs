@@ -30,10 +30,10 @@ use tonic::body::Body;
 use wire::Wire;
 pub(crate) use wire::{Delta, Sotw};
 
-/// How long the last words of a stream may take to be read.
+/// The time that the last words of a stream may take to be read.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// What all streams share.
+/// The shared part of all streams.
 pub(crate) struct Shared<P> {
     pub(crate) engine: Engine<P>,
     pub(crate) tokens: Arc<dyn Authenticate>,
@@ -69,7 +69,7 @@ impl Refusals {
 pub(crate) struct Discovery<P>(pub(crate) Arc<Shared<P>>);
 
 impl<P: Published> Discovery<P> {
-    /// What a client reads. One response waits here, and one in HTTP/2's own buffer: a client that does not read
+    /// Returns what a client reads. One response waits here, and one in HTTP/2's own buffer: a client that does not read
     /// costs no more.
     pub(crate) async fn open<W: Wire>(&self, call: Call) -> Result<Response<Body>, Status> {
         let shared = self.0.clone();

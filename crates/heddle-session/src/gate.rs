@@ -17,7 +17,7 @@ pub(crate) struct Gate<'a, R> {
     pub(crate) patience: u64,
 }
 
-/// Whether a step may be taken.
+/// The judgement of a step.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Go,
@@ -28,7 +28,7 @@ pub(crate) enum Verdict {
 }
 
 impl<R: Resource> Gate<'_, R> {
-    /// Whether `step` may be taken under `name`.
+    /// Returns whether `step` may be taken under `name`.
     pub(crate) fn ask<V: View<Resource = R>>(
         &self,
         ty: Type,
@@ -75,7 +75,7 @@ impl<R: Resource> Gate<'_, R> {
             || user.dirty.keys().any(|of| self.refers(user.told(of), name))
     }
 
-    /// Whether a listener or route refers to a cluster, or may; a listener also by the routes it uses.
+    /// Returns whether a listener or route refers to a cluster, or may; a listener also by the routes it uses.
     fn refers(&self, told: &ClientState<R>, cluster: &Name) -> bool {
         let ClientState::Has(resource) = told else { return told.is_some() };
         let mut found = false;
@@ -102,7 +102,7 @@ impl<R: Resource> Gate<'_, R> {
         self.clusters.flights.iter().any(|flight| flight.warming.contains(name))
     }
 
-    /// Whether the client has taken in every cluster that `resource` refers to, or never will.
+    /// Returns whether the client has taken in every cluster that `resource` refers to, or never will.
     fn is_usable<V: View<Resource = R>>(&self, resource: &R, view: &V) -> bool {
         // A client that asks for clusters by name learns the names from what waits here. One that asks for all
         // listeners will ask for all clusters, too; after a broken stream an Envoy whose clusters warm asks late.
@@ -126,7 +126,7 @@ impl<R: Resource> Gate<'_, R> {
     }
 }
 
-/// Whether a route refers to a cluster, or may.
+/// Returns whether a route refers to a cluster, or may.
 fn may_need<R: Resource>(told: &ClientState<R>, cluster: &Name) -> bool {
     let ClientState::Has(resource) = told else { return told.is_some() };
     let mut found = false;

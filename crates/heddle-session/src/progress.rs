@@ -4,10 +4,10 @@ use crate::{Type, Version};
 use heddle_model::Name;
 use std::sync::Arc;
 
-/// Where a client stands with one type that it asked for.
+/// The state of a client with one type that it asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// Which type.
+    /// The type.
     pub ty: Type,
     /// It asked for everything of the type.
     pub wildcard: bool,
@@ -21,17 +21,17 @@ pub struct Progress {
     pub unanswered: usize,
     /// Resources that wait to be sent.
     pub pending: usize,
-    /// What it refused, by name.
+    /// The resources that it refused, by name.
     pub refused: Vec<Refused>,
 }
 
 /// A resource that a client refused and that has not changed since.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// Which.
+    /// The one concerned.
     pub name: Name,
     /// The content that was refused.
     pub version: Version,
-    /// What the client said.
+    /// The client's text.
     pub text: Arc<str>,
 }

@@ -4,7 +4,7 @@ use crate::Type;
 use heddle_model::Name;
 use std::collections::BTreeMap;
 
-/// Which protocol a stream speaks.
+/// The protocol that a stream speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Variant {
     /// `DeltaAggregatedResources`
@@ -44,7 +44,7 @@ impl Request {
     }
 }
 
-/// What one client may ask for, and how long it is waited for.
+/// The bounds on what one client may ask for, and on the time that it is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Names in one request, of all its fields together.
@@ -74,13 +74,13 @@ impl Default for Limits {
     }
 }
 
-/// Why a stream must end: its client asks for more than one client may.
+/// The reason for which a stream must end: its client asks for more than one client may.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// A single request is too large.
     #[error("a request names {came} resources, want at most {limit}")]
     Request {
-        /// How many names it has.
+        /// The number of names that it has.
         came: usize,
         /// The limit.
         limit: usize,
@@ -89,7 +89,7 @@ pub enum Refusal {
     /// All requests together are too large.
     #[error("a client names {came} bytes of resources, want at most {limit}")]
     Client {
-        /// How many bytes are kept for it.
+        /// The number of bytes that are kept for it.
         came: usize,
         /// The limit.
         limit: usize,
@@ -98,7 +98,7 @@ pub enum Refusal {
     /// A request for a type that is not served names too much.
     #[error("a request names {came} bytes of a type that is not served, want at most {limit}")]
     Unserved {
-        /// How many bytes.
+        /// The number of bytes.
         came: usize,
         /// The limit.
         limit: usize,
@@ -107,7 +107,7 @@ pub enum Refusal {
     /// A name is too long.
     #[error("a resource name has {came} bytes, want at most {limit}")]
     Name {
-        /// How long it is.
+        /// Its length.
         came: usize,
         /// The limit.
         limit: usize,
@@ -115,13 +115,13 @@ pub enum Refusal {
 }
 
 impl Limits {
-    /// Whether one request is within the limits by itself.
+    /// Returns whether one request is within the limits by itself.
     pub(crate) fn admit(&self, request: &Request) -> Result<(), Refusal> {
         let names = request.subscribe.iter().chain(&request.unsubscribe).chain(request.versions.keys());
         self.admit_names(names.map(|name| &**name))
     }
 
-    /// Whether so many names of one request, each so long, are within the limits.
+    /// Returns whether so many names of one request, each so long, are within the limits.
     ///
     /// # Errors
     /// Says what is too much.

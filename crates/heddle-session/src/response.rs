@@ -21,7 +21,7 @@ pub struct Response {
     pub sequence: u64,
 }
 
-/// What a request told about responses sent before.
+/// The meaning of a request for responses sent before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// A response was accepted.
@@ -30,27 +30,27 @@ pub enum Notice {
         ty: Type,
         /// The state that it brought.
         sequence: u64,
-        /// When it was sent, in milliseconds on the clock of [`crate::Session::poll`].
+        /// The time at which it was sent, in milliseconds on the clock of [`crate::Session::poll`].
         sent: u64,
     },
     /// A response was refused.
     Nacked {
         /// Of which type.
         ty: Type,
-        /// What the client said, cut to [`crate::Limits::text_bytes`].
+        /// The client's text, cut to [`crate::Limits::text_bytes`].
         text: String,
-        /// What it may have meant. If more than one for endpoints or routes, each is sent again alone.
+        /// The resources that it may have meant. If more than one for endpoints or routes, each is sent again alone.
         suspects: Vec<(Name, Version)>,
     },
     /// A resource was refused by itself and is not sent again until it changes.
     Quarantined {
         /// Of which type.
         ty: Type,
-        /// Which.
+        /// The one concerned.
         name: Name,
         /// The content that was refused.
         version: Version,
-        /// What the client said, cut to [`crate::Limits::text_bytes`].
+        /// The client's text, cut to [`crate::Limits::text_bytes`].
         text: String,
     },
 }

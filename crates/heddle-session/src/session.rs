@@ -14,7 +14,7 @@ pub struct Session<R> {
     /// The state of the last poll.
     sequence: Option<u64>,
     nonce: u64,
-    /// When the last poll was.
+    /// The time at which the last poll was.
     now: u64,
 }
 
@@ -42,7 +42,7 @@ impl<R: Resource> Session<R> {
         session
     }
 
-    /// What the client refused and is not sent again until it changes.
+    /// Returns what the client refused and is not sent again until it changes.
     pub fn refused(&self) -> Vec<(Type, Refused)> {
         let of = |of: &Subscription<R>| -> Vec<_> {
             of.refused.values().map(|refused| (of.ty, refused.clone())).collect()
@@ -122,7 +122,7 @@ impl<R: Resource> Session<R> {
         }
     }
 
-    /// What to send now, in order. `now` is in milliseconds on any clock that never goes back.
+    /// Returns what to send now, in order. `now` is in milliseconds on any clock that never goes back.
     pub fn poll<V: View<Resource = R>>(&mut self, now: u64, view: &V) -> Vec<Response> {
         self.now = now;
         self.catch_up(view);
@@ -278,7 +278,7 @@ impl<R: Resource> Session<R> {
         }
     }
 
-    /// When to poll again if nothing happens before, on the clock of [`Self::poll`].
+    /// The time at which to poll again if nothing happens before, on the clock of [`Self::poll`].
     pub fn deadline(&self) -> Option<u64> {
         if !self.subscriptions.iter().any(Subscription::is_pending) {
             return None;
@@ -287,7 +287,7 @@ impl<R: Resource> Session<R> {
         self.subscriptions.iter().filter_map(|subscription| subscription.deadline(self.now, patience)).min()
     }
 
-    /// Where the client stands with each type that it asked for.
+    /// Returns where the client stands with each type that it asked for.
     pub fn progress(&self) -> Vec<Progress> {
         let requested = self.subscriptions.iter().filter(|subscription| subscription.requested);
         requested.map(progress).collect()

@@ -22,9 +22,9 @@ pub(crate) struct Subscription<R> {
     slots: Slots<R>,
     /// Compare everything: the difference to the last state is not known.
     compare_all: bool,
-    /// What may differ from what the client was told.
+    /// The names whose content may differ from what the client was sent.
     pub(crate) dirty: BTreeMap<Name, Reason>,
-    /// When each dirty name was first held back.
+    /// The time at which each dirty name was first held back.
     waits: BTreeMap<Name, u64>,
     /// A response is due, with nothing new if there is nothing: to a first request, and to make a client let go.
     owed: bool,
@@ -34,7 +34,7 @@ pub(crate) struct Subscription<R> {
     nonce: u64,
     /// The first request named what the client holds: it was connected before.
     pub(crate) claimed: bool,
-    /// When the first request was first polled.
+    /// The time at which the first request was first polled.
     pub(crate) opened: Option<u64>,
     /// Sent together with something that was refused; each is sent again alone. What was held before.
     pub(crate) isolated: BTreeMap<Name, ClientState<R>>,
@@ -44,7 +44,7 @@ pub(crate) struct Subscription<R> {
     pub(crate) settled: Option<u64>,
 }
 
-/// What a client holds under one name.
+/// The resource that a client holds under one name.
 #[derive(Clone)]
 pub(crate) enum ClientState<R> {
     /// Nothing, and it was not told so.
@@ -57,7 +57,7 @@ pub(crate) enum ClientState<R> {
     Has(R),
 }
 
-/// Why a name is dirty.
+/// The reason for which a name is dirty.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Reason {
     /// It may have changed: equal content sends nothing.
@@ -74,21 +74,21 @@ pub(crate) struct InFlight<R> {
     pub(crate) items: Vec<Item<R>>,
     /// Endpoints that clusters of this response wait for, not sent since.
     pub(crate) warming: BTreeSet<Name>,
-    /// What a complete set brought again, not answered when it was sent.
+    /// The names that a complete set brought again, not answered when it was sent.
     repeated: BTreeSet<Name>,
 }
 
 /// One name of a response.
 pub(crate) struct Item<R> {
     pub(crate) name: Name,
-    /// What the client held before.
+    /// The resource that the client held before.
     pub(crate) old: ClientState<R>,
-    /// What it was sent; `None` is a removal.
+    /// The resource that it was sent; `None` is a removal.
     new: Option<R>,
 }
 
 impl<R: Resource> ClientState<R> {
-    /// Whether there is something under the name.
+    /// Returns whether there is something under the name.
     pub(crate) fn is_some(&self) -> bool {
         match self {
             Self::Nothing | Self::Gone => false,
@@ -106,7 +106,7 @@ impl<R: Resource> ClientState<R> {
 }
 
 impl<R> InFlight<R> {
-    /// When it stops holding back what comes after it.
+    /// The time at which it stops holding back what comes after it.
     pub(crate) fn due(&self, patience: u64) -> u64 {
         self.at.saturating_add(patience)
     }
@@ -230,7 +230,7 @@ impl<R: Resource> Subscription<R> {
         self.slots.own_bytes()
     }
 
-    /// How many resources the client holds.
+    /// Returns how many resources the client holds.
     pub(crate) fn held(&self) -> usize {
         self.slots.iter().filter(|(_, slot)| slot.told.is_some()).count()
     }

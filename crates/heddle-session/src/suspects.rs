@@ -24,7 +24,7 @@ pub(crate) fn suspects<'a>(text: &str, names: impl Iterator<Item = &'a Name>) ->
     names.into_iter().filter(|name| longest.values().any(|found| found == name)).cloned().collect()
 }
 
-/// Whether nothing that could belong to a name touches `text[from..to]`.
+/// Returns whether nothing that could belong to a name touches `text[from..to]`.
 fn is_word(text: &str, from: usize, to: usize) -> bool {
     let before = text[..from].chars().next_back();
     let mut after = text[to..].chars();

@@ -21,7 +21,7 @@ impl Type {
     /// Every type, in order.
     pub const ALL: [Self; 4] = [Self::Cluster, Self::Endpoint, Self::Listener, Self::Route];
 
-    /// Whether a first request that names nothing means everything, and whether a state-of-the-world
+    /// Returns whether a first request that names nothing means everything, and whether a state-of-the-world
     /// response is the complete set, so that what is missing is deleted (xDS protocol, "wildcard").
     pub const fn is_root(self) -> bool {
         matches!(self, Self::Cluster | Self::Listener)
@@ -54,7 +54,7 @@ pub trait Resource: Clone {
     fn body(&self) -> Bytes;
     /// The encoded `envoy.service.discovery.v3.Resource`: an item of `DeltaDiscoveryResponse.resources`.
     fn framed(&self) -> Bytes;
-    /// Whether it is kept for everyone who gets it, or was made for one client's name ([`View::absent`]).
+    /// Returns whether it is kept for everyone who gets it, or was made for one client's name ([`View::absent`]).
     fn is_shared(&self) -> bool {
         true
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 /// The condition types that are ours to write and to take back.
 const OURS: &[&str] = &["Accepted", "Conflicted", "Enforced", "PartiallyInvalid", "ResolvedRefs"];
 
-/// What time and the object add to a condition.
+/// The part that time and the object add to a condition.
 pub(crate) struct Stamp {
     /// The generation that was judged, where a condition has room for it.
     pub(crate) generation: Option<i64>,

@@ -12,20 +12,20 @@ pub struct Finding {
     pub object: SourceRef,
     /// Its field, as a path from its root; empty for the whole.
     pub field: String,
-    /// Whether what was written does not hold, or may not be meant.
+    /// Its severity.
     pub severity: Severity,
     /// A CamelCase reason.
     pub reason: &'static str,
-    /// What came, what was wanted, what holds instead.
+    /// A sentence: what came, what was wanted, what holds instead.
     pub message: String,
 }
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// Something that was written does not hold.
     Error,
-    /// What was written holds, but may not be what was meant, or not every proxy can do it.
+    /// It holds as written, but may not be what was meant, or not every proxy can do it.
     Warning,
 }
 

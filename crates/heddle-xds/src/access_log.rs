@@ -61,7 +61,7 @@ pub(crate) fn connections(mesh: &Mesh, direction: Direction) -> Vec<xds::AccessL
     log(mesh, direction, own, failed_connections())
 }
 
-/// What policies in Audit would have done, and which rule.
+/// Returns what policies in Audit would have done, and which rule.
 fn audits(filter: &str) -> Vec<(String, String)> {
     let field = |stage: &str, key: &str| format!("%DYNAMIC_METADATA({filter}:{stage}{key})%");
     [("deny", rbac::AUDIT_DENY), ("allow", rbac::AUDIT_ALLOW)]

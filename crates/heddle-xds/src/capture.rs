@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-/// How a workload's traffic reaches its proxy. As text (node metadata `heddle.capture`): `captured`, `bound` or
+/// The capture of a workload's traffic. As text (node metadata `heddle.capture`): `captured`, `bound` or
 /// `bound:<network>`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Capture {
@@ -20,7 +20,7 @@ pub enum Capture {
     Bound(Option<IpNet>),
 }
 
-/// Why a text is no [`Capture`].
+/// The reason for which a text is no [`Capture`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0:?} is no capture mode, want \"captured\", \"bound\" or \"bound:<network>\" (bound:127.11.0.0/16)"
@@ -28,7 +28,7 @@ pub enum Capture {
 pub struct BadCapture(pub String);
 
 impl Capture {
-    /// Where the proxy binds a virtual IP: itself, but where a network is given, moved into it. An address of
+    /// Returns where the proxy binds a virtual IP: itself, but where a network is given, moved into it. An address of
     /// the other family than the network's stays where it is.
     pub(crate) fn place(&self, address: IpAddr) -> IpAddr {
         match (self, address) {

@@ -22,10 +22,10 @@ use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Where packet rules send what goes out.
+/// The port to which packet rules send what goes out.
 const CAPTURE_PORT: u16 = 15001;
 
-/// What becomes of connections to a network that have no listener of their own.
+/// The fate of connections to a network that have no listener of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kept {
     /// They go to the cluster of the dialled address.
@@ -73,7 +73,7 @@ pub(crate) fn listener(snapshot: &Snapshot, reach: &Reach, six: bool) -> Resourc
     }
 }
 
-/// Whether connections to an address that have no listener of their own go to the cluster of the address.
+/// Returns whether connections to an address that have no listener of their own go to the cluster of the address.
 pub(crate) fn is_dispatched(snapshot: &Snapshot, address: IpAddr) -> bool {
     snapshot.closed_network_of(address).is_some_and(|(_, network)| has_chain(snapshot, network))
 }
@@ -96,7 +96,7 @@ pub(crate) fn of_workload(snapshot: &Snapshot, reach: &Reach, workload: &Workloa
     alone.chain(strict_strays(snapshot, reach, workload)).collect()
 }
 
-/// Whether a namespace's clients alone have something that is kept.
+/// Returns whether a namespace's clients alone have something that is kept.
 pub(crate) fn has_own(snapshot: &Snapshot, namespace: &Name) -> bool {
     let reach = Reach::Namespace(namespace.clone());
     let externals = snapshot.workloads.range_from(&direct::externals(namespace));
@@ -116,7 +116,7 @@ fn kept(snapshot: &Snapshot, reach: &Reach) -> BTreeMap<IpNet, Kept> {
     kept
 }
 
-/// Whether a network has a chain. A Pod that is dialled in plain text needs none where the rest is passed through.
+/// Returns whether a network has a chain. A Pod that is dialled in plain text needs none where the rest is passed through.
 fn has_chain(snapshot: &Snapshot, network: &ClusterNetwork) -> bool {
     let ClusterNetwork { source, shared } = network;
     if source.kind != Kind::Pod {

@@ -169,7 +169,7 @@ fn ejection(accrual: &Accrual) -> xds::OutlierDetection {
     }
 }
 
-/// Who is listed is healthy: there is no panic in which Envoy would guess otherwise.
+/// Returns who is listed is healthy: there is no panic in which Envoy would guess otherwise.
 fn whoever_is_listed() -> xds::cluster::CommonLbConfig {
     xds::cluster::CommonLbConfig {
         healthy_panic_threshold: Some(xds::Percent { value: 0.0 }),

@@ -146,7 +146,7 @@ pub(crate) fn externals(namespace: &Name) -> WorkloadKey {
     WorkloadKey::new(WorkloadKind::External, namespace.clone(), "")
 }
 
-/// Whether some listener dials the identity. Workloads have identities of their own namespace only.
+/// Returns whether some listener dials the identity. Workloads have identities of their own namespace only.
 pub(crate) fn is_dialled(snapshot: &Snapshot, reach: &Reach, identity: &Identity) -> bool {
     let first = WorkloadKey::new(WorkloadKind::Pod, identity.namespace.clone(), "");
     let in_namespace = snapshot.workloads.range_from(&first);
@@ -204,7 +204,7 @@ fn owned(snapshot: &Snapshot, reach: &Reach, workload: &Workload) -> BTreeSet<Ip
     unless_for_all(snapshot, reach, all.copied().collect(), |ip| *ip)
 }
 
-/// Whether an address is the workload's, as clients of this reach see it.
+/// Returns whether an address is the workload's, as clients of this reach see it.
 pub(crate) fn owns(snapshot: &Snapshot, reach: &Reach, workload: &Workload, address: IpAddr) -> bool {
     match snapshot.addresses.seen_from(reach, address) {
         Some(Owner::Workload(owner)) => *owner == workload.key,

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The metadata key by which an endpoint says who it is.
 const IDENTITY: &str = "heddle.identity";
 
-/// Where clients are that share a list.
+/// The place of clients that share a list.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Seen<'a> {
     /// Anywhere.
@@ -73,7 +73,7 @@ pub(crate) fn single(cluster: &str, address: xds::Address) -> xds::ClusterLoadAs
     }
 }
 
-/// How an endpoint says how it is dialled: `<namespace>/<service account>`, `-` for plain text, and `!`, which no
+/// Returns how an endpoint says how it is dialled: `<namespace>/<service account>`, `-` for plain text, and `!`, which no
 /// cluster knows, for not at all.
 pub(crate) fn label(transport: &Transport) -> String {
     match transport {
@@ -83,7 +83,7 @@ pub(crate) fn label(transport: &Transport) -> String {
     }
 }
 
-/// What a transport socket match looks for.
+/// Returns what a transport socket match looks for.
 pub(crate) fn identity_is(label: &str) -> xds::Struct {
     let value = xds::Value { kind: Some(xds::value::Kind::StringValue(label.into())) };
     xds::Struct { fields: BTreeMap::from([(IDENTITY.into(), value)]) }

@@ -29,9 +29,9 @@ pub enum Group {
 /// A proxy, by whom it stands beside.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Client {
-    /// Whose proxy it is.
+    /// The proxy's workload.
     pub workload: WorkloadKey,
-    /// How traffic reaches it.
+    /// The capture by which traffic reaches it.
     pub capture: Capture,
 }
 

@@ -3,7 +3,7 @@
 use crate::{access_log, limits, xds};
 use heddle_model::fact::Mesh;
 
-/// Which side of the application a proxy stands on.
+/// The side of the application on which a proxy stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
     /// Before the application: what others ask of it.
@@ -12,7 +12,7 @@ pub(crate) enum Direction {
     Outbound,
 }
 
-/// What becomes of paths.
+/// The treatment of paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Paths {
     /// They stay as they were sent.
@@ -30,7 +30,7 @@ pub(crate) struct Manager<'a> {
     /// The name under which it counts.
     pub(crate) stat_prefix: String,
     pub(crate) paths: Paths,
-    /// What is run before the router.
+    /// The filters before the router.
     pub(crate) filters: Vec<xds::HttpFilter>,
     pub(crate) routes: xds::http_connection_manager::RouteSpecifier,
 }

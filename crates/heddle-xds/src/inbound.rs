@@ -14,10 +14,10 @@ use heddle_model::snapshot::{InboundDefault, InboundPort, Workload};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// Where packet rules send what comes in.
+/// The port to which packet rules send what comes in.
 const CAPTURE_PORT: u16 = 15006;
 
-/// What a workload's proxy has for what comes in, by name.
+/// Returns what a workload's proxy has for what comes in, by name.
 pub(crate) fn names(workload: &Workload, capture: &Capture) -> BTreeSet<ResourceKey> {
     let subjects = |ty, all: Vec<Subject>| all.into_iter().map(move |of| ResourceKey { ty, name: of.name() });
     if !is_guarded(workload) {
@@ -165,7 +165,7 @@ pub(crate) fn other_applications(mesh: &Mesh, workload: &Workload) -> Option<Res
     is_guarded(workload).then(|| of_workload(workload, &cluster))
 }
 
-/// Whether the workload's proxy guards it: without an identity it cannot, and on its Node's network no traffic
+/// Returns whether the workload's proxy guards it: without an identity it cannot, and on its Node's network no traffic
 /// is its own.
 fn is_guarded(workload: &Workload) -> bool {
     workload.identity.is_some() && !workload.host_network
@@ -178,7 +178,7 @@ fn has_application(port: &InboundPort, capture: &Capture) -> bool {
     }
 }
 
-/// Whether the proxy sees requests at a port.
+/// Returns whether the proxy sees requests at a port.
 fn has_routes(workload: &Workload, port: &InboundPort, capture: &Capture) -> bool {
     has_application(port, capture)
         && Port::sees_requests(port.protocol)

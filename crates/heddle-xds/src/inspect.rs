@@ -4,7 +4,7 @@ use crate::xds;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// How long the first bytes of a connection are waited for where the server may be the one to speak first.
+/// The time that the first bytes of a connection are waited for where the server may be the one to speak first.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Tells the address that was dialled, before packet rules redirected it.

@@ -109,7 +109,7 @@ impl Change<'_> {
         all
     }
 
-    /// What is named for a port of a Service in this group, if it is there.
+    /// Returns what is named for a port of a Service in this group, if it is there.
     fn of_port(&self, port: &FamilyPort) -> Vec<ResourceKey> {
         let types: &[Type] = match self.group {
             Group::Mesh => &[Type::Cluster, Type::Endpoint, Type::Route],
@@ -165,7 +165,7 @@ impl Change<'_> {
         if own { self.named(&[Type::Route], port) } else { BTreeSet::new() }
     }
 
-    /// What is named for a port of a Service, by all families that it has in either Snapshot.
+    /// Returns what is named for a port of a Service, by all families that it has in either Snapshot.
     fn named(&self, types: &[Type], port: &ServicePortKey) -> BTreeSet<ResourceKey> {
         self.both(|snapshot| {
             let families = snapshot.services.get(&port.service).map(|service| service.families);
@@ -174,7 +174,7 @@ impl Change<'_> {
         })
     }
 
-    /// Who owns an address decides which listener stands there, and where connections to it go. What all clients see is
+    /// Returns who owns an address decides which listener stands there, and where connections to it go. What all clients see is
     /// not in the group of a namespace, but for the listeners that have addresses of both kinds.
     fn address(&self, key: &AddressKey) -> BTreeSet<ResourceKey> {
         match (self.group, &key.reach) {

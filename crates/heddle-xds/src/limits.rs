@@ -32,7 +32,7 @@ pub(crate) fn widen(manager: &mut xds::HttpConnectionManager) {
     manager.upgrade_configs = upgrades();
 }
 
-/// What a cluster takes of its endpoints' responses.
+/// Returns what a cluster takes of its endpoints' responses.
 pub(crate) fn responses() -> xds::CommonHttpOptions {
     xds::CommonHttpOptions {
         max_headers_count: xds::number(HEADERS),

@@ -15,7 +15,7 @@ use std::net::IpAddr;
 /// The lowest port that may be bound without a capability.
 const LEAST_FREE_PORT: u16 = 1024;
 
-/// Whether requests to a port are routed by a table of its own.
+/// Returns whether requests to a port are routed by a table of its own.
 pub(crate) fn is_routed(service: &Service, port: &ServicePort) -> bool {
     let virtual_ips = match &service.form {
         ServiceForm::Virtual(addresses) => !addresses.is_empty(),
@@ -24,7 +24,7 @@ pub(crate) fn is_routed(service: &Service, port: &ServicePort) -> bool {
     virtual_ips && may_be_http(port.protocol)
 }
 
-/// Where the listener of a port stands; nowhere for what has no virtual IP of its own, or cannot be bound.
+/// Returns where the listener of a port stands; nowhere for what has no virtual IP of its own, or cannot be bound.
 pub(crate) fn places(
     snapshot: &Snapshot,
     service: &Service,

@@ -46,7 +46,7 @@ pub(crate) fn service_port<'a>(
     Some((service, port))
 }
 
-/// Whether the capture listener of a workload answers at IPv6 as well.
+/// Returns whether the capture listener of a workload answers at IPv6 as well.
 pub(crate) fn has_six(workload: &Workload) -> bool {
     workload.addresses.iter().any(IpAddr::is_ipv6)
 }
@@ -83,7 +83,7 @@ fn endpoints(ty: Type, subject: &Subject, seen: Seen, snapshot: &Snapshot) -> Op
     endpoint::of_port(at, service.locality, &at.endpoints(service, snapshot), seen)
 }
 
-/// What stands at addresses whose owner counts for a namespace's clients only.
+/// Returns what stands at addresses whose owner counts for a namespace's clients only.
 fn of_own_addresses(namespace: &Name, ty: Type, subject: &Subject, snapshot: &Snapshot) -> Option<Resource> {
     let reach = Reach::Namespace(namespace.clone());
     match (ty, subject) {
@@ -116,7 +116,7 @@ fn of_dual_stack(
     }
 }
 
-/// What takes connections to a workload's own address.
+/// Returns what takes connections to a workload's own address.
 fn by_address(reach: &Reach, ty: Type, subject: &Subject, snapshot: &Snapshot) -> Option<Resource> {
     match (ty, subject) {
         (Type::Listener, Subject::Direct(key)) => direct::of_workload(snapshot, reach, key),

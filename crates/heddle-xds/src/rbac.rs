@@ -27,12 +27,12 @@ use heddle_model::SourceRef;
 use heddle_model::access::{Access, Action, Governor, Mode, Policy, Posture, Rule};
 use std::collections::BTreeMap;
 
-/// What stands before the names of dynamic metadata of Deny policies in Audit.
+/// The prefix of the names of dynamic metadata of Deny policies in Audit.
 pub(crate) const AUDIT_DENY: &str = "audit_deny_";
-/// What stands before the names of dynamic metadata of Allow policies in Audit.
+/// The prefix of the names of dynamic metadata of Allow policies in Audit.
 pub(crate) const AUDIT_ALLOW: &str = "audit_allow_";
 
-/// What a proxy sees of what it carries.
+/// The units in which a proxy sees what it carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sees {
     /// Requests.
@@ -78,7 +78,7 @@ pub(crate) fn http_filters() -> Vec<xds::HttpFilter> {
     vec![refusing("deny", AUDIT_DENY), refusing("allow", AUDIT_ALLOW)]
 }
 
-/// What the HTTP filters do at a port, by their names.
+/// Returns what the HTTP filters do at a port, by their names.
 pub(crate) fn per_route(access: &Access, trust_domain: &str) -> BTreeMap<String, xds::Any> {
     let config = |stage: Stage| {
         let name = stage.name();
@@ -125,17 +125,17 @@ fn stages(access: &Access, sees: Sees, trust_domain: &str) -> [Stage; 2] {
     [deny, allow]
 }
 
-/// What the rules of one port are made from.
+/// The input from which the rules of one port are made.
 struct Rules<'a> {
     access: &'a Access,
-    /// Which routes govern requests together, and how their requests are told.
+    /// The routes that govern requests together, and how their requests are told.
     groups: Vec<Group>,
     sees: Sees,
     trust_domain: &'a str,
 }
 
 impl<'a> Rules<'a> {
-    /// What is refused whatever an Allow says.
+    /// Returns what is refused whatever an Allow says.
     fn refused(&self) -> Option<xds::Rbac> {
         let mut rules = self.deny(Mode::Enforce);
         if self.sees == Sees::Requests && self.access.minds_case() {
@@ -187,7 +187,7 @@ impl<'a> Rules<'a> {
         Some(rbac(xds::rbac::Action::Allow, policies))
     }
 
-    /// Whom the posture admits; `None` is nobody.
+    /// Returns whom the posture admits; `None` is nobody.
     fn posture(&self) -> Option<xds::Principal> {
         match self.access.posture {
             Posture::Allow => Some(principal::anyone()),
@@ -196,7 +196,7 @@ impl<'a> Rules<'a> {
         }
     }
 
-    /// Whether no Allow on a route covers bytes.
+    /// Returns whether no Allow on a route covers bytes.
     fn bytes_are_open(&self, modes: &[Mode]) -> bool {
         self.sees == Sees::Requests || !self.governors().any(|governor| has_allow(governor, modes))
     }
@@ -272,7 +272,7 @@ impl<'a> Rules<'a> {
         policies
     }
 
-    /// What a rule of a policy of the port asks; `None` for one that matches nothing here.
+    /// Returns what a rule of a policy of the port asks; `None` for one that matches nothing here.
     fn asks_of_port(&self, action: Action) -> impl Fn(&Rule) -> Option<xds::Permission> {
         let sees = self.sees;
         move |rule| match (sees, action) {
@@ -294,7 +294,7 @@ impl<'a> Rules<'a> {
         from.rules.iter().filter_map(one).collect()
     }
 
-    /// Whom each of several routes admits; `None` for nobody.
+    /// Returns whom each of several routes admits; `None` for nobody.
     fn shared(&self, group: &Group, modes: &[Mode], port_is_covered: bool) -> Option<(String, xds::Policy)> {
         let mut each = Vec::new();
         for governor in self.held(&Group { audits: Vec::new(), ..group.clone() }, modes) {

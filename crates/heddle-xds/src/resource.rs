@@ -18,7 +18,7 @@ pub enum Type {
     Route,
 }
 
-/// Which resource: a name within a type.
+/// The key of a resource: a name within a type.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ResourceKey {
     /// Its type.

@@ -8,10 +8,10 @@ use std::net::{IpAddr, SocketAddr};
 /// The cluster that is never defined: the share of a broken backend.
 pub(crate) const BROKEN: &str = "heddle/broken";
 
-/// What stands before whom a resource dials directly.
+/// The prefix of resources for direct dials.
 pub(crate) const DIRECT: &str = "direct:";
 
-/// What the name of a resource means.
+/// The meaning of a resource's name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Subject {
     /// A port of a Service, by one of its IP families.

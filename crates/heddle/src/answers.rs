@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-/// What one workload's proxy is answered, whatever it asks; only about a port, an address or a name if `only` is it.
+/// Returns what one workload's proxy is answered, whatever it asks; only about a port, an address or a name if `only` is it.
 pub(crate) fn of(workload: &WorkloadKey, snapshot: &Snapshot, only: Option<&str>) -> Result<Value> {
     let mut book = Book { workload, snapshot, printer: Printer::new(), endpoints: BTreeMap::new() };
     let (mut inbound, mut outbound) = (Vec::new(), Vec::new());

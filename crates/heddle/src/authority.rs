@@ -16,7 +16,7 @@ use heddle_kube::Client;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-/// Where the files of an authority lie.
+/// The folder of an authority's files.
 pub(crate) enum Origin {
     /// In the state folder, made by the controller unless they were put there by hand.
     State(State),
@@ -58,7 +58,7 @@ impl Origin {
         }
     }
 
-    /// How often it is looked at: what costs an API request less often.
+    /// Returns how often it is looked at: what costs an API request less often.
     fn interval(&self) -> Duration {
         match self {
             Self::State(_) | Self::Mounted(_) => Duration::from_secs(2),

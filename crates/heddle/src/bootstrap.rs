@@ -4,7 +4,7 @@ use heddle_model::WorkloadKey;
 use serde_json::{Value, json};
 use std::net::{IpAddr, SocketAddr};
 
-/// What a bootstrap says.
+/// The content of a bootstrap.
 pub(crate) struct Bootstrap {
     /// The workload beside which the proxy runs: its node id.
     pub workload: WorkloadKey,
@@ -12,20 +12,20 @@ pub(crate) struct Bootstrap {
     pub controller: (String, u16),
     /// The DNS name in the controller's certificate.
     pub server_name: String,
-    /// How the proxy gets its traffic: node metadata `heddle.capture`.
+    /// The capture of the proxy's traffic: node metadata `heddle.capture`.
     pub capture: String,
-    /// Where Envoy's admin pages listen; loopback.
+    /// The address at which Envoy's admin pages listen; loopback.
     pub admin: SocketAddr,
-    /// Where Envoy's Prometheus statistics are served to others.
+    /// The address at which Envoy's Prometheus statistics are served to others.
     pub stats: Option<SocketAddr>,
-    /// What is sent of a change.
+    /// The variant of the protocol.
     pub variant: Variant,
 }
 
 /// The variant of the xDS protocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Variant {
-    /// What differs.
+    /// The difference.
     #[default]
     Delta,
     /// For clusters and listeners, all of them.

@@ -22,11 +22,11 @@ use clap::Subcommand;
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
-/// Where the controller serves proxies, unless said otherwise.
+/// The address at which the controller serves proxies, unless said otherwise.
 const CONTROLLER: &str = "heddle.heddle-system.svc:15012";
 /// The name in the controller's certificate, unless said otherwise.
 pub const SERVER_NAME: &str = "heddle.heddle-system.svc";
-/// Where the controller serves its admin pages, unless said otherwise.
+/// The address at which the controller serves its admin pages, unless said otherwise.
 const ADMIN: &str = "127.0.0.1:15014";
 
 /// A service-mesh control plane for Kubernetes.

@@ -17,7 +17,7 @@ use tokio::sync::{mpsc, watch};
 /// Outcomes that wait for the writer, which keeps only the newest of each object.
 const OUTCOMES: usize = 1024;
 
-/// Where the cluster is.
+/// Returns where the cluster is.
 pub(crate) async fn connect() -> Result<Client> {
     let text = "no cluster: neither in-cluster credentials nor a kubeconfig can be used";
     heddle_kube::client().await.context(text)

@@ -43,7 +43,7 @@ use vital::VitalTasks;
 /// The servers' end of the owner.
 type Mesh = Engine<engine::State>;
 
-/// What a controller is told.
+/// The settings of a controller.
 pub(crate) struct Config {
     pub source: Source,
     pub state: PathBuf,
@@ -58,7 +58,7 @@ pub(crate) struct Config {
     pub serving_names: Vec<String>,
 }
 
-/// What a source gives the servers.
+/// The part of a source that the servers need.
 struct SourceSetup {
     keeper: Keeper,
     authority: Kept,
@@ -204,7 +204,7 @@ fn names(config: &Config) -> Vec<String> {
     own.into_iter().chain(serving_names.iter().cloned()).collect()
 }
 
-/// Where proxies are served.
+/// The address at which proxies are served.
 struct Port {
     listen: SocketAddr,
     names: Vec<String>,

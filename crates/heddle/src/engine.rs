@@ -24,23 +24,23 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-/// How many events may wait. A source that is faster waits too.
+/// The number of events that may wait. A source that is faster waits too.
 const QUEUE: usize = 4096;
-/// How many events are taken in before the mesh is resolved.
+/// The number of events that are taken in before the mesh is resolved.
 const BATCH: usize = 1024;
 
-/// What became of an object, for whoever writes status.
+/// The state of an object, for whoever writes status.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     /// The object.
     pub source: SourceRef,
-    /// What became of it.
+    /// Its report.
     pub report: Arc<Report>,
     /// Its generation, and its status as last seen.
     pub meta: Meta,
 }
 
-/// What the owner is doing, for `/ready` and `/debug`.
+/// The owner's progress, for `/ready` and `/debug`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Progress {
     /// Kinds without a complete list yet.
@@ -55,13 +55,13 @@ pub(crate) struct Progress {
 
 /// The ends that others hold.
 pub(crate) struct Engine {
-    /// Where sources put what they see.
+    /// The queue into which sources put events.
     pub queue: mpsc::Sender<Event>,
-    /// What the owner is doing.
+    /// The owner's progress.
     pub progress: watch::Receiver<Progress>,
 }
 
-/// What the servers may ask of the owner.
+/// The part of the owner that the servers may ask.
 pub(crate) struct EngineHandles {
     /// Resources, for Envoys.
     pub owner: Publisher<State>,

@@ -8,7 +8,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Default, clap::ValueEnum)]
 pub(crate) enum Format {
     /// For people; coloured on a terminal.

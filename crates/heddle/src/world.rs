@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 pub(crate) struct World {
     /// As resolved.
     pub snapshot: Snapshot,
-    /// What linkerd2-proxies cannot do of what objects say.
+    /// The limitations of linkerd2-proxies.
     pub limitations: Limitations,
     index: Index,
 }
@@ -23,7 +23,7 @@ impl World {
     }
 }
 
-/// Why a source cannot be loaded.
+/// The reason for which a source cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LoadError {
     /// Objects of a folder that an API server would refuse.

@@ -179,7 +179,7 @@ fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
-/// Where `xtask binaries` puts a program.
+/// Returns where `xtask binaries` puts a program.
 fn program(name: &str) -> PathBuf {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let cache = std::env::var_os("HEDDLE_CACHE").map_or_else(|| workspace.join(".cache"), PathBuf::from);

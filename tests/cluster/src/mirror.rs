@@ -39,7 +39,7 @@ impl Mirror {
         Self { watches: kept, seen: state, tasks: [apply, watch] }
     }
 
-    /// What an object says, if it is there.
+    /// Returns what an object says, if it is there.
     pub fn fact(&self, kind: Kind, namespace: &str, name: &str) -> Option<Fact> {
         let source = SourceRef::new(kind, namespace, name);
         self.seen.lock().expect("no panic").objects.get(&source).map(|object| object.fact.clone())
@@ -50,23 +50,23 @@ impl Mirror {
         self.seen.lock().expect("no panic").objects.get(source).cloned()
     }
 
-    /// How many objects of a kind there are in a namespace.
+    /// Returns how many objects of a kind there are in a namespace.
     pub fn count(&self, kind: Kind, namespace: &str) -> usize {
         let seen = self.seen.lock().expect("no panic");
         seen.objects.keys().filter(|source| source.kind == kind && &*source.namespace == namespace).count()
     }
 
-    /// How many complete lists of a kind came.
+    /// Returns how many complete lists of a kind came.
     pub fn lists(&self, kind: Kind) -> usize {
         self.seen.lock().expect("no panic").replaced.get(&kind).copied().unwrap_or_default()
     }
 
-    /// How many events came.
+    /// Returns how many events came.
     pub fn events(&self) -> usize {
         self.seen.lock().expect("no panic").events
     }
 
-    /// Whether every kind was listed.
+    /// Returns whether every kind was listed.
     pub fn ready(&self) -> bool {
         self.watches.missing().is_empty()
     }

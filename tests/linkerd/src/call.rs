@@ -40,7 +40,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// What our application saw; nothing if it was not our application that answered.
+    /// Returns what our application saw; nothing if it was not our application that answered.
     pub fn seen(&self) -> Option<Seen> {
         serde_json::from_slice(&self.body).ok()
     }

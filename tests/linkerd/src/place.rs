@@ -56,7 +56,7 @@ impl Actor {
         format!("spiffe://try.mesh/ns/{}/sa/{}", self.namespace, self.account)
     }
 
-    /// How the controller names it.
+    /// Returns how the controller names it.
     pub fn workload(&self) -> String {
         format!("external/{}/{}", self.namespace, self.name)
     }

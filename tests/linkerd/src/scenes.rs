@@ -63,7 +63,7 @@ pub const SCENES: [(&str, Play); 17] = [
     ("restart", changes::restart),
 ];
 
-/// What failed, for the text of an assertion.
+/// Returns what failed, for the text of an assertion.
 fn why(tally: &Tally) -> String {
     let failed: Vec<String> = tally.failed.iter().map(|(what, count)| format!("{count} x {what}")).collect();
     if failed.is_empty() { String::new() } else { format!(": {}", failed.join("; ")) }

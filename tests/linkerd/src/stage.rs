@@ -43,7 +43,7 @@ pub struct Stage {
 }
 
 impl Setting {
-    /// Where the controller serves proxies and agents.
+    /// Returns where the controller serves proxies and agents.
     pub fn controller(&self) -> String {
         format!("{CONTROLLER}:15012")
     }
@@ -167,7 +167,7 @@ impl Stage {
         Ok(())
     }
 
-    /// What the controller has logged.
+    /// Returns what the controller has logged.
     ///
     /// # Errors
     /// If it cannot be read.

@@ -76,7 +76,7 @@ fn authority(ask: &Ask) -> &str {
     ask.host.as_deref().unwrap_or("app.example")
 }
 
-/// Whether a path is sent as it is by a client that knows what a path is.
+/// Returns whether a path is sent as it is by a client that knows what a path is.
 fn is_uri(path: &str) -> bool {
     path.parse::<http::uri::PathAndQuery>().is_ok_and(|parsed| parsed.as_str() == path)
 }

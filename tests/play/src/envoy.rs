@@ -99,7 +99,7 @@ fn ready() -> bool {
     admin("/ready").is_some_and(|answer| answer.contains("LIVE"))
 }
 
-/// How many TLS handshakes the proxy of this namespace finished as a client; `None` where there is no proxy.
+/// Returns how many TLS handshakes the proxy of this namespace finished as a client; `None` where there is no proxy.
 pub(crate) fn handshakes(namespace: &Namespace) -> Option<u64> {
     let stats = namespace.within(|| admin("/stats?filter=ssl.handshake$"))?;
     let counts = stats.lines().filter(|line| line.starts_with("cluster."));

@@ -26,7 +26,7 @@ pub(crate) enum Want {
 }
 
 impl Want {
-    /// Whether it is what was seen.
+    /// Returns whether it is what was seen.
     pub(crate) fn is(&self, seen: &Seen) -> bool {
         match (self, seen) {
             (Self::Echo { who, identity }, Seen::Echo(echo)) => {
@@ -72,7 +72,7 @@ fn of_forward(verdict: &Verdict, forward: &Forward, ask: &Ask, trust_domain: &st
     shares.collect()
 }
 
-/// What a client may see of one endpoint.
+/// Returns what a client may see of one endpoint.
 pub(crate) fn of_candidate(
     verdict: &Verdict,
     carried: Carried,
@@ -100,7 +100,7 @@ pub(crate) fn of_candidate(
     }
 }
 
-/// Whether a request is HTTP to the application that sends it.
+/// Returns whether a request is HTTP to the application that sends it.
 pub(crate) fn is_http(ask: &Ask) -> bool {
     match ask.kind {
         Sent::Http | Sent::Http2 => true,
@@ -108,7 +108,7 @@ pub(crate) fn is_http(ask: &Ask) -> bool {
     }
 }
 
-/// What is wrong with the headers that an application saw and sent, as a verdict's rule changes them.
+/// Returns what is wrong with the headers that an application saw and sent, as a verdict's rule changes them.
 pub(crate) fn wrong_headers(verdict: &Verdict, echo: &Echo) -> Vec<String> {
     let Outcome::Forwarded(Forward { route: Some(route), shares, carried: _, limits: _ }) = &verdict.outcome
     else {

@@ -140,7 +140,7 @@ impl Turn<'_> {
         wrong
     }
 
-    /// Whether bytes went by mesh TLS or in plain text, which no application can tell: the client's proxy counts
+    /// Returns whether bytes went by mesh TLS or in plain text, which no application can tell: the client's proxy counts
     /// its handshakes, one for each connection that carries bytes.
     async fn secrecy(&self, from: &Namespace, to: SocketAddr) -> Vec<String> {
         let Outcome::Forwarded(forward) = &self.verdict.outcome else { return vec![] };
@@ -172,7 +172,7 @@ impl Turn<'_> {
         wrong
     }
 
-    /// What an Envoy makes of a linkerd2-proxy's request, at each endpoint. What happens between two of those, and before
+    /// Returns what an Envoy makes of a linkerd2-proxy's request, at each endpoint. What happens between two of those, and before
     /// the request leaves the client, is not ours to play.
     async fn as_linkerd(&self, proxy: &Proxy, from: &Namespace) -> Vec<String> {
         let mut wrong = Vec::new();
@@ -191,7 +191,7 @@ impl Turn<'_> {
         wrong
     }
 
-    /// Whether a linkerd2-proxy reads requests within mesh TLS that an Envoy in its place would take for bytes.
+    /// Returns whether a linkerd2-proxy reads requests within mesh TLS that an Envoy in its place would take for bytes.
     fn is_beyond_an_envoy(&self) -> bool {
         let Outcome::Forwarded(forward) = &self.verdict.outcome else { return false };
         let read = |candidate: &Candidate| {

@@ -93,17 +93,17 @@ impl Site {
         self.places.get(&who_calls(client)).map(|place| &place.namespace)
     }
 
-    /// What a client's linkerd2-proxy would do.
+    /// Returns what a client's linkerd2-proxy would do.
     pub(crate) fn linkerd(&self, client: &Client) -> Option<&Proxy> {
         self.places.get(&who_calls(client))?.linkerd.as_ref()
     }
 
-    /// Where a workload's proxy has its files.
+    /// Returns where a workload's proxy has its files.
     pub(crate) fn folder(&self, key: &WorkloadKey) -> PathBuf {
         self.folder.join(key.to_string().replace('/', "_"))
     }
 
-    /// Who is at an address.
+    /// Returns who is at an address.
     pub(crate) fn at(&self, address: IpAddr) -> &str {
         let found = self.places.iter().find(|(_, place)| place.addresses.contains(&address));
         found.map_or(OUTSIDE, |(who, _)| who)

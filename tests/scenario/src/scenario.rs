@@ -66,7 +66,7 @@ impl Scenario {
         switched
     }
 
-    /// Whether every proxy is an Envoy.
+    /// Returns whether every proxy is an Envoy.
     pub fn is_of_envoys(&self) -> bool {
         self.snapshot().workloads.values().all(|of| of.plane != Some(DataPlane::Linkerd))
     }

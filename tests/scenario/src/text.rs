@@ -8,7 +8,7 @@ use heddle_status::{Finding, described, findings};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
-/// What `explain` prints of every request.
+/// Returns what `explain` prints of every request.
 pub fn verdicts_text(scenario: &Scenario, snapshot: &Snapshot) -> String {
     let mut text = String::new();
     for ask in &scenario.requests.requests {
@@ -37,7 +37,7 @@ pub fn status_text(index: &Index) -> String {
     documents.join("---\n")
 }
 
-/// What `heddle lint` and the log say of the objects, a line each; `None` where nothing is wrong.
+/// Returns what `heddle lint` and the log say of the objects, a line each; `None` where nothing is wrong.
 pub fn findings_text(snapshot: &Snapshot) -> Option<String> {
     let all = described(snapshot).into_iter().flat_map(|object| findings(snapshot, object));
     let line = |Finding { object, field, severity, reason, message }: Finding| {

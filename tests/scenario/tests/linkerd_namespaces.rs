@@ -54,7 +54,7 @@ fn gives_way(scenario: &Scenario, topic: &Subscription, to: &Name, snapshots: [&
     claimants.any(|claimant| snapshots.iter().any(|snapshot| is_about(topic, claimant, snapshot)))
 }
 
-/// What workloads of other namespaces ask.
+/// Returns what workloads of other namespaces ask.
 fn topics(snapshot: &Snapshot, namespace: &Name) -> BTreeSet<Subscription> {
     let mut asks = vec![ProxyRequest::Inbound { port: 8080 }, ProxyRequest::Inbound { port: 65_535 }];
     for service in snapshot.services.values() {

@@ -160,7 +160,7 @@ fn admissions(snapshot: &Snapshot, request: &Request) -> Vec<Admission> {
     candidates.map(|candidate| candidate.admission).collect()
 }
 
-/// Whether a workload denies a request that dials it, or a policy one that dials its Service: where nothing but the
+/// Returns whether a workload denies a request that dials it, or a policy one that dials its Service: where nothing but the
 /// posture does, a route may lead to another workload whose policies admit.
 fn is_denied(snapshot: &Snapshot, request: &Request) -> bool {
     let of_service = request.port == 80;

@@ -185,7 +185,7 @@ fn groups_by_address(snapshot: &Snapshot) -> BTreeSet<Group> {
     captures.into_iter().chain(own).chain(dual_stack).collect()
 }
 
-/// What a namespace claims by hand gives way to what lives there.
+/// Returns what a namespace claims by hand gives way to what lives there.
 fn gives_way(scenario: &Scenario, key: &ResourceKey, to: &Name) -> bool {
     let namespaces: BTreeSet<&Name> =
         scenario.objects.lowered.iter().map(|one| &one.source.namespace).collect();
@@ -225,7 +225,7 @@ fn is_address_of(key: &ResourceKey, namespace: &str, snapshots: [&Snapshot; 2]) 
     })
 }
 
-/// Where the Mesh does not name its networks, the listener of everything else lists the addresses that it must
+/// Returns where the Mesh does not name its networks, the listener of everything else lists the addresses that it must
 /// not pass on in plain text: it alone follows every namespace. And a route may name another namespace's Service as
 /// its backend, which is the route's own choice.
 fn is_contested(scenario: &Scenario, key: &ResourceKey) -> bool {

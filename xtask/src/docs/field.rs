@@ -71,7 +71,7 @@ fn says(schema: &Value, required: bool) -> String {
     parts.join(" ").replace('|', "\\|")
 }
 
-/// What values are taken, one sentence per limit.
+/// Returns what values are taken, one sentence per limit.
 fn limits(schema: &Value, prefix: &str) -> Vec<String> {
     let range = |least: &str, most: &str, unit: &str| match (schema[least].as_f64(), schema[most].as_f64()) {
         (None, None) => None,

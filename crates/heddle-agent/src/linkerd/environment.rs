@@ -9,13 +9,13 @@ use std::path::Path;
 /// Names of variables that are set already.
 pub type Given = BTreeSet<String>;
 
-/// What the environment is made of.
+/// The sources of the environment.
 pub struct Settings<'a> {
-    /// What the agent is told.
+    /// The agent's settings.
     pub config: &'a Config,
     /// The workload.
     pub sidecar: &'a Sidecar,
-    /// Where the key lies.
+    /// The folder of the key.
     pub folder: &'a Path,
     /// The roots in PEM.
     pub anchors: &'a str,

@@ -5,17 +5,17 @@ use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
-/// Why a folder for keys, or something in it, cannot be used.
+/// The reason for which a folder for keys, or something in it, cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BadFolder {
     /// The file system says no.
     #[error("cannot {action} {path:?}: {error}")]
     Io {
-        /// What was tried.
+        /// The action that was tried.
         action: &'static str,
         /// On what.
         path: PathBuf,
-        /// What came of it.
+        /// The error that came of it.
         error: io::Error,
     },
     /// A name that cannot be written where it must be.
@@ -27,7 +27,7 @@ pub enum BadFolder {
         path.display()
     )]
     Exposed {
-        /// What.
+        /// The path.
         path: PathBuf,
         /// Its mode.
         mode: u32,
@@ -40,21 +40,21 @@ pub enum BadFolder {
         path.display()
     )]
     Owner {
-        /// What.
+        /// The path.
         path: PathBuf,
-        /// Whose.
+        /// The user who owns it.
         owner: u32,
-        /// Who this process is.
+        /// The user of this process.
         own: u32,
     },
     /// A link, a pipe, or whatever else nobody here makes.
     #[error("{path:?} is {kind}, want {want}: remove it")]
     Kind {
-        /// What.
+        /// The path.
         path: PathBuf,
-        /// What it is.
+        /// Its type.
         kind: &'static str,
-        /// What it should be.
+        /// The type that is wanted.
         want: &'static str,
     },
 }

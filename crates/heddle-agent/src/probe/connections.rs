@@ -14,9 +14,9 @@ use tokio::task::{AbortHandle, JoinSet};
 
 /// Connections at once.
 const CONNECTIONS: usize = 64;
-/// How long a connection may take from its first byte to its last.
+/// The time that a connection may take from its first byte to its last.
 const LIFETIME: Duration = Duration::from_secs(10);
-/// How long to wait after the kernel could not accept (usually: no file descriptor left).
+/// The time to wait after the kernel could not accept (usually: no file descriptor left).
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// Serves until it is dropped, which closes all connections.

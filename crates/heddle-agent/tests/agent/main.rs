@@ -76,7 +76,7 @@ impl Bench {
         (controller, tokio::spawn(run(config, shell(script))))
     }
 
-    /// What the files say now, if they are a good answer.
+    /// Returns what the files say now, if they are a good answer.
     fn answer(&self) -> Option<(PrivateKey, Answer)> {
         let text = |name| std::fs::read_to_string(self.file("certs").join(name)).ok();
         let key = PrivateKey::from_pem(&text("tls.key")?).ok()?;

@@ -2,7 +2,7 @@ use super::*;
 use crate::{GROUP, rule};
 use serde_json::json;
 
-/// What is wrong with `spec`, as `FIELD: MESSAGE`.
+/// Checks `spec` against what is wrong with it, as `FIELD: MESSAGE`.
 #[track_caller]
 fn check(kind: &str, spec: Value, want: &[&str]) {
     let name = if kind == "Mesh" { "default" } else { "x" };

@@ -9,7 +9,7 @@ use rustls_pki_types::CertificateDer;
 use std::time::{Duration, SystemTime};
 use x509_parser::certificate::X509Certificate;
 
-/// Why an authority cannot be used. The operator must give another: trying again does not help, but for
+/// The reason for which an authority cannot be used. The operator must give another: trying again does not help, but for
 /// [`BadAuthority::NotYetValid`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadAuthority {
@@ -39,17 +39,17 @@ pub enum BadAuthority {
     /// Too many authorities below one.
     #[error("certificate \"{subject}\" allows {allows} authorities below it, but has {has}")]
     PathLength {
-        /// Whose limit.
+        /// The certificate's subject.
         subject: String,
         /// Its limit.
         allows: u32,
-        /// How many there are.
+        /// Their number.
         has: u32,
     },
     /// Too late.
     #[error("certificate \"{subject}\" expired {ago:?} ago")]
     Expired {
-        /// Whose.
+        /// The certificate's subject.
         subject: String,
         /// Since when.
         ago: Duration,
@@ -57,9 +57,9 @@ pub enum BadAuthority {
     /// Too early.
     #[error("certificate \"{subject}\" is not valid for another {wait:?}")]
     NotYetValid {
-        /// Whose.
+        /// The certificate's subject.
         subject: String,
-        /// How long yet.
+        /// The time that is left.
         wait: Duration,
     },
     /// A leaf signed for trial was not as it should be.

@@ -10,9 +10,9 @@ use rcgen::{
 };
 use std::time::{Duration, SystemTime};
 
-/// How long a self-made root is good: ten years.
+/// The time that a self-made root is good: ten years.
 pub const ROOT_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
-/// How long a self-made intermediate is good, unless its root ends earlier: one year.
+/// The time that a self-made intermediate is good, unless its root ends earlier: one year.
 pub const INTERMEDIATE_LIFETIME: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// A certificate and its key. Holds a private key, so it has no `Debug`, `Clone` or `Serialize` either.

@@ -12,17 +12,17 @@ pub struct Caller {
     pub workload: Option<WorkloadKey>,
     /// The UID of that workload. Pods always have one; an `ExternalWorkload` only where its object has.
     pub uid: Option<Name>,
-    /// When the token ends, leeway not included: whatever it opened is closed by then.
+    /// The time at which the token ends, leeway not included: whatever it opened is closed by then.
     pub expires: SystemTime,
 }
 
-/// Which workloads live. Implemented by whoever watches them.
+/// The living workloads. Implemented by whoever watches them.
 pub trait Live {
-    /// What is known of a workload now.
+    /// Returns what is known of a workload now.
     fn live(&self, workload: &WorkloadKey) -> Liveness;
 }
 
-/// What is known of a workload.
+/// Knowledge of a workload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Liveness {
     /// It is there.
@@ -38,7 +38,7 @@ pub enum Liveness {
     Unknown,
 }
 
-/// Why the workload of a good token gets nothing now.
+/// The reason for which the workload of a good token gets nothing now.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAlive {
     /// Final: ask with a bound token.
@@ -50,21 +50,21 @@ pub enum NotAlive {
     /// Final: the name is used again, by another.
     #[error("{workload} has UID {is}, but the token is of UID {token}")]
     Replaced {
-        /// Which.
+        /// The one concerned.
         workload: WorkloadKey,
-        /// Whose it is now.
+        /// The UID that the workload has now.
         is: Name,
-        /// Whose it was.
+        /// The UID that the token names.
         token: Name,
     },
     /// Final.
     #[error("{workload} runs as ServiceAccount {is}, but the token is of {token}")]
     Account {
-        /// Which.
+        /// The one concerned.
         workload: WorkloadKey,
         /// As whom it runs.
         is: Name,
-        /// Whose token it is.
+        /// The UID that the token names.
         token: Name,
     },
     /// Unavailable: try again in a moment.
@@ -73,7 +73,7 @@ pub enum NotAlive {
 }
 
 impl Caller {
-    /// Whether the workload that the token is bound to is the one that lives under its name now. Returns it.
+    /// Returns whether the workload that the token is bound to is the one that lives under its name now. Returns it.
     ///
     /// # Errors
     /// All are final but [`NotAlive::Unknown`].

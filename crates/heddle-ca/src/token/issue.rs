@@ -21,14 +21,14 @@ pub struct TokenKey {
     kid: String,
 }
 
-/// What a token will say.
+/// The content of a token to come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// Who its bearer is.
+    /// The bearer's identity.
     pub identity: Identity,
     /// The `ExternalWorkload` it is bound to, in the identity's namespace. (Pods get theirs from Kubernetes.)
     pub external_workload: Name,
-    /// How long it is good.
+    /// The time that it is good.
     pub lifetime: Duration,
 }
 
@@ -54,7 +54,7 @@ impl TokenKey {
         self.private.secret_pem()
     }
 
-    /// What verifies its tokens.
+    /// Returns what verifies its tokens.
     pub fn keys(&self) -> Keys {
         Keys::of_point(self.kid.clone(), self.private.public().point())
     }

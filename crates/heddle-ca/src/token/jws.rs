@@ -33,7 +33,7 @@ impl Algorithm {
 pub(super) struct Jws<'a> {
     pub(super) algorithm: Algorithm,
     pub(super) key: String,
-    /// What the signature is over.
+    /// The bytes that the signature is over.
     pub(super) signed: &'a [u8],
     pub(super) payload: Vec<u8>,
     pub(super) signature: Vec<u8>,

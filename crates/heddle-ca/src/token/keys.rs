@@ -27,7 +27,7 @@ pub(super) enum Key {
     },
 }
 
-/// Why a key set cannot be used.
+/// The reason for which a key set cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadKeys {
     /// Not a JWK set.

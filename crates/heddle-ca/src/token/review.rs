@@ -4,15 +4,15 @@ use super::{BadToken, Caller, Live, NotAlive, Rules, caller, parse};
 use heddle_model::{WorkloadKey, WorkloadKind};
 use std::time::SystemTime;
 
-/// What a token claims. Nothing of it is believed before its issuer has [confirmed](Self::confirmed) it: its
+/// The claims of a token. Nothing of it is believed before its issuer has [confirmed](Self::confirmed) it: its
 /// signature was not checked.
 #[derive(Debug)]
 pub struct Claimed(Caller);
 
-/// What the issuer says of a token that it has found good.
+/// The answer of the issuer about a token that it has found good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reviewed {
-    /// Whose it is: `system:serviceaccount:<namespace>:<name>`.
+    /// The user: `system:serviceaccount:<namespace>:<name>`.
     pub user: String,
     /// Name and UID of the Pod that it is bound to.
     pub pod: Option<(String, String)>,
@@ -39,7 +39,7 @@ impl Claimed {
         self.0.check_alive(live).map(drop)
     }
 
-    /// Whose the token is, where the issuer says the same. Only the token itself says when it ends.
+    /// Returns whose the token is, where the issuer says the same. Only the token itself says when it ends.
     ///
     /// An answer without audiences is of an issuer that does not know of any, and is not enough.
     ///

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 #[derive(Debug)]
 enum Toy {}
 
-/// Which group a client is in beside the one of all: that of its zone, if it has one.
+/// The group of a client besides the one of all: that of its zone, if it has one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Group {
     All,
@@ -134,7 +134,7 @@ impl World {
         self.catalog.published().view(&workload(client)).expect("it joined")
     }
 
-    /// What a client sees: `name value` each.
+    /// Returns what a client sees: `name value` each.
     fn seen(&self, client: &str) -> Vec<String> {
         let mut seen = Vec::new();
         self.view(client).for_each(1, &mut |entry| {

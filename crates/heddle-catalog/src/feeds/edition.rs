@@ -34,17 +34,17 @@ impl<F: Feed> Edition<F> {
         &self.answer
     }
 
-    /// Whether whoever follows must ask again.
+    /// Returns whether whoever follows must ask again.
     pub fn is_end(&self) -> bool {
         F::is_end(&self.answer)
     }
 
-    /// What a client is sent that knows nothing yet. Encoded when the first one comes.
+    /// Returns what a client is sent that knows nothing yet. Encoded when the first one comes.
     pub fn whole(&self) -> Arc<[Bytes]> {
         self.whole.get_or_init(|| framed(F::whole(&self.answer))).clone()
     }
 
-    /// What a client is sent that was told `old`: shared if that is the edition before this one, else worked out.
+    /// Returns what a client is sent that was told `old`: shared if that is the edition before this one, else worked out.
     pub fn since(&self, old: &Self) -> Arc<[Bytes]> {
         match &self.follows {
             Some((before, since)) if *before == old.sequence => since.clone(),

@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// How long a change may take to arrive.
+/// The time that a change may take to arrive.
 const SOON: Duration = Duration::from_secs(20);
 
 /// A followed folder.

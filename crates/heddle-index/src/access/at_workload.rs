@@ -29,9 +29,9 @@ pub(crate) struct AccessContext<'a> {
     cidrs: &'a [IpNet],
     /// The Servers at its ports.
     selected: Selected<'a>,
-    /// What annotations say of its proxy.
+    /// The annotations about its proxy.
     settings: Settings<'a>,
-    /// What the workload's own stance says beside its posture.
+    /// The Allow that the workload's own default policy implies besides its posture.
     implied_allow: Option<Policy>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct AccessContext<'a> {
 pub(crate) enum Covered {
     /// All that peers dial at these numbers; none: at all, declared or not.
     Ports(BTreeSet<u16>),
-    /// What its targets lead to: all that comes to these ports, and requests of routes at those.
+    /// The ports behind its targets: those whose traffic is covered whole, and those at which requests of routes are.
     Targets { whole: BTreeSet<u16>, routed: BTreeSet<u16> },
 }
 
@@ -81,18 +81,18 @@ impl<'a> AccessContext<'a> {
         Self { selected, settings, ..self }
     }
 
-    /// What a Server says that a port speaks, or an annotation.
+    /// Returns what a Server says that a port speaks, or an annotation.
     pub(crate) fn protocol(&self, number: u16) -> Option<Protocol> {
         let said = self.selected.ports.get(&number).and_then(|at| at.server.protocol);
         said.or_else(|| self.settings.is_opaque(number).then_some(Protocol::Opaque))
     }
 
-    /// What a port speaks of which nobody says it.
+    /// Returns what a port speaks of which nobody says it.
     pub(crate) fn default_protocol(&self, number: u16) -> Protocol {
         if self.settings.is_opaque_by_default(number) { Protocol::Opaque } else { Protocol::Detect }
     }
 
-    /// How many requests a port takes.
+    /// Returns how many requests a port takes.
     pub(crate) fn rate_limit(&self, number: u16) -> Option<Arc<RateLimit>> {
         self.selected.ports.get(&number)?.resolved.rate_limit.clone()
     }
@@ -183,7 +183,7 @@ impl Covered {
         }
     }
 
-    /// Whether a port is named, not only covered with all others.
+    /// Returns whether a port is named, not only covered with all others.
     pub(crate) fn names(&self, port: u16) -> bool {
         match self {
             Self::Ports(ports) => ports.contains(&port),
@@ -191,7 +191,7 @@ impl Covered {
         }
     }
 
-    /// Whether the policy covers something of a port.
+    /// Returns whether the policy covers something of a port.
     pub(crate) fn covers(&self, port: PortRef) -> bool {
         let routed = match (self, port) {
             (Self::Targets { whole: _, routed }, PortRef::Number(number)) => routed.contains(&number),
@@ -200,7 +200,7 @@ impl Covered {
         routed || self.covers_all_of(port)
     }
 
-    /// Whether the policy covers all that comes to a port.
+    /// Returns whether the policy covers all that comes to a port.
     fn covers_all_of(&self, port: PortRef) -> bool {
         match (self, port) {
             (Self::Ports(ports), port) => port.is_among(ports),
@@ -227,7 +227,7 @@ fn routes(
     found.collect()
 }
 
-/// What a policy covers of a workload; `None` for nothing.
+/// Returns what a policy covers of a workload; `None` for nothing.
 fn covered(
     source: &SourceRef,
     policy: &AccessPolicy,
@@ -251,7 +251,7 @@ fn covered(
     }
 }
 
-/// What holds where no Allow covers, and who said so.
+/// Returns what holds where no Allow covers, and who said so.
 fn posture(tables: &Tables, namespace: &Name) -> (Posture, Option<SourceRef>) {
     if let Some((source, namespace)) = tables.namespace(namespace)
         && let Some(posture) = namespace.posture

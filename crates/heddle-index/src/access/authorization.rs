@@ -20,7 +20,7 @@ pub(crate) struct Resolved {
     pub(crate) finding: Finding,
 }
 
-/// What authorizations are resolved from.
+/// The input from which authorizations are resolved.
 pub(crate) struct View<'a> {
     pub(crate) tables: &'a Tables,
     pub(crate) mesh: &'a Mesh,
@@ -28,7 +28,7 @@ pub(crate) struct View<'a> {
     pub(crate) authentications: &'a BTreeMap<SourceRef, authentication::Resolved>,
 }
 
-/// What all requirements together ask of a caller: `None` asks nothing.
+/// The demands of all requirements together on a caller: `None` asks nothing.
 #[derive(Default)]
 struct Asked {
     principals: Option<Arc<BTreeSet<Principal>>>,
@@ -67,7 +67,7 @@ impl View<'_> {
         Some(Resolved { opens: authorization.opens.clone(), rules, finding })
     }
 
-    /// What is wrong with what an authorization opens: it is not there.
+    /// Returns what is wrong with what an authorization opens: it is not there.
     fn missing(&self, source: &SourceRef, opens: &Opens) -> Option<Diagnostic> {
         let message = match opens {
             Opens::Server(name) => {

@@ -10,7 +10,7 @@ pub(crate) const PORT_NOT_FOUND: &str = "PortNotFound";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Coverage {
     pub(crate) policy: SourceRef,
-    /// How many of the workload's known ports it covers.
+    /// The number of the workload's known ports that it covers.
     pub(crate) ports: usize,
     /// The ports that it names, as this workload has them.
     pub(crate) named: Box<[NamedPort]>,
@@ -23,7 +23,7 @@ pub(crate) struct NamedPort {
     form: PortForm,
 }
 
-/// What is known of a named port.
+/// The knowledge of a named port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum PortForm {
     /// The workload declares it, or a Service leads to it.

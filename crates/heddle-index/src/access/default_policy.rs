@@ -16,7 +16,7 @@ pub(crate) fn posture(default_policy: DefaultPolicy) -> Posture {
     }
 }
 
-/// What is said beside the posture: an Allow of those within the cluster's networks, or one in Audit that nobody
+/// Returns what is said beside the posture: an Allow of those within the cluster's networks, or one in Audit that nobody
 /// passes, so that what authorizations would refuse is counted.
 pub(crate) fn implied_allow(
     default_policy: DefaultPolicy,
@@ -55,12 +55,12 @@ pub(crate) fn explicit_allow(default_policy: DefaultPolicy, source: &SourceRef) 
     }
 }
 
-/// What a Server that cannot be read means: it admits nobody.
+/// Returns what a Server that cannot be read means: it admits nobody.
 pub(crate) fn closed(source: &SourceRef) -> Policy {
     allow(source, Mode::Enforce, Arc::new([]))
 }
 
-/// What is wrong with a stance that hangs on networks that nobody names.
+/// Returns what is wrong with a stance that hangs on networks that nobody names.
 pub(crate) fn fault(
     default_policy: DefaultPolicy,
     cidrs: &[IpNet],

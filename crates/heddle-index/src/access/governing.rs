@@ -8,13 +8,13 @@ use heddle_model::http::HttpMatch;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// How many entries claims that overlap may add, beside one for each.
+/// The most entries that overlapping claims may add, besides one for each.
 const MOST_ADDED: usize = 1024;
 
 /// Some requests that a route claims.
 #[derive(Clone, Debug)]
 pub(crate) struct Claim {
-    /// Where it stands among the others; `None` stands before all.
+    /// Its rank among the others; `None` stands before all.
     pub(crate) rank: Option<Rank>,
     pub(crate) matcher: HttpMatch,
     /// The route's place among the governors.
@@ -22,7 +22,7 @@ pub(crate) struct Claim {
     pub(crate) hold: Hold,
 }
 
-/// How a route holds the requests that it claims.
+/// The hold of a route on the requests that it claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hold {
     /// They are its own.
@@ -33,7 +33,7 @@ pub(crate) enum Hold {
     Audits,
 }
 
-/// What holds beside a route for shared requests that no other route claims.
+/// The rule for shared requests of a route that no other route claims.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Otherwise {
     /// Nothing: they are the route's.

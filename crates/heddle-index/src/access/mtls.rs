@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 /// The InboundPolicies that select a workload, in the order of their names.
 pub(crate) type Selecting<'a> = Vec<(&'a SourceRef, &'a InboundPolicy)>;
 
-/// Which port of a workload: one by number, or all that nobody declared.
+/// A port of a workload: one by number, or all that nobody declared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PortRef {
     Number(u16),
@@ -16,7 +16,7 @@ pub(crate) enum PortRef {
 }
 
 impl PortRef {
-    /// Whether a policy that names these ports (none: all) covers it.
+    /// Returns whether a policy that names these ports (none: all) covers it.
     pub(crate) fn is_among(self, ports: &std::collections::BTreeSet<u16>) -> bool {
         match self {
             Self::Number(number) => ports.is_empty() || ports.contains(&number),

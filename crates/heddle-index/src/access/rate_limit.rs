@@ -18,7 +18,7 @@ pub(crate) fn resolve(tables: &Tables, server: &SourceRef) -> Option<RateLimit> 
     })
 }
 
-/// What became of a rate limit, as Linkerd says it. `None` for one that cannot be read: a status must name the
+/// Returns what became of a rate limit, as Linkerd says it. `None` for one that cannot be read: a status must name the
 /// target.
 pub(crate) fn report(tables: &Tables, source: &SourceRef) -> Option<Report> {
     let Fact::RateLimit(limit) = &tables.row(source)?.fact else { return None };

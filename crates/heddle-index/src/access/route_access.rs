@@ -24,7 +24,7 @@ use heddle_model::{Diagnostic, Name, ServicePortKey, SourceRef};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// How many pairs of matches are compared for one table.
+/// The most pairs of matches that are compared for one table.
 const MOST_PAIRS: usize = 1 << 18;
 
 /// The policies on routes at a port, and what their authors should know.
@@ -34,7 +34,7 @@ pub(crate) struct Found {
     pub(crate) finding: Finding,
 }
 
-/// What tables are resolved from.
+/// The input from which tables are resolved.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'a> {
     pub(crate) tables: &'a Tables,
@@ -67,7 +67,7 @@ struct Entry<'a> {
     whole: bool,
 }
 
-/// What one backend makes of a rule's requests.
+/// The changes that one backend makes to a rule's requests.
 type Filters<'a> = Vec<&'a HeaderChange>;
 
 impl<'a> View<'a> {
@@ -198,7 +198,7 @@ impl<'a> Table<'a> {
         self.entries = entries;
     }
 
-    /// What the requests of a rule go through on their way to the port, once for each way; `None` where none goes there.
+    /// Returns what the requests of a rule go through on their way to the port, once for each way; `None` where none goes there.
     fn filters(&self, route: &Route<'a>, rule: &'a Rule) -> Option<Vec<Filters<'a>>> {
         let behind = self.behind;
         let mut ways: Vec<Filters> = Vec::new();
@@ -261,7 +261,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// What requests look like after the filters of the rule of `entry`, claimed for a route.
+    /// Claims the look of requests after the filters of the rule of `entry` for a route.
     fn claim_image(&mut self, entry: &Entry, route: usize, looks: Image, sight: Sight, otherwise: Otherwise) {
         let (matcher, sight, otherwise) = match (looks, sight) {
             (Image::Same, _) => return,
@@ -369,7 +369,7 @@ fn entries<'a>(place: usize, route: &Route<'a>) -> Vec<Entry<'a>> {
     all.map(entry).collect()
 }
 
-/// That routes overlap in too many ways to say whose requests are whose.
+/// Returns the diagnostic of routes that overlap in too many ways to say whose requests are whose.
 pub(crate) fn too_many(policy: &Policy, number: usize) -> Diagnostic {
     Diagnostic {
         object: policy.source.clone(),

@@ -28,7 +28,7 @@ pub(crate) struct ServerAtPort<'a> {
     pub(crate) resolved: &'a Resolved,
 }
 
-/// Whether a Server selects a workload, at whatever port.
+/// Returns whether a Server selects a workload, at whatever port.
 pub(crate) fn by(server: &Server, key: &WorkloadKey, workload: &Workload) -> bool {
     let among = match key.kind {
         WorkloadKind::Pod => WorkloadClass::Pods,
@@ -92,11 +92,11 @@ fn conflict(object: &SourceRef, port: u16, winner: &SourceRef) -> Diagnostic {
     }
 }
 
-/// What annotations say of one workload's proxy, or of those of its namespace: of an Envoy nothing but that Linkerd's
+/// The annotations about one workload's proxy, or about those of its namespace: of an Envoy nothing but that Linkerd's
 /// default opaque ports do not hold.
 #[derive(Default)]
 pub(crate) struct Settings<'a> {
-    /// Whom ports without a Server admit, and who says so.
+    /// The default policy of ports without a Server, and the object that says it.
     pub(crate) default_policy: Option<(DefaultPolicy, SourceRef)>,
     opaque: Option<&'a BTreeSet<u16>>,
     /// Linkerd's default opaque ports hold where nobody says what they speak.
@@ -138,7 +138,7 @@ impl<'a> Settings<'a> {
         self.opaque.is_some_and(|ports| ports.contains(&number))
     }
 
-    /// Whether a port of which nobody says what it speaks is opaque.
+    /// Returns whether a port of which nobody says what it speaks is opaque.
     pub(crate) fn is_opaque_by_default(&self, number: u16) -> bool {
         self.opaque_by_default && DEFAULT_OPAQUE_PORTS.contains(&number)
     }

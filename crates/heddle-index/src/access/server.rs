@@ -33,7 +33,7 @@ pub(crate) struct Resolved {
     pub(crate) finding: Finding,
 }
 
-/// What a Server is told from.
+/// The input from which Servers are resolved.
 pub(crate) struct View<'a> {
     pub(crate) tables: &'a Tables,
     /// The networks for policies that speak of the cluster.
@@ -85,7 +85,7 @@ impl<'a> View<'a> {
             .collect()
     }
 
-    /// What opens the requests of a route.
+    /// Returns what opens the requests of a route.
     fn authorized(&self, route: &SourceRef, mode: Mode) -> Vec<Policy> {
         let all = self.tables.authorizations.of(route).iter().filter_map(|authorization| {
             let resolved = self.authorizations.get(authorization)?;
@@ -94,7 +94,7 @@ impl<'a> View<'a> {
         all.collect()
     }
 
-    /// What opens all of the port: what names the Server, and what selects it by its labels.
+    /// Returns what opens all of the port: what names the Server, and what selects it by its labels.
     fn opening(&self, source: &SourceRef, server: &Server, mode: Mode) -> Vec<Policy> {
         let namespace = SourceRef::new(Kind::Namespace, "", source.namespace.clone());
         let by_labels = self.tables.authorizations.of(&namespace).iter();
@@ -130,7 +130,7 @@ fn too_many_callers(object: &SourceRef, server: &SourceRef, count: usize) -> Dia
     }
 }
 
-/// Whether authorizations decide. `None` where everyone may pass: nothing needs to open the port, and an Allow would
+/// Returns whether authorizations decide. `None` where everyone may pass: nothing needs to open the port, and an Allow would
 /// close it to others.
 fn mode(default_policy: DefaultPolicy) -> Option<Mode> {
     match default_policy {

@@ -44,7 +44,7 @@ impl View<'_> {
     }
 }
 
-/// What became of it, as Linkerd says it.
+/// Returns what became of it, as Linkerd says it.
 pub(crate) fn report(view: View, source: &SourceRef) -> Report {
     let tables = view.tables;
     if let Some(Fact::Invalid(invalid)) = tables.row(source).map(|row| &row.fact) {

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 
 /// Up to how many Pods are counted; of more it is said that there are more.
 const COUNTED: usize = 8;
-/// How many networks are proposed at most.
+/// The most networks that are proposed.
 const LISTED: usize = 16;
 /// The largest networks that are proposed, by prefix length.
 const LARGEST: [u8; 2] = [12, 32];

@@ -78,7 +78,7 @@ impl Index {
         }
     }
 
-    /// Whether a policy targets a route.
+    /// Returns whether a policy targets a route.
     fn is_policied(&self, route: &SourceRef) -> bool {
         !self.tables.policies.of(route).is_empty()
     }

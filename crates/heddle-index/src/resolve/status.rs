@@ -50,7 +50,7 @@ impl Index {
         }
     }
 
-    /// What a policy names and what is not there.
+    /// Returns what a policy names and what is not there.
     fn absent(&self, source: &SourceRef) -> Vec<Diagnostic> {
         let Some(row) = self.tables.row(source) else { return Vec::new() };
         let mut all = match self.derived.findings.coverage(source) {
@@ -61,7 +61,7 @@ impl Index {
         all
     }
 
-    /// What lowering said of an object, and then what resolving found.
+    /// Returns what lowering said of an object, and then what resolving found.
     fn diagnostics(&self, source: &SourceRef) -> Vec<Diagnostic> {
         let lowered = self.tables.row(source).map_or(&[][..], |row| &row.diagnostics);
         let faults = self.derived.attachments.get(source).map_or(&[][..], |route| &route.faults);

@@ -28,13 +28,13 @@ pub(crate) struct Attachment {
     pub(crate) created: Option<i64>,
     /// Its rules, in the order written.
     pub(crate) rules: Vec<Rule>,
-    /// What became of it.
+    /// The route's report.
     pub(crate) report: Report,
     /// Parents and backends that are not there.
     pub(crate) faults: Vec<Diagnostic>,
 }
 
-/// Whether a Server takes the requests of a route.
+/// The answer of a Server to a route's wish to be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Served {
     Accepted,
@@ -52,7 +52,7 @@ pub(crate) struct Rule {
     pub(crate) broken: bool,
 }
 
-/// Why a reference is not good: reason and message.
+/// The reason for which a reference is not good: reason and message.
 type Fault = (&'static str, String);
 
 /// The references of one route that do not resolve.
@@ -149,7 +149,7 @@ fn no_parent(place: usize, message: String, unresolved: &mut Unresolved<'_>) -> 
     Condition::new("Accepted", false, "NoMatchingParent", message).diagnosed()
 }
 
-/// Whether a parent reference means a Server as Linkerd takes it: in the route's namespace, and as a whole.
+/// Returns whether a parent reference means a Server as Linkerd takes it: in the route's namespace, and as a whole.
 fn parent_server(
     tables: &Tables,
     source: &SourceRef,
@@ -165,7 +165,7 @@ fn parent_server(
     tables.server(server).map(drop).ok_or_else(|| format!("there is no {server} that can be read"))
 }
 
-/// Whether a Server takes a route.
+/// Returns whether a Server takes a route.
 fn served(route: &Route<HttpMatch>) -> (Served, Condition) {
     let refused =
         |message: String| (Served::Refused, Condition::new("Accepted", false, "UnsupportedValue", message));
@@ -200,7 +200,7 @@ fn at_server(route: &Route<HttpMatch>, rules: &[Rule]) -> Vec<Condition> {
     conditions
 }
 
-/// Whether a route is accepted by a parent that is there.
+/// Returns whether a route is accepted by a parent that is there.
 ///
 /// A route of which no rule can be honoured is not accepted, but it stays in front of its Service and answers
 /// 500: to let its requests through as if it were not there would be to guess.
@@ -232,7 +232,7 @@ fn shared_conditions<M>(route: &Route<M>, diagnostics: &[Diagnostic], faults: &[
     conditions
 }
 
-/// Which rules and backends answer 500, and why as far as lowering said so.
+/// Returns which rules and backends answer 500, and why as far as lowering said so.
 fn broken_parts<M>(route: &Route<M>, diagnostics: &[Diagnostic]) -> String {
     let mut fields = Vec::new();
     for (index, rule) in route.rules.iter().enumerate() {

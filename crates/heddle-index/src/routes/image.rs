@@ -15,7 +15,7 @@ pub(crate) enum Image {
     Blurred(HttpMatch),
 }
 
-/// Whether filters change a header by which policies tell requests.
+/// Returns whether filters change a header by which policies tell requests.
 pub(crate) fn touches(filters: &[&HeaderChange], minded: &BTreeSet<Name>) -> bool {
     let names = filters.iter().flat_map(|HeaderChange { set, add, remove }| {
         set.iter().chain(add).map(|(name, _)| name).chain(remove)

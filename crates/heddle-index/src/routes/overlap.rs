@@ -4,7 +4,7 @@ use heddle_model::header;
 use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
 use std::collections::BTreeMap;
 
-/// Whether some request may match both. Says yes where it is not known.
+/// Returns whether some request may match both. Says yes where it is not known.
 pub(crate) fn overlap(a: &HttpMatch, b: &HttpMatch) -> bool {
     let HttpMatch { path, method, headers, query: _ } = a;
     let methods = method.as_ref().zip(b.method.as_ref()).is_none_or(|(a, b)| a == b);
@@ -22,7 +22,7 @@ fn same_path(a: &PathMatch, b: &PathMatch) -> bool {
     }
 }
 
-/// Whether a path has a prefix, by whole elements.
+/// Returns whether a path has a prefix, by whole elements.
 fn is_within_prefix(path: &str, prefix: &str) -> bool {
     path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
@@ -68,7 +68,7 @@ pub(crate) fn meet(a: &HttpMatch, b: &HttpMatch) -> Option<HttpMatch> {
     })
 }
 
-/// Whether every request of `inner` is one of `outer`. Says no where it is not known.
+/// Returns whether every request of `inner` is one of `outer`. Says no where it is not known.
 pub(crate) fn is_within(inner: &HttpMatch, outer: &HttpMatch) -> bool {
     let HttpMatch { path, method, headers, query } = outer;
     let has = |wanted: &KeyMatch| {

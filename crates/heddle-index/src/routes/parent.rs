@@ -25,12 +25,12 @@ pub(crate) fn server(route: &SourceRef, parent: &ParentRef) -> Option<SourceRef>
     (policy && server).then(|| SourceRef::new(Kind::Server, namespace, parent.name.as_str()))
 }
 
-/// Whether a parent is an EgressNetwork, to which nothing can be attached here.
+/// Returns whether a parent is an EgressNetwork, to which nothing can be attached here.
 pub(crate) fn is_egress(parent: &ParentRef) -> bool {
     parent.group.as_deref() == Some("policy.linkerd.io") && parent.kind.as_deref() == Some("EgressNetwork")
 }
 
-/// Whether the objects of a kind are routes.
+/// Returns whether the objects of a kind are routes.
 pub(crate) fn is_route(kind: Kind) -> bool {
     matches!(kind, Kind::HttpRoute | Kind::LinkerdHttpRoute | Kind::ServiceProfile)
 }

@@ -13,7 +13,7 @@ pub(crate) struct ParentPorts {
     pub(crate) ports: BTreeSet<ServicePortKey>,
     /// Those of them that the route makes HTTP, since it names them.
     pub(crate) made_http: BTreeSet<ServicePortKey>,
-    /// What the author is told of ports that say something else.
+    /// Sentences for the author about ports that say something else.
     pub(crate) notes: Vec<String>,
 }
 
@@ -65,7 +65,7 @@ pub(crate) fn find(
     if found.ports.is_empty() { Err(found.notes.join("; ")) } else { Ok(found) }
 }
 
-/// Whether a parent reference names a port, and may decide what it speaks.
+/// The form of a parent reference: one that names a port may decide what it speaks.
 #[derive(Clone, Copy)]
 enum Naming {
     /// It names none.

@@ -4,7 +4,7 @@ use heddle_model::SourceRef;
 use heddle_model::http::{HttpMatch, PathMatch};
 use std::cmp::Reverse;
 
-/// Where a match stands in its table; the least wins.
+/// The rank of a match in its table; the least wins.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Rank {
     path: PathRank,

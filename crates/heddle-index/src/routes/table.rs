@@ -59,7 +59,7 @@ pub(crate) fn excluded(port: &ServicePortKey) -> Condition {
     Condition::new("Accepted", false, "UnsupportedValue", message)
 }
 
-/// What a rule does at one port. One that sends requests on as they would go does so to that port.
+/// Returns what a rule does at one port. One that sends requests on as they would go does so to that port.
 fn action(rule: &Rule, port: &ServicePortKey, families: Families) -> Arc<RouteRule> {
     if !rule.own_endpoints {
         return rule.rule.clone();

@@ -42,7 +42,7 @@ fn endpoint(
     })
 }
 
-/// What of a workload decides how its endpoints are dialled and where they are.
+/// Returns what of a workload decides how its endpoints are dialled and where they are.
 pub(crate) fn depends_on(resolved: &Resolved) -> impl PartialEq + '_ {
     let Workload {
         key: _,

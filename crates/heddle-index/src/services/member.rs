@@ -26,7 +26,7 @@ pub(crate) struct Members {
     pub(crate) nodes: BTreeSet<Name>,
     /// The reasons for which ports have no endpoint that gets requests.
     pub(crate) absent: BTreeMap<u16, Reason>,
-    /// What is wrong with the slices.
+    /// The faults of the slices.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
@@ -45,11 +45,11 @@ pub(crate) struct ServiceEndpoint {
     pub(crate) zone: Option<Name>,
 }
 
-/// That a workload is behind a Service port.
+/// A Service port that leads to a workload.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ServiceBackend {
     pub(crate) port: ServicePortKey,
-    /// Where the workload is dialled.
+    /// The port at which the workload is dialled.
     pub(crate) target: u16,
 }
 
@@ -246,7 +246,7 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// Where a workload listens for a Service port. `None` if it declares no port of the name asked for.
+/// Returns where a workload listens for a Service port. `None` if it declares no port of the name asked for.
 pub(crate) fn target(port: &ServicePort, workload: &Workload) -> Option<u16> {
     match &port.target {
         TargetPort::Number(number) => Some(*number),
@@ -256,7 +256,7 @@ pub(crate) fn target(port: &ServicePort, workload: &Workload) -> Option<u16> {
     }
 }
 
-/// Whether an endpoint gets requests, as kube-proxy does it.
+/// Returns whether an endpoint gets requests, as kube-proxy does it.
 fn health(service: &Service, endpoint: &SliceEndpoint) -> Option<Health> {
     if endpoint.ready || service.publish_not_ready {
         return Some(Health::Ready);
@@ -277,7 +277,7 @@ fn pod_of(slice: &SourceRef, endpoint: &SliceEndpoint) -> Option<WorkloadKey> {
     Some(WorkloadKey { namespace, kind: WorkloadKind::Pod, name: endpoint.pod.clone()? })
 }
 
-/// That the address of an endpoint is another's, and the grant that would make the endpoint one.
+/// Returns the diagnostic of an endpoint whose address is another's, with the grant that would make it one.
 fn foreign(slice: &SourceRef, index: usize, endpoint: &SliceEndpoint, owner: &Owner) -> Diagnostic {
     let belongs = owners::belongs(endpoint.address, owner, &slice.namespace);
     let grant = match owner {

@@ -8,7 +8,7 @@ use heddle_model::{Diagnostic, Map, ServiceKey, ServicePortKey};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// What the Services that lead to a port say it speaks, if they agree.
+/// Returns what the Services that lead to a port say it speaks, if they agree.
 ///
 /// One that says nothing agrees with every other. Where they disagree, the port is detected, and each of them
 /// is told of the others.

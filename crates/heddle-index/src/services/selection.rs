@@ -32,7 +32,7 @@ pub(crate) fn edges(
     edges.into_iter().collect()
 }
 
-/// Whether two forms of a Service lead to the same ports of the same workloads.
+/// Returns whether two forms of a Service lead to the same ports of the same workloads.
 pub(crate) fn leads_alike(one: &Service, other: &Service) -> bool {
     let ports = |service: &Service| -> BTreeMap<_, _> {
         service.ports.iter().map(|port| (port.number, port.target.clone())).collect()

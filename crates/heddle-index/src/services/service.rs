@@ -49,7 +49,7 @@ pub(crate) fn resolve(
     Some(Service { key: key.clone(), form, families, ports, locality, accrual, defaults })
 }
 
-/// What is wrong with a Service: virtual IPs that another owns.
+/// Returns what is wrong with a Service: virtual IPs that another owns.
 pub(crate) fn diagnostics(
     tables: &Tables,
     owners: &Map<AddressKey, Owner>,
@@ -69,7 +69,7 @@ pub(crate) fn diagnostics(
     lost.collect()
 }
 
-/// What a port speaks: as its Service states it, but HTTP where a route names it that stands before the statement;
+/// Returns what a port speaks: as its Service states it, but HTTP where a route names it that stands before the statement;
 /// detected where nobody says it.
 fn protocol(routes: &Attached<'_>, key: &ServiceKey, number: u16, stated: Option<Stated>) -> Protocol {
     let made_http = || routes.make_http(&ServicePortKey { service: key.clone(), port: number });
@@ -90,7 +90,7 @@ pub(crate) struct Attached<'a> {
 }
 
 impl Attached<'_> {
-    /// Whether a route of the Service's own namespace names the port. Another namespace's must change nothing for the
+    /// Returns whether a route of the Service's own namespace names the port. Another namespace's must change nothing for the
     /// Service's other clients.
     fn make_http(&self, port: &ServicePortKey) -> bool {
         let sources = self.by_table.of(&RouteKey { port: port.clone(), consumer: None });

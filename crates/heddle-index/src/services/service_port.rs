@@ -13,7 +13,7 @@ pub(crate) struct Stated {
     pub(crate) origin: Origin,
 }
 
-/// Where a Service states the protocol of a port.
+/// The part of a Service that states the protocol of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// `appProtocol`
@@ -43,7 +43,7 @@ impl<'a> OpaquePorts<'a> {
 }
 
 impl Origin {
-    /// Whether a route that names the port makes it HTTP all the same.
+    /// Returns whether a route that names the port makes it HTTP all the same.
     pub(crate) const fn yields_to_routes(self) -> bool {
         match self {
             Self::AppProtocol | Self::Annotation => false,
@@ -69,7 +69,7 @@ pub(crate) fn stated(opaque_ports: &OpaquePorts<'_>, port: &ServicePort) -> Opti
     Some(Stated { protocol, origin })
 }
 
-/// Whether connections of this protocol are never looked at for requests.
+/// Returns whether connections of this protocol are never looked at for requests.
 pub(crate) const fn is_bytes(protocol: Protocol) -> bool {
     match protocol {
         Protocol::Tcp | Protocol::Opaque => true,

@@ -4,7 +4,7 @@ use crate::access::coverage::{Coverage, Total};
 use heddle_model::{Counted, Diagnostic, SourceRef};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What one recomputed thing (a Service's members, a workload) says of objects.
+/// The findings of one recomputed thing (a Service's members, a workload) about objects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Finding {
     /// For the object's diagnostics.

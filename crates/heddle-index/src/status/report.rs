@@ -29,7 +29,7 @@ pub(crate) fn has_report(kind: Kind) -> bool {
     }
 }
 
-/// What reports are told from.
+/// The input from which reports are made.
 pub(crate) struct View<'a> {
     pub(crate) tables: &'a Tables,
     pub(crate) owners: &'a Map<AddressKey, Owner>,
@@ -156,14 +156,14 @@ impl View<'_> {
         (!message.is_empty()).then(|| Condition::new("Overridden", true, "MoreSpecificRoute", message))
     }
 
-    /// What some workload's proxy does not enforce.
+    /// Returns what some workload's proxy does not enforce.
     fn unenforced(&self, source: &SourceRef) -> Option<Condition> {
         let here = unenforced::present(self.findings.unenforced(source), self.planes);
         let message = join(here.map(|found| found.message.clone()));
         (!message.is_empty()).then(|| Condition::new("Enforced", false, "NotEnforced", message).diagnosed())
     }
 
-    /// What lowering gave a narrower meaning than was written, and matches that no server can tell.
+    /// Returns what lowering gave a narrower meaning than was written, and matches that no server can tell.
     fn partly(&self, source: &SourceRef, row: &Row) -> Option<Condition> {
         if matches!(row.fact, Fact::Invalid(_)) {
             return None;

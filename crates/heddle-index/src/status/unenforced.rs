@@ -43,7 +43,7 @@ pub(crate) fn note(plane: Option<DataPlane>, inbound: &[InboundPort], finding: &
     }
 }
 
-/// What an EgressNetwork is told while some workload has an Envoy.
+/// Returns what an EgressNetwork is told while some workload has an Envoy.
 pub(crate) fn egress() -> Condition {
     let text = "an Envoy follows the egress of the Mesh alone".to_string();
     Condition::new("Enforced", false, "NotEnforced", text)

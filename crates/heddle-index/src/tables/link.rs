@@ -137,7 +137,7 @@ fn policy_targets(source: &SourceRef, policy: &AccessPolicy) -> Vec<SourceRef> {
     targets.iter().map(of).collect()
 }
 
-/// Where an authorization is found: at the Server or the route that it opens, or at the Namespace.
+/// Returns where an authorization is found: at the Server or the route that it opens, or at the Namespace.
 fn opened(source: &SourceRef, opens: &Opens) -> SourceRef {
     match opens {
         Opens::Server(name) => SourceRef::new(Kind::Server, source.namespace.clone(), name.clone()),

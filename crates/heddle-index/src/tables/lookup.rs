@@ -81,12 +81,12 @@ impl Tables {
         }
     }
 
-    /// What an InboundPolicy says; an unreadable one makes its whole namespace Strict.
+    /// Returns what an InboundPolicy says; an unreadable one makes its whole namespace Strict.
     pub(crate) fn inbound_policy<'a>(&'a self, row: &'a Row) -> Option<&'a InboundPolicy> {
         row.fact.as_inbound_policy().or_else(|| row.is_invalid().then_some(&self.unreadable_inbound))
     }
 
-    /// What an AccessPolicy says; an unreadable one is an Allow without rules over its whole namespace.
+    /// Returns what an AccessPolicy says; an unreadable one is an Allow without rules over its whole namespace.
     pub(crate) fn access_policy<'a>(&'a self, row: &'a Row) -> Option<&'a AccessPolicy> {
         row.fact.as_access_policy().or_else(|| row.is_invalid().then_some(&self.unreadable_access))
     }
@@ -120,7 +120,7 @@ impl Tables {
         limits
     }
 
-    /// What an EgressNetwork says; an unreadable one denies all that is outside.
+    /// Returns what an EgressNetwork says; an unreadable one denies all that is outside.
     pub(crate) fn egress(&self, source: &SourceRef) -> Option<EgressNetwork> {
         let row = self.rows.get(source)?;
         let unreadable = || EgressNetwork { networks: Vec::new(), policy: Egress::Deny, created: None };

@@ -94,7 +94,7 @@ fn policy_text(policy: &heddle_model::access::Policy) -> String {
     format!("{}{audit}: {}", policy.source, who.collect::<Vec<_>>().join("|"))
 }
 
-/// What holds for all of a port: its posture, and each policy.
+/// Returns what holds for all of a port: its posture, and each policy.
 fn said(access: &Access) -> Vec<String> {
     let posture = format!("{:?}", access.posture);
     std::iter::once(posture).chain(access.policies.iter().map(policy_text)).collect()

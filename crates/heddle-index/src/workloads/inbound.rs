@@ -14,7 +14,7 @@ use heddle_model::{Map, ServiceKey, SourceRef, WorkloadKey};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// What the ports of one workload are told from.
+/// The input from which the ports of one workload are resolved.
 pub(crate) struct Ports<'a> {
     pub(crate) key: &'a WorkloadKey,
     pub(crate) services: &'a Map<ServiceKey, Arc<Service>>,
@@ -45,7 +45,7 @@ impl Ports<'_> {
         ports.collect()
     }
 
-    /// What holds for every other port.
+    /// Returns what holds for every other port.
     pub(crate) fn undeclared(&self, pool: &mut Pool, finding: &mut Finding) -> InboundDefault {
         let (mtls, mtls_source) = self.mtls(PortRef::Undeclared, finding);
         InboundDefault { mtls, mtls_source, access: pool.share(self.around.at(PortRef::Undeclared, finding)) }

@@ -6,7 +6,7 @@ use heddle_model::fact::{DataPlane, Workload};
 use heddle_model::{Diagnostic, SourceRef};
 use std::collections::BTreeSet;
 
-/// Where linkerd2-proxy serves its metrics, to everyone.
+/// The port at which linkerd2-proxy serves its metrics, to everyone.
 const LINKERD_ADMIN: u16 = 4191;
 
 /// The ports of a workload that its proxy keeps for itself.

@@ -32,7 +32,7 @@ pub(crate) struct Resolved {
     pub(crate) finding: Finding,
 }
 
-/// What a workload is told from.
+/// The input from which workloads are resolved.
 pub(crate) struct View<'a> {
     pub(crate) tables: &'a Tables,
     pub(crate) owners: &'a Map<AddressKey, Owner>,

@@ -10,7 +10,7 @@ use std::time::Instant;
 #[derive(Default)]
 pub(super) struct Observed(Option<(LeaseSpec, Instant)>);
 
-/// What to do about the Lease.
+/// The next step about the Lease.
 #[derive(Debug, PartialEq)]
 pub(super) enum Claim {
     /// Another replica leads.
@@ -20,7 +20,7 @@ pub(super) enum Claim {
 }
 
 impl Observed {
-    /// What `replica` should do about a Lease that says `spec` at `now`, which its own clock calls `time`.
+    /// Returns what `replica` should do about a Lease that says `spec` at `now`, which its own clock calls `time`.
     pub(super) fn claim(&mut self, spec: &LeaseSpec, replica: &str, now: Instant, time: MicroTime) -> Claim {
         let changed = self.0.as_ref().is_none_or(|(seen, _)| seen != spec);
         if changed {
@@ -57,7 +57,7 @@ mod tests {
         LeaseSpec { holder_identity: Some(by.into()), renew_time: Some(time(renewed)), ..Default::default() }
     }
 
-    /// What replica `a` does about each of these, seen at these seconds.
+    /// Checks the steps of replica `a` about each of these, seen at these seconds.
     #[track_caller]
     fn check(history: &[(u64, LeaseSpec)], takes: &[bool]) {
         let (mut observed, start) = (Observed::default(), Instant::now());

@@ -7,7 +7,7 @@ fn pod(name: &str) -> DynamicObject {
     serde_json::from_value(pod).unwrap()
 }
 
-/// What reaches the queue, in short.
+/// Returns what reaches the queue, in short.
 fn play(relist: &mut Relist, events: Vec<watcher::Event<DynamicObject>>) -> Vec<String> {
     let events = events.into_iter().filter_map(|event| {
         let event = relist.take(event)?;

@@ -239,7 +239,7 @@ fn gone() -> Answer {
     Response::builder().status(410).body(StreamBody::new(body)).expect("a response")
 }
 
-/// What a path asks about. Linkerd has routes and workloads of its own by the same names.
+/// Returns what a path asks about. Linkerd has routes and workloads of its own by the same names.
 fn plural(path: &str) -> String {
     let mut words = path.rsplit('/');
     match (words.next(), words.nth(1)) {

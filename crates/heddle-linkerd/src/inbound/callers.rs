@@ -8,7 +8,7 @@ use heddle_model::access::{Access, Action, Network, Peer, Posture};
 use heddle_model::fact::{Mesh, Mtls};
 use std::collections::BTreeSet;
 
-/// Who may have an identity.
+/// The callers that may have an identity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     /// Everyone has one.
@@ -19,7 +19,7 @@ pub(crate) enum Mode {
     Nobody,
 }
 
-/// Who is meant.
+/// A caller.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Who {
     /// With an identity or without.
@@ -28,7 +28,7 @@ pub(crate) enum Who {
     Clients(BTreeSet<Clients>),
 }
 
-/// What admits. A proxy goes by the first that does, so the order is that of being told.
+/// The ground of an admission. A proxy goes by the first that holds, so the order is that of being sent.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum By {
     /// A policy; where it is in Audit, one that would admit.
@@ -83,7 +83,7 @@ impl Mode {
     }
 }
 
-/// Who may send bytes. There is nothing in them to know a request by: an Allow that speaks of requests admits nothing,
+/// Returns who may send bytes. There is nothing in them to know a request by: an Allow that speaks of requests admits nothing,
 /// a Deny forgets what it says of them, and where only routes are served nothing is.
 pub(crate) fn of_bytes(access: &Access, policies: &[&SupportedPolicy], mode: Mode, mesh: &Mesh) -> Admitted {
     if access.refuses_unmatched() {
@@ -104,7 +104,7 @@ pub(crate) fn of_bytes(access: &Access, policies: &[&SupportedPolicy], mode: Mod
     Admitted { grants, excess }
 }
 
-/// Who may send the requests of a cell under these policies. Whatever rule covers a part of the cell covers it all, or
+/// Returns who may send the requests of a cell under these policies. Whatever rule covers a part of the cell covers it all, or
 /// that part would be a cell of its own.
 pub(crate) fn of_requests(
     access: &Access,
@@ -150,7 +150,7 @@ pub(crate) fn both(some: &[Grant], others: &[Grant]) -> Vec<Grant> {
 
 type Matches<'f> = &'f dyn Fn(&SupportedRule) -> bool;
 
-/// What the Allows admit together, or the posture where there is none.
+/// Returns what the Allows admit together, or the posture where there is none.
 fn granted_by(
     access: &Access,
     policies: &[&SupportedPolicy],
@@ -176,7 +176,7 @@ fn granted_by(
     merged(all)
 }
 
-/// Whom the posture admits, and of these by name whom policies in Audit would.
+/// Returns whom the posture admits, and of these by name whom policies in Audit would.
 fn by_posture(access: &Access, mode: Mode, mesh: &Mesh) -> Vec<Grant> {
     let anyone = match access.posture {
         Posture::Allow => Who::Anyone,
@@ -234,7 +234,7 @@ fn peers<'a>(from: &'a [Peer], mesh: &'a Mesh) -> impl Iterator<Item = (Vec<Netw
     everyone.into_iter().chain(listed)
 }
 
-/// What is left of the grants, and whether it is all that should be.
+/// Returns what is left of the grants, and whether it is all that should be.
 fn without(grants: &[Grant], refused: &Refused) -> (Vec<Grant>, bool) {
     let mut left = Vec::new();
     let mut is_exact = true;

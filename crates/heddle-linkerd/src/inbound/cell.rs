@@ -14,7 +14,7 @@ use heddle_model::http::HttpMatch;
 use l5d_in::http_route as route;
 use std::collections::BTreeSet;
 
-/// How many routes a port has at most.
+/// The most routes of a port.
 const MOST: usize = 1024;
 
 /// The requests of a match, by some clients (`None`: whoever sends them).
@@ -29,7 +29,7 @@ impl Cell {
         of.iter().any(|of| matching::is_within(&self.matcher, of, &Expressions::default()))
     }
 
-    /// Whether all who send these are among the clients.
+    /// Returns whether all who send these are among the clients.
     pub(crate) fn is_of(&self, clients: &BTreeSet<Clients>) -> bool {
         self.clients.as_ref().is_some_and(|own| clients.iter().any(|of| own.is_within(of)))
     }
@@ -93,7 +93,7 @@ pub(crate) fn routes(port: &Port, bytes: &[l5d_in::Authz]) -> (Vec<l5d_in::HttpR
     (routes, excess)
 }
 
-/// Whom the policies admit to the requests of a cell; `None` for requests that are not served at all.
+/// Returns whom the policies admit to the requests of a cell; `None` for requests that are not served at all.
 ///
 /// The first entry that matches says which routes govern them. One that matches more than it should governs beside the
 /// next, and its Allows admit nothing.
@@ -127,7 +127,7 @@ fn admitted(port: &Port, policies: &Policies, cell: &Cell) -> Option<Vec<Grant>>
     Some(grants.unwrap_or_else(|| under(&of_port)))
 }
 
-/// What the policies tell apart; `None` where that is too much.
+/// Returns what the policies tell apart; `None` where that is too much.
 fn bases(policies: &Policies, port: &Port) -> Option<BTreeSet<Cell>> {
     let everything = [HttpMatch::default()];
     let mut bases = BTreeSet::new();

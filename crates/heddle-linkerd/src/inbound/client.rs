@@ -53,7 +53,7 @@ impl Clients {
         (self.is_within(other) || other.is_within(self)).then(|| narrower.clone())
     }
 
-    /// What stands at the end of their names, label by label; an account has a whole name.
+    /// Returns what stands at the end of their names, label by label; an account has a whole name.
     pub(crate) fn suffix(&self, mesh: &Mesh) -> Option<String> {
         let all = format!("serviceaccount.identity.{}", mesh.identity_suffix);
         match self {

@@ -27,7 +27,7 @@ pub(crate) fn inside(networks: &[Network], others: &[Network]) -> Vec<Network> {
     networks.iter().flat_map(|of| others.iter().filter_map(move |other| both(of, other))).collect()
 }
 
-/// What lies in a hole of the other network is not of it.
+/// Returns what lies in a hole of the other network is not of it.
 fn within_holes(of: &Network, other: &Network) -> Vec<Network> {
     other.except.iter().filter_map(|hole| within(of, *hole)).collect()
 }

@@ -18,7 +18,7 @@ pub(crate) const OTHER_SPELLINGS: &str = concat!(
 /// The paths with an escape in lower case.
 pub(crate) const LOWER_ESCAPES: &str = r"(?s)\A(?:.*%(?:[0-9A-Fa-f][a-f]|[a-f][0-9A-F]).*)\z";
 
-/// What a proxy refuses though the policies would admit it.
+/// A refusal by a proxy of something that the policies would admit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Overreach {
     /// Paths in other spellings, because some policy minds paths.
@@ -59,9 +59,9 @@ pub(crate) struct Policies<'a> {
     governors: Vec<Vec<SupportedPolicy<'a>>>,
     /// The same where a proxy cannot tell its requests: its Allows admit nothing.
     blurred: Vec<Vec<SupportedPolicy<'a>>>,
-    /// Which requests which routes govern, the first that matches first.
+    /// The requests and the routes that govern them, the first that matches first.
     pub(crate) entries: Vec<Entry<'a>>,
-    /// What cannot be told.
+    /// The parts that cannot be expressed.
     pub(crate) excess: Vec<Overreach>,
 }
 
@@ -189,7 +189,7 @@ fn expanded(of: &RequestMatch) -> Vec<HttpMatch> {
     paths.iter().flat_map(|path| methods.iter().map(move |method| with(path, method))).collect()
 }
 
-/// Whether a path can be compared at all: one that is spelled otherwise is never asked for.
+/// Returns whether a path can be compared at all: one that is spelled otherwise is never asked for.
 fn is_plain(path: &PathMatch, expressions: &Expressions) -> bool {
     let (PathMatch::Exact(path) | PathMatch::Prefix(path) | PathMatch::Regex(path)) = path;
     !expressions.matches(OTHER_SPELLINGS, path)

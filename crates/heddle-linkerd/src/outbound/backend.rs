@@ -8,14 +8,14 @@ use heddle_model::{Families, Family, ServicePortKey};
 use l5d_out::backend::{self, balance_p2c, endpoint_discovery};
 use std::time::Duration;
 
-/// How many requests wait for an endpoint, and for how long.
+/// The number of requests that wait for an endpoint, and for how long.
 const QUEUE: u32 = 100;
 const FAILFAST: Duration = Duration::from_secs(3);
-/// What an endpoint's load is estimated from.
+/// The round-trip time from which an endpoint's load is estimated.
 const DEFAULT_RTT: Duration = Duration::from_millis(30);
 const DECAY: Duration = Duration::from_secs(10);
 
-/// What a route says of itself.
+/// The description of a route.
 pub(crate) struct Route {
     pub(crate) metadata: l5d::Metadata,
 }

@@ -22,7 +22,7 @@ pub(crate) struct Routed<'a> {
     pub(crate) dialled: Option<Family>,
 }
 
-/// What a rule does with its requests.
+/// The effect of a rule on its requests.
 struct Rule {
     filters: Vec<route::Filter>,
     backends: distribution::Kind,
@@ -119,7 +119,7 @@ impl Routed<'_> {
         }
     }
 
-    /// Where nobody is, the policy answers at once: an empty balancer would keep requests waiting for seconds.
+    /// Returns where nobody is, the policy answers at once: an empty balancer would keep requests waiting for seconds.
     fn to_port(
         &self,
         port: &ServicePortKey,

@@ -8,7 +8,7 @@ use crate::l5d::{self, outbound as l5d_out};
 use l5d_out::proxy_protocol as protocol;
 use std::time::Duration;
 
-/// How long the first bytes are waited for: only requests can be told why.
+/// The time that the first bytes are waited for: only requests can be told why.
 const DETECT: Duration = Duration::from_secs(1);
 
 /// Refuses everything.

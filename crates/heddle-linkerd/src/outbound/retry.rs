@@ -14,7 +14,7 @@ const MAX_BACKOFF: Duration = Duration::from_millis(250);
 /// The status codes that a proxy takes.
 const CODES: std::ops::RangeInclusive<u16> = 1..=599;
 
-/// What limits a request. A length of zero is no limit.
+/// The limits of a request. A length of zero is no limit.
 pub(crate) struct Limits<'a> {
     pub(crate) request: Option<Duration>,
     pub(crate) attempt: Option<Duration>,
@@ -59,7 +59,7 @@ fn ranges(codes: &[u16]) -> Vec<StatusRange> {
     ranges
 }
 
-/// When an endpoint is left alone.
+/// The time at which an endpoint is left alone.
 pub(crate) fn accrual(of: Accrual) -> l5d_out::FailureAccrual {
     let Accrual { max_failures, min_penalty, max_penalty, jitter_percent } = of;
     let jitter = f32::from(jitter_percent.min(10_000)) / 100.0;

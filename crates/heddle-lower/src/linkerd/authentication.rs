@@ -9,7 +9,7 @@ use heddle_model::access::{Action, Network, Principal};
 use heddle_model::server::{Authentication, Client};
 use heddle_model::{Identity, Name};
 
-/// What holds instead of an item that cannot be read.
+/// The meaning of an item that cannot be read.
 const NOBODY: &str = "it admits nobody";
 
 pub(crate) fn mesh_tls(root: &Field<'_>, notes: &mut Diagnostics) -> Result<Authentication, FieldError> {

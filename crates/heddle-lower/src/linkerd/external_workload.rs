@@ -11,7 +11,7 @@ use heddle_model::Identity;
 use heddle_model::fact::{DataPlane, Workload, WorkloadPort};
 use std::collections::BTreeSet;
 
-/// What the port of the proxy itself is called.
+/// The name of the proxy's own port.
 const PROXY: &str = "linkerd-proxy";
 
 pub(crate) fn lower(root: &Field<'_>, notes: &mut Diagnostics) -> Result<Workload, FieldError> {

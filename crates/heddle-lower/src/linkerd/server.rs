@@ -8,7 +8,7 @@ use crate::workload;
 use heddle_model::fact::{Protocol, TargetPort};
 use heddle_model::server::{DefaultPolicy, Server, WorkloadClass};
 
-/// What Linkerd calls each stance.
+/// Linkerd's name of each default policy.
 pub(super) const STANCES: [(&str, DefaultPolicy); 6] = [
     ("all-unauthenticated", DefaultPolicy::All),
     ("all-authenticated", DefaultPolicy::AllAuthenticated),

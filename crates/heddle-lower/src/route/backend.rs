@@ -6,7 +6,7 @@ use crate::field::{Field, FieldError};
 use heddle_model::ServiceKey;
 use heddle_model::fact::BackendRef;
 
-/// What holds instead of a backend that cannot be used.
+/// The meaning of a backend that cannot be used.
 const BROKEN: &str = "its share of the requests is answered 500";
 
 /// The largest weight of the Gateway API.

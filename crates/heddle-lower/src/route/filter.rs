@@ -6,7 +6,7 @@ use heddle_model::Name;
 use heddle_model::http::HeaderChange;
 use std::collections::BTreeSet;
 
-/// What the filters of one rule or backend change.
+/// The changes that the filters of one rule or backend make.
 #[derive(Default)]
 pub(super) struct Changes {
     pub(super) request: HeaderChange,
@@ -77,7 +77,7 @@ fn headers(list: &[Field<'_>]) -> Result<Vec<(Name, Name)>, FieldError> {
     Ok(headers)
 }
 
-/// Which host is called is not a matter of headers (Gateway API has `URLRewrite` for it), and Envoy refuses a
+/// Returns which host is called is not a matter of headers (Gateway API has `URLRewrite` for it), and Envoy refuses a
 /// whole route table that changes it so.
 fn changed_name(place: &Field<'_>) -> Result<Name, FieldError> {
     let name = header_name(place)?;

@@ -5,7 +5,7 @@ use crate::field::{Field, FieldError};
 use heddle_model::route::Retry;
 use std::time::Duration;
 
-/// How long the requests of a rule may take.
+/// The time that the requests of a rule may take.
 #[derive(Default)]
 pub(super) struct Timeouts {
     pub(super) request: Option<Duration>,

@@ -31,13 +31,13 @@ pub trait LogLevel: Send + Sync + 'static {
 /// The pages. `/live`, `/ready` and `/metrics` are for whoever reaches the port; `/debug/…` for loopback.
 #[derive(Clone)]
 pub struct Pages {
-    /// What readiness waits for, in words; empty when ready.
+    /// The things that readiness waits for, in words; empty when ready.
     pub waiting: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
-    /// What an operator should see to, in words; it does not keep the process from being ready.
+    /// The things that an operator should see to, in words; they do not keep the process from being ready.
     pub warnings: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
     /// The metrics of the whole process.
     pub metrics: Arc<Metrics>,
-    /// Who is connected: `/debug/clients`.
+    /// The connected clients: `/debug/clients`.
     pub clients: Arc<Clients>,
     /// More pages, by the name after `/debug/`: `snapshot`, `watches`, `why`.
     pub debug: BTreeMap<&'static str, Page>,

@@ -6,7 +6,7 @@ use serde::Deserialize;
 /// Bytes of it that are looked at. The longest names of a namespace and a Pod are 316 together.
 const MOST: usize = 1024;
 
-/// Why a text names no workload.
+/// The reason for which a text names no workload.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0:?} is not a workload, want {{\"ns\": …, \"pod\": …}}, {{\"ns\": …, \"external_workload\": …}}, \

@@ -8,7 +8,7 @@ use heddle_proto::io::linkerd::proxy::outbound::{TrafficSpec, traffic_spec::Targ
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tonic::Status;
 
-/// What is asked, by whom, and how long the answer is listened to.
+/// A question, with the asker and the time that the answer is listened to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Question {
     pub(super) who: String,
@@ -17,7 +17,7 @@ pub(super) struct Question {
     pub(super) extent: Extent,
 }
 
-/// What a question is about, by the name of the method that follows it.
+/// The subject of a question, by the name of the method that follows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Get,
@@ -26,7 +26,7 @@ pub(crate) enum Kind {
     Watch,
 }
 
-/// How long an answer is listened to.
+/// The time that an answer is listened to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Extent {
     /// The first state and every newer one.

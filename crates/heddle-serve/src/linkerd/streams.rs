@@ -30,7 +30,7 @@ pub(super) struct Groups {
 /// A connection, a workload, and until when the credential counts: who brings another ends at another time.
 type Key = (SocketAddr, WorkloadKey, SystemTime);
 
-/// Who opens a stream, with all that was checked.
+/// A caller that opens a stream, with all that was checked.
 pub(super) struct AuthenticatedStream {
     pub(super) workload: WorkloadKey,
     pub(super) caller: Caller,
@@ -175,7 +175,7 @@ impl Drop for ConnectionStreams {
 }
 
 impl Tally {
-    /// What is held is streams: the protocol has no names and no acknowledgement.
+    /// Returns what is held is streams: the protocol has no names and no acknowledgement.
     fn view(&self, kind: Kind) -> Option<TypeView> {
         let held = self.open.load(Ordering::Relaxed);
         (held > 0).then(|| TypeView {

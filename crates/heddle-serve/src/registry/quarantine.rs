@@ -18,7 +18,7 @@ const ALL: usize = 16 * 1024;
 pub(crate) struct Quarantine(Mutex<BTreeMap<WorkloadKey, Vec<(Type, Refused)>>>);
 
 impl Quarantine {
-    /// What `workload` refused on the stream before.
+    /// Returns what `workload` refused on the stream before.
     pub(crate) fn of(&self, workload: &WorkloadKey) -> Vec<(Type, Refused)> {
         self.lock().get(workload).cloned().unwrap_or_default()
     }
@@ -73,7 +73,7 @@ mod tests {
         (0..count).map(|number| (Type::Cluster, one(number))).collect()
     }
 
-    /// How many are kept of the workload and of all.
+    /// The numbers of bytes that are kept of the workload and of all.
     #[track_caller]
     fn check(quarantine: &Quarantine, number: usize, want: (usize, usize)) {
         let all = quarantine.lock().values().map(Vec::len).sum();

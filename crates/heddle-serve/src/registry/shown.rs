@@ -5,7 +5,7 @@ use heddle_model::{Identity, WorkloadKey};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// How a client looks now, under its number; `None` if it has just gone.
+/// The view of a client now, under its number; `None` if it has just gone.
 pub(super) type Look = Arc<dyn Fn(u64) -> Option<ClientView> + Send + Sync>;
 
 /// A client's entry, taken out when dropped.

@@ -17,27 +17,27 @@ pub struct ClientView {
     pub identity: String,
     /// Its data plane.
     pub plane: String,
-    /// What it says it is: `envoy 1.40.0`.
+    /// Its name for itself: `envoy 1.40.0`.
     pub agent: String,
     /// `delta`, `sotw` or `linkerd`
     pub protocol: String,
     /// The groups whose resources it gets, the last one winning.
     pub groups: Vec<String>,
-    /// Where it connects from.
+    /// The peer's address.
     pub peer: String,
-    /// What proved its identity: `certificate` or `token`.
+    /// The proof of its identity: `certificate` or `token`.
     pub proof: String,
-    /// When the stream began.
+    /// The time at which the stream began.
     pub since: u64,
-    /// When its credential expires; the stream ends before.
+    /// The time at which its credential expires; the stream ends before.
     pub credential_expires: u64,
-    /// When the newest certificate that this process issued to it expires.
+    /// The time at which the newest certificate that this process issued to it expires.
     pub certificate_expires: Option<u64>,
-    /// Where it stands with each type that it asked for; for linkerd2-proxy, with each kind of stream.
+    /// Its state with each type that it asked for; for linkerd2-proxy, with each kind of stream.
     pub types: Vec<TypeView>,
 }
 
-/// Where a client stands with one type.
+/// The state of a client with one type.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TypeView {
     /// `CDS`, `EDS`, `LDS` or `RDS`; `Get`, `GetProfile`, `WatchPort` or `Watch`
@@ -54,7 +54,7 @@ pub struct TypeView {
     pub unanswered: usize,
     /// Resources that wait to be sent.
     pub pending: usize,
-    /// What it refuses.
+    /// The resources that it refuses.
     pub refused: Vec<RefusedView>,
 }
 
@@ -65,7 +65,7 @@ pub struct RefusedView {
     pub name: String,
     /// The content that was refused.
     pub version: String,
-    /// What the client said.
+    /// The client's text.
     pub text: String,
     /// The objects that the resource was made from.
     pub objects: Vec<String>,

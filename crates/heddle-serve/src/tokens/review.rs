@@ -10,20 +10,20 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
-/// How long an answer holds.
+/// The time that an answer holds.
 pub(super) const HOLDS: Duration = Duration::from_secs(10);
-/// How many questions are asked in that time. A flood of made-up keys costs the issuer no more.
+/// The number of questions that are asked in that time. A flood of made-up keys costs the issuer no more.
 pub(super) const MOST: usize = 200;
-/// How many of them for one peer, so that whoever is refused again and again spends none of the others'.
+/// The number of them for one peer, so that whoever is refused again and again spends none of the others'.
 pub(super) const EACH: usize = 20;
 /// Questions at once: one that is not answered holds up few others.
 const AT_ONCE: usize = 4;
-/// How long one question may take, and how long it may wait for those before it.
+/// The time that one question may take, and how long it may wait for those before it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The issuer of tokens, asked about one.
 pub trait Review: Send + Sync + 'static {
-    /// What it says of `token`, which is meant to be for one of `audiences`.
+    /// Returns what it says of `token`, which is meant to be for one of `audiences`.
     ///
     /// # Errors
     /// Says in words why there is no answer.
@@ -34,7 +34,7 @@ pub trait Review: Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Answer, String>>;
 }
 
-/// What an issuer says of a token.
+/// The answer of an issuer about a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It is good, and this is whose it is.
@@ -50,14 +50,14 @@ pub(super) struct Reviews {
     asked: Mutex<Asked>,
 }
 
-/// What was asked lately: at most [`MOST`] questions, so this is bounded too.
+/// The questions asked lately: at most [`MOST`], so this is bounded too.
 #[derive(Default)]
 struct Asked {
-    /// When and for whom, oldest first.
+    /// The times and the peers, oldest first.
     times: VecDeque<(Instant, IpAddr)>,
-    /// What was answered and when, by the digest of the token.
+    /// The answers and their times, by the digest of the token.
     answers: BTreeMap<Digest, (Instant, Answer)>,
-    /// Why the last question had no answer.
+    /// The reason for which the last question had no answer.
     trouble: Option<String>,
 }
 
@@ -68,7 +68,7 @@ impl Reviews {
         Self { issuer, turns: Semaphore::new(AT_ONCE), asked: Mutex::default() }
     }
 
-    /// What the issuer says of a token that came from the network `from`, or said moments ago.
+    /// Returns what the issuer says of a token that came from the network `from`, or said moments ago.
     pub(super) async fn ask(
         &self,
         token: &str,

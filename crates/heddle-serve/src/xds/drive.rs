@@ -112,7 +112,7 @@ impl<'a, W: Wire, P: Published> Drive<'a, W, P> {
         }
     }
 
-    /// Whether all that the client said has been looked at, and all that there is to say has been said. Only then is more
+    /// Returns whether all that the client said has been looked at, and all that there is to say has been said. Only then is more
     /// read: what it names is compared with what there is before it can name more.
     fn is_idle(&self) -> bool {
         self.outbox.is_empty() && self.awaited == Awaited::Change
@@ -127,7 +127,7 @@ impl<'a, W: Wire, P: Published> Drive<'a, W, P> {
         self.account.set(bytes)
     }
 
-    /// What the client said.
+    /// Returns what the client said.
     fn take(&mut self, message: W::In) -> Result<(), Status> {
         match W::request(message, &self.shared.limits.session) {
             Incoming::Served(request) => {
@@ -143,7 +143,7 @@ impl<'a, W: Wire, P: Published> Drive<'a, W, P> {
         Ok(())
     }
 
-    /// What was published. The state before it is let go: a client that does not read holds none.
+    /// Returns what was published. The state before it is let go: a client that does not read holds none.
     fn renew(&mut self, state: Arc<P>) -> Result<(), Ended> {
         if let Some(ended) = ended(&self.client.workload, &self.caller, state.as_ref()) {
             self.shared.registry.quarantine().forget(&self.client.workload);
@@ -201,7 +201,7 @@ impl<'a, W: Wire, P: Published> Drive<'a, W, P> {
         self.shared.registry.quarantine().keep(&self.client.workload, refused, self.state.snapshot());
     }
 
-    /// When time alone asks for a poll.
+    /// The time at which time alone asks for a poll.
     fn due(&self) -> Option<Instant> {
         if !self.outbox.is_empty() {
             return None;

@@ -8,10 +8,10 @@ use heddle_xds::{BadCapture, Capture};
 
 /// The key of `node.metadata` that tells how traffic is captured.
 const CAPTURE: &str = "heddle.capture";
-/// What is kept of the client's name for itself.
+/// The part of the client's name for itself that is kept.
 const AGENT_BYTES: usize = 64;
 
-/// What a node says of itself. Only the id is believed, and only if the caller may name it.
+/// A node's description of itself. Only the id is believed, and only if the caller may name it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Hello {
     pub(super) node: String,

@@ -5,7 +5,7 @@ use crate::limits::Limits;
 use crate::refusal::Ended;
 use std::time::{Duration, SystemTime};
 
-/// How long a stream may still live whose credential counts until `expires`, and why it ends then.
+/// Returns how long a stream may still live whose credential counts until `expires`, and why it ends then.
 ///
 /// It ends before its credential does, by the margin or a tenth of what is left if that is less: a certificate
 /// of ten seconds holds a stream for nine. A stream ends earlier when it is old; `seed` spreads that.

@@ -92,7 +92,7 @@ async fn projected<P: Published>(
     tokio::time::timeout(shared.limits.first_message, wait).await.map_err(|_| late())?
 }
 
-/// Where the client stands, worked out when somebody asks.
+/// Returns where the client stands, worked out when somebody asks.
 fn standing<P: Published>(
     session: Arc<Mutex<Session<P::Resource>>>,
     client: Client,

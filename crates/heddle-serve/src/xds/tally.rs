@@ -40,7 +40,7 @@ impl Tally {
         self.timed[ty as usize] = None;
     }
 
-    /// Whether the client refuses something now.
+    /// Notes the start or the end of a client's refusal.
     pub(super) fn refuses(&mut self, refusing: bool) {
         if refusing != self.refusing {
             self.metrics.rejecting(if refusing { 1 } else { -1 });

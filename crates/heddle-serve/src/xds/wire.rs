@@ -31,7 +31,7 @@ pub(crate) enum Incoming {
     Ignored,
 }
 
-/// What is asked for of a type that is not served.
+/// The names asked for of a type that is not served.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unserved {
     type_url: String,

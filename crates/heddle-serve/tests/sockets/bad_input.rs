@@ -12,7 +12,7 @@ use heddle_session::Type;
 use std::time::{Duration, SystemTime};
 use tonic::{Code, Status};
 
-/// How a stream ends that this account opens with this node id.
+/// Returns how a stream ends that this account opens with this node id.
 async fn named(world: &World, account: &str, node: &str) -> Status {
     world.delta(account, node, all(Type::Cluster)).await.end().await
 }
@@ -75,7 +75,7 @@ async fn a_network_of_its_own_is_for_where_that_is_offered() {
     check(&stream.end().await, Code::InvalidArgument, text);
 }
 
-/// How a call ends that shows this token.
+/// Returns how a call ends that shows this token.
 async fn shown(world: &World, token: Option<&str>) -> Status {
     let first = DeltaDiscoveryRequest { node: Some(node_of("external/shop/web-0")), ..all(Type::Cluster) };
     Delta::open(world.channel(None).await, token, first).await.err().expect("refused")

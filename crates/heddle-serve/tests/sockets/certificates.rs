@@ -19,7 +19,7 @@ fn asking(csr: &str) -> IstioCertificateRequest {
     IstioCertificateRequest { csr: csr.into(), ..Default::default() }
 }
 
-/// What comes of a request with this token, from a peer without a certificate unless told.
+/// Returns what comes of a request with this token, from a peer without a certificate unless told.
 async fn ask(
     world: &World,
     token: Option<&str>,

@@ -168,7 +168,7 @@ impl<In, Out> Stream<In, Out> {
         assert!(heard.is_err(), "something came");
     }
 
-    /// How the stream ends; what comes before is passed over.
+    /// Returns how the stream ends; what comes before is passed over.
     pub(crate) async fn end(&mut self) -> Status {
         let end = async {
             loop {

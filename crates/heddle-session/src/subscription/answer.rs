@@ -11,7 +11,7 @@ use std::sync::Arc;
 const SEARCHED: usize = 16 * 1024;
 
 impl<R: Resource> Subscription<R> {
-    /// Whether a response of this type had `nonce`, or may have had.
+    /// Returns whether a response of this type had `nonce`, or may have had.
     pub(crate) fn is_ours(&self, nonce: u64) -> bool {
         (1..=self.nonce).contains(&nonce)
     }
@@ -113,7 +113,7 @@ impl<R: Resource> Subscription<R> {
         Some(Notice::Quarantined { ty: self.ty, name, version, text: text.to_string() })
     }
 
-    /// Whether nothing came after it under its name, be it the same again.
+    /// Returns whether nothing came after it under its name, be it the same again.
     fn is_latest(&self, item: &Item<R>) -> bool {
         let mut later = self.flights.iter().flat_map(|flight| &flight.items);
         later.all(|later| later.name != item.name)
@@ -133,7 +133,7 @@ impl<R: Resource> Subscription<R> {
 }
 
 impl<R> InFlight<R> {
-    /// Whether a refusal speaks only of what the response repeated. Then it was refused the first time as well, and
+    /// Returns whether a refusal speaks only of what the response repeated. Then it was refused the first time as well, and
     /// what is new was taken in: roots are accepted one by one.
     fn is_about_repeated(&self, text: &str) -> bool {
         let text = cut(text, SEARCHED);

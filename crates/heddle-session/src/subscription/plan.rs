@@ -6,10 +6,10 @@ use crate::{Resource, Type, Variant, View};
 use heddle_model::Name;
 use std::collections::BTreeSet;
 
-/// How many responses may be without an answer. More than one only if the client lets patience run out.
+/// The number of responses that may be without an answer. More than one only if the client lets patience run out.
 const FLIGHTS: usize = 8;
 
-/// What brings the client up to date under one name.
+/// The step that brings the client up to date under one name.
 pub(crate) enum Step<R> {
     /// It is.
     Nothing,
@@ -19,7 +19,7 @@ pub(crate) enum Step<R> {
     Remove,
 }
 
-/// What one response changes.
+/// The changes of one response.
 pub(crate) struct Plan<R> {
     pub(crate) steps: Vec<(Name, Step<R>)>,
     /// Names that a rule of order holds back.
@@ -29,7 +29,7 @@ pub(crate) struct Plan<R> {
 }
 
 impl<R: Resource> Subscription<R> {
-    /// What the client must be told under `name`.
+    /// Returns what the client must be told under `name`.
     pub(crate) fn step<V: View<Resource = R>>(&self, name: &Name, reason: Reason, view: &V) -> Step<R> {
         if !self.wildcard && !self.is_subscribed(name) {
             return Step::Nothing;
@@ -52,7 +52,7 @@ impl<R: Resource> Subscription<R> {
         Step::Send(resource)
     }
 
-    /// What to send of a name whose content was refused: to a client that waits, something that ends the wait.
+    /// Returns what to send of a name whose content was refused: to a client that waits, something that ends the wait.
     fn instead<V: View<Resource = R>>(&self, name: &Name, reason: Reason, view: &V) -> Step<R> {
         if reason == Reason::Compare || self.ty.is_root() {
             return Step::Nothing;
@@ -65,7 +65,7 @@ impl<R: Resource> Subscription<R> {
         }
     }
 
-    /// What to say of a name that does not exist.
+    /// Returns what to say of a name that does not exist.
     ///
     /// Endpoints and routes that the client holds are left alone: their cluster or listener goes (or went)
     /// with them, the client then lets go of them by itself, and to empty them before would break requests
@@ -101,12 +101,12 @@ impl<R: Resource> Subscription<R> {
         }
     }
 
-    /// Whether an unanswered response holds back the next one.
+    /// Returns whether an unanswered response holds back the next one.
     pub(crate) fn is_blocked(&self, now: u64, patience: u64) -> bool {
         self.flights.back().is_some_and(|flight| now < flight.due(patience))
     }
 
-    /// Whether a cluster that the client rebuilds, and whose endpoints it was not sent yet, has changed again:
+    /// Returns whether a cluster that the client rebuilds, and whose endpoints it was not sent yet, has changed again:
     /// endpoints of the newer one would fail in the older, and none would leave it waiting.
     pub(crate) fn is_outrun(&self) -> bool {
         let outrun = |flight: &InFlight<R>| {
@@ -120,7 +120,7 @@ impl<R: Resource> Subscription<R> {
         self.flights.len() < FLIGHTS && self.flights.iter().any(outrun)
     }
 
-    /// Whether `name` has been held back for as long as anything is.
+    /// Returns whether `name` has been held back for as long as anything is.
     pub(crate) fn is_overdue(&self, name: &Name, now: u64, patience: u64) -> bool {
         self.waits.get(name).is_some_and(|since| now >= since.saturating_add(patience))
     }
@@ -135,7 +135,7 @@ impl<R: Resource> Subscription<R> {
         }
     }
 
-    /// Whether `plan` is worth a response. The empty answer to a first request waits for what is held back:
+    /// Returns whether `plan` is worth a response. The empty answer to a first request waits for what is held back:
     /// Envoy would take it for the whole and start to serve.
     pub(crate) fn is_due(&self, plan: &Plan<R>) -> bool {
         let visible = |step: &Step<R>| match step {
@@ -165,7 +165,7 @@ impl<R: Resource> Subscription<R> {
         InFlight { nonce, sequence, at, items, warming: BTreeSet::new(), repeated: self.repeated() }
     }
 
-    /// What a response repeats that is sent now.
+    /// Returns what a response repeats that is sent now.
     fn repeated(&self) -> BTreeSet<Name> {
         if self.variant == Variant::Delta || !self.ty.is_root() {
             return BTreeSet::new();
@@ -218,7 +218,7 @@ impl<R: Resource> Subscription<R> {
         self.slots.iter().filter_map(held).collect()
     }
 
-    /// Whether there is something that the client was not told yet.
+    /// Returns whether there is something that the client was not told yet.
     pub(crate) fn is_pending(&self) -> bool {
         !self.dirty.is_empty() || self.owed
     }

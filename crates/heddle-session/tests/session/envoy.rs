@@ -286,7 +286,7 @@ impl Envoy {
         }
     }
 
-    /// What it asks for by name.
+    /// Returns what it asks for by name.
     pub(crate) fn asked_for(&self) -> Vec<(Type, Name)> {
         let names = |ty: Type| self.names[ty as usize].iter().map(move |name| (ty, name.clone()));
         Type::ALL.into_iter().flat_map(names).collect()

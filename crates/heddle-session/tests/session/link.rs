@@ -149,7 +149,7 @@ impl Link {
         }
     }
 
-    /// Whether something refused still refers to what is gone, so that it was not taken away.
+    /// Returns whether something refused still refers to what is gone, so that it was not taken away.
     fn is_kept(&self, ty: Type, thing: &Thing) -> bool {
         let users = |of: Type| self.envoy.held[of as usize].values();
         let refused =

@@ -40,7 +40,7 @@ impl Stream {
         self.session.poll(self.now, &self.world)
     }
 
-    /// What is sent now: `CDS s0 s1 -s2; EDS s0`.
+    /// Returns what is sent now: `CDS s0 s1 -s2; EDS s0`.
     pub(crate) fn poll(&mut self) -> String {
         show(&self.respond())
     }

@@ -22,7 +22,7 @@ pub(crate) fn lines(text: &mut Text, port: &str, access: &Access) {
     }
 }
 
-/// What each route's policies are, then which requests they govern.
+/// Writes each route's policies, then the requests that they govern.
 fn route_lines(text: &mut Text, routes: &RouteAccess) {
     let RouteAccess { governors, entries, unmatched } = routes;
     for governor in governors {

@@ -26,7 +26,7 @@ use heddle_model::fact::{Mesh, Mtls, Protocol};
 /// An inbound port.
 pub(crate) struct Port<'a> {
     pub(crate) mesh: &'a Mesh,
-    /// How its connections are told from those of other ports; `None` where they need not be, or cannot.
+    /// The match by which its connections are told from those of other ports; `None` where they need not be, or cannot.
     pub(crate) number: Option<u16>,
     pub(crate) protocol: Protocol,
     pub(crate) mtls: Mtls,
@@ -36,7 +36,7 @@ pub(crate) struct Port<'a> {
     pub(crate) cluster: String,
 }
 
-/// What connections a chain takes.
+/// The connections that a chain takes.
 #[derive(Clone, Copy)]
 enum Takes {
     /// Mesh TLS, by its server name.
@@ -56,7 +56,7 @@ enum Takes {
 }
 
 impl Port<'_> {
-    /// Whether TLS must be told from its first bytes.
+    /// Returns whether TLS must be told from its first bytes.
     pub(crate) fn needs_tls_told(&self) -> bool {
         match (self.mtls, self.protocol) {
             (Mtls::Strict, Protocol::Opaque) | (Mtls::Disabled, Protocol::Tcp | Protocol::Opaque) => false,
@@ -64,12 +64,12 @@ impl Port<'_> {
         }
     }
 
-    /// Whether HTTP in plain text must be told from its first bytes.
+    /// Returns whether HTTP in plain text must be told from its first bytes.
     pub(crate) fn needs_http_told(&self) -> bool {
         self.protocol == Protocol::Detect && self.mtls != Mtls::Strict
     }
 
-    /// Whether a client may rightly wait for the server's first word, so that telling must give up.
+    /// Returns whether a client may rightly wait for the server's first word, so that telling must give up.
     pub(crate) fn may_hear_the_server_first(&self) -> bool {
         match (self.mtls, self.protocol) {
             (Mtls::Permissive, Protocol::Tcp | Protocol::Opaque | Protocol::Detect)
@@ -80,7 +80,7 @@ impl Port<'_> {
         }
     }
 
-    /// Whether some of its chains see requests, and take their routes from one configuration.
+    /// Returns whether some of its chains see requests, and take their routes from one configuration.
     pub(crate) fn sees_requests(protocol: Protocol) -> bool {
         match protocol {
             Protocol::Http | Protocol::Http2 | Protocol::Grpc | Protocol::Detect => true,

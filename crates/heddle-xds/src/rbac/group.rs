@@ -4,7 +4,7 @@ use crate::xds;
 use heddle_model::access::{AccessEntry, RouteAccess};
 use std::collections::BTreeMap;
 
-/// Where the metadata stands.
+/// The place of the metadata.
 const FILTER: &str = "heddle.access";
 /// The one field of it.
 const FIELD: &str = "group";
@@ -15,7 +15,7 @@ pub(crate) const UNMATCHED: &str = "unmatched";
 /// Requests that the same routes govern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Group {
-    /// How they are told.
+    /// The proof by which they are told.
     pub(crate) tag: String,
     /// The routes, by their places.
     pub(crate) governors: Vec<usize>,

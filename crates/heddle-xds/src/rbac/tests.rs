@@ -134,7 +134,7 @@ fn say(rules: &Option<xds::Rbac>) -> Vec<String> {
     rules.policies.iter().map(one).collect()
 }
 
-/// What stands in each stage, as `stage: policy: what for whom`; audited ones with a question mark.
+/// Checks the content of each stage, as `stage: policy: what for whom`; audited ones with a question mark.
 #[track_caller]
 fn check(access: &Access, sees: Sees, want: &[&str]) {
     let mut got = Vec::new();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// Where it is.
+/// Returns where it is.
 ///
 /// # Panics
 /// When it is not there: a test that cannot try is no test that passed.

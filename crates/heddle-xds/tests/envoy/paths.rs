@@ -38,7 +38,7 @@ fn arrives(port: u16, path: &str) -> Result<String, u16> {
     line.map(String::from).ok_or(status)
 }
 
-/// Whether an answer is there with all that it says it has.
+/// Returns whether an answer is there with all that it says it has.
 fn is_whole(answer: &[u8]) -> bool {
     let text = String::from_utf8_lossy(answer);
     let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };

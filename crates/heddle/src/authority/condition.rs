@@ -3,16 +3,16 @@
 use heddle_ca::{Authority, Validity};
 use std::time::{Duration, SystemTime};
 
-/// How the authority is.
+/// The state of the authority.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Condition {
-    /// Where its files lie, in words.
+    /// The place of its files, in words.
     pub origin: String,
     /// While it is good.
     pub validity: Validity,
     /// While its root is good.
     pub root: Validity,
-    /// What is wrong with the files now; the authority that was read last stays in force.
+    /// The faults of the files now; the authority that was read last stays in force.
     pub error: Option<String>,
 }
 
@@ -21,7 +21,7 @@ impl Condition {
         Self { origin, validity: authority.validity(), root: authority.root_validity(), error: None }
     }
 
-    /// Why nothing can be signed.
+    /// Returns why nothing can be signed.
     pub(crate) fn waiting(&self, now: SystemTime) -> Vec<String> {
         match self.validity.holds(now) {
             true => Vec::new(),
@@ -29,7 +29,7 @@ impl Condition {
         }
     }
 
-    /// What an operator should know before it is too late.
+    /// Returns what an operator should know before it is too late.
     pub(crate) fn warnings(&self, now: SystemTime) -> Vec<String> {
         let Self { origin, validity, root, error } = self;
         let error = error.iter().map(|error| {

@@ -24,7 +24,7 @@ pub(crate) struct Kept {
 /// Keeps one authority in force.
 pub(crate) struct Keeper {
     origin: Origin,
-    /// Which files are in force.
+    /// The digest of the files in force.
     current: [u8; 32],
     signer: Signer,
     authority: watch::Sender<Arc<Authority>>,

@@ -5,7 +5,7 @@ use anyhow::{Result, bail};
 use heddle_agent::private::read_regular;
 use std::path::Path;
 
-/// How often to read again while the files are being switched.
+/// The interval at which to read again while the files are being switched.
 const ATTEMPTS: usize = 5;
 
 /// Reads the three files as they were at one moment: until two readings agree.

@@ -16,7 +16,7 @@ const EXAMPLES: &str = "Examples:\n  \
     heddle agent --workload pod/shop/web-0 --dir /var/run/heddle -- envoy -c bootstrap.json\n  \
     heddle agent --for linkerd --workload external/shop/web --address 10.1.0.4 --port 8080 -- linkerd2-proxy";
 
-/// What an agent is started for.
+/// The task for which an agent is started.
 pub(crate) enum Args {
     Run(Box<Run>),
     Capture(capture::Args),
@@ -42,7 +42,7 @@ pub(crate) struct Run {
     /// The workload: pod/NAMESPACE/NAME or external/NAMESPACE/NAME
     #[arg(long, env = "HEDDLE_WORKLOAD")]
     workload: WorkloadKey,
-    /// Where the controller serves agents: HOST:PORT
+    /// The address at which the controller serves agents: HOST:PORT
     #[arg(long, env = "HEDDLE_CONTROLLER", default_value = super::CONTROLLER)]
     controller: HostPort,
     /// The name in the controller's certificate
@@ -50,22 +50,22 @@ pub(crate) struct Run {
     server_name: String,
     #[command(flatten)]
     files: files::Files,
-    /// Where /live, /ready and /metrics are served
+    /// The address at which /live, /ready and /metrics are served
     #[arg(long, env = "HEDDLE_AGENT_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:15020")]
     listen: SocketAddr,
     /// Envoy's admin address, which is told when a drain begins
     #[arg(long, value_name = "ADDRESS")]
     envoy_admin: Option<SocketAddr>,
-    /// How long the command goes on serving after SIGTERM
+    /// The time that the command goes on serving after SIGTERM
     #[arg(long, value_name = "DURATION", value_parser = super::duration::parse)]
     drain: Option<Duration>,
-    /// How long the command may take to end before it is killed
+    /// The time that the command may take to end before it is killed
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = super::duration::parse)]
     grace: Duration,
-    /// What is logged
+    /// The log filter
     #[arg(long, env = "HEDDLE_LOG", default_value = "info")]
     log: String,
-    /// How log lines look
+    /// The format of log lines
     #[arg(long, env = "HEDDLE_LOG_FORMAT", value_enum, default_value_t)]
     log_format: crate::log::Format,
     #[command(flatten)]

@@ -24,20 +24,20 @@ pub(crate) struct Args {
     /// The workload beside which the proxy runs: pod/NAMESPACE/NAME or external/NAMESPACE/NAME
     #[arg(long, env = "HEDDLE_WORKLOAD")]
     workload: WorkloadKey,
-    /// Where the controller serves proxies: HOST:PORT
+    /// The address at which the controller serves proxies: HOST:PORT
     #[arg(long, env = "HEDDLE_CONTROLLER", default_value = super::CONTROLLER)]
     controller: HostPort,
     /// The name in the controller's certificate
     #[arg(long, env = "HEDDLE_SERVER_NAME", default_value = super::SERVER_NAME)]
     server_name: String,
-    /// How traffic reaches the proxy: captured (redirected to 15001 and 15006), bound (it binds virtual
+    /// The capture by which traffic reaches the proxy: captured (redirected to 15001 and 15006), bound (it binds virtual
     /// IPs), or bound:NETWORK (it binds them moved into a network of its own)
     #[arg(long, default_value = "captured")]
     capture: heddle_xds::Capture,
-    /// Where Envoy's admin pages listen
+    /// The address at which Envoy's admin pages listen
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:15000")]
     admin: SocketAddr,
-    /// Where Envoy's Prometheus statistics are served; nowhere if not given
+    /// The address at which Envoy's Prometheus statistics are served; nowhere if not given
     #[arg(long, value_name = "ADDRESS")]
     stats: Option<SocketAddr>,
     /// The variant of the xDS protocol: delta sends what differs, sotw the state of the world

@@ -16,16 +16,16 @@ pub(crate) struct Args {
     /// The objects: "kubernetes" or "dir:FOLDER"
     #[arg(long, env = "HEDDLE_SOURCE", default_value = "kubernetes")]
     source: Source,
-    /// Where the authority and the token key live; made at the first start
+    /// The folder of the authority and the token key; made at the first start
     #[arg(long, env = "HEDDLE_STATE", value_name = "FOLDER", default_value = "state")]
     state: PathBuf,
     /// A folder with an authority made elsewhere: tls.crt and tls.key sign, ca.crt is trusted
     #[arg(long, env = "HEDDLE_AUTHORITY", value_name = "FOLDER")]
     authority: Option<PathBuf>,
-    /// Where proxies and agents are served, over TLS
+    /// The address at which proxies and agents are served, over TLS
     #[arg(long, env = "HEDDLE_LISTEN", value_name = "ADDRESS", default_value = "[::]:15012")]
     listen: SocketAddr,
-    /// Where the admin pages are served: /live, /ready, /metrics, and /debug to loopback
+    /// The address at which the admin pages are served: /live, /ready, /metrics, and /debug to loopback
     #[arg(long, env = "HEDDLE_ADMIN", value_name = "ADDRESS", default_value = "127.0.0.1:15014")]
     admin: SocketAddr,
     /// The namespace that the controller runs in: part of the names in its certificate
@@ -34,10 +34,10 @@ pub(crate) struct Args {
     /// The cluster's DNS domain: part of the names in its certificate
     #[arg(long, env = "HEDDLE_CLUSTER_DOMAIN", default_value = "cluster.local")]
     cluster_domain: String,
-    /// How long workload certificates live; agents renew at two thirds of it
+    /// The time that workload certificates live; agents renew at two thirds of it
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = super::duration::parse)]
     certificate_lifetime: Duration,
-    /// How long streams may take to end on SIGTERM
+    /// The time that streams may take to end on SIGTERM
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = super::duration::parse)]
     drain: Duration,
     /// Let proxies bind virtual IPs in networks of their own (bound:NETWORK); always so with a folder
@@ -47,10 +47,10 @@ pub(crate) struct Args {
     /// (linkerd-destination.linkerd.serviceaccount.identity.linkerd.cluster.local); may be repeated
     #[arg(long = "serving-name", env = "HEDDLE_SERVING_NAMES", value_name = "NAME", value_delimiter = ',')]
     serving_names: Vec<String>,
-    /// What is logged, as "info" or "info,heddle_serve=debug"; changes at run time with PUT /debug/log?filter=
+    /// The log filter, as "info" or "info,heddle_serve=debug"; changes at run time with PUT /debug/log?filter=
     #[arg(long, env = "HEDDLE_LOG", default_value = "info")]
     log: String,
-    /// How log lines look
+    /// The format of log lines
     #[arg(long, env = "HEDDLE_LOG_FORMAT", value_enum, default_value_t)]
     log_format: crate::log::Format,
 }

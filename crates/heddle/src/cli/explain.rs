@@ -27,7 +27,7 @@ pub(crate) struct Args {
     source: Source,
     #[command(flatten)]
     question: question::Question,
-    /// How to print
+    /// The output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
 }
@@ -52,7 +52,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     Ok(if can_succeed(&verdict) { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }
 
-/// Whether some share of such requests reaches an application.
+/// Returns whether some share of such requests reaches an application.
 fn can_succeed(verdict: &Verdict) -> bool {
     match &verdict.outcome {
         Outcome::PassedThrough => true,

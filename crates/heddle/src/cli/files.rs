@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// Where they are.
+/// Their place.
 #[derive(clap::Args)]
 pub(crate) struct Files {
     /// PEM file with the roots that verify the controller
@@ -16,7 +16,7 @@ pub(crate) struct Files {
     /// File with the token that proves who we are; read again each time
     #[arg(long, env = "HEDDLE_TOKEN", value_name = "FILE", default_value = "/var/run/secrets/tokens/heddle")]
     pub token: PathBuf,
-    /// Where the agent writes; the proxy's working directory
+    /// The folder to which the agent writes; the proxy's working directory
     #[arg(long, env = "HEDDLE_DIR", value_name = "FOLDER", default_value = "/var/run/heddle/agent")]
     pub dir: PathBuf,
 }

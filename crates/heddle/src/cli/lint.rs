@@ -39,7 +39,7 @@ pub(crate) struct Args {
     /// Exit with 1 where there are warnings too
     #[arg(long)]
     strict: bool,
-    /// How to print
+    /// The output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
 }

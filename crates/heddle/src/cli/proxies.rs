@@ -17,7 +17,7 @@ pub(crate) struct Args {
     /// Only proxies of this namespace
     #[arg(short, long)]
     namespace: Option<String>,
-    /// How to print
+    /// The output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
 }

@@ -23,14 +23,14 @@ pub(crate) struct Args {
     /// For which proxy; the workload's own if it has one, else Envoy
     #[arg(long, value_enum)]
     dialect: Option<For>,
-    /// How traffic reaches an Envoy: captured, bound, or bound:NETWORK
+    /// The capture by which traffic reaches an Envoy: captured, bound, or bound:NETWORK
     #[arg(long, default_value = "captured")]
     capture: Capture,
     /// Only resources of this name; for linkerd2-proxy the answer about this port of its own, this address, or
     /// this name of a Service
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
-    /// How to print
+    /// The output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
 }

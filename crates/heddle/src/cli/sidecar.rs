@@ -5,7 +5,7 @@ use heddle_agent::linkerd::{Given, Sidecar, VARIABLES};
 use heddle_model::{Identity, Name, WorkloadKey, WorkloadKind};
 use std::net::{IpAddr, SocketAddr};
 
-/// Which proxy is meant.
+/// The proxy that is meant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum For {
     /// Envoy, or whatever else reads certificates from files.
@@ -22,7 +22,7 @@ pub(crate) struct Workload {
     /// The workload's ServiceAccount, if it is not called as the workload
     #[arg(long, env = "HEDDLE_SERVICE_ACCOUNT", value_name = "NAME")]
     service_account: Option<String>,
-    /// What identity names end with, as the Mesh says it
+    /// The suffix of identity names, as the Mesh states it
     #[arg(long, env = "HEDDLE_IDENTITY_SUFFIX", value_name = "NAME", default_value = "heddle.cluster.local")]
     identity_suffix: String,
     /// An address of the workload; may be given several times
@@ -31,7 +31,7 @@ pub(crate) struct Workload {
     /// A port of the application; may be given several times, and each must be
     #[arg(long = "port", env = "HEDDLE_PORTS", value_name = "PORT", value_delimiter = ',')]
     ports: Vec<u16>,
-    /// Where the proxy's own /ready and /metrics are served
+    /// The address at which the proxy's own /ready and /metrics are served
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:4191")]
     proxy_admin: SocketAddr,
 }
@@ -58,7 +58,7 @@ pub(crate) fn given() -> Given {
     names.filter(|name| name.starts_with("LINKERD2_PROXY_")).collect()
 }
 
-/// What `--help` says of the environment.
+/// Returns what `--help` says of the environment.
 pub(crate) fn help() -> String {
     let lines: String =
         VARIABLES.iter().map(|(name, value)| format!("  {name}\n        {value}\n")).collect();

@@ -34,7 +34,7 @@ struct Create {
     /// The workload's ServiceAccount, if it is not called as the workload
     #[arg(long)]
     service_account: Option<String>,
-    /// How long the token is good, as 90s, 15m, 24h
+    /// The time that the token is good, as 90s, 15m, 24h
     #[arg(long, default_value = "24h", value_parser = super::duration::parse)]
     lifetime: Duration,
     /// Write here, readable by the owner only, instead of to standard output

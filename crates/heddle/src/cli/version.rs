@@ -5,7 +5,7 @@ use anyhow::Result;
 /// Print the version, and the versions of what it speaks.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// How to print
+    /// The output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
 }

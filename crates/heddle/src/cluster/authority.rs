@@ -34,7 +34,7 @@ pub(crate) async fn renew_authority(client: &Client, namespace: &str, now: Syste
     }
 }
 
-/// Where the root's Secret is there: an operator may keep it elsewhere, and the intermediate is then theirs.
+/// Returns where the root's Secret is there: an operator may keep it elsewhere, and the intermediate is then theirs.
 async fn renew(secrets: &Secrets, signing: Stored, now: SystemTime) -> Result<()> {
     let roots = text(&signing.data, "ca.crt")?;
     // The trust anchors are the root that was made with it, so the root's Secret is not read in vain.

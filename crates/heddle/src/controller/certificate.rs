@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 
 const LIFETIME: Duration = Duration::from_secs(24 * 3600);
-/// How long to wait after a renewal that failed.
+/// The time to wait after a renewal that failed.
 const PAUSE: Duration = Duration::from_secs(60);
 
 /// The controller's own certificate.

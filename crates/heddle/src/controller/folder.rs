@@ -5,7 +5,7 @@ use heddle_model::Event;
 use std::path::PathBuf;
 use tokio::sync::{mpsc, watch};
 
-/// What a source cannot read, a sentence each; empty while all is well.
+/// The objects that a source cannot read, a sentence each; empty while all is well.
 pub(super) type Troubles = watch::Receiver<Vec<String>>;
 
 /// Watches a folder for ever.

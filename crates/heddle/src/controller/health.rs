@@ -8,7 +8,7 @@ use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-/// How the source is doing.
+/// The state of the source.
 pub(super) enum Health {
     /// A folder, and what is wrong with it.
     Folder(Troubles),
@@ -17,7 +17,7 @@ pub(super) enum Health {
 }
 
 impl Health {
-    /// What readiness waits for: the first complete list of every kind. Afterwards what was read is served
+    /// Returns what readiness waits for: the first complete list of every kind. Afterwards what was read is served
     /// whatever becomes of the source, unless others may know more.
     pub(super) fn waiting(&self, progress: &Progress) -> Vec<String> {
         if progress.waiting.is_empty() {
@@ -33,7 +33,7 @@ impl Health {
         progress.waiting.iter().map(|kind| format!("the first list of {kind}")).collect()
     }
 
-    /// What is wrong with the source while what was read before is served.
+    /// Returns what is wrong with the source while what was read before is served.
     pub(super) fn warnings(&self, progress: &Progress) -> Vec<String> {
         if !progress.waiting.is_empty() {
             return Vec::new();
@@ -44,7 +44,7 @@ impl Health {
         }
     }
 
-    /// What this replica may have missed and others not, in words.
+    /// Returns what this replica may have missed and others not, in words.
     pub(super) fn stale(&self) -> Vec<String> {
         match self {
             Self::Folder(_) => Vec::new(),
@@ -60,7 +60,7 @@ impl Health {
         }
     }
 
-    /// What is wrong now, in words; and each watch.
+    /// Returns what is wrong now, in words; and each watch.
     pub(super) fn page(&self) -> Value {
         match self {
             Self::Folder(troubles) => json!({"errors": *troubles.borrow()}),

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 use tokio::sync::watch;
 
-/// Where the pages take what they show.
+/// The source of the pages.
 pub(super) struct Parts {
     pub mesh: Engine<State>,
     pub progress: watch::Receiver<Progress>,

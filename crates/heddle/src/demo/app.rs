@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Serve a small HTTP application that answers with what it saw.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Where to listen
+    /// The address to listen at
     #[arg(long)]
     listen: SocketAddr,
     /// The name it answers with
@@ -21,7 +21,7 @@ pub struct Args {
     name: String,
 }
 
-/// What the application saw of one request.
+/// The application's view of one request.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Seen {
     /// The application that answers.
@@ -91,7 +91,7 @@ async fn answer(
 }
 
 impl App {
-    /// Whether this key comes for the first time. Remembers at most ten thousand.
+    /// Returns whether this key comes for the first time. Remembers at most ten thousand.
     fn first(&self, key: String) -> bool {
         let mut tried = self.tried.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if tried.len() >= 10_000 {

@@ -12,7 +12,7 @@ pub struct Load {
     tasks: JoinSet<Tally>,
 }
 
-/// What a load saw.
+/// The results of a load.
 #[derive(Debug, Default, Clone)]
 pub struct Tally {
     /// Requests sent.
@@ -24,7 +24,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// How many failed.
+    /// Returns how many failed.
     pub fn failures(&self) -> u64 {
         self.failed.values().sum()
     }

@@ -30,7 +30,7 @@ impl Process {
         Ok(Self { name: name.into(), log: log.into(), child })
     }
 
-    /// What it is called.
+    /// Returns what it is called.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
@@ -67,7 +67,7 @@ impl Process {
         }
     }
 
-    /// How much memory it holds, in KiB.
+    /// Returns how much memory it holds, in KiB.
     pub(crate) fn resident_kib(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()?)).ok()?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

@@ -10,15 +10,15 @@ pub struct Scene {
     proven: Vec<String>,
 }
 
-/// What one scene proved.
+/// The results of one scene.
 pub struct Outcome {
     /// Its title.
     pub title: &'static str,
-    /// How many assertions held.
+    /// The number of assertions that held.
     pub asserted: usize,
-    /// What to remember of it.
+    /// The result to remember.
     pub result: String,
-    /// How long it took, in seconds.
+    /// The time that it took, in seconds.
     pub seconds: f64,
 }
 

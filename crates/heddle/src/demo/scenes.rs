@@ -236,7 +236,7 @@ async fn metric(url: &str, name: &str) -> Result<u64> {
     Ok(values.filter_map(|value| value.parse::<f64>().ok()).sum::<f64>() as u64)
 }
 
-/// What failed, for the text of an assertion.
+/// Returns what failed, for the text of an assertion.
 fn why(tallies: &[&Tally]) -> String {
     let failed: Vec<String> = tallies
         .iter()

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// What a stage is set with.
+/// The settings of a stage.
 pub struct Setting {
     /// The `heddle` binary.
     pub program: PathBuf,
@@ -16,10 +16,10 @@ pub struct Setting {
     pub source: PathBuf,
     /// A folder of its own, emptied at the start.
     pub folder: PathBuf,
-    /// Where on loopback it lies: workload `n` has 127.0.`base`.`n` and binds virtual IPs in
+    /// The place on loopback: workload `n` has 127.0.`base`.`n` and binds virtual IPs in
     /// 127.`20 + 10 * base + n`.0.0/16, so that stages do not meet. At most 20.
     pub base: u8,
-    /// How long certificates live, as the controller's argument takes it.
+    /// The time that certificates live, as the controller's argument takes it.
     pub lifetime: String,
     /// More arguments for the controller.
     pub extra: Vec<String>,
@@ -188,12 +188,12 @@ impl Stage {
         20 + 10 * self.setting.base + place
     }
 
-    /// Where the proxy of workload `client` takes calls to the virtual IP that ends in `service`.
+    /// Returns where the proxy of workload `client` takes calls to the virtual IP that ends in `service`.
     pub fn url(&self, client: u8, service: u8, path: &str) -> String {
         format!("http://127.{}.0.{service}:8080{path}", self.bound(client))
     }
 
-    /// Where the controller serves proxies and agents.
+    /// Returns where the controller serves proxies and agents.
     pub fn controller_address(&self) -> String {
         format!("127.0.{}.100:15012", self.setting.base)
     }
@@ -252,7 +252,7 @@ impl Stage {
         Ok(Client::new().get(&self.admin_url(path), &[]).await?.text())
     }
 
-    /// How much memory the controller holds, in KiB.
+    /// Returns how much memory the controller holds, in KiB.
     pub fn controller_kib(&self) -> u64 {
         self.controller.resident_kib().unwrap_or(0)
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How many findings are logged within a [`WINDOW`].
+/// The number of findings that are logged within a [`WINDOW`].
 const MOST: usize = 100;
 /// The time over which findings are counted.
 const WINDOW: Duration = Duration::from_secs(60);
@@ -18,7 +18,7 @@ pub(super) struct FindingLog {
     /// The state whose findings were logged; `None` until the first complete one.
     before: Option<(Snapshot, Limitations)>,
     window: Option<Instant>,
-    /// How many were logged in this window, and how many were left out since that was last said.
+    /// The number that were logged in this window, and the number left out since that was last said.
     logged: usize,
     left_out: usize,
 }

@@ -9,7 +9,7 @@ use heddle_status::Shortfalls;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// What the proxies fall short of, by the object that says it. A clone shares everything.
+/// The limitations of proxies, by the object that they concern. A clone shares everything.
 pub(crate) type Limitations = Map<SourceRef, Arc<[Diagnostic]>>;
 
 /// The shortfalls of all linkerd2-proxies, as clients and as servers.

@@ -15,11 +15,11 @@ pub(crate) struct State {
     pub snapshot: Snapshot,
     /// Its resources.
     pub catalog: Arc<Published<Xds>>,
-    /// What linkerd2-proxies cannot do of what objects say.
+    /// The limitations of linkerd2-proxies.
     pub limitations: super::Limitations,
     /// The UIDs of workload objects.
     pub(super) uids: super::uids::Uids,
-    /// When the change that it brought came in.
+    /// The time at which the change that it brought came in.
     pub since: Instant,
 }
 

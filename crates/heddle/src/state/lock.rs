@@ -8,9 +8,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How long to wait for another process that makes files: it needs milliseconds.
+/// The time to wait for another process that makes files: it needs milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How often to look meanwhile.
+/// The interval at which to look meanwhile.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// A lock, held as long as this value lives.

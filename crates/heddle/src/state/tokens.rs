@@ -10,7 +10,7 @@ pub(crate) const AUDIENCE: &str = "heddle";
 /// The audience of tokens that Linkerd's injector mounts; good for nothing but a certificate.
 const LINKERD_AUDIENCE: &str = "identity.l5d.io";
 
-/// What a token made without Kubernetes must say.
+/// Returns what a token made without Kubernetes must say.
 pub(crate) fn token_rules() -> Rules {
     Rules { issuer: ISSUER.into(), audiences: BTreeSet::from([AUDIENCE.into()]) }
 }

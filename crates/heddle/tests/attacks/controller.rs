@@ -105,7 +105,7 @@ impl Controller {
         String::from_utf8_lossy(&std::fs::read(self.path("log")).unwrap()).into_owned()
     }
 
-    /// What the command prints to a file of this name.
+    /// Returns what the command prints to a file of this name.
     pub(crate) fn token(&self, workload: &str) -> String {
         let output = self.path(&format!("{}.token", workload.replace('/', "-")));
         let made = Command::new(env!("CARGO_BIN_EXE_heddle"))

@@ -143,7 +143,7 @@ impl Caller {
 }
 
 impl Stream {
-    /// How the stream ends; what comes before is passed over.
+    /// Returns how the stream ends; what comes before is passed over.
     pub(crate) async fn end(&mut self) -> Status {
         let end = async {
             loop {

@@ -42,7 +42,7 @@ fn mount(folder: &Path, version: &str, roots: &str, chain: &str, key: &str) -> R
     Ok(std::fs::rename(folder.join("..data_tmp"), folder.join("..data"))?)
 }
 
-/// Whether the controller's own certificate is one of this root.
+/// Returns whether the controller's own certificate is one of this root.
 async fn serves_under(root: &str) -> Result<bool> {
     let mut roots = RootCertStore::empty();
     roots.add(rustls::pki_types::CertificateDer::from_pem_slice(root.as_bytes())?)?;

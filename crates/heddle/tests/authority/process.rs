@@ -32,7 +32,7 @@ impl Process {
         Ok(Self(command.stdout(log.try_clone()?).stderr(log).spawn()?))
     }
 
-    /// How it ended; `None` while it runs.
+    /// Returns how it ended; `None` while it runs.
     pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.0.try_wait()?)
     }

@@ -9,7 +9,7 @@ const HOSTS: [&str; 2] = ["127.0.41.1", "127.0.41.2"];
 const TOKENS: usize = 3;
 const ROUNDS: usize = 5;
 
-/// Which key signed a token: its header, which names the key.
+/// Returns which key signed a token: its header, which names the key.
 fn header(token: &[u8]) -> Result<String> {
     let text = String::from_utf8(token.to_vec())?;
     Ok(text.split('.').next().context("no token")?.to_string())

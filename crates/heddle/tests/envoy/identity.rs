@@ -34,7 +34,7 @@ async fn a_server_with_another_identity_than_expected_is_not_spoken_to() -> Resu
     shop.close().await
 }
 
-/// Whether a handshake with an endpoint of the Service failed by the server's name.
+/// Returns whether a handshake with an endpoint of the Service failed by the server's name.
 async fn by_its_name(stats: &str) -> bool {
     let Ok(page) = Client::new().get(stats, &[]).await else { return false };
     page.text().lines().any(|line| line.contains("shop/server") && !line.ends_with(": 0"))

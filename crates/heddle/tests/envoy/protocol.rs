@@ -43,7 +43,7 @@ async fn changes_reach_it(stage: &mut Stage) -> Result<()> {
     Ok(())
 }
 
-/// What an Envoy was told, in one order and without what tells when and in which version.
+/// Returns what an Envoy was told, in one order and without what tells when and in which version.
 async fn configuration(stage: &Stage) -> Result<Value> {
     let url = stage.envoy_url(CLIENT.place, "/config_dump?include_eds");
     let dump: Value = serde_json::from_slice(&Client::new().get(&url, &[]).await?.body)?;

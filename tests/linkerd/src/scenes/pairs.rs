@@ -101,7 +101,7 @@ fn all_kinds(stage: &mut Stage, scene: &mut Scene, from: Actor, to: u8) -> Resul
     scene.assert(greeted && heard.took < Duration::from_secs(3), text)
 }
 
-/// Who called, as the server's proxy told its application.
+/// Returns who called, as the server's proxy told its application.
 fn caller(seen: &Seen) -> String {
     let linkerd = seen.headers.get("l5d-client-id").cloned();
     linkerd.or_else(|| seen.peer().map(String::from)).unwrap_or_else(|| "nobody".into())

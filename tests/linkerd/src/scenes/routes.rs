@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use heddle::demo::scene::{Outcome, Scene};
 use std::time::Duration;
 
-/// Who answered a request to the routed Service.
+/// Returns who answered a request to the routed Service.
 fn who(stage: &Stage, path: &str, headers: &[(&str, &str)]) -> Result<String> {
     let reply = stage.of(WEB).request(Stage::service(SPLIT, app::HTTP), Speaks::Http1, path, headers)?;
     Ok(reply.seen().with_context(|| reply.line())?.workload)

@@ -148,7 +148,7 @@ fn admitted(snapshot: &Snapshot, request: &Request, meant: &Candidate, got: &Dia
     }
 }
 
-/// Whether it is told that more is refused of what arrives so.
+/// Returns whether it is told that more is refused of what arrives so.
 fn is_told(snapshot: &Snapshot, key: &WorkloadKey, meant: &Candidate, call: &Call) -> bool {
     let requests = meant.arrives == Some(Carried::Http);
     let odd = |c: char| !c.is_ascii_graphic() || r#"\%"<>^`{|}"#.contains(c);

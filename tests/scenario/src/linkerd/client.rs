@@ -59,7 +59,7 @@ struct To<'a> {
     call: Call,
 }
 
-/// What the client's proxy does.
+/// Returns what the client's proxy does.
 ///
 /// # Panics
 /// Where an answer is nothing that a proxy would take.

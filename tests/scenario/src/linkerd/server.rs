@@ -26,7 +26,7 @@ pub struct Arrival<'a> {
     pub call: &'a Call,
 }
 
-/// Whether a proxy lets a connection, or the request on it, through to its application's port.
+/// Returns whether a proxy lets a connection, or the request on it, through to its application's port.
 ///
 /// # Panics
 /// Where the answer is no policy that a proxy would take.
@@ -121,7 +121,7 @@ fn contains(net: &IpNetwork, address: IpAddr) -> bool {
     }
 }
 
-/// Whether two addresses are equal but for their last bits.
+/// Returns whether two addresses are equal but for their last bits.
 fn same(one: u128, other: u128, bits: u32) -> bool {
     bits >= 128 || one >> bits == other >> bits
 }

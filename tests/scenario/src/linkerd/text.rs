@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 /// A port that nobody declares.
 const UNDECLARED: u16 = 65_535;
 
-/// What the proxies are asked for by the scenario's requests, and what guards each port; `None` where there is no
+/// Returns what the proxies are asked for by the scenario's requests, and what guards each port; `None` where there is no
 /// linkerd2-proxy.
 pub fn linkerd_text(scenario: &Scenario, snapshot: &Snapshot, detail: Detail) -> Option<String> {
     let servers: Vec<_> =

@@ -16,7 +16,7 @@ fn at_server(paths: &[&str]) -> Fact {
     route(vec![to_server("s")], vec![rule(paths.iter().map(|path| prefix(path)).collect(), vec![])])
 }
 
-/// How many entries the routes at `s` make, or `None`.
+/// Returns how many entries the routes at `s` make, or `None`.
 fn routed(objects: Vec<(&'static str, Fact)>) -> Option<usize> {
     let routes = port(&mesh(objects), 8080).access.routes.clone()?;
     assert_eq!(routes.unmatched, Unmatched::Refused);

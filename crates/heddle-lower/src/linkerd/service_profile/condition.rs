@@ -7,7 +7,7 @@ use heddle_model::http::{HttpMatch, PathMatch};
 /// The most alternatives that one condition may come to: nested ones multiply.
 const MOST: usize = 64;
 
-/// How deep conditions may lie within each other.
+/// The depth to which conditions may lie within each other.
 const DEEPEST: usize = 8;
 
 /// The alternatives of a condition; each of its parts must hold.
@@ -58,7 +58,7 @@ fn path(place: &Field<'_>) -> Result<PathMatch, FieldError> {
     if plain { Ok(PathMatch::Exact(text.into())) } else { regex(place, text).map(PathMatch::Regex) }
 }
 
-/// What matches one of each.
+/// Returns what matches one of each.
 fn both(place: &Field<'_>, left: &[HttpMatch], right: &[HttpMatch]) -> Result<Vec<HttpMatch>, FieldError> {
     if left.len().saturating_mul(right.len()) > MOST {
         return Err(place.unsupported(format!("it comes to more than {MOST} alternatives")));

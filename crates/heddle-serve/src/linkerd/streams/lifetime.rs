@@ -91,7 +91,7 @@ impl<P: Published> LifetimeTask<P> {
     }
 }
 
-/// How long streams live whose credential counts for `left`. Those of a certificate end with their connection,
+/// Returns how long streams live whose credential counts for `left`. Those of a certificate end with their connection,
 /// which closes when it expires: the proxy would ask again over the same connection, with the same certificate.
 fn life(proof: &Proof, left: Duration, limits: &Limits) -> Option<Duration> {
     match proof {

@@ -21,7 +21,7 @@ pub(in crate::linkerd) struct StreamSlot {
     _holds: Holds,
 }
 
-/// What a stream holds of the bounds.
+/// The part of the bounds that a stream holds.
 pub(in crate::linkerd) struct Holds {
     pub(in crate::linkerd) _stream: Held<WorkloadKey>,
     pub(in crate::linkerd) _bytes: Account,
@@ -36,7 +36,7 @@ impl StreamSlot {
         Self { group, kind, end, _holds: holds }
     }
 
-    /// Why the stream must end, if it must; else it is woken then.
+    /// Returns why the stream must end, if it must; else it is woken then.
     pub(in crate::linkerd) fn poll_end(&mut self, cx: &mut Context<'_>) -> Option<Status> {
         loop {
             let Poll::Ready(ended) = self.end.poll(cx) else { return None };

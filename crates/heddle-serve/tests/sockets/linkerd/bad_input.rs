@@ -8,7 +8,7 @@ use heddle_serve::limits::Limits;
 use std::time::{Duration, SystemTime};
 use tonic::{Code, Status};
 
-/// How a question is refused that this account asks for this workload.
+/// Returns how a question is refused that this account asks for this workload.
 async fn named(world: &World, account: &str, who: &str) -> Status {
     world.proxy(account, who).await.get("cart:80").await.err().expect("refused")
 }

@@ -28,7 +28,7 @@ pub(crate) enum Answer {
     AskAgain,
 }
 
-/// Where the mesh says what a topic is answered with.
+/// Returns where the mesh says what a topic is answered with.
 pub(crate) fn source(topic: &str) -> WorkloadKey {
     WorkloadKey::new(WorkloadKind::External, "feed", topic)
 }

@@ -9,19 +9,19 @@ use crate::xds::header_value_option::HeaderAppendAction;
 use heddle_model::Name;
 use heddle_model::http::HeaderChange;
 
-/// What is set and added, in that order.
+/// Returns what is set and added, in that order.
 pub(crate) fn added(change: &HeaderChange) -> Vec<xds::HeaderValueOption> {
     let HeaderChange { set, add, remove: _ } = change;
     let set = of(set, HeaderAppendAction::OverwriteIfExistsOrAdd);
     set.chain(of(add, HeaderAppendAction::AppendIfExistsOrAdd)).collect()
 }
 
-/// What is taken out.
+/// Returns what is taken out.
 pub(crate) fn removed(change: &HeaderChange) -> Vec<String> {
     change.remove.iter().filter(|name| is_plain(name)).map(Name::to_string).collect()
 }
 
-/// What `Host` is set to.
+/// Returns what `Host` is set to.
 pub(crate) fn host(change: &HeaderChange) -> Option<String> {
     let mut hosts = change.set.iter().filter(|(name, _)| is_host(name));
     hosts.next_back().map(|(_, value)| value.to_string())

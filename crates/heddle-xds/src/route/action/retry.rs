@@ -11,10 +11,10 @@ const SAFE: &str = "connect-failure,refused-stream,reset-before-request";
 /// Tried again where a route has a retry stanza: the Gateway API adds broken connections and attempts that took
 /// too long.
 const ASKED: &str = "connect-failure,refused-stream,reset";
-/// How often, where nobody says.
+/// The interval, where nobody states it.
 const ATTEMPTS: u32 = 2;
 
-/// What is tried again, and how long each time.
+/// Returns what is tried again, and how long each time.
 pub(crate) fn within(limits: &RouteDefaults) -> xds::RetryPolicy {
     let RouteDefaults { request_timeout: _, backend_timeout, retry } = limits;
     let mut policy = match retry {

@@ -8,7 +8,7 @@ use heddle_agent::{Config, Proxy};
 use std::ffi::OsStr;
 use std::time::Duration;
 
-/// How long a proxy takes to end where the agent does not say it.
+/// The time that a proxy takes to end where the agent does not say it.
 const GRACE: Duration = Duration::from_secs(10);
 
 /// One `export` for each variable, the same that `heddle agent --for linkerd` sets.

@@ -5,7 +5,7 @@ use heddle_decide::Client;
 use heddle_model::{Snapshot, WorkloadKey, WorkloadKind};
 use std::net::IpAddr;
 
-/// How many names are proposed at most.
+/// The most names that are proposed.
 const PROPOSED: usize = 3;
 
 /// Finds the client that `--from` names.

@@ -6,7 +6,7 @@ use heddle_model::{ServiceKey, ServicePortKey, Snapshot};
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
-/// What is dialled.
+/// A dialled destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Destination {
     /// As it was written.
@@ -15,7 +15,7 @@ pub(super) struct Destination {
     port: u16,
 }
 
-/// Whose address is dialled.
+/// The owner of the dialled address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Host {
     Address(IpAddr),

@@ -107,7 +107,7 @@ fn headers_of(HeaderChange { set, add, remove }: &HeaderChange) -> Value {
     json!({"remove": removed, "set": pairs(set), "add": pairs(add)})
 }
 
-/// How long the request may take and how often it is tried; `null` is not said, and 0 seconds is no limit.
+/// The time that the request may take and how often it is tried; `null` is not said, and 0 seconds is no limit.
 fn limits_of(RouteDefaults { request_timeout, backend_timeout, retry }: &RouteDefaults) -> Value {
     let seconds = |limit: &Option<Duration>| limit.map(|limit| limit.as_secs_f64());
     let retry = retry.as_ref().map(|Retry { attempts, codes, backoff }| {

@@ -11,7 +11,7 @@ use heddle_model::{Kind, Name, Snapshot, SourceRef, WorkloadKey};
 use heddle_status::Finding;
 use std::collections::BTreeSet;
 
-/// How many notes are printed as text.
+/// The number of notes that are printed as text.
 const PRINTED: usize = 20;
 
 /// Returns the findings of the objects that decided and of those that might have (one that cannot be read, or that

@@ -6,14 +6,14 @@ use anyhow::{Result, bail};
 use heddle_decide::{Call, HttpCall, Request, Version};
 use heddle_model::Snapshot;
 
-/// Who asks for what.
+/// The question: a client and a request.
 #[derive(clap::Args)]
 pub(crate) struct Question {
     /// The client: NAMESPACE/NAME, pod/NAMESPACE/NAME, external/NAMESPACE/NAME, linkerd-external/NAMESPACE/NAME, or
     /// an address outside the mesh
     #[arg(long, value_name = "CLIENT")]
     from: String,
-    /// What it dials: NAMESPACE/SERVICE:PORT, a cluster DNS name (SERVICE.NAMESPACE.svc:PORT, and
+    /// The dialled destination: NAMESPACE/SERVICE:PORT, a cluster DNS name (SERVICE.NAMESPACE.svc:PORT, and
     /// POD.SERVICE.NAMESPACE.svc:PORT of a headless Service) or ADDRESS:PORT
     #[arg(long, value_name = "DESTINATION")]
     to: String,

@@ -3,7 +3,7 @@ use heddle_model::{Diagnostic, Kind, Map};
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What is logged while `act` runs, a line each.
+/// Returns what is logged while `act` runs, a line each.
 fn logged(act: impl FnOnce()) -> Vec<String> {
     #[derive(Clone, Default)]
     struct Sink(Arc<Mutex<Vec<u8>>>);
