@@ -1,11 +1,8 @@
 //! Rules about documents: what they point at exists, and ARCHITECTURE.md speaks of every crate.
 
+use heddle_tidy::root;
 use std::path::{Path, PathBuf};
 use std::{fs, iter};
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
 
 /// Returns every file below a folder, but for build output.
 fn files(under: &Path) -> Vec<PathBuf> {

@@ -1,36 +1,7 @@
 //! Rules about files: pure crates carry one set of bans, no file outgrows its noun, nothing is promised.
 
-use heddle_tidy::PURE;
-use std::path::{Path, PathBuf};
+use heddle_tidy::{PURE, is_generated, root, sources};
 use std::{env, fs};
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn rust_files(under: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(under).unwrap_or_else(|e| panic!("{}: {e}", under.display())) {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            rust_files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-}
-
-fn sources() -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for top in ["crates", "tests", "xtask"] {
-        rust_files(&root().join(top), &mut found);
-    }
-    found.sort();
-    found
-}
-
-fn is_generated(text: &str) -> bool {
-    text.lines().take(3).any(|line| line.contains("@generated"))
-}
 
 #[test]
 fn pure_crates_carry_the_same_bans() {
