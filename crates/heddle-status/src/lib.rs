@@ -5,8 +5,8 @@
 
 mod condition;
 mod finding;
+mod limitation_counts;
 mod parent;
-mod shortfalls;
 mod target;
 mod time;
 
@@ -15,7 +15,7 @@ use heddle_model::{Meta, Origin, SourceRef, StatusForm};
 use serde_json::{Map, Value};
 
 pub use finding::{Finding, Severity, described, findings};
-pub use shortfalls::Shortfalls;
+pub use limitation_counts::LimitationCounts;
 pub use time::rfc3339;
 
 /// The controller that Heddle's entries in `status.parents[]` name.

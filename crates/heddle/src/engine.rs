@@ -2,12 +2,12 @@
 
 mod finding_log;
 mod findings;
-mod shortfalls;
+mod limitations;
 mod state;
 mod uids;
 
 pub(crate) use findings::{all_findings, findings};
-pub(crate) use shortfalls::{Limitations, OfLinkerd};
+pub(crate) use limitations::{Limitations, OfLinkerd};
 pub(crate) use state::State;
 
 use crate::controller::vital::VitalTasks;
@@ -82,9 +82,9 @@ pub(crate) fn start(
     let index = Index::new();
     let catalog = Catalog::new(index.snapshot());
     let objects = Kind::ALL.map(|kind| (kind, 0)).into();
-    let (uids, shortfalls, log) = (uids::Uids::default(), OfLinkerd::default(), FindingLog::default());
+    let (uids, limitations, log) = (uids::Uids::default(), OfLinkerd::default(), FindingLog::default());
     let task =
-        Task { index, catalog, desk, uids, shortfalls, log, owner, outcomes, tell, batches: 0, objects };
+        Task { index, catalog, desk, uids, limitations, log, owner, outcomes, tell, batches: 0, objects };
     vital.spawn("the owner of the mesh", task.run(events));
     Engine { queue, progress }
 }
@@ -94,7 +94,7 @@ struct Task {
     catalog: Catalog<Xds>,
     desk: FeedServer<Linkerd>,
     uids: uids::Uids,
-    shortfalls: OfLinkerd,
+    limitations: OfLinkerd,
     log: FindingLog,
     owner: Publisher<State>,
     outcomes: Option<mpsc::Sender<Outcome>>,
@@ -141,7 +141,7 @@ impl Task {
         let changed = self.index.resolve();
         self.batches += 1;
         let complete = self.index.complete();
-        let limited = self.shortfalls.follow(&changed, &self.index.snapshot());
+        let limited = self.limitations.follow(&changed, &self.index.snapshot());
         if !changed.is_empty() || !renamed.is_empty() || self.owner.published.borrow().is_none() {
             let snapshot = self.index.snapshot();
             self.catalog.publish(&changed, &snapshot);
@@ -152,7 +152,7 @@ impl Task {
         }
         if complete.is_ok() {
             let reported = changed.iter().filter_map(reported).chain(&limited);
-            self.log.follow(reported, &self.index.snapshot(), &self.shortfalls.limitations(), since);
+            self.log.follow(reported, &self.index.snapshot(), &self.limitations.limitations(), since);
         }
         self.tell_progress(complete.err().unwrap_or_default());
         (changed, limited)
@@ -180,7 +180,7 @@ impl Task {
     }
 
     fn state(&self, snapshot: Snapshot, since: Instant) -> Arc<State> {
-        let (catalog, limitations) = (self.catalog.published(), self.shortfalls.limitations());
+        let (catalog, limitations) = (self.catalog.published(), self.limitations.limitations());
         Arc::new(State { snapshot, catalog, limitations, uids: self.uids.clone(), since })
     }
 
@@ -231,7 +231,7 @@ impl Task {
         for source in reported.chain(limited).chain(written).collect::<BTreeSet<_>>() {
             let Some(meta) = self.index.meta(&source).cloned() else { continue };
             let Some(report) = snapshot.reports.get(&source) else { continue };
-            let report = self.shortfalls.onto(&source, report);
+            let report = self.limitations.onto(&source, report);
             // A writer that has gone takes the process with it.
             let _ = outcomes.send(Outcome { source, report, meta }).await;
         }

@@ -59,7 +59,7 @@ fn bindings_are_nouns() {
                 let argument = [format!("({name}: "), format!(", {name}: "), format!(" {name}: &")];
                 forms.iter().chain(&argument).any(|form| line.contains(form.as_str()))
             };
-            if EMPTY_NAMES.iter().any(|name| binds(name)) {
+            if EMPTY_NAMES.iter().any(binds) {
                 found.push(format!("{path}:{}", number + 1));
             }
         }

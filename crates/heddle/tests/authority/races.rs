@@ -45,7 +45,9 @@ async fn refused(folder: &Path, controllers: &mut [Process]) -> Result<&'static 
     })
     .await?;
     let log = std::fs::read_to_string(folder.join(format!("{}.log", HOSTS[lost])))?;
-    ensure!(log.contains("another controller (process "), "it ended otherwise: {log}");
+    // The winner writes its number just after it took the lock, so it may not be known yet.
+    let is_refused = log.contains("another controller ") && log.contains(" runs on the state folder ");
+    ensure!(is_refused, "it ended otherwise: {log}");
     Ok(HOSTS[1 - lost])
 }
 

@@ -3,7 +3,7 @@
 use super::brief::brief;
 use crate::{Detail, Scenario};
 use heddle_decide::Client;
-use heddle_linkerd::{Answer, ProxyRequest, names, project, topic, unenforceable};
+use heddle_linkerd::{Answer, ProxyRequest, names, project, server_limitations, topic};
 use heddle_model::fact::DataPlane;
 use heddle_model::{Snapshot, WorkloadKey};
 use heddle_proto::io::linkerd::proxy::destination::Update;
@@ -48,7 +48,7 @@ pub fn linkerd_text(scenario: &Scenario, snapshot: &Snapshot, detail: Detail) ->
                 &format!("inbound {key} {name}"),
             );
         }
-        for of in unenforceable(snapshot, key) {
+        for of in server_limitations(snapshot, key) {
             book.text += &format!("# {} {} {}: {}\n", of.reason, of.object, of.field, of.message);
         }
     }

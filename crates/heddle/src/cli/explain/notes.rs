@@ -4,7 +4,7 @@ use crate::engine::{all_findings, findings};
 use crate::world::World;
 use heddle_decide::Verdict;
 use heddle_decide::verdict::{Candidate, Destination, Outcome, ShareTarget, Step};
-use heddle_linkerd::{unenforceable, unordered};
+use heddle_linkerd::{client_limitations, server_limitations};
 use heddle_model::fact::DataPlane;
 use heddle_model::snapshot::RouteKey;
 use heddle_model::{Kind, Name, Snapshot, SourceRef, WorkloadKey};
@@ -27,9 +27,10 @@ pub(super) fn notes(world: &World, verdict: &Verdict) -> BTreeSet<Finding> {
         all.extend(findings(snapshot, &world.limitations, &object));
     }
     let of_linkerd = servers.into_iter().filter(|key| is_linkerd(snapshot, key));
-    let limits = of_linkerd.flat_map(|key| unenforceable(snapshot, key));
-    let unordered = table(snapshot, verdict).into_iter().flat_map(|key| unordered(snapshot, &key));
-    all.extend(limits.chain(unordered).map(|diagnostic| Finding::from(&diagnostic)));
+    let limits = of_linkerd.flat_map(|key| server_limitations(snapshot, key));
+    let client_limitations =
+        table(snapshot, verdict).into_iter().flat_map(|key| client_limitations(snapshot, &key));
+    all.extend(limits.chain(client_limitations).map(|diagnostic| Finding::from(&diagnostic)));
     all
 }
 

@@ -1,21 +1,21 @@
 //! What linkerd2-proxies cannot do of what objects say, kept up with the mesh.
 
-use heddle_linkerd::{unenforceable, unordered};
+use heddle_linkerd::{client_limitations, server_limitations};
 use heddle_model::fact::DataPlane;
 use heddle_model::report::Report;
 use heddle_model::snapshot::{Key, Workload};
 use heddle_model::{Diagnostic, Map, Snapshot, SourceRef, WorkloadKey};
-use heddle_status::Shortfalls;
+use heddle_status::LimitationCounts;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The limitations of proxies, by the object that they concern. A clone shares everything.
 pub(crate) type Limitations = Map<SourceRef, Arc<[Diagnostic]>>;
 
-/// The shortfalls of all linkerd2-proxies, as clients and as servers.
+/// The limitations of all linkerd2-proxies, as clients and as servers.
 #[derive(Default)]
 pub(crate) struct OfLinkerd {
-    shortfalls: Shortfalls<Key>,
+    counts: LimitationCounts<Key>,
     proxies: BTreeSet<WorkloadKey>,
     limitations: Limitations,
 }
@@ -47,11 +47,11 @@ impl OfLinkerd {
         }
         let each = keys.into_iter().map(|key| {
             let now = self.of(&key, snapshot);
-            self.shortfalls.replace(key, now)
+            self.counts.replace(key, now)
         });
         let touched: BTreeSet<SourceRef> = each.flatten().collect();
         for source in &touched {
-            let now: Arc<[Diagnostic]> = self.shortfalls.of(source).cloned().collect();
+            let now: Arc<[Diagnostic]> = self.counts.of(source).cloned().collect();
             if now.is_empty() {
                 self.limitations.remove(source);
             } else {
@@ -61,7 +61,7 @@ impl OfLinkerd {
         touched
     }
 
-    /// Returns the shortfalls of all objects.
+    /// Returns the limitations of all objects.
     pub(crate) fn limitations(&self) -> Limitations {
         self.limitations.clone()
     }
@@ -76,8 +76,8 @@ impl OfLinkerd {
 
     fn of(&self, key: &Key, snapshot: &Snapshot) -> BTreeSet<Diagnostic> {
         match key {
-            Key::Workload(key) if self.proxies.contains(key) => unenforceable(snapshot, key),
-            Key::Routes(key) if !self.proxies.is_empty() => unordered(snapshot, key),
+            Key::Workload(key) if self.proxies.contains(key) => server_limitations(snapshot, key),
+            Key::Routes(key) if !self.proxies.is_empty() => client_limitations(snapshot, key),
             Key::Workload(_)
             | Key::Routes(_)
             | Key::Mesh
@@ -93,7 +93,7 @@ impl OfLinkerd {
 
     /// The report of an object, with what is not done of it.
     pub(super) fn onto(&self, source: &SourceRef, report: &Arc<Report>) -> Arc<Report> {
-        self.shortfalls.onto(source, report)
+        self.counts.onto(source, report)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What was meant, and no linkerd2-proxy can do: told, never left out silently.
+//! Limitations: the parts of what was meant that no linkerd2-proxy can do. They are told, never left out silently.
 
 use crate::inbound::{self, Overreach};
 use crate::precedence::{self, Unordered};
@@ -10,14 +10,14 @@ use std::collections::BTreeSet;
 /// than was meant, never less.
 ///
 /// The words name the port and not the workload, so that a policy over a thousand Pods is told once.
-pub fn unenforceable(snapshot: &Snapshot, workload: &WorkloadKey) -> BTreeSet<Diagnostic> {
+pub fn server_limitations(snapshot: &Snapshot, workload: &WorkloadKey) -> BTreeSet<Diagnostic> {
     let Some(found) = snapshot.workloads.get(workload) else { return BTreeSet::new() };
     let all = inbound::excess(&snapshot.mesh, found).into_iter();
     all.flat_map(|(port, excess)| of_port(found, port, excess)).collect()
 }
 
 /// Returns where the proxies of a table's clients may take a later entry than the one that is meant.
-pub fn unordered(snapshot: &Snapshot, key: &RouteKey) -> BTreeSet<Diagnostic> {
+pub fn client_limitations(snapshot: &Snapshot, key: &RouteKey) -> BTreeSet<Diagnostic> {
     let Some(table) = snapshot.routes.get(key) else { return BTreeSet::new() };
     let Unordered { pairs, is_partial } = precedence::unordered(table);
     let of_pair = |(meant, taken): (usize, usize)| {

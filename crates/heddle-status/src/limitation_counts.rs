@@ -1,25 +1,25 @@
-//! What the proxies of one dialect cannot do of what objects say, beside what became of the objects.
+//! Limitations of the proxies of one dialect, added to the reports of the objects that they concern.
 
 use heddle_model::report::{Condition, Report};
 use heddle_model::{Counted, Diagnostic, SourceRef};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Shortfalls by what has them (a workload, a table of routes), as condition `Enforced` of the objects concerned.
+/// Limitations by what has them (a workload, a table of routes), as condition `Enforced` of the objects concerned.
 #[derive(Debug)]
-pub struct Shortfalls<K> {
+pub struct LimitationCounts<K> {
     said: BTreeMap<K, BTreeSet<Diagnostic>>,
     sum: Counted,
 }
 
-impl<K> Default for Shortfalls<K> {
+impl<K> Default for LimitationCounts<K> {
     fn default() -> Self {
         Self { said: BTreeMap::new(), sum: Counted::default() }
     }
 }
 
-impl<K: Ord> Shortfalls<K> {
-    /// Replaces the shortfalls of one thing. Returns the objects whose reports differ now.
+impl<K: Ord> LimitationCounts<K> {
+    /// Replaces the limitations of one thing. Returns the objects whose reports differ now.
     pub fn replace(&mut self, of: K, new: BTreeSet<Diagnostic>) -> BTreeSet<SourceRef> {
         let old = self.said.remove(&of).unwrap_or_default();
         let touched = self.sum.replace(&old, &new);
@@ -29,7 +29,7 @@ impl<K: Ord> Shortfalls<K> {
         touched
     }
 
-    /// Returns the shortfalls of an object, each once.
+    /// Returns the limitations of an object, each once.
     pub fn of(&self, source: &SourceRef) -> impl Iterator<Item = &Diagnostic> {
         self.sum.of(source)
     }
@@ -77,35 +77,35 @@ mod tests {
         Arc::new(Report { subjects: vec![Subject { parent: None, conditions }] })
     }
 
-    fn told(shortfalls: &Shortfalls<u8>, conditions: Vec<Condition>) -> Vec<(&'static str, String)> {
-        let report = shortfalls.onto(&policy(), &report(conditions));
+    fn told(limitations: &LimitationCounts<u8>, conditions: Vec<Condition>) -> Vec<(&'static str, String)> {
+        let report = limitations.onto(&policy(), &report(conditions));
         report.subjects[0].conditions.iter().map(|of| (of.kind, of.message.clone())).collect()
     }
 
     #[test]
     fn what_many_proxies_cannot_do_is_told_once_until_the_last_can() {
         let accepted = || vec![Condition::new("Accepted", true, "Accepted", String::new())];
-        let mut shortfalls = Shortfalls::default();
-        assert_eq!(shortfalls.replace(1, says("port 80")), [policy()].into());
-        shortfalls.replace(2, says("port 80"));
+        let mut limitations = LimitationCounts::default();
+        assert_eq!(limitations.replace(1, says("port 80")), [policy()].into());
+        limitations.replace(2, says("port 80"));
         let want = [("Accepted", String::new()), ("Enforced", "port 80".into())];
-        assert_eq!(told(&shortfalls, accepted()), want);
-        shortfalls.replace(1, BTreeSet::new());
-        assert_eq!(told(&shortfalls, accepted()), want);
-        assert_eq!(shortfalls.replace(2, BTreeSet::new()), [policy()].into());
-        assert_eq!(told(&shortfalls, accepted()), want[..1]);
+        assert_eq!(told(&limitations, accepted()), want);
+        limitations.replace(1, BTreeSet::new());
+        assert_eq!(told(&limitations, accepted()), want);
+        assert_eq!(limitations.replace(2, BTreeSet::new()), [policy()].into());
+        assert_eq!(told(&limitations, accepted()), want[..1]);
     }
 
     #[test]
     fn what_is_said_already_stays_and_the_order_of_types_too() {
-        let mut shortfalls = Shortfalls::default();
-        shortfalls.replace(1, says("port 80"));
+        let mut limitations = LimitationCounts::default();
+        limitations.replace(1, says("port 80"));
         let there = vec![
             Condition::new("Enforced", false, "NotEnforced", "an Envoy limits nothing".into()),
             Condition::new("PartiallyInvalid", true, "UnsupportedValue", "x".into()),
         ];
         let want =
             [("Enforced", "an Envoy limits nothing; port 80".into()), ("PartiallyInvalid", "x".into())];
-        assert_eq!(told(&shortfalls, there), want);
+        assert_eq!(told(&limitations, there), want);
     }
 }
