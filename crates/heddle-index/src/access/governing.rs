@@ -100,7 +100,7 @@ pub(crate) fn ordered(mut claims: Vec<Claim>, governors: &mut Governors) -> Resu
     let mut entries: Vec<AccessEntry> = Vec::new();
     for claim in claims {
         let Claim { rank: _, matcher, governor, hold } = claim;
-        let (own, audits, implied_allow) = match hold {
+        let (own, audits, otherwise) = match hold {
             Hold::Owns => {
                 entries.push(AccessEntry { matcher, governors: vec![governor], audits: Vec::new() });
                 continue;
@@ -116,9 +116,14 @@ pub(crate) fn ordered(mut claims: Vec<Claim>, governors: &mut Governors) -> Resu
         let mut all_claimed = false;
         for entry in entries.iter().rev() {
             let Some(both) = meet(&matcher, &entry.matcher) else { continue };
+            // An entry without governors only looks on: nobody has claimed its requests.
+            let unclaimed = entry.governors.is_empty();
             added.push(AccessEntry {
                 matcher: both,
-                governors: governors.joined(entry.governors.iter().copied().chain(own)),
+                governors: match unclaimed {
+                    true => otherwise.clone().unwrap_or_default(),
+                    false => governors.joined(entry.governors.iter().copied().chain(own)),
+                },
                 audits: places(entry.audits.iter().copied().chain(audits)),
             });
             if is_within(&matcher, &entry.matcher) {
@@ -126,7 +131,7 @@ pub(crate) fn ordered(mut claims: Vec<Claim>, governors: &mut Governors) -> Resu
                 break;
             }
         }
-        if let (Some(governors), false) = (implied_allow, all_claimed) {
+        if let (Some(governors), false) = (otherwise, all_claimed) {
             added.push(AccessEntry { matcher, governors, audits: audits.into_iter().collect() });
         }
         entries.extend(added.into_iter().rev());

@@ -192,7 +192,7 @@ impl<'a> Table<'a> {
             if let Some(filters) = filters
                 && !route.enforced
             {
-                self.claim_for_others(entry, &filters, &entries[place + 1..]);
+                self.claim_for_others(entry, &filters, place, &entries);
             }
         }
         self.entries = entries;
@@ -232,13 +232,20 @@ impl<'a> Table<'a> {
 
     /// The requests of a route without policies, for the routes that would win them without it: where those do not
     /// lead here themselves, and where its filters hide whose the requests are.
-    fn claim_for_others(&mut self, entry: &Entry, filters: &[Filters], later: &[Entry]) {
+    ///
+    /// Of one Service's routes only those behind this one would win its requests. As a server sees them, whatever was
+    /// dialled, requests may be those of any route that leads here.
+    fn claim_for_others(&mut self, entry: &Entry, filters: &[Filters], place: usize, entries: &[Entry]) {
         let hides = filters.iter().any(|filters| touches(filters, &self.minded));
         let parents = &self.routes[entry.route].parents;
-        for other in later {
+        let mut all_won = false;
+        for (at, other) in entries.iter().enumerate() {
             let route = &self.routes[other.route];
-            // The requests of any Service may be those of a route that leads here, as a server sees them.
-            let wins = if route.leads { hides } else { !parents.is_disjoint(&route.parents) };
+            let is_beside = parents.is_disjoint(&route.parents);
+            let wins = match is_beside {
+                true => route.leads && hides,
+                false => at > place && !all_won && (!route.leads || hides),
+            };
             if !route.enforced || !wins {
                 continue;
             }
@@ -250,12 +257,17 @@ impl<'a> Table<'a> {
                 let (rank, hold) = (Some(other.rank.clone()), Hold::Shares(Otherwise::Port));
                 self.claims.push(Claim { rank, matcher: both.clone(), governor, hold });
             }
-            let otherwise = if route.leads { Otherwise::Nothing } else { Otherwise::Port };
-            for filters in filters.iter().filter(|_| hides) {
-                let looks = image(&both, filters, &self.minded);
-                self.claim_image(entry, other.route, looks, sight, otherwise);
+            // What is claimed for a route that does not lead here is told by this rule's own headers too.
+            let mut minded = self.minded.clone();
+            if !route.leads {
+                minded.extend(both.headers.iter().map(|header| canonical(&header.name)));
             }
-            if other.whole && is_within(&entry.matcher, &other.matcher) || self.is_too_much() {
+            for filters in filters.iter().filter(|filters| touches(filters, &minded)) {
+                let looks = image(&both, filters, &minded);
+                self.claim_image(entry, other.route, looks, sight, Otherwise::Port);
+            }
+            all_won |= !is_beside && other.whole && is_within(&entry.matcher, &other.matcher);
+            if self.is_too_much() {
                 break;
             }
         }
