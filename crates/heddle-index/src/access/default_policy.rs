@@ -60,7 +60,7 @@ pub(crate) fn closed(source: &SourceRef) -> Policy {
     allow(source, Mode::Enforce, Arc::new([]))
 }
 
-/// Returns what is wrong with a stance that hangs on networks that nobody names.
+/// Returns what is wrong with a default policy that hangs on networks that nobody names.
 pub(crate) fn fault(
     default_policy: DefaultPolicy,
     cidrs: &[IpNet],

@@ -30,7 +30,7 @@ fn named(ports: &[WorkloadPort]) -> Vec<(Name, u16)> {
     ports.iter().filter_map(|port| Some((port.name.clone()?, port.port))).collect()
 }
 
-/// `config.linkerd.io/…`; `None` where nothing is said. A stance that cannot be read is `deny`.
+/// `config.linkerd.io/…`; `None` where nothing is said. A default policy that cannot be read is `deny`.
 pub(crate) fn proxy_config(
     root: &Field<'_>,
     names: &[(Name, u16)],
