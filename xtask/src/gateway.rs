@@ -1,7 +1,7 @@
 //! `xtask fetch gateway` and `xtask generate gateway`: the Gateway API's schemas and types.
 //!
 //! The schemas come from the CRDs in the Go module `sigs.k8s.io/gateway-api`, its standard channel, and lie in
-//! `crates/heddle-api/gateway` without their descriptions and rules: to generate types from, offline, and to install in
+//! `crates/heddle-api/gateway` without their descriptions and messages: to generate types from, offline, and to install in
 //! test clusters.
 
 mod names;

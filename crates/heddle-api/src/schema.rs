@@ -1,6 +1,7 @@
 //! What the API server would say of an object, for sources that have none.
 
 mod check;
+mod rules;
 #[cfg(test)]
 mod tests;
 
@@ -10,6 +11,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray,
 };
 use regex::Regex;
+use rules::Rules;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -25,7 +27,7 @@ pub struct Problem {
 /// The schemas of some kinds, ready to check objects.
 #[derive(Debug)]
 pub struct Schemas {
-    kinds: BTreeMap<String, JSONSchemaProps>,
+    kinds: BTreeMap<String, (JSONSchemaProps, Rules)>,
     patterns: BTreeMap<String, Regex>,
 }
 
@@ -49,21 +51,21 @@ impl Schemas {
                 let schema = version.schema.and_then(|schema| schema.open_api_v3_schema);
                 let schema = schema.expect("every definition has a schema");
                 schemas.learn_patterns(&schema);
-                schemas.kinds.insert(crd.spec.names.kind.clone(), schema);
+                let rules = Rules::new(&schema);
+                schemas.kinds.insert(crd.spec.names.kind.clone(), (schema, rules));
             }
         }
         schemas
     }
 
-    /// Everything in `object` that the API server would refuse, in the order of fields. Nothing for a kind
-    /// without a schema here.
+    /// Everything in `object` that the API server would refuse: what the schema says, in the order of fields, then what its
+    /// rules say. Nothing for a kind without a schema here.
     ///
     /// `metadata` and `status` are not looked at, but for the rules that name them.
     pub fn check(&self, kind: &str, object: &Value) -> Vec<Problem> {
         let mut found = Vec::new();
-        let Some(schema) = self.kinds.get(kind) else { return found };
+        let Some((schema, rules)) = self.kinds.get(kind) else { return found };
         let check = &mut Check::new(&self.patterns, &mut found);
-        check.rules(schema, object, "");
         match (schema.properties.as_ref().and_then(|all| all.get("spec")), object.get("spec")) {
             (Some(_), None | Some(Value::Null)) => check.say("spec", "is required".into()),
             (Some(schema), Some(spec)) => check.value(schema, spec, "spec"),
@@ -74,6 +76,7 @@ impl Schemas {
                 check.say(field, "is not a field".into());
             }
         }
+        rules.check(object, &mut found);
         found
     }
 

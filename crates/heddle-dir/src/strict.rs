@@ -26,8 +26,8 @@ impl Strict {
         Self { ours: Schemas::new() }
     }
 
-    /// Wrong types, unknown fields, and for kinds of the Gateway API and of Heddle everything that their schemas refuse, for
-    /// Heddle's their rules too. Of Linkerd's kinds there are no schemas here: lowering says what is wrong with them.
+    /// Wrong types, unknown fields, and for kinds of the Gateway API and of Heddle everything that their schemas and rules
+    /// refuse. Of Linkerd's kinds there are no schemas here: lowering says what is wrong with them.
     pub(crate) fn check(&self, kind: Kind, object: &Value) -> Vec<Problem> {
         let found = match kind.spec().origin {
             Origin::Kubernetes => built_in(kind, object),

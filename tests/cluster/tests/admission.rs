@@ -5,7 +5,7 @@
 #[path = "admission/mutate.rs"]
 mod mutate;
 
-use heddle_cluster_tests::{Cluster, apply_crds, create, dynamic, namespace};
+use heddle_cluster_tests::{Cluster, GATEWAY_CRD, apply_crd, apply_crds, crd, create, dynamic, namespace};
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
@@ -200,4 +200,49 @@ async fn fields_that_contradict_each_other_are_refused_with_the_reason() {
     let patch = Patch::Merge(json!({"spec": {"trustDomain": "other"}}));
     let error = meshes.patch("default", &PatchParams::default(), &patch).await.unwrap_err();
     assert!(error.to_string().contains("trustDomain cannot be changed"), "{error}");
+}
+
+/// What the rules of the Gateway API refuse: the rule's field, and a part of a rule.
+fn broken_routes() -> Vec<(&'static str, Value)> {
+    let rule = |rule: Value| json!({"rules": [rule]});
+    let path = |value: &str| rule(json!({"matches": [{"path": {"type": "PathPrefix", "value": value}}]}));
+    let filters = |filters: Value| rule(json!({"filters": filters}));
+    vec![
+        ("spec.rules[0].matches[0].path", path("/a//b")),
+        ("spec.rules[0].matches[0].path", path("/a/../b")),
+        ("spec.rules[0].backendRefs[0]", rule(json!({"backendRefs": [{"name": "web"}]}))),
+        ("spec.rules[0].filters[0]", filters(json!([{"type": "URLRewrite"}]))),
+        (
+            "spec.rules[0].filters",
+            filters(json!([
+                {"type": "URLRewrite", "urlRewrite": {"hostname": "a.example"}},
+                {"type": "RequestRedirect", "requestRedirect": {"hostname": "a.example"}},
+            ])),
+        ),
+        ("spec.rules[0].timeouts", rule(json!({"timeouts": {"request": "1s", "backendRequest": "2s"}}))),
+        ("spec.rules", json!({"rules": [{"name": "a"}, {"name": "a"}]})),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_rules_of_the_gateway_api_refuse_a_folder_refuses() {
+    let cluster = Cluster::start().await;
+    let client = cluster.client();
+    apply_crd(&client, &crd(GATEWAY_CRD)).await;
+    namespace(&client, "shop").await;
+    let version = "gateway.networking.k8s.io/v1";
+    let api = dynamic(&client, version, "HTTPRoute", "httproutes", "shop");
+    let metadata = json!({"name": "a", "namespace": "shop"});
+    for (field, broken) in broken_routes() {
+        let object =
+            json!({"apiVersion": version, "kind": "HTTPRoute", "metadata": metadata, "spec": broken});
+        let error = create(&api, object.clone()).await.expect_err(&broken.to_string());
+        assert!(error.contains(field), "{broken}: {error}, want {field}");
+        let errors =
+            heddle_dir::parse(&[("a.json".into(), object.to_string())]).expect_err(&broken.to_string());
+        assert!(
+            errors.iter().any(|error| error.field.starts_with(field)),
+            "{broken}: {errors:?}, want {field}"
+        );
+    }
 }

@@ -3,13 +3,13 @@
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-/// Removes every description and every rule: the shape is what is read here. A property called `description` is an
-/// object and stays.
+/// Removes every description and every rule's message: the shape and the rules are what is read here. A property called
+/// `description` or `message` is an object and stays.
 pub(super) fn strip_words(value: &mut Value) {
     match value {
         Value::Object(fields) => {
-            let words = |key: &str, value: &Value| key == "description" && value.is_string();
-            fields.retain(|key, value| !words(key, value) && key != "x-kubernetes-validations");
+            let words = |key: &str| key == "description" || key == "message";
+            fields.retain(|key, value| !(words(key) && value.is_string()));
             fields.values_mut().for_each(strip_words);
         }
         Value::Array(items) => items.iter_mut().for_each(strip_words),

@@ -1,7 +1,6 @@
 //! One value against one structural schema (OpenAPI v3 as CRDs have it).
 
 use super::Problem;
-use crate::rule;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
@@ -36,17 +35,6 @@ impl<'a> Check<'a> {
             Value::String(text) => self.text(schema, text, path),
             Value::Number(_) => self.number(schema, value, path),
             Value::Null | Value::Bool(_) => {}
-        }
-        self.rules(schema, value, path);
-    }
-
-    pub(super) fn rules(&mut self, schema: &JSONSchemaProps, value: &Value, path: &str) {
-        for rule in schema.x_kubernetes_validations.iter().flatten() {
-            if rule::holds(&rule.rule, value) == Some(false) {
-                let message =
-                    rule.message.clone().unwrap_or_else(|| format!("breaks the rule {}", rule.rule));
-                self.say(path, message);
-            }
         }
     }
 

@@ -159,6 +159,12 @@ spec:
 ";
     check(route, &["a.yaml:7: spec.rules[0].backendRef: is not a field"]);
     check(&route.replace("backendRef:", "backendRefs:"), &[]);
+    check(
+        &route.replace("backendRef:", "backendRefs:").replace(", port: 80", ""),
+        &[
+            "a.yaml:8: spec.rules[0].backendRefs[0]: breaks the rule (size(self.group) == 0 && self.kind == 'Service') ? has(self.port) : true",
+        ],
+    );
     let timeout = route.replace("  - backendRef:", "  - timeouts: {request: 5}\n    backendRefs:");
     check(&timeout, &["a.yaml:7: spec.rules[0].timeouts.request: 5 is not a string"]);
     check(
