@@ -5,6 +5,7 @@ use crate::source::Source;
 use heddle_dir::DirError;
 use heddle_index::Index;
 use heddle_model::{Event, Snapshot, SourceRef};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// A mesh that does not change any more.
@@ -13,6 +14,8 @@ pub(crate) struct World {
     pub snapshot: Snapshot,
     /// The limitations of linkerd2-proxies.
     pub limitations: Limitations,
+    /// The kinds of a folder's objects that say nothing to a mesh.
+    pub passed_over: BTreeSet<String>,
     index: Index,
 }
 
@@ -48,9 +51,9 @@ fn lines(errors: &[DirError]) -> String {
 /// # Errors
 /// The source cannot be read, or not all of a folder can.
 pub(crate) async fn load(source: &Source) -> Result<World, LoadError> {
-    let events = match source {
+    let (events, passed_over) = match source {
         Source::Directory(folder) => read(folder)?,
-        Source::Kubernetes => crate::cluster::list().await.map_err(LoadError::Cluster)?,
+        Source::Kubernetes => (crate::cluster::list().await.map_err(LoadError::Cluster)?, BTreeSet::new()),
     };
     let mut index = Index::new();
     for event in events {
@@ -60,17 +63,15 @@ pub(crate) async fn load(source: &Source) -> Result<World, LoadError> {
     let snapshot = index.snapshot();
     let mut linkerd = OfLinkerd::default();
     linkerd.follow(&changed, &snapshot);
-    Ok(World { snapshot, limitations: linkerd.limitations(), index })
+    Ok(World { snapshot, limitations: linkerd.limitations(), passed_over, index })
 }
 
-fn read(folder: &Path) -> Result<Vec<Event>, LoadError> {
-    match heddle_dir::read(folder) {
-        Ok(heddle_dir::Found { lists, passed_over }) => {
-            for kind in passed_over {
-                eprintln!("heddle: {kind} passed over: not a kind that Heddle reads");
-            }
-            Ok(lists.into_iter().map(|(kind, objects)| Event::Replace(kind, objects)).collect())
-        }
-        Err(errors) => Err(LoadError::Folder { folder: folder.into(), errors }),
+fn read(folder: &Path) -> Result<(Vec<Event>, BTreeSet<String>), LoadError> {
+    let heddle_dir::Found { lists, passed_over } =
+        heddle_dir::read(folder).map_err(|errors| LoadError::Folder { folder: folder.into(), errors })?;
+    for kind in &passed_over {
+        eprintln!("heddle: {kind} passed over: not a kind that Heddle reads");
     }
+    let lists = lists.into_iter().map(|(kind, objects)| Event::Replace(kind, objects));
+    Ok((lists.collect(), passed_over))
 }

@@ -118,6 +118,15 @@ fn findings_are_json_too() {
 }
 
 #[test]
+fn kinds_that_are_not_read_are_named() {
+    let folder = Folder::new(&format!("{MESH}---\napiVersion: apps/v1\nkind: Deployment\n"));
+    let out = folder.lint(&["-o", "json"]);
+    let page: Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    assert_eq!(page["passedOver"], serde_json::json!(["apps/v1 Deployment"]));
+    assert!(text(&out.stderr).contains("apps/v1 Deployment passed over"), "{}", text(&out.stderr));
+}
+
+#[test]
 fn warnings_fail_only_where_that_is_asked_for() {
     let inbound = |name: &str, mtls: &str| {
         let head = "apiVersion: heddle.dev/v1alpha1\nkind: InboundPolicy\n";

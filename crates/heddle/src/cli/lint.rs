@@ -10,6 +10,7 @@ use heddle_dir::{DirError, Positions};
 use heddle_status::Severity;
 use line::Line;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
@@ -23,7 +24,8 @@ use std::process::ExitCode;
 ///
 /// Each finding is one line: FILE:LINE (of a folder), the severity, the object, its field, the message and the reason.
 /// Exits with 0, or with 1 where there are errors (with --strict also where there are warnings) or the source cannot
-/// be read. Of a folder that has objects which an API server would refuse, only these are printed.
+/// be read. Of a folder that has objects which an API server would refuse, only these are printed. Kinds of a folder that
+/// Heddle does not read are named on the standard error, and in JSON under passedOver.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
     heddle lint --source dir:manifests\n  \
@@ -54,9 +56,9 @@ enum Output {
 /// Prints the findings.
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let Args { source, namespace, strict, output } = args;
-    let mut lines = match world::load(&source).await {
-        Ok(world) => found(&world, &source),
-        Err(LoadError::Folder { folder, errors }) => refused(&folder, &errors),
+    let (mut lines, passed_over) = match world::load(&source).await {
+        Ok(world) => (found(&world, &source), world.passed_over),
+        Err(LoadError::Folder { folder, errors }) => (refused(&folder, &errors), BTreeSet::new()),
         Err(error @ LoadError::Cluster(_)) => return Err(error.into()),
     };
     if let Some(namespace) = namespace {
@@ -78,6 +80,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
                 "errors": errors,
                 "warnings": warnings,
                 "findings": lines.iter().map(Line::json).collect::<Vec<_>>(),
+                "passedOver": passed_over,
             });
             super::print(&format!("{page:#}\n"))?;
         }
