@@ -5,6 +5,7 @@ use crate::verdict::{
 };
 use heddle_model::http::HeaderChange;
 use heddle_model::route::RouteDefaults;
+use std::borrow::Cow;
 use std::fmt;
 
 /// A verdict as a headline, its steps, and what happens at the endpoints; ends with a line break.
@@ -65,36 +66,38 @@ fn headline(outcome: &Outcome) -> String {
 
 /// The worst of all shares, worst first in this order.
 fn forwarded(forward: &Forward) -> String {
-    let mut words: Vec<&str> = forward.shares.iter().flat_map(share_words).collect();
+    let mut words: Vec<Cow<str>> = forward.shares.iter().flat_map(share_words).collect();
     let rank = |word: &str| {
-        ["DENIED", "REFUSED", "400", "500", "503", "UNENFORCED", "ALLOWED"].iter().position(|w| *w == word)
+        ["DENIED", "REFUSED", "400", "404", "500", "503", "UNENFORCED", "ALLOWED"]
+            .iter()
+            .position(|w| *w == word)
     };
     words.sort_by_key(|word| rank(word));
     words.dedup();
     match words.as_slice() {
         [] => "500  no backend".into(),
-        [only] => (*only).into(),
+        [only] => only.to_string(),
         [worst, rest @ ..] => format!("{worst} IN PART  (else {})", rest.join(", ")),
     }
 }
 
-fn share_words(share: &Share) -> Vec<&'static str> {
+fn share_words(share: &Share) -> Vec<Cow<'static, str>> {
     match &share.to {
-        ShareTarget::Broken { .. } => vec!["500"],
-        ShareTarget::Endpoints { candidates, .. } if candidates.is_empty() => vec!["503"],
+        ShareTarget::Broken { .. } => vec!["500".into()],
+        ShareTarget::Endpoints { candidates, .. } if candidates.is_empty() => vec!["503".into()],
         ShareTarget::Endpoints { candidates, .. } => {
             candidates.iter().map(|candidate| admission_word(&candidate.admission)).collect()
         }
     }
 }
 
-fn admission_word(admission: &Admission) -> &'static str {
+fn admission_word(admission: &Admission) -> Cow<'static, str> {
     match admission {
-        Admission::Allowed(_) => "ALLOWED",
-        Admission::Denied(_) => "DENIED",
-        Admission::Unenforced { .. } => "UNENFORCED",
-        Admission::BadRequest { .. } => "400",
-        Admission::Refused { .. } => "REFUSED",
+        Admission::Allowed(_) => "ALLOWED".into(),
+        Admission::Denied(_) => "DENIED".into(),
+        Admission::Unenforced { .. } => "UNENFORCED".into(),
+        Admission::Answered { status, why: _ } => status.to_string().into(),
+        Admission::Refused { .. } => "REFUSED".into(),
     }
 }
 
@@ -208,7 +211,7 @@ fn write_group(f: &mut fmt::Formatter<'_>, group: &[&Candidate]) -> fmt::Result 
     write!(f, "    {word}{draining}  {}", shown.join(", "))?;
     match &first.admission {
         Admission::Unenforced { why } | Admission::Refused { why } => writeln!(f, ": {why}")?,
-        Admission::BadRequest { why } => writeln!(f, ": {why}")?,
+        Admission::Answered { status: _, why } => writeln!(f, ": {why}")?,
         Admission::Allowed(_) | Admission::Denied(_) => writeln!(f)?,
     }
     first.steps.iter().try_for_each(|step| writeln!(f, "      {step}"))

@@ -14,9 +14,19 @@ pub(crate) fn resolved(call: &HttpCall) -> Option<HttpCall> {
     Some(HttpCall { path, ..call.clone() })
 }
 
-/// Returns why an Envoy answers 400 to a request whatever its configuration, if it does.
-pub(crate) fn fault(call: &HttpCall) -> Option<&'static str> {
+/// Returns the status that an Envoy answers to a request whatever its configuration, and why, if it does.
+pub(crate) fn fault(call: &HttpCall) -> Option<(u16, &'static str)> {
     let path = &call.path;
+    if call.is_tunnel() {
+        return None;
+    }
+    if call.method == "OPTIONS" && path == "*" {
+        return Some((404, "no route of an Envoy matches *"));
+    }
+    bad_path(path, call.version).map(|why| (400, why))
+}
+
+fn bad_path(path: &str, version: Version) -> Option<&'static str> {
     if !path.starts_with('/') {
         return Some("the path does not begin with /");
     }
@@ -26,8 +36,7 @@ pub(crate) fn fault(call: &HttpCall) -> Option<&'static str> {
     if path.contains(|c: char| c.is_ascii_whitespace() || c.is_ascii_control()) {
         return Some("the path has a space or control character");
     }
-    (call.version == Version::Http1 && !path.is_ascii())
-        .then_some("the path has characters that are not ASCII")
+    (version == Version::Http1 && !path.is_ascii()).then_some("the path has characters that are not ASCII")
 }
 
 #[cfg(test)]

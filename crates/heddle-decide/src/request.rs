@@ -77,6 +77,11 @@ impl HttpCall {
         Self { version: Version::default(), authority, method, path, headers: Vec::new() }
     }
 
+    /// Returns whether the request asks for a tunnel (RFC 9110, section 9.3.6). Its target is an authority and no path.
+    pub(crate) fn is_tunnel(&self) -> bool {
+        self.method == "CONNECT"
+    }
+
     /// The path without its query.
     pub(crate) fn bare_path(&self) -> &str {
         self.path.split(['?', '#']).next().unwrap_or_default()

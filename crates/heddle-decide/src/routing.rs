@@ -19,11 +19,11 @@ pub(crate) fn route(view: &View, port: &ServicePortKey, call: &Call, steps: &mut
         Err(why) => return Outcome::Refused { why },
     };
     if let (Carried::Http, Call::Http(http), Some(DataPlane::Envoy)) = (carried, call, view.caller.plane)
-        && let Some(fault) = path::fault(http)
+        && let Some((status, fault)) = path::fault(http)
     {
         let why = format!("the client's proxy takes no such request: {fault}");
         steps.push(Step::new(Topic::Route, None, "", why.clone()));
-        return Outcome::Answered { status: 400, why, route: None };
+        return Outcome::Answered { status, why, route: None };
     }
     let table = table(view, port);
     let (Carried::Http, Call::Http(http), Some((key, table))) = (carried, call, table) else {
@@ -38,7 +38,8 @@ pub(crate) fn route(view: &View, port: &ServicePortKey, call: &Call, steps: &mut
         Some(DataPlane::Linkerd) => Lines::Apart,
         Some(DataPlane::Envoy) | None => Lines::Joined,
     };
-    match table.entries.iter().find(|entry| matches(&entry.matcher, http, lines)) {
+    let tunnel = http.is_tunnel() && view.caller.plane == Some(DataPlane::Envoy);
+    match table.entries.iter().find(|entry| !tunnel && matches(&entry.matcher, http, lines)) {
         Some(entry) => by_rule(view, port, &entry.rule, call, steps),
         None => unmatched(key, table, http, steps),
     }
@@ -83,7 +84,7 @@ fn unmatched(
     steps: &mut Vec<Step>,
 ) -> Outcome {
     let source = table.entries.first().map(|entry| entry.rule.source.clone());
-    let path = http.bare_path();
+    let path = if http.is_tunnel() { "CONNECT" } else { http.bare_path() };
     let why = match &key.consumer {
         Some(consumer) => format!("no rule of namespace {consumer}'s routes for {} matches {path}", key.port),
         None => format!("no rule of the routes for {} matches {path}", key.port),

@@ -172,12 +172,32 @@ fn arrive(
         (Some(_), Some(_) | None) | (None, _) => true,
     };
     match seen(port.protocol, meshed, told, sent.call) {
-        Ok(Some(http)) if workload.plane == Some(DataPlane::Envoy) && path::fault(http).is_some() => {
-            Fate::bad_request(path::fault(http).unwrap_or_default(), steps)
+        Ok(Some(http)) if workload.plane == Some(DataPlane::Envoy) => {
+            admit_by_envoy(view, &port, target.address, meshed, http, steps)
         }
         Ok(http) => admit(view, &port, target.address, meshed, http, steps),
         Err(why) => Fate::refused(why),
     }
+}
+
+/// An Envoy answers some requests by itself, and opens a tunnel only where no policy looks at what would pass it.
+fn admit_by_envoy(
+    view: &View,
+    port: &Port,
+    to: IpAddr,
+    meshed: bool,
+    http: &HttpCall,
+    steps: &mut Vec<Step>,
+) -> Fate {
+    if let Some((status, why)) = path::fault(http) {
+        return Fate::answered(status, why, steps);
+    }
+    if http.is_tunnel() && port.access.minds_requests() {
+        let admission = Admission::Denied(Ground::Tunnel);
+        steps.extend(access_steps(&admission, &[]));
+        return Fate { arrives: Some(Carried::Http), admission, audit: Vec::new() };
+    }
+    admit(view, port, to, meshed, Some(http), steps)
 }
 
 fn admit(
@@ -189,7 +209,7 @@ fn admit(
     steps: &mut Vec<Step>,
 ) -> Fate {
     let resolved = match http.filter(|_| port.access.minds_paths()).map(path::resolved) {
-        Some(None) => return Fate::bad_request("the path has %00", steps),
+        Some(None) => return Fate::answered(400, "the path has %00", steps),
         Some(resolved) => resolved,
         None => None,
     };
@@ -281,7 +301,7 @@ fn access_steps(admission: &Admission, audit: &[verdict::AuditHit]) -> Vec<Step>
     match admission {
         Admission::Allowed(ground) => steps.push(ground_step("allowed", ground)),
         Admission::Denied(ground) => steps.push(ground_step("denied", ground)),
-        Admission::Unenforced { .. } | Admission::BadRequest { .. } | Admission::Refused { .. } => {}
+        Admission::Unenforced { .. } | Admission::Answered { .. } | Admission::Refused { .. } => {}
     }
     for hit in audit {
         let (field, text) = match hit.would {
@@ -302,6 +322,10 @@ fn ground_step(word: &str, ground: &Ground) -> Step {
         }
         Ground::LowerEscape => {
             let text = format!("{word}: policies compare escapes, and the path has one in lower case");
+            Step::new(Topic::Access, None, "", text)
+        }
+        Ground::Tunnel => {
+            let text = format!("{word}: policies look at requests here, and would see none within a tunnel");
             Step::new(Topic::Access, None, "", text)
         }
         Ground::NotRouted => {
@@ -335,9 +359,13 @@ impl Fate {
         Self { arrives: None, admission: Admission::Refused { why: why.into() }, audit: Vec::new() }
     }
 
-    fn bad_request(why: &'static str, steps: &mut Vec<Step>) -> Self {
-        steps.push(Step::new(Topic::Access, None, "", format!("answered 400: {why}")));
-        Self { arrives: Some(Carried::Http), admission: Admission::BadRequest { why }, audit: Vec::new() }
+    fn answered(status: u16, why: &'static str, steps: &mut Vec<Step>) -> Self {
+        steps.push(Step::new(Topic::Access, None, "", format!("answered {status}: {why}")));
+        Self {
+            arrives: Some(Carried::Http),
+            admission: Admission::Answered { status, why },
+            audit: Vec::new(),
+        }
     }
 
     fn unenforced(why: &str) -> Self {

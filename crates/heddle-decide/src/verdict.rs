@@ -229,8 +229,10 @@ pub enum Admission {
         /// The reason against it.
         why: String,
     },
-    /// The server's proxy answers 400: no policy is asked.
-    BadRequest {
+    /// The server's proxy answers by itself: no policy is asked.
+    Answered {
+        /// The HTTP status.
+        status: u16,
         /// The reason.
         why: &'static str,
     },
@@ -255,6 +257,8 @@ pub enum Ground {
     },
     /// A policy compares escapes, and the path has one in lower case, which a proxy would take for another path.
     LowerEscape,
+    /// Policies look at requests, and within a tunnel (CONNECT) none would be seen.
+    Tunnel,
     /// Routes are attached to the port, and the request is none of theirs.
     NotRouted,
     /// These Allow policies cover the request, and none of their rules matches.

@@ -95,7 +95,7 @@ pub(crate) fn of_candidate(
             Want::Echo { who, identity: told.then_some(caller) }
         }
         (Admission::Denied(_), Some(Carried::Http)) => Want::Status(403),
-        (Admission::BadRequest { .. }, _) => Want::Status(400),
+        (Admission::Answered { status, why: _ }, _) => Want::Status(*status),
         (Admission::Denied(_), Some(Carried::Bytes) | None) | (Admission::Refused { .. }, _) => no_answer,
     }
 }

@@ -84,11 +84,11 @@ fn share(share: &Share) -> String {
 
 fn fate(candidate: &Candidate) -> String {
     let word = match &candidate.admission {
-        Admission::Allowed(_) => "allowed",
-        Admission::Denied(_) => "denied",
-        Admission::Unenforced { .. } => "unenforced",
-        Admission::BadRequest { .. } => "400",
-        Admission::Refused { .. } => "refused",
+        Admission::Allowed(_) => "allowed".to_owned(),
+        Admission::Denied(_) => "denied".to_owned(),
+        Admission::Unenforced { .. } => "unenforced".to_owned(),
+        Admission::Answered { status, why: _ } => status.to_string(),
+        Admission::Refused { .. } => "refused".to_owned(),
     };
     let dial = match &candidate.transport {
         Dial::Mesh(_) => "mtls",
@@ -103,6 +103,7 @@ fn ground(admission: &Admission) -> Option<String> {
     Some(match ground {
         Ground::Rule { policy, rule, action: _ } => format!("{policy}[{rule}]"),
         Ground::LowerEscape => "lower-case escape".into(),
+        Ground::Tunnel => "tunnel".into(),
         Ground::NotRouted => "no route".into(),
         Ground::NoRuleMatches { policies } => {
             policies.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")

@@ -58,6 +58,7 @@ fn said(admission: &Admission) -> String {
         Ground::Rule { policy, rule, .. } => format!("{}[{rule}]", policy.name),
         Ground::NotRouted => "no route".into(),
         Ground::LowerEscape => "a lower-case escape".into(),
+        Ground::Tunnel => "a tunnel".into(),
         Ground::NoRuleMatches { policies } => {
             format!("none of {:?}", policies.iter().map(|p| p.name.as_str()).collect::<Vec<_>>())
         }
@@ -67,7 +68,7 @@ fn said(admission: &Admission) -> String {
         Admission::Allowed(by) => format!("allowed by {}", ground(by)),
         Admission::Denied(by) => format!("denied by {}", ground(by)),
         Admission::Unenforced { why } | Admission::Refused { why } => why.clone(),
-        Admission::BadRequest { why } => (*why).into(),
+        Admission::Answered { status: _, why } => (*why).into(),
     }
 }
 

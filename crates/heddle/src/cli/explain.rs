@@ -62,7 +62,7 @@ fn can_succeed(verdict: &Verdict) -> bool {
             ShareTarget::Endpoints { candidates, .. } => {
                 candidates.iter().any(|candidate| match candidate.admission {
                     Admission::Allowed(_) | Admission::Unenforced { .. } => true,
-                    Admission::Denied(_) | Admission::BadRequest { .. } | Admission::Refused { .. } => false,
+                    Admission::Denied(_) | Admission::Answered { .. } | Admission::Refused { .. } => false,
                 })
             }
         }),

@@ -130,7 +130,7 @@ fn admitted(snapshot: &Snapshot, request: &Request, meant: &Candidate, got: &Dia
     let Some(key) = &meant.workload else { return Ok(()) };
     let wanted = match &meant.admission {
         Admission::Allowed(_) => true,
-        Admission::Denied(_) | Admission::BadRequest { .. } | Admission::Refused { .. } => false,
+        Admission::Denied(_) | Admission::Answered { .. } | Admission::Refused { .. } => false,
         Admission::Unenforced { .. } => return Ok(()),
     };
     let Some(found) = snapshot.workloads.get(key) else { return Ok(()) };

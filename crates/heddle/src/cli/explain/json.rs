@@ -125,7 +125,7 @@ fn candidate(candidate: &Candidate) -> Value {
         Admission::Allowed(ground) => ("Allowed", ground_of(ground)),
         Admission::Denied(ground) => ("Denied", ground_of(ground)),
         Admission::Unenforced { why } => ("Unenforced", json!({"why": why})),
-        Admission::BadRequest { why } => ("BadRequest", json!({"why": why})),
+        Admission::Answered { status, why } => ("Answered", json!({"status": status, "why": why})),
         Admission::Refused { why } => ("Refused", json!({"why": why})),
     };
     let transport = match &candidate.transport {
@@ -151,6 +151,7 @@ fn ground_of(ground: &Ground) -> Value {
             json!({"policy": policy.to_string(), "rule": rule, "action": format!("{action:?}")})
         }
         Ground::LowerEscape => json!({"lowerEscape": true}),
+        Ground::Tunnel => json!({"tunnel": true}),
         Ground::NotRouted => json!({"notRouted": true}),
         Ground::NoRuleMatches { policies } => {
             json!({"noRuleMatches": policies.iter().map(ToString::to_string).collect::<Vec<_>>()})
