@@ -23,7 +23,7 @@ use heddle_serve::metrics::Metrics;
 use heddle_serve::refusal::Refusal;
 use heddle_serve::registry::Registry;
 use heddle_serve::tls::{Material, Tls};
-use heddle_session::{Resource, Type, Version, View};
+use heddle_session::{Resource, ResourceType, Version, View};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -67,6 +67,7 @@ impl Server {
         let server = heddle_serve::server::Server {
             engine,
             feeds,
+            resolve: heddle_linkerd::topic,
             tokens: Arc::new(NoTokens),
             linkerd_tokens: Arc::new(NoTokens),
             signer: Arc::new(ArcSwapOption::from(Some(authority.clone()))),
@@ -206,7 +207,7 @@ impl Published for State {
         Vec::new()
     }
 
-    fn objects(&self, _: &Client, _: Type, _: &Name) -> Vec<String> {
+    fn objects(&self, _: &Client, _: ResourceType, _: &Name) -> Vec<String> {
         Vec::new()
     }
 }
@@ -228,7 +229,7 @@ impl Resource for Never {
         match *self {}
     }
 
-    fn needs(&self, _: &mut dyn FnMut(Type, &Name)) {
+    fn needs(&self, _: &mut dyn FnMut(ResourceType, &Name)) {
         match *self {}
     }
 }
@@ -240,19 +241,19 @@ impl View for Never {
         match *self {}
     }
 
-    fn get(&self, _: Type, _: &Name) -> Option<Self> {
+    fn get(&self, _: ResourceType, _: &Name) -> Option<Self> {
         match *self {}
     }
 
-    fn absent(&self, _: Type, _: &Name) -> Option<Self> {
+    fn absent(&self, _: ResourceType, _: &Name) -> Option<Self> {
         match *self {}
     }
 
-    fn for_each(&self, _: Type, _: &mut dyn FnMut(&Self)) {
+    fn for_each(&self, _: ResourceType, _: &mut dyn FnMut(&Self)) {
         match *self {}
     }
 
-    fn changed_since(&self, _: u64) -> Option<Vec<(Type, Name)>> {
+    fn changed_since(&self, _: u64) -> Option<Vec<(ResourceType, Name)>> {
         match *self {}
     }
 }

@@ -176,16 +176,15 @@ fn place<D: Dialect>(
     let version = version(&projection);
     let entry = match shelf.get(key) {
         Some(held) if held.version() == version => {
-            if *held.sources() != projection.sources || *held.needs() != *projection.needs {
-                let entry = Arc::new(held.with_sources(projection));
-                shelf.insert(key.clone(), entry);
+            if *held.sources() != projection.sources || held.needs() != projection.needs {
+                shelf.insert(key.clone(), held.with_sources(projection));
             }
             return false;
         }
         Some(_) | None => Entry::new::<D>(key.clone(), version, projection),
     };
     counters.encodings += 1;
-    shelf.insert(key.clone(), Arc::new(entry));
+    shelf.insert(key.clone(), entry);
     true
 }
 

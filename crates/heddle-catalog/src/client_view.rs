@@ -6,9 +6,6 @@ use heddle_model::{Name, SourceRef};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// A resource of a dialect.
-type Shared<D> = Arc<Entry<<D as Dialect>::Key>>;
-
 /// The part of a published state that one client gets: the union of its groups, where a later group overrides.
 pub struct ClientView<D: Dialect> {
     pub(crate) published: Arc<Published<D>>,
@@ -22,26 +19,26 @@ impl<D: Dialect> ClientView<D> {
     }
 
     /// One resource; `None` if there is none of that name for this client.
-    pub fn get(&self, ty: D::Type, name: &Name) -> Option<Arc<Entry<D::Key>>> {
+    pub fn get(&self, ty: D::Type, name: &Name) -> Option<Entry<D::Key>> {
         self.find(&D::key(ty, name.clone())).cloned()
     }
 
-    fn find(&self, key: &D::Key) -> Option<&Arc<Entry<D::Key>>> {
+    fn find(&self, key: &D::Key) -> Option<&Entry<D::Key>> {
         let mut shelves =
             self.membership.groups.iter().rev().filter_map(|group| self.published.shelves.get(group));
         shelves.find_map(|shelf| shelf.get(key))
     }
 
     /// A body that answers for a name that does not exist; `None` for types that need none.
-    pub fn absent(&self, ty: D::Type, name: &Name) -> Option<Arc<Entry<D::Key>>> {
+    pub fn absent(&self, ty: D::Type, name: &Name) -> Option<Entry<D::Key>> {
         let key = D::key(ty, name.clone());
         let projection: Projection<D::Key> = D::absent(&key)?;
         let version = crate::entry::version(&projection);
-        Some(Arc::new(Entry::absent::<D>(key, version, projection)))
+        Some(Entry::absent::<D>(key, version, projection))
     }
 
     /// Calls `each` for every resource of a type, ordered by name.
-    pub fn for_each(&self, ty: D::Type, each: &mut dyn FnMut(&Shared<D>)) {
+    pub fn for_each(&self, ty: D::Type, each: &mut dyn FnMut(&Entry<D::Key>)) {
         let from = D::key(ty, Name::from(""));
         let shelves = self.membership.groups.iter().filter_map(|group| self.published.shelves.get(group));
         let mut heads: Vec<_> = shelves

@@ -4,13 +4,18 @@ use crate::frame::{Frame, frame};
 use crate::{Dialect, Projection};
 use bytes::Bytes;
 use heddle_model::SourceRef;
+use heddle_session::Version;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-/// One published resource, shared by every client that gets it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry<K> {
+/// One published resource, shared by every client that gets it: a pointer.
+#[derive(Debug)]
+pub struct Entry<K>(Arc<Content<K>>);
+
+#[derive(Clone, Debug)]
+struct Content<K> {
     key: K,
-    version: [u8; 16],
+    version: Version,
     frame: Frame,
     needs: Box<[K]>,
     sources: BTreeSet<SourceRef>,
@@ -19,15 +24,13 @@ pub struct Entry<K> {
 
 impl<K> Entry<K> {
     /// Encodes a projection whose [`version`] is known.
-    pub(crate) fn new<D: Dialect<Key = K>>(key: K, version: [u8; 16], projection: Projection<K>) -> Self {
-        let Projection { type_url, value, sources, needs } = projection;
-        let frame = frame(D::name(&key), &hex(&version), &type_url, &value);
-        Self { key, version, frame, needs: needs.into(), sources, absent: false }
+    pub(crate) fn new<D: Dialect<Key = K>>(key: K, version: Version, projection: Projection<K>) -> Self {
+        Self(Arc::new(Content::new::<D>(key, version, projection)))
     }
 
     /// Answers for a name that does not exist.
-    pub(crate) fn absent<D: Dialect<Key = K>>(key: K, version: [u8; 16], projection: Projection<K>) -> Self {
-        Self { absent: true, ..Self::new::<D>(key, version, projection) }
+    pub(crate) fn absent<D: Dialect<Key = K>>(key: K, version: Version, projection: Projection<K>) -> Self {
+        Self(Arc::new(Content { absent: true, ..Content::new::<D>(key, version, projection) }))
     }
 
     /// The same bytes, made from other objects.
@@ -36,66 +39,67 @@ impl<K> Entry<K> {
         K: Clone,
     {
         let Projection { type_url: _, value: _, sources, needs } = projection;
-        let Self { key, version, frame, needs: _, sources: _, absent } = self;
-        Self {
-            key: key.clone(),
-            version: *version,
-            frame: frame.clone(),
-            needs: needs.into(),
-            sources,
-            absent: *absent,
-        }
+        let Content { key, version, frame, needs: _, sources: _, absent } = (*self.0).clone();
+        Self(Arc::new(Content { key, version, frame, needs: needs.into(), sources, absent }))
     }
 
     /// Its type and name.
     pub fn key(&self) -> &K {
-        &self.key
+        &self.0.key
     }
 
     /// Returns whether it was made for one client, which names what does not exist, and is published to nobody.
     pub fn is_absent(&self) -> bool {
-        self.absent
+        self.0.absent
     }
 
     /// The first 128 bits of a BLAKE3 over type and content. In [`Self::framed`] as 32 lower-case digits.
-    pub fn version(&self) -> [u8; 16] {
-        self.version
+    pub fn version(&self) -> Version {
+        self.0.version
     }
 
     /// The encoded `google.protobuf.Any`: an item of a state-of-the-world response.
     pub fn body(&self) -> Bytes {
-        self.frame.bytes.slice(self.frame.body_at..)
+        self.0.frame.bytes.slice(self.0.frame.body_at..)
     }
 
     /// The encoded `envoy.service.discovery.v3.Resource`: an item of a delta response.
     pub fn framed(&self) -> Bytes {
-        self.frame.bytes.clone()
+        self.0.frame.bytes.clone()
     }
 
     /// The resources it refers to.
     pub fn needs(&self) -> &[K] {
-        &self.needs
+        &self.0.needs
     }
 
     /// The objects it came from: whose fault a refusal may be.
     pub fn sources(&self) -> &BTreeSet<SourceRef> {
-        &self.sources
+        &self.0.sources
+    }
+}
+
+impl<K> Content<K> {
+    fn new<D: Dialect<Key = K>>(key: K, version: Version, projection: Projection<K>) -> Self {
+        let Projection { type_url, value, sources, needs } = projection;
+        let frame = frame(D::name(&key), &version.to_string(), &type_url, &value);
+        Self { key, version, frame, needs: needs.into(), sources, absent: false }
+    }
+}
+
+impl<K> Clone for Entry<K> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
     }
 }
 
 /// The version of what a projection holds.
-pub(crate) fn version<K>(projection: &Projection<K>) -> [u8; 16] {
+pub(crate) fn version<K>(projection: &Projection<K>) -> Version {
     let mut hash = blake3::Hasher::new();
     hash.update(projection.type_url.as_bytes()).update(&[0]).update(&projection.value);
     let mut version = [0; 16];
     version.copy_from_slice(&hash.finalize().as_bytes()[..16]);
-    version
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    Version(version)
 }
 
 #[cfg(test)]

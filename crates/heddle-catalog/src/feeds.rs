@@ -23,11 +23,11 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 /// The questions of clients, and how they are answered: pure functions of their arguments.
-pub trait Feed {
+pub trait Feed: 'static {
     /// A question in canonical form.
-    type Subscription: Ord + Debug;
+    type Subscription: Ord + Debug + Send + Sync;
     /// An answer.
-    type Answer: PartialEq + Debug;
+    type Answer: PartialEq + Debug + Send + Sync;
     /// Something that an answer may depend on beside keys: that there is none of something.
     type UnkeyedDependency: Ord + Clone + Debug;
 

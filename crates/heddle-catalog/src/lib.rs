@@ -21,6 +21,7 @@ mod frame;
 mod linkerd;
 mod log;
 mod published;
+mod streamed;
 mod xds;
 
 pub use catalog::{Catalog, Counters};

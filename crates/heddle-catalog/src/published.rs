@@ -6,7 +6,7 @@ use heddle_model::Map;
 use std::sync::Arc;
 
 /// The resources of one group.
-pub(crate) type ResourceSet<D> = Map<<D as Dialect>::Key, Arc<Entry<<D as Dialect>::Key>>>;
+pub(crate) type ResourceSet<D> = Map<<D as Dialect>::Key, Entry<<D as Dialect>::Key>>;
 
 /// One published state: it never changes, and shares with its predecessor what is alike.
 pub struct Published<D: Dialect> {

@@ -13,14 +13,14 @@ pub enum Xds {}
 impl Dialect for Xds {
     type Client = xds::Client;
     type Group = xds::Group;
-    type Type = xds::Type;
+    type Type = xds::ResourceType;
     type Key = xds::ResourceKey;
 
-    fn key(ty: xds::Type, name: Name) -> xds::ResourceKey {
+    fn key(ty: xds::ResourceType, name: Name) -> xds::ResourceKey {
         xds::ResourceKey { ty, name }
     }
 
-    fn ty(key: &xds::ResourceKey) -> xds::Type {
+    fn ty(key: &xds::ResourceKey) -> xds::ResourceType {
         key.ty
     }
 
@@ -69,9 +69,9 @@ impl Dialect for Xds {
     /// no endpoints, and 404 for every request.
     fn absent(key: &xds::ResourceKey) -> Option<Projection<xds::ResourceKey>> {
         match key.ty {
-            xds::Type::Cluster | xds::Type::Listener => None,
-            xds::Type::Endpoint | xds::Type::Route => Some(Projection {
-                type_url: key.ty.type_url().to_string(),
+            xds::ResourceType::Cluster | xds::ResourceType::Listener => None,
+            xds::ResourceType::Endpoint | xds::ResourceType::Route => Some(Projection {
+                type_url: key.ty.url().to_string(),
                 value: only_name(&key.name),
                 sources: BTreeSet::new(),
                 needs: Vec::new(),

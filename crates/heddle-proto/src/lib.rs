@@ -5,16 +5,19 @@
 //! encoded resources are shared, not copied; `google.protobuf` is here too, for the same reasons. Deprecated fields
 //! are left out.
 //!
-//! [`raw`] is what a server sends: responses whose resources are encoded already.
+//! Written by hand are [`raw`], what a server sends: responses whose resources are encoded already; and [`ResourceType`],
+//! the types of xDS resources that are served.
 
 mod any;
 mod duration;
 mod generated;
 pub mod json;
 pub mod raw;
+mod resource_type;
 
 pub use any::{NotThat, pack, unpack};
 pub use generated::{envoy, google, io, istio, xds};
+pub use resource_type::ResourceType;
 
 /// A serialized `google.protobuf.FileDescriptorSet` of every message here, for printing them as JSON.
 pub const DESCRIPTORS: &[u8] = include_bytes!("generated/descriptors.binpb");

@@ -1,17 +1,14 @@
 //! Accepting connections: bounds first, then the handshake, then the identity.
 
-use crate::calls::Calls;
+use crate::calls::{Answer, Calls};
 use crate::connection::{Connection, Io};
 use crate::drain::Drain;
-use crate::engine::Published;
 use crate::gate::Gate;
 use crate::limits::Limits;
-use crate::linkerd::RequestResolver;
 use crate::metered::Metered;
 use crate::metrics::Metrics;
 use crate::peer::{Activity, BadLeaf, Leaf, Peer};
 use crate::refusal::Refusal;
-use crate::server::Services;
 use crate::tls::Tls;
 use std::io;
 use std::net::SocketAddr;
@@ -95,11 +92,7 @@ impl Acceptor {
     }
 
     /// Serves every connection that comes until `stop`, and waits for those that are there then.
-    pub(crate) async fn run<P: Published, F: RequestResolver>(
-        self,
-        services: Arc<Services<P, F>>,
-        drain: Drain,
-    ) {
+    pub(crate) async fn run(self, services: Arc<dyn Answer>, drain: Drain) {
         let (stop, forced) = (drain.token(), drain.forced());
         let connections = TaskTracker::new();
         loop {
@@ -132,11 +125,11 @@ impl Acceptor {
     }
 
     /// One socket, from the first byte to the last.
-    fn serve<P: Published, F: RequestResolver>(
+    fn serve(
         &self,
         socket: TcpStream,
         address: SocketAddr,
-        services: Arc<Services<P, F>>,
+        services: Arc<dyn Answer>,
         stop: CancellationToken,
     ) -> impl Future<Output = ()> + Send + 'static {
         let handshake = Handshake {
@@ -154,7 +147,9 @@ impl Acceptor {
                 Ok((connection, peer)) => {
                     let closed = connection.serve(Calls::new(peer, services), stop).await;
                     if let Some(closing) = closed {
-                        metrics.connection_ended(closing);
+                        if let Some(label) = closing.label() {
+                            metrics.connection_refused(label);
+                        }
                         tracing::debug!(peer = %address, ?closing, "connection closed");
                     }
                 }

@@ -1,12 +1,9 @@
 //! The calls of one connection, by their path. Nothing is kept of a request but its path and a few headers, and
 //! nothing is read of its body, until whoever answers it knows who calls.
 
-use crate::engine::Published;
 use crate::limits::Limits;
-use crate::linkerd::RequestResolver;
 use crate::messages::Messages;
 use crate::peer::Peer;
-use crate::server::Services;
 use futures::future::BoxFuture;
 use http::header::{AUTHORIZATION, HeaderMap};
 use http::{Request, Response};
@@ -92,8 +89,8 @@ impl Method {
 }
 
 impl Calls {
-    pub(crate) fn new<P: Published, F: RequestResolver>(peer: Peer, services: Arc<Services<P, F>>) -> Self {
-        Self { peer, answer: services }
+    pub(crate) fn new(peer: Peer, answer: Arc<dyn Answer>) -> Self {
+        Self { peer, answer }
     }
 
     async fn call(self, method: Method, call: Call) -> Response<Body> {

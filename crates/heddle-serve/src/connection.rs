@@ -66,6 +66,17 @@ pub(crate) enum Closing {
     Evicted,
 }
 
+impl Closing {
+    /// The metric's label; `None` for what refuses nobody, or is counted where another took its place.
+    pub(crate) fn label(self) -> Option<&'static str> {
+        match self {
+            Self::Unproven => Some("unproven"),
+            Self::Refused => Some("refused"),
+            Self::Evicted | Self::Idle | Self::Expired => None,
+        }
+    }
+}
+
 impl Connection {
     pub(crate) fn new(io: Io, peer: Peer, limits: Arc<Limits>, accepted: Instant) -> Self {
         // By the machine's clock, as the handshake was.

@@ -4,7 +4,7 @@ pub use heddle_xds::Client;
 
 use crate::refusal::Refusal;
 use heddle_model::{Name, Snapshot, WorkloadKey};
-use heddle_session::{Resource, Type, View};
+use heddle_session::{Resource, ResourceType, View};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -27,7 +27,7 @@ pub trait Published: Send + Sync + 'static {
     /// The groups that `client` belongs to, in words, the last one winning.
     fn groups(&self, client: &Client) -> Vec<String>;
     /// The objects that a resource of `client` was made from, in words.
-    fn objects(&self, client: &Client, ty: Type, name: &Name) -> Vec<String>;
+    fn objects(&self, client: &Client, ty: ResourceType, name: &Name) -> Vec<String>;
 }
 
 /// A change of the clients that are served. The owner may drop what it holds for a client that left.

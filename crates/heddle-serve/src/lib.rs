@@ -49,6 +49,7 @@ mod refusal_log;
 pub mod registry;
 mod replies;
 pub mod server;
+mod shared;
 pub mod tls;
 pub mod tokens;
 mod unproven;

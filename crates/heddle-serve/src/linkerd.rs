@@ -1,7 +1,7 @@
 //! What linkerd2-proxies ask: one stream per question, answered whole at first and then as it changes.
 //!
 //! ```text
-//! request ──▶ question ──▶ auth ──▶ bind ──▶ topic ──▶ follow ──▶ answers ──▶ socket
+//! request ──▶ question ──▶ auth ──▶ bind ──▶ resolve ──▶ follow ──▶ answers ──▶ socket
 //!             (service)            (context)           (feeds)    (group ends them)
 //! ```
 //!
@@ -17,66 +17,36 @@ mod service;
 mod streams;
 
 pub(crate) use certify::Certify;
-pub use context::BadContext;
 
-use crate::auth::{self, Authenticate, Caller};
+use crate::auth::{self, Caller};
 use crate::bind::bind_workload;
-use crate::budget::Budgets;
-use crate::clock::Clock;
-use crate::drain::Drain;
-use crate::engine::{Engine, Published};
+use crate::engine::Published;
 use crate::feeds::{Gone, Subscriber};
-use crate::limits::Limits;
-use crate::metrics::Metrics;
 use crate::peer::{Peer, Running};
 use crate::quota::Quota;
 use crate::refusal::{Ended, Refusal};
-use crate::registry::Registry;
-use crate::xds::Refusals;
+use crate::shared::Shared;
 use answers::Answers;
-use heddle_catalog::{Feed, Linkerd};
-use heddle_linkerd::{ProxyRequest, Refused, Subscription};
+use heddle_catalog::Feed;
+use heddle_linkerd::{ProxyRequest, Refused};
 use heddle_model::text::{SHOWN_BYTES, printable};
 use heddle_model::{Snapshot, WorkloadKey};
 use http::HeaderValue;
-pub(crate) use question::Kind;
 use question::Question;
 use std::sync::Arc;
 use streams::slot::{Holds, StreamSlot};
 use streams::{AuthenticatedStream, Groups};
 use tonic::{Code, Status};
 
-/// A feed that knows what a proxy's question is about.
-pub trait RequestResolver: Feed<Subscription: Send + Sync, Answer: Send + Sync> + 'static {
-    /// The topic of a question that `client` asks.
-    ///
-    /// # Errors
-    /// Says why it has none.
-    fn topic(
-        ask: &ProxyRequest,
-        client: &WorkloadKey,
-        snapshot: &Snapshot,
-    ) -> Result<Self::Subscription, Refused>;
-}
+/// The topic of a request that a workload makes, or why it has none.
+pub type Resolve<F> =
+    fn(&ProxyRequest, &WorkloadKey, &Snapshot) -> Result<<F as Feed>::Subscription, Refused>;
 
-impl RequestResolver for Linkerd {
-    fn topic(ask: &ProxyRequest, client: &WorkloadKey, snapshot: &Snapshot) -> Result<Subscription, Refused> {
-        heddle_linkerd::topic(ask, client, snapshot)
-    }
-}
-
-/// The shared part of all streams.
-pub(crate) struct Shared<P, F: Feed> {
-    pub(crate) engine: Engine<P>,
-    pub(crate) feeds: Subscriber<F>,
-    pub(crate) tokens: Arc<dyn Authenticate>,
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) metrics: Metrics,
-    pub(crate) limits: Limits,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) drain: Drain,
-    budgets: Budgets,
-    refusals: Refusals,
+/// The streams of linkerd2-proxies.
+pub(crate) struct Subscriptions<P, F: Feed> {
+    shared: Arc<Shared<P>>,
+    feeds: Subscriber<F>,
+    resolve: Resolve<F>,
     groups: Arc<Groups>,
     streams: Arc<Quota<WorkloadKey>>,
 }
@@ -84,42 +54,18 @@ pub(crate) struct Shared<P, F: Feed> {
 /// Bytes that a stream has kept for itself, beside its question.
 const STREAM_BYTES: usize = 256;
 
-impl<P: Published, F: RequestResolver> Shared<P, F> {
-    /// For whoever asks what `xds` asks of the same parts.
-    pub(crate) fn new(parts: &crate::xds::Shared<P>, feeds: Subscriber<F>) -> Self {
-        let crate::xds::Shared {
-            engine,
-            tokens,
-            registry,
-            metrics,
-            limits,
-            clock,
-            drain,
-            budgets,
-            refusals,
-            ..
-        } = parts;
-        Self {
-            engine: engine.clone(),
-            feeds,
-            tokens: tokens.clone(),
-            registry: registry.clone(),
-            metrics: metrics.clone(),
-            limits: limits.clone(),
-            clock: clock.clone(),
-            drain: drain.clone(),
-            budgets: budgets.clone(),
-            refusals: refusals.clone(),
-            groups: Groups::new(registry.clone()),
-            streams: Quota::new(limits.questions_per_workload),
-        }
+impl<P: Published, F: Feed> Subscriptions<P, F> {
+    pub(crate) fn new(shared: Arc<Shared<P>>, feeds: Subscriber<F>, resolve: Resolve<F>) -> Self {
+        let groups = Groups::new(shared.registry.clone());
+        let streams = Quota::new(shared.limits.questions_per_workload);
+        Self { shared, feeds, resolve, groups, streams }
     }
 
     /// Returns who calls. Nothing of the question has been read yet.
     async fn caller(&self, peer: &Peer, authorization: Option<&HeaderValue>) -> Result<Caller, Status> {
-        self.engine.fresh().inspect_err(|_| peer.activity.part())?;
-        let now = self.clock.now();
-        let caller = auth::caller(peer, authorization, self.tokens.as_ref(), now).await;
+        self.shared.engine.fresh().inspect_err(|_| peer.activity.part())?;
+        let now = self.shared.clock.now();
+        let caller = auth::caller(peer, authorization, self.shared.tokens.as_ref(), now).await;
         caller.map_err(|refusal| {
             // A proxy connects before it has its first certificate. Over that connection it would be refused for ever.
             if refusal.code() == Code::Unauthenticated {
@@ -137,20 +83,20 @@ impl<P: Published, F: RequestResolver> Shared<P, F> {
         mut caller: Caller,
         question: Question,
     ) -> Result<Answers<F>, Status> {
-        let state = self.engine.latest()?;
-        let workload = context::parse(&question.who).map_err(Refusal::Context)?;
+        let state = self.shared.engine.latest()?;
+        let workload = context::parse(&question.who).map_err(|bad| Refusal::Context(bad.to_string()))?;
         let workload = bind_workload(workload, &caller, state.snapshot())?;
         caller.uid = caller.uid.or_else(|| state.uid(&workload));
-        let topic = F::topic(&question.ask, &workload, state.snapshot()).map_err(unanswered)?;
+        let topic = (self.resolve)(&question.ask, &workload, state.snapshot()).map_err(unanswered)?;
         drop(state);
         let text = question.ask.to_string();
         let asked = printable(&text, SHOWN_BYTES);
         tracing::debug!(%workload, method = question.kind.as_str(), asked, who = printable(&question.who, SHOWN_BYTES), "asked");
         let held = self.streams.take(workload.clone()).ok_or_else(|| Refusal::Streams {
             workload: workload.clone(),
-            most: self.limits.questions_per_workload,
+            most: self.shared.limits.questions_per_workload,
         })?;
-        let mut account = self.budgets.open(&workload, &caller.identity);
+        let mut account = self.shared.budgets.open(&workload, &caller.identity);
         account.set(STREAM_BYTES + 2 * text.len())?;
         let newcomer = AuthenticatedStream { workload, caller, peer: peer.address };
         let group = self.group(newcomer).await?;
@@ -161,16 +107,6 @@ impl<P: Published, F: RequestResolver> Shared<P, F> {
             Holds { _stream: held, _bytes: account, _running: running },
         );
         Ok(Answers::new(following, seat, question.extent))
-    }
-
-    /// Counts and logs what a call is refused with.
-    fn refused(&self, peer: &Peer, status: Status) -> Status {
-        self.metrics.stream_refused(status.code());
-        self.refusals.of(peer).line(|| {
-            let (code, reason) = (status.code(), status.message());
-            tracing::info!(peer = %peer.address, ?code, reason, "stream refused");
-        });
-        status
     }
 }
 

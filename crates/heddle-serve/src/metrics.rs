@@ -1,6 +1,5 @@
 //! What is counted about clients. Labels come from closed sets, never from what a client sends.
 
-use crate::connection::Closing;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -11,6 +10,8 @@ use prometheus_client::registry::{Registry, Unit};
 
 /// The short names of the resource types that are served, and one for all others.
 pub(crate) const TYPES: [&str; 5] = ["LDS", "RDS", "CDS", "EDS", "other"];
+/// The requests of linkerd2-proxies, by the method that follows each.
+const REQUESTS: [&str; 4] = ["Get", "GetProfile", "WatchPort", "Watch"];
 
 /// The reason for which a connection was closed before its peer had proved who it is, or when it had.
 pub(crate) const CONNECTION_REASONS: [&str; 8] =
@@ -178,8 +179,8 @@ impl Metrics {
             drop(self.rejections.get_or_create(&labels));
         }
         drop(self.clients.get_or_create(&PlaneProtocol { plane: LINKERD, protocol: LINKERD }));
-        for kind in crate::linkerd::Kind::ALL {
-            let labels = PlaneType { plane: LINKERD, r#type: kind.as_str() };
+        for r#type in REQUESTS {
+            let labels = PlaneType { plane: LINKERD, r#type };
             drop(self.pushes.get_or_create(&labels));
             drop(self.push_bytes.get_or_create(&labels));
         }
@@ -227,9 +228,9 @@ impl Metrics {
         self.clients.get_or_create(&PlaneProtocol { plane: LINKERD, protocol: LINKERD }).dec();
     }
 
-    /// A message to a linkerd2-proxy, which does not acknowledge it.
-    pub(crate) fn answered(&self, kind: crate::linkerd::Kind, bytes: usize) {
-        let labels = PlaneType { plane: LINKERD, r#type: kind.as_str() };
+    /// A message to a linkerd2-proxy, which does not acknowledge it; `request` is one of [`REQUESTS`].
+    pub(crate) fn answered(&self, request: &'static str, bytes: usize) {
+        let labels = PlaneType { plane: LINKERD, r#type: request };
         self.pushes.get_or_create(&labels).inc();
         self.push_bytes.get_or_create(&labels).inc_by(bytes as u64);
     }
@@ -250,16 +251,6 @@ impl Metrics {
     /// `budget` is one of [`BUDGETS`].
     pub(crate) fn budget_exceeded(&self, budget: &'static str) {
         self.exceeded.get_or_create(&Budget { budget }).inc();
-    }
-
-    /// A connection was closed by us.
-    pub(crate) fn connection_ended(&self, closing: Closing) {
-        match closing {
-            Closing::Unproven => self.connection_refused("unproven"),
-            Closing::Refused => self.connection_refused("refused"),
-            // Counted where another took its place.
-            Closing::Evicted | Closing::Idle | Closing::Expired => {}
-        }
     }
 
     /// `reason` is one of [`CONNECTION_REASONS`].

@@ -68,7 +68,7 @@ pub enum Refusal {
     },
     /// The proxy's settings name no workload.
     #[error("the context {0}")]
-    Context(crate::linkerd::BadContext),
+    Context(String),
     /// `node.metadata` asks for something that there is not.
     #[error("node metadata \"heddle.capture\": {0}")]
     Capture(#[from] heddle_xds::BadCapture),

@@ -1,12 +1,10 @@
 //! Who is connected, and where each of them stands: for `/debug/clients` and `heddle proxies`.
 
 mod quarantine;
-mod shown;
 mod view;
 
-pub(crate) use shown::Shown;
+pub(crate) use view::seconds;
 pub use view::{ClientView, RefusedView, TypeView};
-pub(crate) use view::{seconds, short};
 
 use crate::auth::Proof;
 use crate::metrics::Metrics;
@@ -47,7 +45,7 @@ pub(crate) struct Client {
     pub(crate) standing: Standing,
 }
 
-/// All open streams, and the certificates issued last.
+/// All clients, and the certificates issued last.
 pub struct Registry {
     metrics: Metrics,
     streams: Arc<Quota<WorkloadKey>>,
@@ -59,8 +57,7 @@ pub struct Registry {
 #[derive(Default)]
 struct State {
     last: u64,
-    clients: BTreeMap<u64, Client>,
-    shown: BTreeMap<u64, shown::Look>,
+    clients: BTreeMap<u64, Look>,
     certificates: BTreeMap<Holder, SystemTime>,
 }
 
@@ -76,10 +73,18 @@ pub(crate) struct Admission {
     _held: Held<WorkloadKey>,
 }
 
-/// A stream's entry, taken out when dropped.
-pub(crate) struct Entry {
+/// The view of a client now, under its number; `None` if it has just gone.
+type Look = Arc<dyn Fn(u64) -> Option<ClientView> + Send + Sync>;
+
+/// A client's entry, taken out when dropped.
+pub(crate) struct Shown {
     registry: Arc<Registry>,
     id: u64,
+}
+
+/// An Envoy's stream among the clients, taken out when dropped.
+pub(crate) struct Entry {
+    shown: Shown,
     protocol: &'static str,
     _admission: Admission,
 }
@@ -91,26 +96,20 @@ impl Registry {
         Self { metrics, streams: Quota::new(streams), most: streams, state, quarantine }
     }
 
-    /// Returns how many streams are open.
+    /// Returns how many clients are connected: streams of Envoys, and linkerd2-proxies.
     pub fn len(&self) -> usize {
         self.lock().clients.len()
     }
 
-    /// Returns whether no stream is open.
+    /// Returns whether no client is connected.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Every open stream, oldest first; then what shows itself.
+    /// Every client, oldest first.
     pub fn view(&self) -> Vec<ClientView> {
-        let state = self.lock();
-        let clients = state.clients.iter();
-        let mut views: Vec<ClientView> =
-            clients.map(|(id, client)| view::client(*id, client, state.certificate(client))).collect();
-        let shown = state.shown.clone();
-        drop(state);
-        views.extend(shown.iter().filter_map(|(id, look)| look(*id)));
-        views
+        let clients = self.lock().clients.clone();
+        clients.iter().filter_map(|(id, look)| look(*id)).collect()
     }
 
     /// One more stream of `workload`, if it may have one.
@@ -124,11 +123,21 @@ impl Registry {
     pub(crate) fn enter(self: &Arc<Self>, admission: Admission, client: Client) -> Entry {
         let protocol = view::protocol(client.variant);
         self.metrics.client_came(protocol);
+        let registry = Arc::downgrade(self);
+        let look = move |id| {
+            let certificate = registry.upgrade()?.certificate(&client.workload, &client.identity);
+            Some(view::client(id, &client, certificate))
+        };
+        Entry { shown: self.show(Arc::new(look)), protocol, _admission: admission }
+    }
+
+    /// Shows a client until the answer is dropped.
+    pub(crate) fn show(self: &Arc<Self>, look: Look) -> Shown {
         let mut state = self.lock();
         state.last += 1;
         let id = state.last;
-        state.clients.insert(id, client);
-        Entry { registry: self.clone(), id, protocol, _admission: admission }
+        state.clients.insert(id, look);
+        Shown { registry: self.clone(), id }
     }
 
     /// Returns what workloads refused.
@@ -154,32 +163,42 @@ impl Registry {
         }
     }
 
+    /// Until when the newest certificate counts that was issued to a workload, or to anyone of its identity.
+    pub(crate) fn certificate(&self, workload: &WorkloadKey, identity: &Identity) -> Option<SystemTime> {
+        let state = self.lock();
+        let own = state.certificates.get(&Holder::Workload(workload.clone()));
+        own.or_else(|| state.certificates.get(&Holder::Identity(identity.clone()))).copied()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn certificate(&self, client: &Client) -> Option<SystemTime> {
-        self.certificate_of(&client.workload, &client.identity)
-    }
-
-    fn certificate_of(&self, workload: &WorkloadKey, identity: &Identity) -> Option<SystemTime> {
-        let own = self.certificates.get(&Holder::Workload(workload.clone()));
-        own.or_else(|| self.certificates.get(&Holder::Identity(identity.clone()))).copied()
     }
 }
 
 impl Entry {
     /// The number of the stream, as the debug page shows it.
     pub(crate) fn id(&self) -> u64 {
-        self.id
+        self.shown.id
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.registry.metrics.client_went(self.protocol);
-        self.registry.lock().clients.remove(&self.id);
+        self.shown.registry.metrics.client_went(self.protocol);
+    }
+}
+
+impl Shown {
+    /// The number of the client, as the debug page shows it.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        let look = self.registry.lock().clients.remove(&self.id);
+        // What it looks at may itself be dropped here: not under the lock.
+        drop(look);
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::accept::{Acceptor, BadListener, Security};
 use crate::auth::Authenticate;
+use crate::budget::Budgets;
 use crate::calls::{Answer, Call, Method};
 use crate::certificates::{Issuer, Istio, Lifetimes, Signer};
 use crate::clock::Clock;
@@ -9,12 +10,14 @@ use crate::drain::Drain;
 use crate::engine::{Engine, Published};
 use crate::feeds::Subscriber;
 use crate::limits::Limits;
-use crate::linkerd::{self, Certify, RequestResolver};
+use crate::linkerd::{Certify, Resolve, Subscriptions};
 use crate::metrics::Metrics;
 use crate::rate::Rate;
+use crate::reception::Reception;
 use crate::refusal_log::RefusalLog;
 use crate::registry::Registry;
-use crate::xds::{self, Delta, Discovery, Sotw};
+use crate::shared::{Refusals, Shared};
+use crate::xds::{Delta, Discovery, Sotw};
 use futures::future::BoxFuture;
 use heddle_catalog::Feed;
 use http::Response;
@@ -30,6 +33,8 @@ pub struct Server<P, F: Feed> {
     pub engine: Engine<P>,
     /// Its answers to linkerd2-proxies.
     pub feeds: Subscriber<F>,
+    /// The topic of each of their requests.
+    pub resolve: Resolve<F>,
     /// The check of tokens.
     pub tokens: Arc<dyn Authenticate>,
     /// The check of the tokens that linkerd2-proxies show for a certificate.
@@ -64,10 +69,10 @@ pub(crate) struct Services<P, F: Feed> {
     discovery: Discovery<P>,
     istio: Istio<P>,
     certify: Certify<P>,
-    questions: linkerd::Shared<P, F>,
+    subscriptions: Subscriptions<P, F>,
 }
 
-impl<P: Published, F: RequestResolver> Server<P, F> {
+impl<P: Published, F: Feed> Server<P, F> {
     /// Serves on `listener` until drained: then no connection is accepted, streams end at their own moment,
     /// and this returns when the last connection has closed, or at once when draining is forced.
     ///
@@ -89,6 +94,7 @@ impl<P: Published, F: RequestResolver> Server<P, F> {
         let Self {
             engine,
             feeds,
+            resolve,
             tokens,
             linkerd_tokens,
             signer,
@@ -111,19 +117,29 @@ impl<P: Published, F: RequestResolver> Server<P, F> {
             rate: Rate::new(limits.certificates_at_once, limits.certificate_every),
             log: RefusalLog::new("certificates"),
         });
-        let shared =
-            xds::Shared::new(engine, tokens.clone(), registry, metrics, limits.clone(), clock, drain);
+        let shared = Arc::new(Shared {
+            budgets: Budgets::new(&limits, metrics.clone()),
+            reception: Reception::new(limits.reception_bytes, limits.request_bytes),
+            refusals: Refusals::new(),
+            engine,
+            tokens: tokens.clone(),
+            registry,
+            metrics,
+            limits: limits.clone(),
+            clock,
+            drain,
+        });
         Services {
             istio: Istio { issuer: issuer.clone(), tokens },
             certify: Certify { issuer, tokens: linkerd_tokens },
-            questions: linkerd::Shared::new(&shared, feeds),
-            discovery: Discovery(Arc::new(shared)),
+            subscriptions: Subscriptions::new(shared.clone(), feeds, resolve),
+            discovery: Discovery(shared),
             limits,
         }
     }
 }
 
-impl<P: Published, F: RequestResolver> Answer for Services<P, F> {
+impl<P: Published, F: Feed> Answer for Services<P, F> {
     fn answer(self: Arc<Self>, method: Method, call: Call) -> BoxFuture<'static, Response<Body>> {
         Box::pin(async move {
             let answered = match method {
@@ -136,7 +152,7 @@ impl<P: Published, F: RequestResolver> Answer for Services<P, F> {
                 | Method::WatchPort
                 | Method::GetPort
                 | Method::Watch
-                | Method::GetPolicy => self.questions.answer(method, call).await,
+                | Method::GetPolicy => self.subscriptions.answer(method, call).await,
             };
             answered.unwrap_or_else(Status::into_http)
         })

@@ -7,20 +7,12 @@ mod open;
 mod tally;
 mod wire;
 
-use crate::auth::{self, Authenticate};
-use crate::budget::Budgets;
+use crate::auth;
 use crate::calls::Call;
-use crate::clock::Clock;
-use crate::drain::Drain;
-use crate::engine::{Engine, Published};
-use crate::limits::Limits;
-use crate::metrics::Metrics;
-use crate::peer::Peer;
-use crate::reception::Reception;
+use crate::engine::Published;
 use crate::refusal::Ended;
-use crate::refusal_log::RefusalLog;
-use crate::registry::Registry;
 use crate::replies;
+use crate::shared::Shared;
 use http::Response;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,38 +24,6 @@ pub(crate) use wire::{Delta, Sotw};
 
 /// The time that the last words of a stream may take to be read.
 const FAREWELL: Duration = Duration::from_secs(5);
-
-/// The shared part of all streams.
-pub(crate) struct Shared<P> {
-    pub(crate) engine: Engine<P>,
-    pub(crate) tokens: Arc<dyn Authenticate>,
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) metrics: Metrics,
-    pub(crate) limits: Limits,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) drain: Drain,
-    pub(crate) budgets: Budgets,
-    pub(crate) refusals: Refusals,
-    reception: Arc<Reception>,
-}
-
-/// The lines about streams that are refused: those of peers that proved nothing do not keep others out of the log.
-#[derive(Clone, Debug)]
-pub(crate) struct Refusals {
-    proven: RefusalLog,
-    unproven: RefusalLog,
-}
-
-impl Refusals {
-    pub(crate) fn new() -> Self {
-        Self { proven: RefusalLog::new("streams of callers"), unproven: RefusalLog::new("unproven callers") }
-    }
-
-    /// The log for what is said to `peer`.
-    pub(crate) fn of(&self, peer: &Peer) -> &RefusalLog {
-        if peer.standing.is_proven() { &self.proven } else { &self.unproven }
-    }
-}
 
 /// The aggregated discovery service.
 pub(crate) struct Discovery<P>(pub(crate) Arc<Shared<P>>);
@@ -100,33 +60,5 @@ impl<P: Published> Discovery<P> {
             }
         });
         Ok(replies::stream(receiver))
-    }
-}
-
-impl<P> Shared<P> {
-    #[allow(clippy::too_many_arguments, reason = "the parts of a server, each once")]
-    pub(crate) fn new(
-        engine: Engine<P>,
-        tokens: Arc<dyn Authenticate>,
-        registry: Arc<Registry>,
-        metrics: Metrics,
-        limits: Limits,
-        clock: Arc<dyn Clock>,
-        drain: Drain,
-    ) -> Self {
-        let budgets = Budgets::new(&limits, metrics.clone());
-        let reception = Reception::new(limits.reception_bytes, limits.request_bytes);
-        let refusals = Refusals::new();
-        Self { engine, tokens, registry, metrics, limits, clock, drain, budgets, refusals, reception }
-    }
-
-    /// Counts and logs what a stream ends with.
-    fn refused(&self, peer: &Peer, status: Status) -> Status {
-        self.metrics.stream_refused(status.code());
-        self.refusals.of(peer).line(|| {
-            let (code, reason) = (status.code(), status.message());
-            tracing::info!(peer = %peer.address, ?code, reason, "stream ended");
-        });
-        status
     }
 }

@@ -1,7 +1,7 @@
 //! Make before break: what waits for what, across types.
 
 use crate::subscription::{ClientState, Reason, Step, Subscription};
-use crate::{Resource, Type, View};
+use crate::{Resource, ResourceType, View};
 use heddle_model::Name;
 use std::collections::BTreeSet;
 
@@ -31,18 +31,20 @@ impl<R: Resource> Gate<'_, R> {
     /// Returns whether `step` may be taken under `name`.
     pub(crate) fn ask<V: View<Resource = R>>(
         &self,
-        ty: Type,
+        ty: ResourceType,
         name: &Name,
         reason: Reason,
         step: &Step<R>,
         view: &V,
     ) -> Verdict {
         match (ty, step) {
-            (_, Step::Nothing) | (Type::Cluster, Step::Send(_)) => Verdict::Go,
-            (Type::Cluster, Step::Remove) => self.remove_cluster(name),
-            (Type::Endpoint, _) => wait_if(self.is_early(name, reason)),
-            (Type::Listener | Type::Route, Step::Send(resource)) => wait_if(!self.is_usable(resource, view)),
-            (Type::Listener | Type::Route, Step::Remove) => Verdict::Go,
+            (_, Step::Nothing) | (ResourceType::Cluster, Step::Send(_)) => Verdict::Go,
+            (ResourceType::Cluster, Step::Remove) => self.remove_cluster(name),
+            (ResourceType::Endpoint, _) => wait_if(self.is_early(name, reason)),
+            (ResourceType::Listener | ResourceType::Route, Step::Send(resource)) => {
+                wait_if(!self.is_usable(resource, view))
+            }
+            (ResourceType::Listener | ResourceType::Route, Step::Remove) => Verdict::Go,
         }
     }
 
@@ -81,9 +83,9 @@ impl<R: Resource> Gate<'_, R> {
         let mut found = false;
         resource.needs(&mut |ty, name| {
             found |= match ty {
-                Type::Cluster => name == cluster,
-                Type::Route => may_need(self.routes.told(name), cluster),
-                Type::Endpoint | Type::Listener => false,
+                ResourceType::Cluster => name == cluster,
+                ResourceType::Route => may_need(self.routes.told(name), cluster),
+                ResourceType::Endpoint | ResourceType::Listener => false,
             }
         });
         found
@@ -111,7 +113,7 @@ impl<R: Resource> Gate<'_, R> {
         }
         let mut usable = true;
         resource.needs(&mut |ty, name| {
-            usable &= ty != Type::Cluster || self.is_settled(name) || view.get(ty, name).is_none();
+            usable &= ty != ResourceType::Cluster || self.is_settled(name) || view.get(ty, name).is_none();
         });
         usable
     }
@@ -130,7 +132,7 @@ impl<R: Resource> Gate<'_, R> {
 fn may_need<R: Resource>(told: &ClientState<R>, cluster: &Name) -> bool {
     let ClientState::Has(resource) = told else { return told.is_some() };
     let mut found = false;
-    resource.needs(&mut |ty, name| found |= ty == Type::Cluster && name == cluster);
+    resource.needs(&mut |ty, name| found |= ty == ResourceType::Cluster && name == cluster);
     found
 }
 
@@ -153,7 +155,7 @@ pub(crate) fn early<V: View>(clusters: &Subscription<V::Resource>, view: &V) -> 
 pub(crate) fn endpoints<R: Resource>(cluster: &R) -> Vec<Name> {
     let mut names = Vec::new();
     cluster.needs(&mut |ty, name| {
-        if ty == Type::Endpoint {
+        if ty == ResourceType::Endpoint {
             names.push(name.clone());
         }
     });

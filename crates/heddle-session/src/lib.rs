@@ -27,9 +27,10 @@ mod suspects;
 mod version;
 mod view;
 
+pub use heddle_proto::ResourceType;
 pub use progress::{Progress, Refused};
 pub use request::{Limits, Refusal, Request, Variant};
 pub use response::{Notice, Response};
 pub use session::Session;
 pub use version::Version;
-pub use view::{Resource, Type, View};
+pub use view::{Resource, View};

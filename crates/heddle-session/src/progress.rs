@@ -1,6 +1,6 @@
 //! Where a client stands, for `/debug/clients` and `heddle proxies`.
 
-use crate::{Type, Version};
+use crate::{ResourceType, Version};
 use heddle_model::Name;
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// The type.
-    pub ty: Type,
+    pub ty: ResourceType,
     /// It asked for everything of the type.
     pub wildcard: bool,
     /// Resources that it was sent and did not refuse.

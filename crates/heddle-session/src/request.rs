@@ -1,6 +1,6 @@
 //! What a client says, in either variant of the protocol, and what is too much.
 
-use crate::Type;
+use crate::ResourceType;
 use heddle_model::Name;
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ pub enum Variant {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// `type_url`
-    pub ty: Type,
+    pub ty: ResourceType,
     /// `response_nonce`; empty answers nothing.
     pub nonce: String,
     /// Delta: `resource_names_subscribe`. State of the world: `resource_names`, the whole list.
@@ -32,7 +32,7 @@ pub struct Request {
 
 impl Request {
     /// A first request for everything of `ty`.
-    pub fn new(ty: Type) -> Self {
+    pub fn new(ty: ResourceType) -> Self {
         Self {
             ty,
             nonce: String::new(),

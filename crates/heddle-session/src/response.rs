@@ -1,6 +1,6 @@
 //! What a session says: to its client, and to its owner.
 
-use crate::{Type, Version};
+use crate::{ResourceType, Version};
 use bytes::Bytes;
 use heddle_model::Name;
 
@@ -8,7 +8,7 @@ use heddle_model::Name;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// `type_url`
-    pub ty: Type,
+    pub ty: ResourceType,
     /// `nonce`
     pub nonce: String,
     /// `system_version_info` or `version_info`: a hash over what is in the response.
@@ -27,7 +27,7 @@ pub enum Notice {
     /// A response was accepted.
     Acked {
         /// Of which type.
-        ty: Type,
+        ty: ResourceType,
         /// The state that it brought.
         sequence: u64,
         /// The time at which it was sent, in milliseconds on the clock of [`crate::Session::poll`].
@@ -36,7 +36,7 @@ pub enum Notice {
     /// A response was refused.
     Nacked {
         /// Of which type.
-        ty: Type,
+        ty: ResourceType,
         /// The client's text, cut to [`crate::Limits::text_bytes`].
         text: String,
         /// The resources that it may have meant. If more than one for endpoints or routes, each is sent again alone.
@@ -45,7 +45,7 @@ pub enum Notice {
     /// A resource was refused by itself and is not sent again until it changes.
     Quarantined {
         /// Of which type.
-        ty: Type,
+        ty: ResourceType,
         /// The one concerned.
         name: Name,
         /// The content that was refused.

@@ -2,7 +2,9 @@
 
 use crate::gate::{self, Gate, Verdict};
 use crate::subscription::{InFlight, Plan, Reason, Step, Subscription};
-use crate::{Limits, Notice, Progress, Refusal, Refused, Request, Resource, Response, Type, Variant, View};
+use crate::{
+    Limits, Notice, Progress, Refusal, Refused, Request, Resource, ResourceType, Response, Variant, View,
+};
 use bytes::Bytes;
 use heddle_model::Name;
 
@@ -21,7 +23,7 @@ pub struct Session<R> {
 impl<R: Resource> Session<R> {
     /// A stream of which nothing was read yet.
     pub fn new(variant: Variant, limits: Limits) -> Self {
-        let subscriptions = Type::ALL.map(|ty| Subscription::new(ty, variant));
+        let subscriptions = ResourceType::ALL.map(|ty| Subscription::new(ty, variant));
         Self { variant, limits, subscriptions, sequence: None, nonce: 0, now: 0 }
     }
 
@@ -33,7 +35,7 @@ impl<R: Resource> Session<R> {
     pub fn resume(
         variant: Variant,
         limits: Limits,
-        refused: impl IntoIterator<Item = (Type, Refused)>,
+        refused: impl IntoIterator<Item = (ResourceType, Refused)>,
     ) -> Self {
         let mut session = Self::new(variant, limits);
         for (ty, refused) in refused {
@@ -43,7 +45,7 @@ impl<R: Resource> Session<R> {
     }
 
     /// Returns what the client refused and is not sent again until it changes.
-    pub fn refused(&self) -> Vec<(Type, Refused)> {
+    pub fn refused(&self) -> Vec<(ResourceType, Refused)> {
         let of = |of: &Subscription<R>| -> Vec<_> {
             of.refused.values().map(|refused| (of.ty, refused.clone())).collect()
         };
@@ -82,7 +84,7 @@ impl<R: Resource> Session<R> {
     fn receive_delta(&mut self, mut request: Request, first: bool) {
         // An Envoy asks for clusters first, unless one of them still warms: then it may hold endpoints that
         // its new cluster has not seen, and they must be sent whatever it says it holds.
-        let warming = request.ty == Type::Endpoint && !self.of(Type::Cluster).requested;
+        let warming = request.ty == ResourceType::Endpoint && !self.of(ResourceType::Cluster).requested;
         if !first || warming {
             request.versions.clear();
         }
@@ -97,16 +99,16 @@ impl<R: Resource> Session<R> {
         for name in &request.unsubscribe {
             subscription.unsubscribe(name);
         }
-        if first && request.ty == Type::Endpoint {
+        if first && request.ty == ResourceType::Endpoint {
             self.await_clusters();
         }
     }
 
     /// Clusters that were sent before their endpoints were asked for wait for them, whatever the client holds.
     fn await_clusters(&mut self) {
-        let flights = self.of(Type::Cluster).flights.iter();
+        let flights = self.of(ResourceType::Cluster).flights.iter();
         let names: Vec<Name> = flights.flat_map(|flight| &flight.warming).cloned().collect();
-        let endpoints = self.of_mut(Type::Endpoint);
+        let endpoints = self.of_mut(ResourceType::Endpoint);
         names.into_iter().for_each(|name| endpoints.mark(name, Reason::Force));
     }
 
@@ -129,7 +131,8 @@ impl<R: Resource> Session<R> {
         for subscription in self.subscriptions.iter_mut().filter(|subscription| subscription.requested) {
             subscription.opened.get_or_insert(now);
         }
-        let responses = Type::ALL.into_iter().filter_map(|ty| self.poll_type(ty, now, view)).collect();
+        let responses =
+            ResourceType::ALL.into_iter().filter_map(|ty| self.poll_type(ty, now, view)).collect();
         for subscription in &mut self.subscriptions {
             subscription.settle(view.sequence());
         }
@@ -151,7 +154,7 @@ impl<R: Resource> Session<R> {
         }
     }
 
-    fn poll_type<V: View<Resource = R>>(&mut self, ty: Type, now: u64, view: &V) -> Option<Response> {
+    fn poll_type<V: View<Resource = R>>(&mut self, ty: ResourceType, now: u64, view: &V) -> Option<Response> {
         let subscription = self.of(ty);
         let blocked = subscription.is_blocked(now, self.limits.patience) && !subscription.is_outrun();
         if !subscription.requested || blocked {
@@ -159,9 +162,9 @@ impl<R: Resource> Session<R> {
         }
         let mut flight = self.next_flight(ty, now, view)?;
         match ty {
-            Type::Cluster => self.follow(&mut flight),
-            Type::Endpoint => self.warm(&flight),
-            Type::Listener | Type::Route => {}
+            ResourceType::Cluster => self.follow(&mut flight),
+            ResourceType::Endpoint => self.warm(&flight),
+            ResourceType::Listener | ResourceType::Route => {}
         }
         let response = self.response(ty, &flight, view.sequence());
         self.of_mut(ty).launch(flight);
@@ -170,7 +173,12 @@ impl<R: Resource> Session<R> {
 
     /// The next response, if there is something to say. What needs no words is noted on the way: behind a name that
     /// must go alone there may be others.
-    fn next_flight<V: View<Resource = R>>(&mut self, ty: Type, now: u64, view: &V) -> Option<InFlight<R>> {
+    fn next_flight<V: View<Resource = R>>(
+        &mut self,
+        ty: ResourceType,
+        now: u64,
+        view: &V,
+    ) -> Option<InFlight<R>> {
         loop {
             let plan = self.plan(ty, now, view);
             let due = self.of(ty).is_due(&plan);
@@ -187,9 +195,10 @@ impl<R: Resource> Session<R> {
         }
     }
 
-    fn plan<V: View<Resource = R>>(&self, ty: Type, now: u64, view: &V) -> Plan<R> {
+    fn plan<V: View<Resource = R>>(&self, ty: ResourceType, now: u64, view: &V) -> Plan<R> {
         let [clusters, endpoints, listeners, routes] = &self.subscriptions;
-        let early = if ty == Type::Endpoint { gate::early(clusters, view) } else { Default::default() };
+        let early =
+            if ty == ResourceType::Endpoint { gate::early(clusters, view) } else { Default::default() };
         let patience = self.limits.patience;
         let gate = Gate { clusters, endpoints, listeners, routes, early, now, patience };
         let subscription = self.of(ty);
@@ -221,7 +230,8 @@ impl<R: Resource> Session<R> {
         }
         // A listener that goes may make room for one that still waits: they go together.
         for name in removals {
-            let wait = ty == Type::Listener && held_back && !subscription.is_overdue(&name, now, patience);
+            let wait =
+                ty == ResourceType::Listener && held_back && !subscription.is_overdue(&name, now, patience);
             if wait {
                 plan.gated.push(name);
             } else {
@@ -235,7 +245,7 @@ impl<R: Resource> Session<R> {
     fn follow(&mut self, flight: &mut InFlight<R>) {
         let names = flight.items.iter().filter_map(|item| item.sent()).flat_map(gate::endpoints);
         flight.warming = names.collect();
-        let endpoints = self.of_mut(Type::Endpoint);
+        let endpoints = self.of_mut(ResourceType::Endpoint);
         for name in
             flight.warming.iter().filter(|name| endpoints.is_subscribed(name)).cloned().collect::<Vec<_>>()
         {
@@ -245,14 +255,14 @@ impl<R: Resource> Session<R> {
 
     /// Notes that clusters got the endpoints they wait for.
     fn warm(&mut self, flight: &InFlight<R>) {
-        for clusters in &mut self.of_mut(Type::Cluster).flights {
+        for clusters in &mut self.of_mut(ResourceType::Cluster).flights {
             for item in &flight.items {
                 clusters.warming.remove(&item.name);
             }
         }
     }
 
-    fn response(&self, ty: Type, flight: &InFlight<R>, sequence: u64) -> Response {
+    fn response(&self, ty: ResourceType, flight: &InFlight<R>, sequence: u64) -> Response {
         let sent = || flight.items.iter().filter_map(|item| item.sent().cloned());
         let (resources, removed): (Vec<R>, Vec<Name>) = match self.variant {
             Variant::Sotw if ty.is_root() => (self.of(ty).complete(), Vec::new()),
@@ -293,11 +303,11 @@ impl<R: Resource> Session<R> {
         requested.map(progress).collect()
     }
 
-    fn of(&self, ty: Type) -> &Subscription<R> {
+    fn of(&self, ty: ResourceType) -> &Subscription<R> {
         &self.subscriptions[ty as usize]
     }
 
-    fn of_mut(&mut self, ty: Type) -> &mut Subscription<R> {
+    fn of_mut(&mut self, ty: ResourceType) -> &mut Subscription<R> {
         &mut self.subscriptions[ty as usize]
     }
 }

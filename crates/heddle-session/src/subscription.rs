@@ -6,14 +6,14 @@ mod slots;
 
 pub(crate) use plan::{Plan, Step};
 
-use crate::{Refused, Resource, Type, Variant, Version, View};
+use crate::{Refused, Resource, ResourceType, Variant, Version, View};
 use heddle_model::Name;
 use slots::{Slot, Slots};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// One type of one client's stream.
 pub(crate) struct Subscription<R> {
-    pub(crate) ty: Type,
+    pub(crate) ty: ResourceType,
     variant: Variant,
     /// The client asked for this type on this stream.
     pub(crate) requested: bool,
@@ -113,7 +113,7 @@ impl<R> InFlight<R> {
 }
 
 impl<R: Resource> Subscription<R> {
-    pub(crate) fn new(ty: Type, variant: Variant) -> Self {
+    pub(crate) fn new(ty: ResourceType, variant: Variant) -> Self {
         Self {
             ty,
             variant,

@@ -12,12 +12,13 @@
 
 use crate::http::Direction;
 use crate::outbound::chain;
-use crate::resource::{Resource, ResourceKey, Type};
+use crate::resource::{Resource, ResourceKey};
 use crate::resource_name::Subject;
 use crate::{address, direct, inspect, limits, tcp, xds};
 use heddle_model::fact::{Egress, Mtls, ServiceForm};
 use heddle_model::snapshot::{Service, Transport, Workload};
 use heddle_model::{ClusterNetwork, Kind, Name, Reach, Snapshot, WorkloadKey, WorkloadKind};
+use heddle_proto::ResourceType;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -65,7 +66,7 @@ pub(crate) fn listener(snapshot: &Snapshot, reach: &Reach, six: bool) -> Resourc
         tcp_keepalive: Some(limits::keepalive()),
         ..xds::Listener::default()
     };
-    let cluster = |subject: Subject| ResourceKey { ty: Type::Cluster, name: subject.name() };
+    let cluster = |subject: Subject| ResourceKey { ty: ResourceType::Cluster, name: subject.name() };
     Resource {
         body: xds::pack(&listener),
         sources: BTreeSet::new(),

@@ -1,13 +1,14 @@
 //! Clusters: Services' ports, the application itself, and the addresses that were dialled.
 
 use crate::family_port::FamilyPort;
-use crate::resource::{Resource, ResourceKey, Type};
+use crate::resource::{Resource, ResourceKey};
 use crate::resource_name::Subject;
 use crate::xds::cluster::{ClusterDiscoveryType, DiscoveryType, LbPolicy};
 use crate::{address, endpoint, limits, tls, xds};
 use heddle_model::Identity;
 use heddle_model::fact::{Accrual, DataPlane, Mesh, Protocol};
 use heddle_model::snapshot::{Endpoints, Service, ServicePort, Transport};
+use heddle_proto::ResourceType;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -46,7 +47,7 @@ pub(crate) fn of_port(
     Resource {
         body: xds::pack(&cluster),
         sources: BTreeSet::from([service.key.source()]),
-        needs: vec![ResourceKey::new(Type::Endpoint, name)],
+        needs: vec![ResourceKey::new(ResourceType::Endpoint, name)],
     }
 }
 

@@ -14,7 +14,7 @@
 //! Each of these is projected as clients of one reach see it: what only one namespace's clients see is theirs alone.
 
 use crate::http::{Direction, network_filter};
-use crate::resource::{Resource, ResourceKey, Type};
+use crate::resource::{Resource, ResourceKey};
 use crate::resource_name::Subject;
 use crate::{address, captured, cluster, outbound, tcp, xds};
 use heddle_model::fact::{DataPlane, Mesh, ServiceForm};
@@ -22,6 +22,7 @@ use heddle_model::snapshot::{Endpoint, Service, Transport, Workload};
 use heddle_model::{
     AddressKey, Identity, Name, Owner, Reach, ServicePortKey, Snapshot, WorkloadKey, WorkloadKind,
 };
+use heddle_proto::ResourceType;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
@@ -48,7 +49,7 @@ pub(crate) fn of_workload(snapshot: &Snapshot, reach: &Reach, key: &WorkloadKey)
     Some(Resource {
         body: xds::pack(&listener),
         sources: BTreeSet::from([key.source()]),
-        needs: clusters.into_iter().map(|name| ResourceKey { ty: Type::Cluster, name }).collect(),
+        needs: clusters.into_iter().map(|name| ResourceKey { ty: ResourceType::Cluster, name }).collect(),
     })
 }
 
@@ -103,7 +104,7 @@ pub(crate) fn of_headless(snapshot: &Snapshot, reach: &Reach, port: &ServicePort
     Some(Resource {
         body: xds::pack(&listener),
         sources: BTreeSet::from([port.service.source()]),
-        needs: vec![ResourceKey { ty: Type::Cluster, name: passthrough }],
+        needs: vec![ResourceKey { ty: ResourceType::Cluster, name: passthrough }],
     })
 }
 

@@ -4,13 +4,14 @@ mod chain;
 mod routes;
 
 use crate::capture::Capture;
-use crate::resource::{Resource, ResourceKey, Type};
+use crate::resource::{Resource, ResourceKey};
 use crate::resource_name::Subject;
 use crate::{address, cluster, http, inspect, limits, tcp, xds};
 use chain::Port;
 use heddle_model::SourceRef;
 use heddle_model::fact::{Mesh, Protocol};
 use heddle_model::snapshot::{InboundDefault, InboundPort, Workload};
+use heddle_proto::ResourceType;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -36,8 +37,8 @@ pub(crate) fn names(workload: &Workload, capture: &Capture) -> BTreeSet<Resource
         .map(|port| Subject::Application(port.port))
         .collect();
     routes.extend((*capture == Capture::Captured).then_some(Subject::OtherApplications));
-    let all = subjects(Type::Listener, listeners).chain(subjects(Type::Cluster, clusters));
-    all.chain(subjects(Type::Route, routes)).collect()
+    let all = subjects(ResourceType::Listener, listeners).chain(subjects(ResourceType::Cluster, clusters));
+    all.chain(subjects(ResourceType::Route, routes)).collect()
 }
 
 /// The listener of all inbound traffic, where it is captured.
@@ -76,8 +77,8 @@ pub(crate) fn captured(mesh: &Mesh, workload: &Workload) -> Option<Resource> {
     let also = six.then(|| address::additional(Ipv6Addr::UNSPECIFIED.into(), CAPTURE_PORT));
     let listener = xds::Listener { additional_addresses: also.into_iter().collect(), ..listener };
     let needs = names(workload, &Capture::Captured).into_iter();
-    let needs = needs.filter(|key| matches!(key.ty, Type::Cluster | Type::Route));
-    let blackhole = ResourceKey { ty: Type::Cluster, name: Subject::Blackhole.name() };
+    let needs = needs.filter(|key| matches!(key.ty, ResourceType::Cluster | ResourceType::Route));
+    let blackhole = ResourceKey { ty: ResourceType::Cluster, name: Subject::Blackhole.name() };
     Some(Resource {
         body: xds::pack(&listener),
         sources: sources(workload, &ports),
@@ -102,9 +103,10 @@ pub(crate) fn bound(mesh: &Mesh, workload: &Workload, at: SocketAddr) -> Option<
         filters.push(inspect::http(&BTreeSet::new()));
     }
     let filter_chains = port.chains();
-    let mut needs = vec![ResourceKey::new(Type::Cluster, port.cluster.clone())];
+    let mut needs = vec![ResourceKey::new(ResourceType::Cluster, port.cluster.clone())];
     needs.extend(
-        Port::sees_requests(port.protocol).then(|| ResourceKey::new(Type::Route, port.cluster.clone())),
+        Port::sees_requests(port.protocol)
+            .then(|| ResourceKey::new(ResourceType::Route, port.cluster.clone())),
     );
     let ports = [port];
     let listener = xds::Listener {

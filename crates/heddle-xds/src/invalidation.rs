@@ -4,12 +4,13 @@ use crate::capture::Capture;
 use crate::family_port::FamilyPort;
 use crate::group::Group;
 use crate::inventory::{named, names, ports};
-use crate::resource::{ResourceKey, Type};
+use crate::resource::ResourceKey;
 use crate::resource_name::Subject;
 use crate::{captured, direct};
 use heddle_model::fact::{Locality, ServiceForm};
 use heddle_model::snapshot::{Key, RouteKey};
 use heddle_model::{AddressKey, Owner, Reach, ServiceKey, ServicePortKey, Snapshot, WorkloadKey};
+use heddle_proto::ResourceType;
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -69,7 +70,7 @@ impl Change<'_> {
     fn dialled_workload(&self, reach: &Reach, key: &WorkloadKey) -> BTreeSet<ResourceKey> {
         let addresses = [self.old, self.new].into_iter().filter_map(|snapshot| snapshot.workloads.get(key));
         let places = addresses.flat_map(|workload| &workload.addresses).map(|address| place(*address));
-        let listener = subject(Type::Listener, &Subject::Direct(key.clone()));
+        let listener = subject(ResourceType::Listener, &Subject::Direct(key.clone()));
         let outbound = self.capture_listener(self.moves_inside(reach, key));
         self.dialled_identity(reach, key)
             .into_iter()
@@ -84,7 +85,7 @@ impl Change<'_> {
     fn dialled_identity(&self, reach: &Reach, key: &WorkloadKey) -> BTreeSet<ResourceKey> {
         let [before, after] = [self.old, self.new].map(|snapshot| direct::dialled_as(snapshot, reach, key));
         let both = [before, after].into_iter().flatten().filter(|_| before != after);
-        both.map(|identity| subject(Type::Cluster, &Subject::DirectTo(identity.clone()))).collect()
+        both.map(|identity| subject(ResourceType::Cluster, &Subject::DirectTo(identity.clone()))).collect()
     }
 
     fn service(&self, key: &ServiceKey) -> BTreeSet<ResourceKey> {
@@ -111,13 +112,15 @@ impl Change<'_> {
 
     /// Returns what is named for a port of a Service in this group, if it is there.
     fn of_port(&self, port: &FamilyPort) -> Vec<ResourceKey> {
-        let types: &[Type] = match self.group {
-            Group::Mesh => &[Type::Cluster, Type::Endpoint, Type::Route],
-            Group::Capture(_) => &[Type::Listener],
-            Group::OwnAddresses(namespace) if port.port.service.namespace == *namespace => &[Type::Listener],
+        let types: &[ResourceType] = match self.group {
+            Group::Mesh => &[ResourceType::Cluster, ResourceType::Endpoint, ResourceType::Route],
+            Group::Capture(_) => &[ResourceType::Listener],
+            Group::OwnAddresses(namespace) if port.port.service.namespace == *namespace => {
+                &[ResourceType::Listener]
+            }
             Group::OwnAddresses(_) | Group::DualStack(_) => &[],
-            Group::Consumer(_) => &[Type::Route],
-            Group::Zone(_) | Group::Node(_) => &[Type::Endpoint],
+            Group::Consumer(_) => &[ResourceType::Route],
+            Group::Zone(_) | Group::Node(_) => &[ResourceType::Endpoint],
             Group::Workload(..) => &[],
         };
         types.iter().map(|ty| named(*ty, port)).collect()
@@ -125,9 +128,9 @@ impl Change<'_> {
 
     fn endpoints(&self, port: &ServicePortKey) -> BTreeSet<ResourceKey> {
         match self.group {
-            Group::Mesh => self.named(&[Type::Cluster, Type::Endpoint], port),
+            Group::Mesh => self.named(&[ResourceType::Cluster, ResourceType::Endpoint], port),
             Group::Zone(_) | Group::Node(_) if self.is_local(&port.service) => {
-                self.named(&[Type::Endpoint], port)
+                self.named(&[ResourceType::Endpoint], port)
             }
             Group::Capture(Capture::Captured) if self.is_headless(&port.service) => {
                 BTreeSet::from([hand_made(port)])
@@ -162,11 +165,11 @@ impl Change<'_> {
                 _,
             ) => false,
         };
-        if own { self.named(&[Type::Route], port) } else { BTreeSet::new() }
+        if own { self.named(&[ResourceType::Route], port) } else { BTreeSet::new() }
     }
 
     /// Returns what is named for a port of a Service, by all families that it has in either Snapshot.
-    fn named(&self, types: &[Type], port: &ServicePortKey) -> BTreeSet<ResourceKey> {
+    fn named(&self, types: &[ResourceType], port: &ServicePortKey) -> BTreeSet<ResourceKey> {
         self.both(|snapshot| {
             let families = snapshot.services.get(&port.service).map(|service| service.families);
             let all = FamilyPort::all(port, families.unwrap_or_default());
@@ -235,12 +238,15 @@ impl Change<'_> {
     fn at_address(&self, reach: &Reach, key: &AddressKey) -> BTreeSet<ResourceKey> {
         let mut all = self.both(|snapshot| match snapshot.addresses.get(key) {
             Some(Owner::Workload(owner)) => {
-                let listener = subject(Type::Listener, &Subject::Direct(owner.clone()));
+                let listener = subject(ResourceType::Listener, &Subject::Direct(owner.clone()));
                 self.dialled_identity(reach, owner).into_iter().chain([listener]).collect()
             }
             Some(Owner::Service(service)) => {
                 let service = snapshot.services.get(service).into_iter();
-                service.flat_map(|service| ports(service)).map(|port| named(Type::Listener, &port)).collect()
+                service
+                    .flat_map(|service| ports(service))
+                    .map(|port| named(ResourceType::Listener, &port))
+                    .collect()
             }
             Some(Owner::Endpoints(ports)) => ports.values().map(hand_made).collect(),
             Some(Owner::Node(_) | Owner::ApiServer) | None => BTreeSet::new(),
@@ -258,7 +264,7 @@ impl Change<'_> {
     }
 
     fn capture_listener(&self, changes: bool) -> Option<ResourceKey> {
-        changes.then(|| subject(Type::Listener, &Subject::Outbound))
+        changes.then(|| subject(ResourceType::Listener, &Subject::Outbound))
     }
 
     /// The clients of the group, as far as the owners of addresses differ for them.
@@ -309,13 +315,13 @@ impl Change<'_> {
 
 /// The listener at endpoints of a headless Service that no workload backs.
 fn hand_made(port: &ServicePortKey) -> ResourceKey {
-    named(Type::Listener, &FamilyPort::first(port.clone()))
+    named(ResourceType::Listener, &FamilyPort::first(port.clone()))
 }
 
 fn place(address: IpAddr) -> ResourceKey {
-    subject(Type::Cluster, &Subject::DirectAt(address))
+    subject(ResourceType::Cluster, &Subject::DirectAt(address))
 }
 
-fn subject(ty: Type, of: &Subject) -> ResourceKey {
+fn subject(ty: ResourceType, of: &Subject) -> ResourceKey {
     ResourceKey { ty, name: of.name() }
 }

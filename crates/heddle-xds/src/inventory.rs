@@ -4,12 +4,13 @@ use crate::capture::Capture;
 use crate::family_port::FamilyPort;
 use crate::group::Group;
 use crate::project::{project, service_port};
-use crate::resource::{ResourceKey, Type};
+use crate::resource::ResourceKey;
 use crate::resource_name::Subject;
 use crate::{direct, inbound, outbound};
 use heddle_model::fact::Locality;
 use heddle_model::snapshot::Service;
 use heddle_model::{Name, Reach, ServiceKey, ServicePortKey, Snapshot};
+use heddle_proto::ResourceType;
 use std::collections::BTreeSet;
 
 /// The names of everything a group holds: exactly those of which [`project`] makes something.
@@ -20,7 +21,7 @@ pub fn names(group: &Group, snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
         Group::Consumer(namespace) => of_consumer(namespace, snapshot),
         Group::OwnAddresses(namespace) => of_own_addresses(namespace, snapshot),
         Group::DualStack(_) => {
-            let listener = ResourceKey { ty: Type::Listener, name: Subject::Outbound.name() };
+            let listener = ResourceKey { ty: ResourceType::Listener, name: Subject::Outbound.name() };
             [listener].into_iter().filter(|key| project(group, key, snapshot).is_some()).collect()
         }
         Group::Zone(_) | Group::Node(_) => of_place(group, snapshot),
@@ -40,7 +41,7 @@ pub(crate) fn ports(service: &Service) -> impl Iterator<Item = FamilyPort> {
 }
 
 /// A resource named for a Service's port.
-pub(crate) fn named(ty: Type, at: &FamilyPort) -> ResourceKey {
+pub(crate) fn named(ty: ResourceType, at: &FamilyPort) -> ResourceKey {
     ResourceKey::new(ty, at.to_string())
 }
 
@@ -52,8 +53,8 @@ fn of_mesh(snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
     let mut names = BTreeSet::new();
     for key in all_ports(snapshot) {
         let Some((service, port)) = service_port(snapshot, &key) else { continue };
-        names.extend([named(Type::Cluster, &key), named(Type::Endpoint, &key)]);
-        names.extend(outbound::is_routed(service, port).then(|| named(Type::Route, &key)));
+        names.extend([named(ResourceType::Cluster, &key), named(ResourceType::Endpoint, &key)]);
+        names.extend(outbound::is_routed(service, port).then(|| named(ResourceType::Route, &key)));
     }
     names
 }
@@ -62,7 +63,7 @@ fn of_capture(capture: &Capture, snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
     let mut names = BTreeSet::new();
     for service in snapshot.services.values() {
         let virtual_ips = |at: &FamilyPort| !outbound::places(snapshot, service, at, capture).is_empty();
-        names.extend(ports(service).filter(virtual_ips).map(|at| named(Type::Listener, &at)));
+        names.extend(ports(service).filter(virtual_ips).map(|at| named(ResourceType::Listener, &at)));
     }
     match capture {
         Capture::Captured => names.extend(of_captured(snapshot)),
@@ -74,20 +75,21 @@ fn of_capture(capture: &Capture, snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
 fn of_captured(snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
     let subject = |ty, of: Subject| ResourceKey { ty, name: of.name() };
     let workloads =
-        snapshot.workloads.keys().map(|key| subject(Type::Listener, Subject::Direct(key.clone())));
+        snapshot.workloads.keys().map(|key| subject(ResourceType::Listener, Subject::Direct(key.clone())));
     let headless = snapshot.services.values().flat_map(|service| direct::headless_ports(service));
-    let listeners = workloads.chain(headless.map(|key| named(Type::Listener, &FamilyPort::first(key))));
+    let listeners =
+        workloads.chain(headless.map(|key| named(ResourceType::Listener, &FamilyPort::first(key))));
     let group = Group::Capture(Capture::Captured);
     let addresses = snapshot.workloads.values().flat_map(|workload| &workload.addresses);
-    let places = addresses.map(|address| subject(Type::Cluster, Subject::DirectAt(*address)));
+    let places = addresses.map(|address| subject(ResourceType::Cluster, Subject::DirectAt(*address)));
     let mut names: BTreeSet<_> =
         listeners.chain(places).filter(|key| project(&group, key, snapshot).is_some()).collect();
     let identities = direct::identities(snapshot, &Reach::Mesh).into_iter();
-    names.extend(identities.map(|of| subject(Type::Cluster, Subject::DirectTo(of))));
+    names.extend(identities.map(|of| subject(ResourceType::Cluster, Subject::DirectTo(of))));
     names.extend([
-        subject(Type::Listener, Subject::Outbound),
-        subject(Type::Cluster, Subject::Passthrough),
-        subject(Type::Cluster, Subject::Blackhole),
+        subject(ResourceType::Listener, Subject::Outbound),
+        subject(ResourceType::Cluster, Subject::Passthrough),
+        subject(ResourceType::Cluster, Subject::Blackhole),
     ]);
     names
 }
@@ -96,18 +98,19 @@ fn of_own_addresses(namespace: &Name, snapshot: &Snapshot) -> BTreeSet<ResourceK
     let subject = |ty, of: Subject| ResourceKey { ty, name: of.name() };
     let externals = snapshot.workloads.range_from(&direct::externals(namespace));
     let externals = externals.take_while(|(key, _)| key.namespace == *namespace);
-    let mut names = BTreeSet::from([subject(Type::Listener, Subject::Outbound)]);
+    let mut names = BTreeSet::from([subject(ResourceType::Listener, Subject::Outbound)]);
     for (key, workload) in externals {
-        let places = workload.addresses.iter().map(|ip| subject(Type::Cluster, Subject::DirectAt(*ip)));
-        names.extend(places.chain([subject(Type::Listener, Subject::Direct(key.clone()))]));
+        let places =
+            workload.addresses.iter().map(|ip| subject(ResourceType::Cluster, Subject::DirectAt(*ip)));
+        names.extend(places.chain([subject(ResourceType::Listener, Subject::Direct(key.clone()))]));
     }
     let services = snapshot.services.range_from(&ServiceKey::new(namespace.clone(), ""));
     let services = services.take_while(|(key, _)| key.namespace == *namespace);
     let headless = services.flat_map(|(_, service)| direct::headless_ports(service));
-    names.extend(headless.map(|port| named(Type::Listener, &FamilyPort::first(port))));
+    names.extend(headless.map(|port| named(ResourceType::Listener, &FamilyPort::first(port))));
     let reach = Reach::Namespace(namespace.clone());
     let identities = direct::identities(snapshot, &reach).into_iter();
-    names.extend(identities.map(|of| subject(Type::Cluster, Subject::DirectTo(of))));
+    names.extend(identities.map(|of| subject(ResourceType::Cluster, Subject::DirectTo(of))));
     let group = Group::OwnAddresses(namespace.clone());
     names.into_iter().filter(|key| project(&group, key, snapshot).is_some()).collect()
 }
@@ -121,11 +124,11 @@ fn of_consumer(namespace: &Name, snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
     let routed = families.filter(|at| {
         service_port(snapshot, at).is_some_and(|(service, port)| outbound::is_routed(service, port))
     });
-    routed.map(|at| named(Type::Route, &at)).collect()
+    routed.map(|at| named(ResourceType::Route, &at)).collect()
 }
 
 fn of_place(group: &Group, snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
     let local = snapshot.services.values().filter(|service| service.locality != Locality::Any);
-    let names = local.flat_map(|service| ports(service)).map(|key| named(Type::Endpoint, &key));
+    let names = local.flat_map(|service| ports(service)).map(|key| named(ResourceType::Endpoint, &key));
     names.filter(|key| project(group, key, snapshot).is_some()).collect()
 }

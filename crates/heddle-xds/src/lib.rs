@@ -48,7 +48,8 @@ mod xds;
 
 pub use capture::{BadCapture, Capture};
 pub use group::{Client, Group};
+pub use heddle_proto::ResourceType;
 pub use invalidation::touched;
 pub use inventory::names;
 pub use project::project;
-pub use resource::{Resource, ResourceKey, Type};
+pub use resource::{Resource, ResourceKey};

@@ -3,11 +3,12 @@
 use crate::capture::Capture;
 use crate::family_port::FamilyPort;
 use crate::http::{Direction, Manager, Paths};
-use crate::resource::{Resource, ResourceKey, Type};
+use crate::resource::{Resource, ResourceKey};
 use crate::{address, http, inspect, tcp, xds};
 use heddle_model::fact::{Mesh, Protocol, ServiceForm};
 use heddle_model::snapshot::{Service, ServicePort};
 use heddle_model::{AddressKey, Family, Owner, Snapshot};
+use heddle_proto::ResourceType;
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -80,8 +81,8 @@ pub(crate) fn of_port(
         traffic_direction: xds::TrafficDirection::Outbound.into(),
         ..xds::Listener::default()
     };
-    let route = may_be_http(port.protocol).then(|| needs(Type::Route));
-    let cluster = carries_bytes(port.protocol).then(|| needs(Type::Cluster));
+    let route = may_be_http(port.protocol).then(|| needs(ResourceType::Route));
+    let cluster = carries_bytes(port.protocol).then(|| needs(ResourceType::Cluster));
     Some(Resource {
         body: xds::pack(&listener),
         sources: BTreeSet::from([service.key.source()]),

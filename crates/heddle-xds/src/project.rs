@@ -4,12 +4,13 @@ use crate::capture::Capture;
 use crate::endpoint::Seen;
 use crate::family_port::FamilyPort;
 use crate::group::Group;
-use crate::resource::{Resource, ResourceKey, Type};
+use crate::resource::{Resource, ResourceKey};
 use crate::resource_name::Subject;
 use crate::{captured, cluster, direct, endpoint, inbound, outbound, route, xds};
 use heddle_model::fact::ServiceForm;
 use heddle_model::snapshot::{RouteKey, Service, ServicePort, Workload};
 use heddle_model::{Name, Reach, Snapshot};
+use heddle_proto::ResourceType;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -51,25 +52,30 @@ pub(crate) fn has_six(workload: &Workload) -> bool {
     workload.addresses.iter().any(IpAddr::is_ipv6)
 }
 
-fn of_mesh(ty: Type, subject: &Subject, snapshot: &Snapshot) -> Option<Resource> {
+fn of_mesh(ty: ResourceType, subject: &Subject, snapshot: &Snapshot) -> Option<Resource> {
     let Subject::Service(at) = subject else { return None };
     let (service, port) = service_port(snapshot, at)?;
     match ty {
-        Type::Cluster => {
+        ResourceType::Cluster => {
             let endpoints = at.endpoints(service, snapshot);
             Some(cluster::of_port(&snapshot.mesh, at, (service, port), &endpoints))
         }
-        Type::Endpoint => endpoints(ty, subject, Seen::Anywhere, snapshot),
-        Type::Route if outbound::is_routed(service, port) => {
+        ResourceType::Endpoint => endpoints(ty, subject, Seen::Anywhere, snapshot),
+        ResourceType::Route if outbound::is_routed(service, port) => {
             let table = snapshot.routes.get(&RouteKey { port: at.port.clone(), consumer: None });
             Some(route::of_port(at, at.family(service), table.map(|table| &**table), &service.defaults))
         }
-        Type::Route | Type::Listener => None,
+        ResourceType::Route | ResourceType::Listener => None,
     }
 }
 
-fn of_consumer(namespace: &Name, ty: Type, subject: &Subject, snapshot: &Snapshot) -> Option<Resource> {
-    let (Type::Route, Subject::Service(at)) = (ty, subject) else { return None };
+fn of_consumer(
+    namespace: &Name,
+    ty: ResourceType,
+    subject: &Subject,
+    snapshot: &Snapshot,
+) -> Option<Resource> {
+    let (ResourceType::Route, Subject::Service(at)) = (ty, subject) else { return None };
     let (service, port) = service_port(snapshot, at)?;
     let key = RouteKey { port: at.port.clone(), consumer: Some(namespace.clone()) };
     let table = snapshot.routes.get(&key)?;
@@ -77,64 +83,84 @@ fn of_consumer(namespace: &Name, ty: Type, subject: &Subject, snapshot: &Snapsho
         .then(|| route::of_port(at, at.family(service), Some(&**table), &service.defaults))
 }
 
-fn endpoints(ty: Type, subject: &Subject, seen: Seen, snapshot: &Snapshot) -> Option<Resource> {
-    let (Type::Endpoint, Subject::Service(at)) = (ty, subject) else { return None };
+fn endpoints(ty: ResourceType, subject: &Subject, seen: Seen, snapshot: &Snapshot) -> Option<Resource> {
+    let (ResourceType::Endpoint, Subject::Service(at)) = (ty, subject) else { return None };
     let (service, _) = service_port(snapshot, at)?;
     endpoint::of_port(at, service.locality, &at.endpoints(service, snapshot), seen)
 }
 
 /// Returns what stands at addresses whose owner counts for a namespace's clients only.
-fn of_own_addresses(namespace: &Name, ty: Type, subject: &Subject, snapshot: &Snapshot) -> Option<Resource> {
+fn of_own_addresses(
+    namespace: &Name,
+    ty: ResourceType,
+    subject: &Subject,
+    snapshot: &Snapshot,
+) -> Option<Resource> {
     let reach = Reach::Namespace(namespace.clone());
     match (ty, subject) {
-        (Type::Listener, Subject::Service(at)) if at.second.is_none() => {
+        (ResourceType::Listener, Subject::Service(at)) if at.second.is_none() => {
             direct::of_headless(snapshot, &reach, &at.port)
         }
-        (Type::Listener, Subject::Outbound) => {
+        (ResourceType::Listener, Subject::Outbound) => {
             captured::has_own(snapshot, namespace).then(|| captured::listener(snapshot, &reach, false))
         }
-        (Type::Cluster | Type::Endpoint | Type::Listener | Type::Route, _) => {
-            by_address(&reach, ty, subject, snapshot)
-        }
+        (
+            ResourceType::Cluster | ResourceType::Endpoint | ResourceType::Listener | ResourceType::Route,
+            _,
+        ) => by_address(&reach, ty, subject, snapshot),
     }
 }
 
 /// The capture listener at IPv6 too.
 fn of_dual_stack(
     namespace: Option<&Name>,
-    ty: Type,
+    ty: ResourceType,
     subject: &Subject,
     snapshot: &Snapshot,
 ) -> Option<Resource> {
     match (ty, subject, namespace) {
-        (Type::Listener, Subject::Outbound, None) => Some(captured::listener(snapshot, &Reach::Mesh, true)),
-        (Type::Listener, Subject::Outbound, Some(namespace)) => {
+        (ResourceType::Listener, Subject::Outbound, None) => {
+            Some(captured::listener(snapshot, &Reach::Mesh, true))
+        }
+        (ResourceType::Listener, Subject::Outbound, Some(namespace)) => {
             let reach = Reach::Namespace(namespace.clone());
             captured::has_own(snapshot, namespace).then(|| captured::listener(snapshot, &reach, true))
         }
-        (Type::Cluster | Type::Endpoint | Type::Listener | Type::Route, _, _) => None,
+        (
+            ResourceType::Cluster | ResourceType::Endpoint | ResourceType::Listener | ResourceType::Route,
+            _,
+            _,
+        ) => None,
     }
 }
 
 /// Returns what takes connections to a workload's own address.
-fn by_address(reach: &Reach, ty: Type, subject: &Subject, snapshot: &Snapshot) -> Option<Resource> {
+fn by_address(reach: &Reach, ty: ResourceType, subject: &Subject, snapshot: &Snapshot) -> Option<Resource> {
     match (ty, subject) {
-        (Type::Listener, Subject::Direct(key)) => direct::of_workload(snapshot, reach, key),
-        (Type::Cluster, Subject::DirectAt(address)) => direct::at(snapshot, reach, *address),
-        (Type::Cluster, Subject::DirectTo(identity)) => direct::is_dialled(snapshot, reach, identity)
+        (ResourceType::Listener, Subject::Direct(key)) => direct::of_workload(snapshot, reach, key),
+        (ResourceType::Cluster, Subject::DirectAt(address)) => direct::at(snapshot, reach, *address),
+        (ResourceType::Cluster, Subject::DirectTo(identity)) => direct::is_dialled(snapshot, reach, identity)
             .then(|| of_nobody(&cluster::direct(&snapshot.mesh, subject, identity))),
-        (Type::Cluster | Type::Endpoint | Type::Listener | Type::Route, _) => None,
+        (
+            ResourceType::Cluster | ResourceType::Endpoint | ResourceType::Listener | ResourceType::Route,
+            _,
+        ) => None,
     }
 }
 
-fn of_capture(capture: &Capture, ty: Type, subject: &Subject, snapshot: &Snapshot) -> Option<Resource> {
+fn of_capture(
+    capture: &Capture,
+    ty: ResourceType,
+    subject: &Subject,
+    snapshot: &Snapshot,
+) -> Option<Resource> {
     let captured = match capture {
         Capture::Captured => Some(()),
         Capture::Bound(_) => None,
     };
     let mesh = &snapshot.mesh;
     match (ty, subject) {
-        (Type::Listener, Subject::Service(at)) => {
+        (ResourceType::Listener, Subject::Service(at)) => {
             let (service, port) = service_port(snapshot, at)?;
             match service.form {
                 ServiceForm::Virtual(_) => outbound::of_port(snapshot, at, (service, port), capture),
@@ -145,39 +171,52 @@ fn of_capture(capture: &Capture, ty: Type, subject: &Subject, snapshot: &Snapsho
                 ServiceForm::External(_) => None,
             }
         }
-        (Type::Listener, Subject::Outbound) => {
+        (ResourceType::Listener, Subject::Outbound) => {
             captured.map(|()| captured::listener(snapshot, &Reach::Mesh, false))
         }
-        (Type::Cluster, Subject::Passthrough) => {
+        (ResourceType::Cluster, Subject::Passthrough) => {
             captured.map(|()| of_nobody(&cluster::passthrough(mesh, subject)))
         }
-        (Type::Cluster, Subject::Blackhole) => captured.map(|()| of_nobody(&cluster::blackhole(mesh))),
-        (Type::Cluster | Type::Endpoint | Type::Listener | Type::Route, _) => {
-            captured.and_then(|()| by_address(&Reach::Mesh, ty, subject, snapshot))
+        (ResourceType::Cluster, Subject::Blackhole) => {
+            captured.map(|()| of_nobody(&cluster::blackhole(mesh)))
         }
+        (
+            ResourceType::Cluster | ResourceType::Endpoint | ResourceType::Listener | ResourceType::Route,
+            _,
+        ) => captured.and_then(|()| by_address(&Reach::Mesh, ty, subject, snapshot)),
     }
 }
 
 fn of_workload(
     workload: &Workload,
     capture: &Capture,
-    ty: Type,
+    ty: ResourceType,
     subject: &Subject,
     snapshot: &Snapshot,
 ) -> Option<Resource> {
     let mesh = &snapshot.mesh;
     match (ty, subject, capture) {
-        (Type::Listener, Subject::Inbound, Capture::Captured) => inbound::captured(mesh, workload),
-        (Type::Listener, Subject::InboundAt(at), Capture::Bound(_)) => inbound::bound(mesh, workload, *at),
-        (Type::Cluster, Subject::Application(port), _) => {
+        (ResourceType::Listener, Subject::Inbound, Capture::Captured) => inbound::captured(mesh, workload),
+        (ResourceType::Listener, Subject::InboundAt(at), Capture::Bound(_)) => {
+            inbound::bound(mesh, workload, *at)
+        }
+        (ResourceType::Cluster, Subject::Application(port), _) => {
             inbound::application(mesh, workload, capture, *port)
         }
-        (Type::Route, Subject::Application(port), _) => inbound::routes(mesh, workload, capture, *port),
-        (Type::Route, Subject::OtherApplications, Capture::Captured) => inbound::other_routes(mesh, workload),
-        (Type::Cluster, Subject::OtherApplications, Capture::Captured) => {
+        (ResourceType::Route, Subject::Application(port), _) => {
+            inbound::routes(mesh, workload, capture, *port)
+        }
+        (ResourceType::Route, Subject::OtherApplications, Capture::Captured) => {
+            inbound::other_routes(mesh, workload)
+        }
+        (ResourceType::Cluster, Subject::OtherApplications, Capture::Captured) => {
             inbound::other_applications(mesh, workload)
         }
-        (Type::Cluster | Type::Endpoint | Type::Listener | Type::Route, _, _) => None,
+        (
+            ResourceType::Cluster | ResourceType::Endpoint | ResourceType::Listener | ResourceType::Route,
+            _,
+            _,
+        ) => None,
     }
 }
 

@@ -6,11 +6,12 @@ pub(crate) mod matching;
 pub(crate) use action::once;
 
 use crate::family_port::FamilyPort;
-use crate::resource::{Resource, ResourceKey, Type};
+use crate::resource::{Resource, ResourceKey};
 use crate::xds;
 use heddle_model::http::HttpMatch;
 use heddle_model::route::{RouteDefaults, RouteEntry, RouteTable};
 use heddle_model::{Family, SourceRef};
+use heddle_proto::ResourceType;
 use std::collections::BTreeSet;
 
 /// The routes of a port: by its table, else to its own endpoints. What no route of a table matches is answered
@@ -32,7 +33,7 @@ pub(crate) fn of_port(
     };
     let needs = match table {
         Some(RouteTable { entries }) => backends(entries, dialled),
-        None => vec![ResourceKey::new(Type::Cluster, name.clone())],
+        None => vec![ResourceKey::new(ResourceType::Cluster, name.clone())],
     };
     Resource { body: xds::pack(&configuration(&name, routes)), sources, needs }
 }
@@ -90,7 +91,7 @@ fn rule_name(source: &SourceRef, index: usize) -> String {
 fn backends(entries: &[RouteEntry<HttpMatch>], dialled: Option<Family>) -> Vec<ResourceKey> {
     let all = entries.iter().flat_map(|entry| action::backends(&entry.rule, dialled));
     let names: BTreeSet<_> = all.map(|port| port.to_string()).collect();
-    names.into_iter().map(|name| ResourceKey::new(Type::Cluster, name)).collect()
+    names.into_iter().map(|name| ResourceKey::new(ResourceType::Cluster, name)).collect()
 }
 
 #[cfg(test)]

@@ -111,6 +111,7 @@ pub(crate) async fn serve(config: Config, log: Arc<dyn LogLevel>) -> Result<()> 
     let server = Server {
         engine: mesh.clone().unless(Arc::new(move || health.stale())),
         feeds,
+        resolve: heddle_linkerd::topic,
         tokens: Arc::new(tokens),
         linkerd_tokens: Arc::new(linkerd_tokens),
         signer: authority.signer.clone(),

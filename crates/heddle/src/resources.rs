@@ -3,7 +3,7 @@
 use anyhow::Result;
 use heddle_model::Snapshot;
 use heddle_proto::json::Printer;
-use heddle_xds::{Client, ResourceKey, Type};
+use heddle_xds::{Client, ResourceKey, ResourceType};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -20,13 +20,13 @@ pub(crate) fn of(client: &Client, snapshot: &Snapshot, only: Option<&str>) -> Re
             }
         }
     }
-    let of = |ty: Type| -> Vec<&Value> {
+    let of = |ty: ResourceType| -> Vec<&Value> {
         found.iter().filter(|(key, _)| key.ty == ty).map(|(_, body)| body).collect()
     };
     Ok(json!({
-        "clusters": of(Type::Cluster),
-        "endpoints": of(Type::Endpoint),
-        "listeners": of(Type::Listener),
-        "routes": of(Type::Route),
+        "clusters": of(ResourceType::Cluster),
+        "endpoints": of(ResourceType::Endpoint),
+        "listeners": of(ResourceType::Listener),
+        "routes": of(ResourceType::Route),
     }))
 }

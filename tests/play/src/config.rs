@@ -10,7 +10,7 @@ use heddle_proto::envoy::extensions::filters::network::http_connection_manager::
 use heddle_proto::envoy::service::discovery::v3::DiscoveryResponse;
 use heddle_proto::google::protobuf::Any;
 use heddle_proto::{pack, unpack};
-use heddle_xds::{Client, Type};
+use heddle_xds::{Client, ResourceType};
 use prost::Message;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -24,17 +24,18 @@ pub(crate) const ADMIN_PORT: u16 = 15000;
 /// that its references go to files instead of to the stream.
 pub(crate) fn write(client: &Client, snapshot: &Snapshot, folder: &Path) -> Result<(), String> {
     let found = heddle_scenario_tests::resources(client, snapshot);
-    let mut of: BTreeMap<Type, Vec<(String, Any)>> = Type::ALL.map(|ty| (ty, Vec::new())).into();
+    let mut of: BTreeMap<ResourceType, Vec<(String, Any)>> =
+        ResourceType::ALL.map(|ty| (ty, Vec::new())).into();
     for (key, resource) in found {
         let body = redirected(key.ty, &resource.body, folder)?;
         of.entry(key.ty).or_default().push((key.name.to_string(), body));
     }
     for (ty, resources) in of {
         match ty {
-            Type::Cluster | Type::Listener => {
+            ResourceType::Cluster | ResourceType::Listener => {
                 put(&folder.join(whole(ty)), ty, resources.into_iter().map(|(_, body)| body).collect())?;
             }
-            Type::Endpoint | Type::Route => {
+            ResourceType::Endpoint | ResourceType::Route => {
                 for (name, body) in resources {
                     put(&file(folder, ty, &name), ty, vec![body])?;
                 }
@@ -50,28 +51,28 @@ fn bootstrap(client: &Client, folder: &Path) -> serde_json::Value {
     json!({
         "node": { "id": client.workload.to_string(), "cluster": "play" },
         "admin": { "address": { "socket_address": { "address": "127.0.0.1", "port_value": ADMIN_PORT } } },
-        "dynamic_resources": { "cds_config": from(Type::Cluster), "lds_config": from(Type::Listener) },
+        "dynamic_resources": { "cds_config": from(ResourceType::Cluster), "lds_config": from(ResourceType::Listener) },
     })
 }
 
-fn whole(ty: Type) -> &'static str {
+fn whole(ty: ResourceType) -> &'static str {
     match ty {
-        Type::Cluster => "cds.pb",
-        Type::Listener => "lds.pb",
-        Type::Endpoint => "eds.pb",
-        Type::Route => "rds.pb",
+        ResourceType::Cluster => "cds.pb",
+        ResourceType::Listener => "lds.pb",
+        ResourceType::Endpoint => "eds.pb",
+        ResourceType::Route => "rds.pb",
     }
 }
 
-fn file(folder: &Path, ty: Type, name: &str) -> PathBuf {
+fn file(folder: &Path, ty: ResourceType, name: &str) -> PathBuf {
     let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     folder.join(format!("{plain}-{}", whole(ty)))
 }
 
-fn put(path: &Path, ty: Type, resources: Vec<Any>) -> Result<(), String> {
+fn put(path: &Path, ty: ResourceType, resources: Vec<Any>) -> Result<(), String> {
     let response = DiscoveryResponse {
         version_info: "1".into(),
-        type_url: ty.type_url().into(),
+        type_url: ty.url().into(),
         resources,
         ..DiscoveryResponse::default()
     };
@@ -81,24 +82,24 @@ fn put(path: &Path, ty: Type, resources: Vec<Any>) -> Result<(), String> {
     written.map_err(|error| format!("{}: {error}", path.display()))
 }
 
-fn redirected(ty: Type, body: &Any, folder: &Path) -> Result<Any, String> {
+fn redirected(ty: ResourceType, body: &Any, folder: &Path) -> Result<Any, String> {
     match ty {
-        Type::Endpoint | Type::Route => Ok(body.clone()),
-        Type::Cluster => {
+        ResourceType::Endpoint | ResourceType::Route => Ok(body.clone()),
+        ResourceType::Cluster => {
             let mut cluster: Cluster = unpack(body).map_err(|error| error.to_string())?;
             if let Some(eds) = &mut cluster.eds_cluster_config {
-                eds.eds_config = Some(source(folder, Type::Endpoint, &cluster.name));
+                eds.eds_config = Some(source(folder, ResourceType::Endpoint, &cluster.name));
             }
             Ok(pack(&cluster))
         }
-        Type::Listener => {
+        ResourceType::Listener => {
             let mut listener: Listener = unpack(body).map_err(|error| error.to_string())?;
             let filters = listener.filter_chains.iter_mut().flat_map(|chain| &mut chain.filters);
             for config in filters.filter_map(|filter| filter.config_type.as_mut()) {
                 let filter::ConfigType::TypedConfig(any) = config else { continue };
                 let Ok(mut manager) = unpack::<HttpConnectionManager>(any) else { continue };
                 if let Some(RouteSpecifier::Rds(rds)) = &mut manager.route_specifier {
-                    rds.config_source = Some(source(folder, Type::Route, &rds.route_config_name));
+                    rds.config_source = Some(source(folder, ResourceType::Route, &rds.route_config_name));
                     *any = pack(&manager);
                 }
             }
@@ -107,7 +108,7 @@ fn redirected(ty: Type, body: &Any, folder: &Path) -> Result<Any, String> {
     }
 }
 
-fn source(folder: &Path, ty: Type, name: &str) -> ConfigSource {
+fn source(folder: &Path, ty: ResourceType, name: &str) -> ConfigSource {
     let path = file(folder, ty, name).display().to_string();
     ConfigSource {
         resource_api_version: ApiVersion::V3.into(),

@@ -3,7 +3,7 @@
 use crate::brief::brief;
 use heddle_model::Snapshot;
 use heddle_proto::json::Printer;
-use heddle_xds::{Client, Resource, ResourceKey, Type};
+use heddle_xds::{Client, Resource, ResourceKey, ResourceType};
 use std::collections::BTreeMap;
 
 /// Everything that a client is given: a later group overrides an earlier one name by name.
@@ -35,10 +35,10 @@ pub fn xds_text(client: &Client, snapshot: &Snapshot, detail: Detail) -> String 
     let mut text = String::new();
     for (key, resource) in resources(client, snapshot) {
         let kind = match key.ty {
-            Type::Cluster => "cluster",
-            Type::Endpoint => "endpoints",
-            Type::Listener => "listener",
-            Type::Route => "routes",
+            ResourceType::Cluster => "cluster",
+            ResourceType::Endpoint => "endpoints",
+            ResourceType::Listener => "listener",
+            ResourceType::Route => "routes",
         };
         let body =
             printer.print(&resource.body).unwrap_or_else(|error| panic!("{kind} {}: {error}", key.name));

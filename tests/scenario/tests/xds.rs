@@ -44,7 +44,7 @@ fn every_reference_resolves() {
 }
 
 fn clusters(found: &BTreeMap<ResourceKey, Resource>) -> BTreeSet<String> {
-    let clusters = found.keys().filter(|key| key.ty == heddle_xds::Type::Cluster);
+    let clusters = found.keys().filter(|key| key.ty == heddle_xds::ResourceType::Cluster);
     clusters.map(|key| key.name.to_string()).collect()
 }
 
@@ -230,6 +230,6 @@ fn is_address_of(key: &ResourceKey, namespace: &str, snapshots: [&Snapshot; 2]) 
 /// its backend, which is the route's own choice.
 fn is_contested(scenario: &Scenario, key: &ResourceKey) -> bool {
     let mesh = scenario.snapshot().mesh;
-    (key.ty == heddle_xds::Type::Listener && &*key.name == "outbound" && mesh.networks.is_empty())
-        || key.ty == heddle_xds::Type::Route
+    (key.ty == heddle_xds::ResourceType::Listener && &*key.name == "outbound" && mesh.networks.is_empty())
+        || key.ty == heddle_xds::ResourceType::Route
 }

@@ -22,9 +22,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("heddle-linkerd", &[MODEL, "heddle-proto"]),
     ("heddle-status", &[MODEL]),
     // protocols
-    ("heddle-session", &[MODEL]),
-    ("heddle-catalog", &[MODEL, "heddle-linkerd", "heddle-proto", "heddle-xds"]),
+    ("heddle-session", &[MODEL, "heddle-proto"]),
     ("heddle-ca", &[MODEL]),
+    // publication
+    ("heddle-catalog", &[MODEL, "heddle-linkerd", "heddle-proto", "heddle-session", "heddle-xds"]),
     // edges
     ("heddle-kube", &[MODEL, "heddle-api", "heddle-lower", "heddle-status"]),
     ("heddle-dir", &[MODEL, "heddle-api", "heddle-lower"]),

@@ -55,6 +55,6 @@ fn without_nulls(value: &Value) -> Value {
             .map(|(name, value)| (name.clone(), without_nulls(value)))
             .collect(),
         Value::Array(items) => items.iter().map(without_nulls).collect(),
-        other => other.clone(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
 }

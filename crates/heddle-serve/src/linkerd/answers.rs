@@ -1,12 +1,11 @@
 //! One stream: a body that is polled when there is room to send.
 
-use super::RequestResolver;
 use super::question::{Extent, Kind};
 use super::streams::slot::{self, StreamSlot};
 use crate::feeds::Following;
 use crate::refusal::Ended;
 use bytes::Bytes;
-use heddle_catalog::Edition;
+use heddle_catalog::{Edition, Feed};
 use http::HeaderMap;
 use hyper::body::{Body, Frame};
 use std::pin::Pin;
@@ -17,7 +16,7 @@ use tonic::Status;
 /// The answers to one question: shared bytes, whole at first, then what differs, then the trailers.
 ///
 /// There is no queue. What is sent next is worked out from the newest edition when the socket takes it.
-pub(super) struct Answers<F: RequestResolver> {
+pub(super) struct Answers<F: Feed> {
     following: Following<F>,
     seat: StreamSlot,
     extent: Extent,
@@ -29,7 +28,7 @@ pub(super) struct Answers<F: RequestResolver> {
     ended: bool,
 }
 
-impl<F: RequestResolver> Answers<F> {
+impl<F: Feed> Answers<F> {
     pub(super) fn new(following: Following<F>, seat: StreamSlot, extent: Extent) -> Self {
         let messages = Arc::default();
         Self { following, seat, extent, told: None, messages, next: 0, ended: false }
@@ -78,7 +77,7 @@ impl<F: RequestResolver> Answers<F> {
     }
 }
 
-impl<F: RequestResolver> Body for Answers<F> {
+impl<F: Feed> Body for Answers<F> {
     type Data = Bytes;
     type Error = Status;
 

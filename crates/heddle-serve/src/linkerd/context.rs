@@ -12,7 +12,7 @@ const MOST: usize = 1024;
     "{0:?} is not a workload, want {{\"ns\": …, \"pod\": …}}, {{\"ns\": …, \"external_workload\": …}}, \
      \"<namespace>:<pod>\", \"pod/<namespace>/<name>\" or \"external/<namespace>/<name>\""
 )]
-pub struct BadContext(String);
+pub(crate) struct BadContext(String);
 
 /// As Linkerd's injector writes it. What else it says (`nodeName`) is known from the workload.
 #[derive(Deserialize)]

@@ -1,31 +1,32 @@
 //! The calls of linkerd2-proxies, by hand: generated services copy each message for each stream, and keep the copy.
 
+use super::Subscriptions;
 use super::question::{self, Extent, Question};
-use super::{RequestResolver, Shared};
 use crate::calls::{Call, Method};
 use crate::engine::Published;
 use crate::messages::Messages;
 use crate::refusal::{Ended, Refusal};
 use crate::replies;
+use heddle_catalog::Feed;
 use http::Response;
 use prost::Message;
 use tonic::Status;
 use tonic::body::Body;
 
-impl<P: Published, F: RequestResolver> Shared<P, F> {
+impl<P: Published, F: Feed> Subscriptions<P, F> {
     /// Answers one of the methods of destinations, inbound and outbound policies.
     pub(crate) async fn answer(&self, method: Method, call: Call) -> Result<Response<Body>, Status> {
         let Call { peer, authorization, messages } = call;
         let running = peer.activity.start();
-        if self.drain.has_begun() {
-            return Err(self.refused(&peer, Ended::Draining.into()));
+        if self.shared.drain.has_begun() {
+            return Err(self.shared.refused(&peer, Ended::Draining.into()));
         }
         let answers = async {
             let caller = self.caller(&peer, authorization.as_ref()).await?;
             let question = read(method, messages).await?;
             self.open(&peer, running, caller, question).await
         };
-        Ok(replies::response(answers.await.map_err(|status| self.refused(&peer, status))?))
+        Ok(replies::response(answers.await.map_err(|status| self.shared.refused(&peer, status))?))
     }
 }
 

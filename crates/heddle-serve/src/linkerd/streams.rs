@@ -3,14 +3,15 @@
 mod lifetime;
 pub(super) mod slot;
 
+use super::Subscriptions;
 use super::question::Kind;
-use super::{RequestResolver, Shared};
 use crate::auth::{Caller, Proof};
 use crate::engine::Published;
 use crate::latest::Latest;
 use crate::metrics::Metrics;
 use crate::refusal::Ended;
 use crate::registry::{ClientView, Registry, Shown, TypeView, seconds};
+use heddle_catalog::Feed;
 use heddle_model::WorkloadKey;
 use lifetime::LifetimeTask;
 use std::collections::BTreeMap;
@@ -95,7 +96,7 @@ impl AuthenticatedStream {
     }
 }
 
-impl<P: Published, F: RequestResolver> Shared<P, F> {
+impl<P: Published, F: Feed> Subscriptions<P, F> {
     /// The group that a newcomer belongs to; the first of a group brings its guard.
     pub(super) async fn group(
         &self,
@@ -109,9 +110,9 @@ impl<P: Published, F: RequestResolver> Shared<P, F> {
         let guard = LifetimeTask::new(self, &newcomer, end.clone(), gone.clone());
         let group = Arc::new(ConnectionStreams {
             newcomer,
-            since: self.clock.now(),
+            since: self.shared.clock.now(),
             kinds: Default::default(),
-            metrics: self.metrics.clone(),
+            metrics: self.shared.metrics.clone(),
             end,
             directory: self.groups.clone(),
             shown: OnceLock::new(),
@@ -119,8 +120,8 @@ impl<P: Published, F: RequestResolver> Shared<P, F> {
         });
         let (group, is_new) = self.groups.enter(group);
         if is_new {
-            group.show(&self.registry);
-            self.drain.tasks().spawn(guard.run(attending));
+            group.show(&self.shared.registry);
+            self.shared.drain.tasks().spawn(guard.run(attending));
         }
         Ok(group)
     }

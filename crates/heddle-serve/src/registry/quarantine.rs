@@ -3,7 +3,7 @@
 //! A stream ends every half hour: without this each proxy would be sent again, each time, what it refuses.
 
 use heddle_model::{Snapshot, WorkloadKey};
-use heddle_session::{Refused, Type};
+use heddle_session::{Refused, ResourceType};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -15,16 +15,21 @@ const ALL: usize = 16 * 1024;
 
 /// By workload, what its newest word was.
 #[derive(Default)]
-pub(crate) struct Quarantine(Mutex<BTreeMap<WorkloadKey, Vec<(Type, Refused)>>>);
+pub(crate) struct Quarantine(Mutex<BTreeMap<WorkloadKey, Vec<(ResourceType, Refused)>>>);
 
 impl Quarantine {
     /// Returns what `workload` refused on the stream before.
-    pub(crate) fn of(&self, workload: &WorkloadKey) -> Vec<(Type, Refused)> {
+    pub(crate) fn of(&self, workload: &WorkloadKey) -> Vec<(ResourceType, Refused)> {
         self.lock().get(workload).cloned().unwrap_or_default()
     }
 
     /// Keeps what `workload` refuses now, in place of what it refused before.
-    pub(crate) fn keep(&self, workload: &WorkloadKey, mut now: Vec<(Type, Refused)>, snapshot: &Snapshot) {
+    pub(crate) fn keep(
+        &self,
+        workload: &WorkloadKey,
+        mut now: Vec<(ResourceType, Refused)>,
+        snapshot: &Snapshot,
+    ) {
         now.truncate(EACH);
         let mut kept = self.lock();
         if kept.get(workload).is_some_and(|before| *before == now) {
@@ -49,7 +54,7 @@ impl Quarantine {
         self.lock().remove(workload);
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<WorkloadKey, Vec<(Type, Refused)>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<WorkloadKey, Vec<(ResourceType, Refused)>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -64,13 +69,13 @@ mod tests {
         WorkloadKey::new(WorkloadKind::Pod, "shop", format!("web-{number}"))
     }
 
-    fn refused(count: usize) -> Vec<(Type, Refused)> {
+    fn refused(count: usize) -> Vec<(ResourceType, Refused)> {
         let one = |number: usize| Refused {
             name: format!("shop/s{number}").into(),
             version: Version([7; 16]),
             text: "no such filter".into(),
         };
-        (0..count).map(|number| (Type::Cluster, one(number))).collect()
+        (0..count).map(|number| (ResourceType::Cluster, one(number))).collect()
     }
 
     /// The numbers of bytes that are kept of the workload and of all.

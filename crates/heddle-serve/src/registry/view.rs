@@ -2,7 +2,7 @@
 
 use super::{Client, Standpoint};
 use crate::auth::Proof;
-use heddle_session::{Refused, Type, Variant};
+use heddle_session::{Refused, Variant};
 use serde::{Deserialize, Serialize};
 use std::time::SystemTime;
 
@@ -98,7 +98,7 @@ fn standpoint(standpoint: Standpoint) -> TypeView {
     let objects = objects.into_iter().chain(std::iter::repeat(Vec::new()));
     let refused = progress.refused.into_iter().zip(objects).map(|(one, objects)| refused(one, objects));
     TypeView {
-        r#type: short(progress.ty).into(),
+        r#type: progress.ty.short().into(),
         wildcard: progress.wildcard,
         held: progress.held,
         sent: progress.sent,
@@ -116,16 +116,6 @@ fn refused(refused: Refused, objects: Vec<String>) -> RefusedView {
         version: version.to_string(),
         text: text.as_ref().to_owned(),
         objects,
-    }
-}
-
-/// The short name of a type.
-pub(crate) fn short(ty: Type) -> &'static str {
-    match ty {
-        Type::Cluster => "CDS",
-        Type::Endpoint => "EDS",
-        Type::Listener => "LDS",
-        Type::Route => "RDS",
     }
 }
 

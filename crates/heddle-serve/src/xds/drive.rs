@@ -1,6 +1,5 @@
 //! Driving one session: what comes in, what is published and what time it is, in; responses, out.
 
-use super::Shared;
 use super::lifetime::lifetime;
 use super::tally::Tally;
 use super::wire::{Incoming, Wire};
@@ -11,6 +10,7 @@ use crate::drain::share;
 use crate::engine::{Awaited, Client, News, Published};
 use crate::messages::{BadMessage, Messages};
 use crate::refusal::{Ended, Refusal};
+use crate::shared::Shared;
 use heddle_session::{Notice, Session};
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};

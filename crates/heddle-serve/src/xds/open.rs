@@ -1,6 +1,5 @@
 //! From the first message to a session: who it is for, whether it may be, and what there is to send.
 
-use super::Shared;
 use super::drive::Drive;
 use super::hello::Hello;
 use super::wire::Wire;
@@ -11,6 +10,7 @@ use crate::messages::Messages;
 use crate::peer::Peer;
 use crate::refusal::Refusal;
 use crate::registry::{self, Standing, Standpoint};
+use crate::shared::Shared;
 use heddle_session::Session;
 use heddle_xds::Capture;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,8 +1,7 @@
 //! What one stream adds to the metrics.
 
 use crate::metrics::Metrics;
-use crate::registry::short;
-use heddle_session::{Response, Type};
+use heddle_session::{ResourceType, Response};
 use tokio::time::Instant;
 
 /// Counts for one stream, and takes back what it counted when dropped.
@@ -20,7 +19,7 @@ impl Tally {
 
     /// A response goes out. `since` is when the change came in, unless the client only just connected.
     pub(super) fn pushed(&mut self, response: &Response, bytes: usize, since: Option<Instant>) {
-        self.metrics.pushed(short(response.ty), bytes);
+        self.metrics.pushed(response.ty.short(), bytes);
         if let Some(since) = since {
             let timed = &mut self.timed[response.ty as usize];
             *timed = Some((response.sequence, timed.map_or(since, |(_, earlier)| earlier)));
@@ -28,15 +27,15 @@ impl Tally {
     }
 
     /// A response was accepted. What followed it was sent before this came, and is timed on.
-    pub(super) fn acked(&mut self, ty: Type, sequence: u64) {
+    pub(super) fn acked(&mut self, ty: ResourceType, sequence: u64) {
         let timed = &mut self.timed[ty as usize];
         if let Some((_, since)) = timed.take_if(|(sent, _)| *sent <= sequence) {
             self.metrics.converged(since.elapsed());
         }
     }
 
-    pub(super) fn refused(&mut self, ty: Type) {
-        self.metrics.rejected(short(ty));
+    pub(super) fn refused(&mut self, ty: ResourceType) {
+        self.metrics.rejected(ty.short());
         self.timed[ty as usize] = None;
     }
 

@@ -4,7 +4,7 @@ use heddle_model::Name;
 use heddle_proto::envoy::config::core::v3::Node;
 use heddle_proto::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
 use heddle_proto::raw;
-use heddle_session::{Limits, Refusal, Request, Response, Type, Variant};
+use heddle_session::{Limits, Refusal, Request, ResourceType, Response, Variant};
 use prost::Message;
 
 /// One variant.
@@ -53,7 +53,7 @@ impl Wire for Delta {
     }
 
     fn request(request: Self::In, limits: &Limits) -> Incoming {
-        let Some(ty) = Type::of_url(&request.type_url) else {
+        let Some(ty) = ResourceType::of_url(&request.type_url) else {
             let (nonce, names) = (request.response_nonce, request.resource_names_subscribe);
             return unserved(request.type_url, &nonce, names, limits);
         };
@@ -99,7 +99,7 @@ impl Wire for Sotw {
     }
 
     fn request(request: Self::In, limits: &Limits) -> Incoming {
-        let Some(ty) = Type::of_url(&request.type_url) else {
+        let Some(ty) = ResourceType::of_url(&request.type_url) else {
             return unserved(request.type_url, &request.response_nonce, Vec::new(), limits);
         };
         Incoming::Served(Request {
@@ -178,11 +178,11 @@ mod tests {
     #[test]
     fn an_empty_error_is_still_a_refusal() {
         let request = DiscoveryRequest {
-            type_url: Type::Cluster.url().into(),
+            type_url: ResourceType::Cluster.url().into(),
             error_detail: Some(Default::default()),
             ..Default::default()
         };
-        let want = Request { error: Some(String::new()), ..Request::new(Type::Cluster) };
+        let want = Request { error: Some(String::new()), ..Request::new(ResourceType::Cluster) };
         assert_eq!(Sotw::request(request, &Limits::default()), Incoming::Served(want));
     }
 }

@@ -7,7 +7,7 @@ use heddle_ca::token::{self, TokenKey};
 use heddle_proto::envoy::service::discovery::v3::DeltaDiscoveryRequest;
 use heddle_proto::istio::v1::auth::IstioCertificateRequest;
 use heddle_proto::istio::v1::auth::istio_certificate_service_client::IstioCertificateServiceClient;
-use heddle_session::Type;
+use heddle_session::ResourceType;
 use std::time::{Duration, SystemTime};
 use tokio::task::JoinSet;
 use tonic::transport::Channel;
@@ -67,7 +67,7 @@ async fn a_workload_that_asks_for_certificates_all_the_time_is_told_to_wait() {
 }
 
 /// A stream of a workload that names so many resources that do not exist.
-async fn naming(world: &World, node: &str, ty: Type, count: usize) -> Delta {
+async fn naming(world: &World, node: &str, ty: ResourceType, count: usize) -> Delta {
     let missing = (0..count).map(|number| format!("{number:0>1000}"));
     let first = DeltaDiscoveryRequest { resource_names_subscribe: missing.collect(), ..all(ty) };
     world.delta("web", node, first).await
@@ -77,20 +77,20 @@ async fn naming(world: &World, node: &str, ty: Type, count: usize) -> Delta {
 async fn what_a_workload_names_that_there_is_not_is_counted_over_its_streams() {
     let world = World::start().await;
     let web = "external/shop/web-0";
-    let mut first = naming(&world, web, Type::Cluster, 7_000).await;
+    let mut first = naming(&world, web, ResourceType::Cluster, 7_000).await;
     assert_eq!(first.hear().await.removed_resources.len(), 7_000);
-    let mut second = naming(&world, web, Type::Endpoint, 7_000).await;
+    let mut second = naming(&world, web, ResourceType::Endpoint, 7_000).await;
     second.hear().await;
-    let mut third = naming(&world, web, Type::Route, 7_000).await;
+    let mut third = naming(&world, web, ResourceType::Route, 7_000).await;
     let text = "external/shop/web-0 has 23688000 bytes kept of names and questions of its own, want at most 16777216";
     check(&third.end().await, Code::ResourceExhausted, text);
     assert_eq!(world.metric("heddle_budget_exceeded_total{budget=\"workload\"}"), 1.0);
     // Another workload has a budget of its own, and what went is given back.
-    let mut other = naming(&world, "external/shop/web-1", Type::Cluster, 7_000).await;
+    let mut other = naming(&world, "external/shop/web-1", ResourceType::Cluster, 7_000).await;
     other.hear().await;
     drop((first, second));
     world.eventually(|world| (world.registry.len() == 1).then_some(())).await;
-    let mut again = naming(&world, web, Type::Cluster, 14_000).await;
+    let mut again = naming(&world, web, ResourceType::Cluster, 14_000).await;
     again.hear().await;
 }
 
@@ -116,18 +116,18 @@ async fn a_proxy_of_a_mesh_of_100_000_pods_comes_back() {
     let all_names: Vec<String> = (0..110_000_u32)
         .map(|pod| format!("direct:{}", std::net::Ipv4Addr::from_bits(0x0a00_0000 + pod)))
         .collect();
-    world.mesh.fill(Type::Cluster, &all_names);
-    let mut stream = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+    world.mesh.fill(ResourceType::Cluster, &all_names);
+    let mut stream = world.delta("web", "external/shop/web-0", all(ResourceType::Cluster)).await;
     let response = stream.hear().await;
     assert_eq!(response.resources.len(), all_names.len() + 1);
     let held = response.resources.into_iter().map(|resource| (resource.name, resource.version)).collect();
     drop(stream);
-    let again = DeltaDiscoveryRequest { initial_resource_versions: held, ..all(Type::Cluster) };
+    let again = DeltaDiscoveryRequest { initial_resource_versions: held, ..all(ResourceType::Cluster) };
     assert!(prost::Message::encoded_len(&again) > 5 << 20, "more than the 4 MiB that gRPC allows by default");
     let first = DeltaDiscoveryRequest { node: Some(node_of("external/shop/web-0")), ..again };
     let channel = world.channel(Some(world.credential("web"))).await;
     let mut stream = Delta::open(channel, None, first).await.unwrap();
     world.only_client().await;
-    world.mesh.set(Type::Cluster, "direct:10.0.0.1", b"two");
+    world.mesh.set(ResourceType::Cluster, "direct:10.0.0.1", b"two");
     assert_eq!(names(&stream.hear().await), (vec!["direct:10.0.0.1"], vec![]));
 }

@@ -8,13 +8,13 @@ use heddle_ca::token::{self, Liveness, TokenKey};
 use heddle_proto::envoy::service::discovery::v3::DeltaDiscoveryRequest;
 use heddle_proto::google::protobuf::{Struct, Value, value::Kind};
 use heddle_serve::limits::Limits;
-use heddle_session::Type;
+use heddle_session::ResourceType;
 use std::time::{Duration, SystemTime};
 use tonic::{Code, Status};
 
 /// Returns how a stream ends that this account opens with this node id.
 async fn named(world: &World, account: &str, node: &str) -> Status {
-    world.delta(account, node, all(Type::Cluster)).await.end().await
+    world.delta(account, node, all(ResourceType::Cluster)).await.end().await
 }
 
 #[tokio::test]
@@ -35,7 +35,8 @@ async fn a_node_id_that_is_not_the_callers_is_refused() {
 #[tokio::test]
 async fn a_token_of_one_workload_names_no_other_of_its_account() {
     let world = World::start().await;
-    let first = DeltaDiscoveryRequest { node: Some(node_of("external/shop/web-1")), ..all(Type::Cluster) };
+    let first =
+        DeltaDiscoveryRequest { node: Some(node_of("external/shop/web-1")), ..all(ResourceType::Cluster) };
     let token = world.token("web", "web-0");
     let mut stream = Delta::open(world.channel(None).await, Some(&token), first).await.unwrap();
     let text = "the node id external/shop/web-1 is not the caller's: the token is of external/shop/web-0";
@@ -46,12 +47,12 @@ async fn a_token_of_one_workload_names_no_other_of_its_account() {
 async fn a_first_message_says_who_it_is() {
     let world = World::start().await;
     let channel = world.channel(Some(world.credential("web"))).await;
-    let mut stream = Delta::open(channel.clone(), None, all(Type::Cluster)).await.unwrap();
+    let mut stream = Delta::open(channel.clone(), None, all(ResourceType::Cluster)).await.unwrap();
     check(&stream.end().await, Code::InvalidArgument, "the first message has no node");
     let mut node = node_of("external/shop/web-0");
     let value = Value { kind: Some(Kind::StringValue("both".into())) };
     node.metadata = Some(Struct { fields: [("heddle.capture".to_string(), value)].into() });
-    let first = DeltaDiscoveryRequest { node: Some(node), ..all(Type::Cluster) };
+    let first = DeltaDiscoveryRequest { node: Some(node), ..all(ResourceType::Cluster) };
     let mut stream = Delta::open(channel, None, first).await.unwrap();
     let text = "node metadata \"heddle.capture\": \"both\" is no capture mode, want \"captured\", \"bound\" or \"bound:<network>\" (bound:127.11.0.0/16)";
     check(&stream.end().await, Code::InvalidArgument, text);
@@ -62,7 +63,7 @@ async fn a_network_of_its_own_is_for_where_that_is_offered() {
     let mut node = node_of("external/shop/web-0");
     let value = Value { kind: Some(Kind::StringValue("bound:127.11.0.0/16".into())) };
     node.metadata = Some(Struct { fields: [("heddle.capture".to_string(), value)].into() });
-    let first = DeltaDiscoveryRequest { node: Some(node), ..all(Type::Cluster) };
+    let first = DeltaDiscoveryRequest { node: Some(node), ..all(ResourceType::Cluster) };
     let world = World::start().await;
     let channel = world.channel(Some(world.credential("web"))).await;
     let mut stream = Delta::open(channel, None, first.clone()).await.unwrap();
@@ -77,7 +78,8 @@ async fn a_network_of_its_own_is_for_where_that_is_offered() {
 
 /// Returns how a call ends that shows this token.
 async fn shown(world: &World, token: Option<&str>) -> Status {
-    let first = DeltaDiscoveryRequest { node: Some(node_of("external/shop/web-0")), ..all(Type::Cluster) };
+    let first =
+        DeltaDiscoveryRequest { node: Some(node_of("external/shop/web-0")), ..all(ResourceType::Cluster) };
     Delta::open(world.channel(None).await, token, first).await.err().expect("refused")
 }
 
@@ -130,12 +132,13 @@ async fn a_million_names_end_their_stream_and_not_the_connection() {
     let first = DeltaDiscoveryRequest {
         node: Some(node_of("external/shop/web-0")),
         resource_names_subscribe: vec!["a".into(); 1_000_000],
-        ..all(Type::Endpoint)
+        ..all(ResourceType::Endpoint)
     };
     let mut stream = Delta::open(channel.clone(), None, first).await.unwrap();
     let text = "a request names 1000000 resources, want at most 250000";
     check(&stream.end().await, Code::ResourceExhausted, text);
-    let again = DeltaDiscoveryRequest { node: Some(node_of("external/shop/web-0")), ..all(Type::Cluster) };
+    let again =
+        DeltaDiscoveryRequest { node: Some(node_of("external/shop/web-0")), ..all(ResourceType::Cluster) };
     let mut stream = Delta::open(channel, None, again).await.unwrap();
     assert_eq!(names(&stream.hear().await), (vec!["a"], vec![]));
 }
@@ -145,7 +148,7 @@ async fn a_message_that_is_too_large_ends_its_stream() {
     let world = World::start().await;
     let long = DeltaDiscoveryRequest {
         resource_names_subscribe: (0..2_000_000).map(|i| format!("name-{i}")).collect(),
-        ..all(Type::Endpoint)
+        ..all(ResourceType::Endpoint)
     };
     let status = world.delta("web", "external/shop/web-0", long).await.end().await;
     assert_eq!(status.code(), Code::ResourceExhausted);

@@ -4,7 +4,7 @@ use crate::client::{Delta, all, check, names, node_of};
 use crate::world::World;
 use heddle_proto::envoy::service::discovery::v3::DeltaDiscoveryRequest;
 use heddle_serve::limits::Limits;
-use heddle_session::Type;
+use heddle_session::ResourceType;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -17,18 +17,18 @@ async fn a_workload_has_so_many_streams_and_no_more() {
     let world = World::start().await;
     let mut open = Vec::new();
     for _ in 0..4 {
-        let mut stream = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+        let mut stream = world.delta("web", "external/shop/web-0", all(ResourceType::Cluster)).await;
         stream.hear().await;
         open.push(stream);
     }
-    let mut fifth = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+    let mut fifth = world.delta("web", "external/shop/web-0", all(ResourceType::Cluster)).await;
     let text = "the workload external/shop/web-0 has 4 streams already";
     check(&fifth.end().await, Code::ResourceExhausted, text);
-    let mut other = world.delta("web", "external/shop/web-1", all(Type::Cluster)).await;
+    let mut other = world.delta("web", "external/shop/web-1", all(ResourceType::Cluster)).await;
     assert_eq!(names(&other.hear().await), (vec!["a"], vec![]));
     open.pop();
     world.eventually(|world| (world.registry.len() == 4).then_some(())).await;
-    let mut again = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+    let mut again = world.delta("web", "external/shop/web-0", all(ResourceType::Cluster)).await;
     assert_eq!(names(&again.hear().await), (vec!["a"], vec![]));
 }
 
@@ -48,13 +48,13 @@ async fn a_stream_that_says_nothing_ends() {
 #[tokio::test]
 async fn a_client_that_never_reads_costs_one_pending_state() {
     let world = World::start().await;
-    world.mesh.set(Type::Cluster, "large", &vec![7; 1 << 20]);
-    let mut slow = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
-    let mut quick = world.delta("web", "external/shop/web-1", all(Type::Cluster)).await;
+    world.mesh.set(ResourceType::Cluster, "large", &vec![7; 1 << 20]);
+    let mut slow = world.delta("web", "external/shop/web-0", all(ResourceType::Cluster)).await;
+    let mut quick = world.delta("web", "external/shop/web-1", all(ResourceType::Cluster)).await;
     let first = quick.hear().await;
     quick.ack(&first).await;
     for round in 0..50_u8 {
-        world.mesh.set(Type::Cluster, "large", &vec![round; 1 << 20]);
+        world.mesh.set(ResourceType::Cluster, "large", &vec![round; 1 << 20]);
         let response = quick.hear().await;
         assert_eq!(names(&response), (vec!["large"], vec![]));
         quick.ack(&response).await;
@@ -104,7 +104,7 @@ async fn ten_thousand_idle_connections_hold_no_more_than_their_bound_and_keep_no
     for i in 0..many {
         open.push(idle(1 + u8::try_from(i % 10).unwrap(), world.address).await);
         if i % (many / 4) == many / 4 - 1 {
-            let mut stream = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+            let mut stream = world.delta("web", "external/shop/web-0", all(ResourceType::Cluster)).await;
             assert_eq!(names(&stream.hear().await), (vec!["a"], vec![]));
         }
     }
@@ -124,7 +124,7 @@ async fn who_has_many_connections_and_proves_nothing_loses_its_own() {
     world.eventually(|world| (world.metrics_connections() == 8.0).then_some(())).await;
     let mut other = idle(2, world.address).await;
     assert_eq!(open[0].read(&mut [0; 1]).await.unwrap_or(0), 0);
-    let mut stream = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+    let mut stream = world.delta("web", "external/shop/web-0", all(ResourceType::Cluster)).await;
     assert_eq!(names(&stream.hear().await), (vec!["a"], vec![]));
     // The only one of its address has not made room for anybody.
     let read = tokio::time::timeout(Duration::from_millis(100), other.read(&mut [0; 1])).await;
@@ -151,7 +151,8 @@ async fn a_connection_that_proves_nothing_in_time_is_closed_whatever_it_does() {
 async fn a_refused_call_keeps_no_connection() {
     let world = World::start().await;
     let channel = world.channel(None).await;
-    let first = DeltaDiscoveryRequest { node: Some(node_of("external/shop/web-0")), ..all(Type::Cluster) };
+    let first =
+        DeltaDiscoveryRequest { node: Some(node_of("external/shop/web-0")), ..all(ResourceType::Cluster) };
     let refused = Delta::open(channel, None, first).await.err().expect("refused");
     assert_eq!(refused.code(), Code::Unauthenticated);
     world.eventually(|world| (world.metrics_connections() == 0.0).then_some(())).await;
@@ -163,7 +164,7 @@ async fn one_address_cannot_take_the_connections_of_all() {
     let world = World::with(Limits { connections_per_address: 2, ..Limits::default() }).await;
     let mut open = Vec::new();
     for _ in 0..2 {
-        let mut stream = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+        let mut stream = world.delta("web", "external/shop/web-0", all(ResourceType::Cluster)).await;
         stream.hear().await;
         open.push(stream);
     }
@@ -178,14 +179,14 @@ async fn one_identity_cannot_take_the_connections_of_all() {
     let world = World::with(Limits { connections_per_identity: 2, ..Limits::default() }).await;
     let mut open = Vec::new();
     for _ in 0..2 {
-        let mut stream = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+        let mut stream = world.delta("web", "external/shop/web-0", all(ResourceType::Cluster)).await;
         stream.hear().await;
         open.push(stream);
     }
     let credential = world.credential("web");
     let mut third = crate::client::dial(world.address, &world.authority, Some(&credential)).await.unwrap();
     assert_eq!(third.read(&mut [0; 1]).await.unwrap_or(0), 0);
-    let mut other = world.delta("cart", "external/shop/cart-0", all(Type::Cluster)).await;
+    let mut other = world.delta("cart", "external/shop/cart-0", all(ResourceType::Cluster)).await;
     assert_eq!(names(&other.hear().await), (vec!["a"], vec![]));
     assert_eq!(world.metric("heddle_connections_refused_total{reason=\"identity\"}"), 1.0);
 }
@@ -197,32 +198,34 @@ async fn a_connection_without_a_stream_is_closed_and_one_with_a_stream_is_not() 
     let credential = world.credential("web");
     let mut unused = crate::client::dial(world.address, &world.authority, Some(&credential)).await.unwrap();
     let channel = world.channel(Some(world.credential("cart"))).await;
-    let first = DeltaDiscoveryRequest { node: Some(node_of("external/shop/cart-0")), ..all(Type::Cluster) };
+    let first =
+        DeltaDiscoveryRequest { node: Some(node_of("external/shop/cart-0")), ..all(ResourceType::Cluster) };
     let mut used = Delta::open(channel, None, first).await.unwrap();
     let first = used.hear().await;
     used.ack(&first).await;
     let mut bytes = Vec::new();
     let closed = tokio::time::timeout(Duration::from_secs(5), unused.read_to_end(&mut bytes)).await;
     assert!(closed.is_ok(), "still open");
-    world.mesh.set(Type::Cluster, "b", b"later");
+    world.mesh.set(ResourceType::Cluster, "b", b"later");
     assert_eq!(names(&used.hear().await), (vec!["b"], vec![]));
 }
 
 #[tokio::test]
 async fn a_stale_replica_takes_no_new_stream_and_keeps_those_it_has() {
     let world = World::start().await;
-    let mut old = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+    let mut old = world.delta("web", "external/shop/web-0", all(ResourceType::Cluster)).await;
     let first = old.hear().await;
     old.ack(&first).await;
     world.stale(&["Pod: broken", "Service: broken"]);
     let channel = world.channel(Some(world.credential("web"))).await;
-    let first = DeltaDiscoveryRequest { node: Some(node_of("external/shop/web-1")), ..all(Type::Cluster) };
+    let first =
+        DeltaDiscoveryRequest { node: Some(node_of("external/shop/web-1")), ..all(ResourceType::Cluster) };
     let text = "this replica has stale objects, connect to another: Pod: broken; Service: broken";
     let refused = Delta::open(channel.clone(), None, first.clone()).await.err().expect("refused");
     check(&refused, Code::Unavailable, text);
     // Its connection closes, so that the next attempt is made anew and may reach another replica.
     world.eventually(|world| (world.metrics_connections() == 1.0).then_some(())).await;
-    world.mesh.set(Type::Cluster, "b", b"later");
+    world.mesh.set(ResourceType::Cluster, "b", b"later");
     assert_eq!(names(&old.hear().await), (vec!["b"], vec![]));
     world.stale(&[]);
     let mut stream =

@@ -8,7 +8,7 @@ use heddle_proto::google::protobuf::{Struct, Value, value::Kind};
 use heddle_proto::istio::v1::auth::IstioCertificateRequest;
 use heddle_proto::istio::v1::auth::istio_certificate_service_client::IstioCertificateServiceClient;
 use heddle_serve::peer::Leaf;
-use heddle_session::Type;
+use heddle_session::ResourceType;
 use std::time::{Duration, SystemTime};
 use tonic::{Code, Request, Status};
 
@@ -55,7 +55,7 @@ async fn a_token_and_a_key_make_a_chain_down_from_the_roots() {
     let left = leaf.not_after.duration_since(SystemTime::now()).unwrap();
     assert!(left <= Duration::from_secs(60), "{left:?}");
     assert_eq!(world.metric("heddle_certificates_issued_total{result=\"ok\"}"), 1.0);
-    let mut stream = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+    let mut stream = world.delta("web", "external/shop/web-0", all(ResourceType::Cluster)).await;
     stream.hear().await;
     let seen = world.only_client().await.certificate_expires.unwrap();
     assert_eq!(SystemTime::UNIX_EPOCH + Duration::from_secs(seen), leaf.not_after);

@@ -7,7 +7,7 @@ use heddle_proto::envoy::service::discovery::v3::aggregated_discovery_service_cl
 use heddle_proto::envoy::service::discovery::v3::{
     DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse,
 };
-use heddle_session::Type;
+use heddle_session::ResourceType;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::{PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -92,7 +92,7 @@ pub(crate) fn node_of(id: &str) -> Node {
 }
 
 /// A first request for everything of a type.
-pub(crate) fn all(ty: Type) -> DeltaDiscoveryRequest {
+pub(crate) fn all(ty: ResourceType) -> DeltaDiscoveryRequest {
     DeltaDiscoveryRequest { type_url: ty.url().into(), ..Default::default() }
 }
 

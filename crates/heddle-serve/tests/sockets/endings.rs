@@ -4,12 +4,12 @@ use crate::client::{Delta, all, check, node_of};
 use crate::world::{World, credential};
 use heddle_proto::envoy::service::discovery::v3::DeltaDiscoveryRequest;
 use heddle_serve::limits::Limits;
-use heddle_session::Type;
+use heddle_session::ResourceType;
 use std::time::{Duration, Instant, SystemTime};
 use tonic::Code;
 
 fn first() -> DeltaDiscoveryRequest {
-    DeltaDiscoveryRequest { node: Some(node_of("external/shop/web-0")), ..all(Type::Cluster) }
+    DeltaDiscoveryRequest { node: Some(node_of("external/shop/web-0")), ..all(ResourceType::Cluster) }
 }
 
 const EXPIRING: &str = "the credential of this stream is about to expire: connect again with a new one";
@@ -39,8 +39,8 @@ async fn a_stream_ends_before_its_token_expires() {
 #[tokio::test]
 async fn a_stream_ends_with_its_workload() {
     let world = World::start().await;
-    let mut stream = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
-    let mut other = world.delta("web", "external/shop/web-1", all(Type::Cluster)).await;
+    let mut stream = world.delta("web", "external/shop/web-0", all(ResourceType::Cluster)).await;
+    let mut other = world.delta("web", "external/shop/web-1", all(ResourceType::Cluster)).await;
     stream.hear().await;
     let heard = other.hear().await;
     other.ack(&heard).await;
@@ -52,7 +52,7 @@ async fn a_stream_ends_with_its_workload() {
 #[tokio::test]
 async fn a_stream_ends_when_its_workload_runs_as_another() {
     let world = World::start().await;
-    let mut stream = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+    let mut stream = world.delta("web", "external/shop/web-0", all(ResourceType::Cluster)).await;
     stream.hear().await;
     world.mesh.run("external/shop/web-0", "cart");
     let text = "the workload of this stream has another identity now";
@@ -66,16 +66,16 @@ async fn a_stream_ends_when_its_workload_is_made_again_under_its_name() {
     let token = world.token("web", "web-0");
     world.mesh.is("external/shop/web-0", "1");
     world.mesh.is("external/shop/web-1", "7");
-    let mut other = world.delta("web", "external/shop/web-1", all(Type::Cluster)).await;
+    let mut other = world.delta("web", "external/shop/web-1", all(ResourceType::Cluster)).await;
     let heard = other.hear().await;
     other.ack(&heard).await;
-    let mut by_leaf = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+    let mut by_leaf = world.delta("web", "external/shop/web-0", all(ResourceType::Cluster)).await;
     by_leaf.hear().await;
     world.mesh.is("external/shop/web-0", "2");
     check(&by_leaf.end().await, Code::NotFound, text);
 
     // A certificate may speak for whoever has the name now, until it expires; and again only for that one.
-    let mut again = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+    let mut again = world.delta("web", "external/shop/web-0", all(ResourceType::Cluster)).await;
     again.hear().await;
     let mut by_token = Delta::open(world.channel(None).await, Some(&token), first()).await.unwrap();
     by_token.hear().await;
@@ -101,7 +101,7 @@ async fn an_old_stream_ends_and_may_come_back() {
 async fn draining_ends_streams_then_connections_then_the_server() {
     let drain_spread = Duration::from_millis(100);
     let world = World::with(Limits { drain_spread, ..Limits::default() }).await;
-    let mut stream = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+    let mut stream = world.delta("web", "external/shop/web-0", all(ResourceType::Cluster)).await;
     stream.hear().await;
     let drain = world.drain.clone();
     let finished = tokio::spawn(async move { drain.finish(Duration::from_secs(10)).await });
@@ -117,8 +117,8 @@ async fn draining_ends_streams_then_connections_then_the_server() {
 async fn draining_does_not_wait_for_a_client_that_never_reads() {
     let drain_spread = Duration::from_millis(100);
     let world = World::with(Limits { drain_spread, ..Limits::default() }).await;
-    world.mesh.set(Type::Cluster, "large", &vec![7; 4 << 20]);
-    let _slow = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+    world.mesh.set(ResourceType::Cluster, "large", &vec![7; 4 << 20]);
+    let _slow = world.delta("web", "external/shop/web-0", all(ResourceType::Cluster)).await;
     world.only_client().await;
     assert!(!world.drain.finish(Duration::from_secs(1)).await, "it was waited for");
     world.serving.await.unwrap().unwrap();

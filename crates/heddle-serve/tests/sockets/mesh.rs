@@ -10,7 +10,7 @@ use heddle_proto::envoy::service::discovery::v3 as discovery;
 use heddle_proto::google::protobuf::Any;
 use heddle_serve::engine::{Client, Membership, Published};
 use heddle_serve::feeds::{FeedServer, Work};
-use heddle_session::{Resource, Type, Version, View};
+use heddle_session::{Resource, ResourceType, Version, View};
 use prost::Message;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -22,7 +22,7 @@ pub(crate) struct Mesh {
     sequence: u64,
     snapshot: Snapshot,
     uids: BTreeMap<WorkloadKey, Name>,
-    items: BTreeMap<(Type, Name), Item>,
+    items: BTreeMap<(ResourceType, Name), Item>,
     clients: Vec<Client>,
 }
 
@@ -41,7 +41,7 @@ struct Content {
 pub(crate) struct Whole(Arc<Mesh>);
 
 impl Item {
-    fn new(ty: Type, name: &str, content: &[u8]) -> Self {
+    fn new(ty: ResourceType, name: &str, content: &[u8]) -> Self {
         let mut hash = DefaultHasher::new();
         content.hash(&mut hash);
         let version = Version(u128::from(hash.finish()).to_be_bytes());
@@ -74,7 +74,7 @@ impl Resource for Item {
         self.0.framed.clone()
     }
 
-    fn needs(&self, _: &mut dyn FnMut(Type, &Name)) {}
+    fn needs(&self, _: &mut dyn FnMut(ResourceType, &Name)) {}
 }
 
 impl View for Whole {
@@ -84,19 +84,19 @@ impl View for Whole {
         self.0.sequence
     }
 
-    fn get(&self, ty: Type, name: &Name) -> Option<Item> {
+    fn get(&self, ty: ResourceType, name: &Name) -> Option<Item> {
         self.0.items.get(&(ty, name.clone())).cloned()
     }
 
-    fn absent(&self, _: Type, _: &Name) -> Option<Item> {
+    fn absent(&self, _: ResourceType, _: &Name) -> Option<Item> {
         None
     }
 
-    fn for_each(&self, ty: Type, each: &mut dyn FnMut(&Item)) {
+    fn for_each(&self, ty: ResourceType, each: &mut dyn FnMut(&Item)) {
         self.0.items.iter().filter(|((of, _), _)| *of == ty).for_each(|(_, item)| each(item));
     }
 
-    fn changed_since(&self, _: u64) -> Option<Vec<(Type, Name)>> {
+    fn changed_since(&self, _: u64) -> Option<Vec<(ResourceType, Name)>> {
         None
     }
 }
@@ -125,7 +125,7 @@ impl Published for Mesh {
         vec!["Mesh".into(), client.capture.to_string()]
     }
 
-    fn objects(&self, _: &Client, _: Type, name: &Name) -> Vec<String> {
+    fn objects(&self, _: &Client, _: ResourceType, name: &Name) -> Vec<String> {
         vec![format!("Service shop/{name}")]
     }
 }
@@ -139,7 +139,7 @@ struct State {
     sequence: u64,
     snapshot: Snapshot,
     uids: BTreeMap<WorkloadKey, Name>,
-    items: BTreeMap<(Type, Name), Item>,
+    items: BTreeMap<(ResourceType, Name), Item>,
     clients: Vec<Client>,
     states: Vec<Weak<Mesh>>,
     desk: Clerk,
@@ -168,7 +168,7 @@ impl Publisher {
         };
         let publisher = Self(Arc::new(Mutex::new(state)));
         workloads.iter().for_each(|(key, account)| publisher.run(key, account));
-        publisher.set(Type::Cluster, "a", b"first");
+        publisher.set(ResourceType::Cluster, "a", b"first");
         let own = publisher.clone();
         tokio::spawn(async move {
             while let Some(member) = members.recv().await {
@@ -246,7 +246,7 @@ impl Publisher {
     }
 
     /// Sets a resource.
-    pub(crate) fn set(&self, ty: Type, name: &str, content: &[u8]) {
+    pub(crate) fn set(&self, ty: ResourceType, name: &str, content: &[u8]) {
         let mut state = self.0.lock().unwrap();
         state.items.insert((ty, name.into()), Item::new(ty, name, content));
         state.sequence += 1;
@@ -254,7 +254,7 @@ impl Publisher {
     }
 
     /// Makes many resources at once.
-    pub(crate) fn fill(&self, ty: Type, names: &[String]) {
+    pub(crate) fn fill(&self, ty: ResourceType, names: &[String]) {
         let mut state = self.0.lock().unwrap();
         state
             .items

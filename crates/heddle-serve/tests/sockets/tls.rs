@@ -2,7 +2,7 @@
 
 use crate::client::{all, dial, names};
 use crate::world::{World, authority, credential, material};
-use heddle_session::Type;
+use heddle_session::ResourceType;
 use std::io;
 use std::time::{Duration, SystemTime};
 use tokio::io::AsyncReadExt;
@@ -38,7 +38,7 @@ async fn a_certificate_that_has_expired_is_refused() {
 #[tokio::test]
 async fn the_serving_certificate_is_replaced_while_running() {
     let world = World::start().await;
-    let mut stream = world.delta("web", "external/shop/web-0", all(Type::Cluster)).await;
+    let mut stream = world.delta("web", "external/shop/web-0", all(ResourceType::Cluster)).await;
     let heard = stream.hear().await;
     stream.ack(&heard).await;
     let next = authority();
@@ -50,7 +50,7 @@ async fn the_serving_certificate_is_replaced_while_running() {
     let error = refused.read_exact(&mut [0; 1024]).await.expect_err("refused").to_string();
     assert_eq!(error, "received fatal alert: UnknownCA");
     // What was open stays open.
-    world.mesh.set(Type::Cluster, "b", b"later");
+    world.mesh.set(ResourceType::Cluster, "b", b"later");
     assert_eq!(names(&stream.hear().await), (vec!["b"], vec![]));
 }
 

@@ -162,6 +162,7 @@ impl World {
         let server = Server {
             engine,
             feeds,
+            resolve: Toy::topic,
             tokens: Arc::new(checked(tokens)),
             linkerd_tokens: Arc::new(checked(linkerd_tokens)),
             signer: Arc::new(arc_swap::ArcSwapOption::from(Some(authority.clone()))),

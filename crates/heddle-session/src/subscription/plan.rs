@@ -2,7 +2,7 @@
 
 use super::{ClientState, InFlight, Item, Reason, Slot, Subscription};
 use crate::gate::endpoints;
-use crate::{Resource, Type, Variant, View};
+use crate::{Resource, ResourceType, Variant, View};
 use heddle_model::Name;
 use std::collections::BTreeSet;
 
@@ -74,17 +74,26 @@ impl<R: Resource> Subscription<R> {
         let told = self.told(name);
         let again = reason == Reason::Force;
         match (self.ty, told) {
-            (Type::Cluster | Type::Listener, ClientState::Unknown(_) | ClientState::Has(_)) => Step::Remove,
-            (Type::Endpoint | Type::Route, ClientState::Unknown(_) | ClientState::Has(_)) if !again => {
+            (
+                ResourceType::Cluster | ResourceType::Listener,
+                ClientState::Unknown(_) | ClientState::Has(_),
+            ) => Step::Remove,
+            (ResourceType::Endpoint | ResourceType::Route, ClientState::Unknown(_) | ClientState::Has(_))
+                if !again =>
+            {
                 Step::Nothing
             }
             (_, ClientState::Gone) if !again => Step::Nothing,
             (_, ClientState::Nothing) if !self.is_subscribed(name) => Step::Nothing,
-            (Type::Cluster | Type::Listener, ClientState::Gone | ClientState::Nothing) => Step::Remove,
-            (Type::Endpoint, ClientState::Gone | ClientState::Nothing) if self.variant == Variant::Delta => {
+            (ResourceType::Cluster | ResourceType::Listener, ClientState::Gone | ClientState::Nothing) => {
                 Step::Remove
             }
-            (Type::Endpoint | Type::Route, _) => match view.absent(self.ty, name) {
+            (ResourceType::Endpoint, ClientState::Gone | ClientState::Nothing)
+                if self.variant == Variant::Delta =>
+            {
+                Step::Remove
+            }
+            (ResourceType::Endpoint | ResourceType::Route, _) => match view.absent(self.ty, name) {
                 Some(body) => self.offer(body, name, reason, view),
                 None => Step::Remove,
             },

@@ -3,7 +3,7 @@
 
 use crate::world::{BROKEN, Thing};
 use heddle_model::Name;
-use heddle_session::{Request, Response, Type, Variant};
+use heddle_session::{Request, ResourceType, Response, Variant};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(crate) struct Envoy {
     withheld: Vec<Request>,
     pub out: VecDeque<Request>,
     /// Clusters that it refused: a route to one fails, and nobody can help it.
-    pub refused: BTreeSet<(Type, Name)>,
+    pub refused: BTreeSet<(ResourceType, Name)>,
     /// Clusters taken in since they were refused, if they were: whole again once they serve.
     mended: BTreeSet<Name>,
     /// How it picks what a bad response leaves behind.
@@ -56,11 +56,11 @@ impl Envoy {
             received: 0,
             lenient: false,
         };
-        envoy.open(Type::Cluster);
+        envoy.open(ResourceType::Cluster);
         envoy
     }
 
-    fn held(&mut self, ty: Type) -> &mut BTreeMap<Name, Thing> {
+    fn held(&mut self, ty: ResourceType) -> &mut BTreeMap<Name, Thing> {
         &mut self.held[ty as usize]
     }
 
@@ -70,9 +70,9 @@ impl Envoy {
         self.withheld.clear();
         self.nonces = Default::default();
         let opened = std::mem::take(&mut self.opened);
-        for ty in Type::ALL {
+        for ty in ResourceType::ALL {
             // While a cluster warms, CDS is paused.
-            if opened[ty as usize] && (ty != Type::Cluster || self.warming.is_empty()) {
+            if opened[ty as usize] && (ty != ResourceType::Cluster || self.warming.is_empty()) {
                 self.open(ty);
             }
         }
@@ -81,7 +81,7 @@ impl Envoy {
         }
     }
 
-    fn open(&mut self, ty: Type) {
+    fn open(&mut self, ty: ResourceType) {
         let mut request = self.request(ty);
         if self.variant == Variant::Delta {
             request.subscribe = self.names[ty as usize].iter().cloned().collect();
@@ -94,7 +94,7 @@ impl Envoy {
     }
 
     /// A request that changes nothing: in state of the world it repeats the list and the last nonce.
-    fn request(&self, ty: Type) -> Request {
+    fn request(&self, ty: ResourceType) -> Request {
         let mut request = Request::new(ty);
         if self.variant == Variant::Sotw {
             request.subscribe = self.names[ty as usize].iter().cloned().collect();
@@ -103,7 +103,7 @@ impl Envoy {
         request
     }
 
-    fn subscribe(&mut self, ty: Type, wanted: BTreeSet<Name>) {
+    fn subscribe(&mut self, ty: ResourceType, wanted: BTreeSet<Name>) {
         let before = std::mem::replace(&mut self.names[ty as usize], wanted.clone());
         if before == wanted {
             return;
@@ -132,20 +132,22 @@ impl Envoy {
             removed = self.held[ty as usize].keys().filter(|name| !listed.contains(name)).cloned().collect();
         }
         let error = match ty {
-            Type::Cluster => self.clusters(things, &removed),
-            Type::Endpoint => self.endpoints(things, &removed),
-            Type::Listener => self.listeners(things, &removed),
-            Type::Route => self.routes(things),
+            ResourceType::Cluster => self.clusters(things, &removed),
+            ResourceType::Endpoint => self.endpoints(things, &removed),
+            ResourceType::Listener => self.listeners(things, &removed),
+            ResourceType::Route => self.routes(things),
         };
         let mut answer = self.request(ty);
         answer.nonce = response.nonce;
         answer.error = error;
         match ty {
-            Type::Cluster => {
+            ResourceType::Cluster => {
                 self.informed = true;
                 self.withheld.push(answer);
             }
-            Type::Endpoint | Type::Listener | Type::Route => self.out.push_back(answer),
+            ResourceType::Endpoint | ResourceType::Listener | ResourceType::Route => {
+                self.out.push_back(answer)
+            }
         }
         self.follow();
         if self.warming.is_empty() {
@@ -154,15 +156,15 @@ impl Envoy {
     }
 
     /// Accepts each resource by itself and names those it does not.
-    fn split(&mut self, ty: Type, things: Vec<Thing>) -> (Vec<Thing>, Option<String>) {
+    fn split(&mut self, ty: ResourceType, things: Vec<Thing>) -> (Vec<Thing>, Option<String>) {
         let (bad, good): (Vec<_>, Vec<_>) = things.into_iter().partition(|thing| thing.poison);
         for thing in &good {
             // What it holds may come again while the newer one stays refused.
-            if ty != Type::Cluster && self.held[ty as usize].get(&thing.name) != Some(thing) {
+            if ty != ResourceType::Cluster && self.held[ty as usize].get(&thing.name) != Some(thing) {
                 self.refused.remove(&(ty, thing.name.clone()));
             }
         }
-        for thing in bad.iter().filter(|_| ty == Type::Cluster) {
+        for thing in bad.iter().filter(|_| ty == ResourceType::Cluster) {
             self.mended.remove(&thing.name);
         }
         let texts: Vec<String> = bad.iter().map(|thing| format!("{}: poison", thing.name)).collect();
@@ -172,7 +174,7 @@ impl Envoy {
     }
 
     /// Accepts all, or discards an arbitrary part with the bad ones and names none.
-    fn gamble(&mut self, ty: Type, things: Vec<Thing>) -> (Vec<Thing>, Option<String>) {
+    fn gamble(&mut self, ty: ResourceType, things: Vec<Thing>) -> (Vec<Thing>, Option<String>) {
         let alone = things.len() == 1;
         let (mut good, error) = self.split(ty, things);
         if error.is_some() {
@@ -189,18 +191,18 @@ impl Envoy {
 
     fn clusters(&mut self, things: Vec<Thing>, removed: &[Name]) -> Option<String> {
         for name in removed {
-            self.held(Type::Cluster).remove(name);
+            self.held(ResourceType::Cluster).remove(name);
             self.active.remove(name);
             self.warming.remove(name);
-            self.refused.remove(&(Type::Cluster, name.clone()));
+            self.refused.remove(&(ResourceType::Cluster, name.clone()));
         }
-        let (good, error) = self.split(Type::Cluster, things);
+        let (good, error) = self.split(ResourceType::Cluster, things);
         for thing in good {
             let same = self.held[0].get(&thing.name) == Some(&thing);
             if !same {
                 self.warming.insert(thing.name.clone());
                 self.mended.insert(thing.name.clone());
-                self.held(Type::Cluster).insert(thing.name.clone(), thing);
+                self.held(ResourceType::Cluster).insert(thing.name.clone(), thing);
             }
         }
         self.judge();
@@ -208,7 +210,7 @@ impl Envoy {
     }
 
     fn endpoints(&mut self, things: Vec<Thing>, removed: &[Name]) -> Option<String> {
-        let (good, error) = self.gamble(Type::Endpoint, things);
+        let (good, error) = self.gamble(ResourceType::Endpoint, things);
         for thing in &good {
             self.judge_endpoints(thing);
         }
@@ -225,8 +227,8 @@ impl Envoy {
             if self.warming.remove(&thing.name) {
                 self.activate(thing.name.clone());
             }
-            if self.names[Type::Endpoint as usize].contains(&thing.name) {
-                self.held(Type::Endpoint).insert(thing.name.clone(), thing);
+            if self.names[ResourceType::Endpoint as usize].contains(&thing.name) {
+                self.held(ResourceType::Endpoint).insert(thing.name.clone(), thing);
             }
         }
         error
@@ -234,30 +236,30 @@ impl Envoy {
 
     fn activate(&mut self, name: Name) {
         if self.mended.contains(&name) {
-            self.refused.remove(&(Type::Cluster, name.clone()));
+            self.refused.remove(&(ResourceType::Cluster, name.clone()));
         }
         self.active.insert(name);
     }
 
     fn listeners(&mut self, things: Vec<Thing>, removed: &[Name]) -> Option<String> {
         for name in removed {
-            self.held(Type::Listener).remove(name);
+            self.held(ResourceType::Listener).remove(name);
             self.serving.remove(name);
-            self.refused.remove(&(Type::Listener, name.clone()));
+            self.refused.remove(&(ResourceType::Listener, name.clone()));
         }
-        let (good, error) = self.split(Type::Listener, things);
+        let (good, error) = self.split(ResourceType::Listener, things);
         for thing in good {
-            self.held(Type::Listener).insert(thing.name.clone(), thing);
+            self.held(ResourceType::Listener).insert(thing.name.clone(), thing);
         }
         self.judge();
         error
     }
 
     fn routes(&mut self, things: Vec<Thing>) -> Option<String> {
-        let (good, error) = self.gamble(Type::Route, things);
+        let (good, error) = self.gamble(ResourceType::Route, things);
         for thing in good {
-            if self.names[Type::Route as usize].contains(&thing.name) {
-                self.held(Type::Route).insert(thing.name.clone(), thing);
+            if self.names[ResourceType::Route as usize].contains(&thing.name) {
+                self.held(ResourceType::Route).insert(thing.name.clone(), thing);
             }
         }
         self.judge();
@@ -269,27 +271,27 @@ impl Envoy {
         let named = |things: &BTreeMap<Name, Thing>, ty| -> BTreeSet<Name> {
             things.values().flat_map(|thing| thing.needs_of(ty).cloned().collect::<Vec<_>>()).collect()
         };
-        let endpoints = named(&self.held[Type::Cluster as usize], Type::Endpoint);
-        let routes = named(&self.held[Type::Listener as usize], Type::Route);
-        self.subscribe(Type::Endpoint, endpoints);
-        self.subscribe(Type::Route, routes);
+        let endpoints = named(&self.held[ResourceType::Cluster as usize], ResourceType::Endpoint);
+        let routes = named(&self.held[ResourceType::Listener as usize], ResourceType::Route);
+        self.subscribe(ResourceType::Endpoint, endpoints);
+        self.subscribe(ResourceType::Route, routes);
     }
 
     /// Nothing warms: CDS is answered, or asked for again after a broken stream, and then listeners are asked for.
     fn warmed(&mut self) {
-        if !self.opened[Type::Cluster as usize] {
-            self.open(Type::Cluster);
+        if !self.opened[ResourceType::Cluster as usize] {
+            self.open(ResourceType::Cluster);
         }
         self.out.extend(self.withheld.drain(..));
-        if self.informed && !self.opened[Type::Listener as usize] {
-            self.open(Type::Listener);
+        if self.informed && !self.opened[ResourceType::Listener as usize] {
+            self.open(ResourceType::Listener);
         }
     }
 
     /// Returns what it asks for by name.
-    pub(crate) fn asked_for(&self) -> Vec<(Type, Name)> {
-        let names = |ty: Type| self.names[ty as usize].iter().map(move |name| (ty, name.clone()));
-        Type::ALL.into_iter().flat_map(names).collect()
+    pub(crate) fn asked_for(&self) -> Vec<(ResourceType, Name)> {
+        let names = |ty: ResourceType| self.names[ty as usize].iter().map(move |name| (ty, name.clone()));
+        ResourceType::ALL.into_iter().flat_map(names).collect()
     }
 
     pub(crate) fn is_warming(&self) -> bool {
@@ -298,11 +300,11 @@ impl Envoy {
 
     /// Every listener and route goes to clusters that serve.
     fn judge(&self) {
-        let users = [Type::Listener, Type::Route].map(|ty| self.held[ty as usize].values());
+        let users = [ResourceType::Listener, ResourceType::Route].map(|ty| self.held[ty as usize].values());
         for thing in users.into_iter().flatten() {
-            for cluster in thing.needs_of(Type::Cluster) {
+            for cluster in thing.needs_of(ResourceType::Cluster) {
                 let excused = cluster.as_str() == BROKEN
-                    || self.refused.contains(&(Type::Cluster, cluster.clone()))
+                    || self.refused.contains(&(ResourceType::Cluster, cluster.clone()))
                     || self.lenient;
                 assert!(excused || self.active.contains(cluster), "{thing:?} goes to no cluster: {self:#?}");
             }
@@ -312,13 +314,13 @@ impl Envoy {
     /// Endpoints carry an identity that their cluster must know. Not so if it never had any, when no
     /// request can go there, or before clusters are asked for: then they are sent to end the wait.
     fn judge_endpoints(&self, endpoints: &Thing) {
-        let Some(cluster) = self.held[Type::Cluster as usize].get(&endpoints.name) else { return };
+        let Some(cluster) = self.held[ResourceType::Cluster as usize].get(&endpoints.name) else { return };
         let excused = self.lenient
-            || !self.opened[Type::Cluster as usize]
+            || !self.opened[ResourceType::Cluster as usize]
             || endpoints.data == 255
             || !self.active.contains(&cluster.name)
-            || !self.held[Type::Endpoint as usize].contains_key(&cluster.name)
-            || self.refused.contains(&(Type::Cluster, cluster.name.clone()));
+            || !self.held[ResourceType::Endpoint as usize].contains_key(&cluster.name)
+            || self.refused.contains(&(ResourceType::Cluster, cluster.name.clone()));
         assert!(excused || endpoints.data / 16 <= cluster.data, "{endpoints:?} ran ahead of {cluster:?}");
     }
 }

@@ -4,7 +4,7 @@
 
 use crate::link::Link;
 use crate::world::{Service, World};
-use heddle_session::{Type, Variant};
+use heddle_session::{ResourceType, Variant};
 use proptest::collection::{btree_set, vec};
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
@@ -40,7 +40,8 @@ impl fmt::Debug for Op {
 
 fn service(poison: bool) -> impl Strategy<Value = Service> {
     let poisons = if poison {
-        prop_oneof![4 => Just(None), 1 => proptest::sample::select(&Type::ALL[..]).prop_map(Some)].boxed()
+        prop_oneof![4 => Just(None), 1 => proptest::sample::select(&ResourceType::ALL[..]).prop_map(Some)]
+            .boxed()
     } else {
         Just(None).boxed()
     };

@@ -3,7 +3,7 @@
 use crate::envoy::Envoy;
 use crate::world::{Shared, Thing, World};
 use heddle_model::Name;
-use heddle_session::{Limits, Notice, Request, Response, Session, Type, Variant, Version};
+use heddle_session::{Limits, Notice, Request, ResourceType, Response, Session, Variant, Version};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 pub(crate) struct Link {
@@ -15,11 +15,11 @@ pub(crate) struct Link {
     pub now: u64,
     pub notices: Vec<Notice>,
     /// The types that the client asked for on this stream.
-    asked: BTreeSet<Type>,
+    asked: BTreeSet<ResourceType>,
     /// The client may hold what the session cannot know.
     unsure: bool,
     /// What was refused alone and is still what there is.
-    quarantined: BTreeMap<(Type, Name), Version>,
+    quarantined: BTreeMap<(ResourceType, Name), Version>,
     /// How often nothing moved but the clock.
     pub waits: usize,
 }
@@ -81,7 +81,7 @@ impl Link {
     /// A client that does not name what it holds is sent again what it refused on the stream before.
     fn forgive(&mut self, request: &Request) {
         let first = self.asked.insert(request.ty);
-        let warming = request.ty == Type::Endpoint && !self.asked.contains(&Type::Cluster);
+        let warming = request.ty == ResourceType::Endpoint && !self.asked.contains(&ResourceType::Cluster);
         if first && (request.versions.is_empty() || warming) {
             self.quarantined.retain(|(ty, _), _| *ty != request.ty);
         }
@@ -130,7 +130,7 @@ impl Link {
 
     /// What the client holds is what there is, but for what it refused.
     pub(crate) fn check(&self) {
-        for ty in Type::ALL {
+        for ty in ResourceType::ALL {
             let held = &self.envoy.held[ty as usize];
             let refused = |name: &Name| self.world.thing(ty, name).is_some_and(|thing| thing.poison);
             for (name, thing) in held {
@@ -150,23 +150,25 @@ impl Link {
     }
 
     /// Returns whether something refused still refers to what is gone, so that it was not taken away.
-    fn is_kept(&self, ty: Type, thing: &Thing) -> bool {
-        let users = |of: Type| self.envoy.held[of as usize].values();
+    fn is_kept(&self, ty: ResourceType, thing: &Thing) -> bool {
+        let users = |of: ResourceType| self.envoy.held[of as usize].values();
         let refused =
             |of| users(of).filter(move |user| self.envoy.refused.contains(&(of, user.name.clone())));
         match ty {
-            Type::Cluster => {
-                let unknown = |(ty, _): &(Type, Name)| matches!(ty, Type::Listener | Type::Route);
-                let mut users = refused(Type::Listener).chain(refused(Type::Route));
+            ResourceType::Cluster => {
+                let unknown = |(ty, _): &(ResourceType, Name)| {
+                    matches!(ty, ResourceType::Listener | ResourceType::Route)
+                };
+                let mut users = refused(ResourceType::Listener).chain(refused(ResourceType::Route));
                 self.unsure && self.envoy.refused.iter().any(unknown)
                     || users.any(|user| !user.needs.is_empty())
             }
-            Type::Endpoint => self.world.thing(Type::Cluster, &thing.name).is_none(),
-            Type::Route => self
+            ResourceType::Endpoint => self.world.thing(ResourceType::Cluster, &thing.name).is_none(),
+            ResourceType::Route => self
                 .world
-                .thing(Type::Listener, &thing.name)
-                .is_none_or(|l| l.poison || l.needs_of(Type::Route).next().is_none()),
-            Type::Listener => false,
+                .thing(ResourceType::Listener, &thing.name)
+                .is_none_or(|l| l.poison || l.needs_of(ResourceType::Route).next().is_none()),
+            ResourceType::Listener => false,
         }
     }
 }

@@ -2,18 +2,18 @@
 
 use crate::stream::{Stream, list, show, to, two};
 use crate::world::{Thing, name};
-use heddle_session::{Limits, Notice, Request, Response, Session, Type, Variant};
+use heddle_session::{Limits, Notice, Request, ResourceType, Response, Session, Variant};
 
 #[test]
 fn a_refused_cluster_is_named_and_kept_from_the_client() {
     let mut stream = Stream::new(Variant::Delta, &two());
-    let sent = stream.ask(Type::Cluster, &[]);
+    let sent = stream.ask(ResourceType::Cluster, &[]);
     let notices = stream.nack(&sent[0], "Error adding/updating cluster(s) s1: no such socket");
-    let version = stream.world.thing(Type::Cluster, &name(1)).expect("there").version();
+    let version = stream.world.thing(ResourceType::Cluster, &name(1)).expect("there").version();
     let text = "Error adding/updating cluster(s) s1: no such socket".to_string();
     let want = [
-        Notice::Nacked { ty: Type::Cluster, text: text.clone(), suspects: vec![(name(1), version)] },
-        Notice::Quarantined { ty: Type::Cluster, name: name(1), version, text: text.clone() },
+        Notice::Nacked { ty: ResourceType::Cluster, text: text.clone(), suspects: vec![(name(1), version)] },
+        Notice::Quarantined { ty: ResourceType::Cluster, name: name(1), version, text: text.clone() },
     ];
     assert_eq!(notices, want);
     assert_eq!(stream.poll(), "");
@@ -87,7 +87,7 @@ fn endpoints_that_were_refused_do_not_leave_their_changed_cluster_waiting() {
 #[test]
 fn the_text_of_a_refusal_is_cut() {
     let mut stream = Stream::new(Variant::Delta, &[(0, to(&[]))]);
-    let sent = stream.ask(Type::Cluster, &[]);
+    let sent = stream.ask(ResourceType::Cluster, &[]);
     let notices = stream.nack(&sent[0], &"é".repeat(100_000));
     assert!(
         matches!(&notices[0], Notice::Nacked { text, .. } if text.starts_with(&"é".repeat(512)) && text.len() < 1100),
@@ -97,8 +97,8 @@ fn the_text_of_a_refusal_is_cut() {
 
 #[test]
 fn what_was_refused_and_let_go_on_the_way_is_not_sent_again() {
-    let let_go = || Request { unsubscribe: list(&["s0"]), ..Request::new(Type::Route) };
-    let ask_again = || Request { subscribe: list(&["s0"]), ..Request::new(Type::Route) };
+    let let_go = || Request { unsubscribe: list(&["s0"]), ..Request::new(ResourceType::Route) };
+    let ask_again = || Request { subscribe: list(&["s0"]), ..Request::new(ResourceType::Route) };
     for asked_first in [true, false] {
         let mut stream = Stream::settled(&two());
         stream.change(0, |service| service.route = Some(8));
@@ -129,8 +129,8 @@ fn a_refusal_does_not_bring_back_what_was_let_go() {
     let mut stream = Stream::settled(&two());
     stream.change(0, |service| service.route = Some(8));
     let first = stream.respond();
-    stream.receive(Request { unsubscribe: list(&["s0"]), ..Request::new(Type::Route) });
-    stream.receive(Request { subscribe: list(&["s0"]), ..Request::new(Type::Route) });
+    stream.receive(Request { unsubscribe: list(&["s0"]), ..Request::new(ResourceType::Route) });
+    stream.receive(Request { subscribe: list(&["s0"]), ..Request::new(ResourceType::Route) });
     stream.now = 5000;
     let second = stream.respond();
     assert_eq!((show(&first), show(&second)), ("RDS s0".into(), "RDS s0".into()));
@@ -144,7 +144,7 @@ fn a_refusal_does_not_bring_back_what_was_let_go() {
 #[test]
 fn a_complete_set_that_repeats_what_was_refused_does_not_blame_what_is_new() {
     let mut stream = Stream::new(Variant::Sotw, &two());
-    let first = stream.ask(Type::Cluster, &[]);
+    let first = stream.ask(ResourceType::Cluster, &[]);
     stream.change(2, |_| {});
     stream.now = 5000;
     let second = stream.respond();
@@ -176,7 +176,7 @@ fn what_was_refused_is_tried_again_after_it_was_something_else() {
 #[test]
 fn a_sotw_client_that_refused_what_has_gone_is_told_so() {
     let mut stream = Stream::new(Variant::Sotw, &two());
-    let sent = stream.ask(Type::Listener, &[]);
+    let sent = stream.ask(ResourceType::Listener, &[]);
     stream.nack(&sent[0], "Error adding/updating listener(s) s1: no such filter");
     assert_eq!(stream.poll(), "");
     stream.world.set(|all| drop(all.remove(&1)));
@@ -186,13 +186,14 @@ fn a_sotw_client_that_refused_what_has_gone_is_told_so() {
 /// A stream of a client that refused the listener `s1` on the one before and holds `held` of the type.
 fn resumed(variant: Variant, held: &[u8]) -> (Stream, Vec<Response>) {
     let mut stream = Stream::new(Variant::Delta, &two());
-    let sent = stream.ask(Type::Listener, &[]);
+    let sent = stream.ask(ResourceType::Listener, &[]);
     stream.nack(&sent[0], "Error adding/updating listener(s) s1: no such filter");
     stream.session = Session::resume(variant, Limits::default(), stream.session.refused());
-    let version =
-        |id: &u8| stream.world.thing(Type::Listener, &name(*id)).expect("there").version().to_string();
+    let version = |id: &u8| {
+        stream.world.thing(ResourceType::Listener, &name(*id)).expect("there").version().to_string()
+    };
     let versions = held.iter().map(|id| (name(*id), version(id))).collect();
-    stream.receive(Request { versions, ..Request::new(Type::Listener) });
+    stream.receive(Request { versions, ..Request::new(ResourceType::Listener) });
     let sent = stream.respond();
     (stream, sent)
 }

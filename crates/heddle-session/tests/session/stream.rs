@@ -2,7 +2,7 @@
 
 use crate::world::{Service, Shared, Thing, World};
 use heddle_model::Name;
-use heddle_session::{Limits, Notice, Request, Response, Session, Type, Variant};
+use heddle_session::{Limits, Notice, Request, ResourceType, Response, Session, Variant};
 
 /// A session, the mesh that it serves and the time.
 pub(crate) struct Stream {
@@ -22,9 +22,12 @@ impl Stream {
         let mut stream = Self::new(Variant::Delta, services);
         let names: Vec<String> = services.iter().map(|(id, _)| format!("s{id}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        for (ty, names) in
-            [(Type::Cluster, &[][..]), (Type::Endpoint, &names), (Type::Listener, &[]), (Type::Route, &names)]
-        {
+        for (ty, names) in [
+            (ResourceType::Cluster, &[][..]),
+            (ResourceType::Endpoint, &names),
+            (ResourceType::Listener, &[]),
+            (ResourceType::Route, &names),
+        ] {
             let sent = stream.ask(ty, names);
             stream.ack_all(sent);
         }
@@ -45,7 +48,7 @@ impl Stream {
         show(&self.respond())
     }
 
-    pub(crate) fn ask(&mut self, ty: Type, names: &[&str]) -> Vec<Response> {
+    pub(crate) fn ask(&mut self, ty: ResourceType, names: &[&str]) -> Vec<Response> {
         self.receive(Request { subscribe: list(names), ..Request::new(ty) });
         self.respond()
     }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use heddle_model::Name;
-use heddle_session::{Resource, Type, Version, View};
+use heddle_session::{Resource, ResourceType, Version, View};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
@@ -13,12 +13,12 @@ pub(crate) const BROKEN: &str = "broken";
 /// A resource that a client can read back from its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Thing {
-    pub ty: Type,
+    pub ty: ResourceType,
     pub name: Name,
     pub data: u8,
     /// The client refuses it.
     pub poison: bool,
-    pub needs: Vec<(Type, Name)>,
+    pub needs: Vec<(ResourceType, Name)>,
 }
 
 impl Thing {
@@ -34,7 +34,7 @@ impl Thing {
         let text = std::str::from_utf8(bytes).expect("ours");
         let mut lines = text.lines();
         let mut next = || lines.next();
-        let ty = |text: &str| Type::ALL[text.parse::<usize>().expect("a number")];
+        let ty = |text: &str| ResourceType::ALL[text.parse::<usize>().expect("a number")];
         let mut thing = Self {
             ty: ty(next().expect("a type")),
             name: next().expect("a name").into(),
@@ -53,7 +53,7 @@ impl Thing {
         Version(hash.as_bytes()[..16].try_into().expect("16 of 32"))
     }
 
-    pub(crate) fn needs_of(&self, of: Type) -> impl Iterator<Item = &Name> {
+    pub(crate) fn needs_of(&self, of: ResourceType) -> impl Iterator<Item = &Name> {
         self.needs.iter().filter(move |(ty, _)| *ty == of).map(|(_, name)| name)
     }
 }
@@ -78,7 +78,7 @@ impl Resource for Shared {
         self.0.text().into()
     }
 
-    fn needs(&self, each: &mut dyn FnMut(Type, &Name)) {
+    fn needs(&self, each: &mut dyn FnMut(ResourceType, &Name)) {
         self.0.needs.iter().for_each(|(ty, name)| each(*ty, name));
     }
 }
@@ -92,7 +92,7 @@ pub(crate) struct Service {
     /// `None`: the listener goes to the first backend itself.
     pub route: Option<u8>,
     pub backends: BTreeSet<u8>,
-    pub poison: Option<Type>,
+    pub poison: Option<ResourceType>,
 }
 
 /// In one line, so that a failing history can be read.
@@ -122,9 +122,9 @@ impl Default for Service {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct World {
     pub services: BTreeMap<u8, Service>,
-    things: BTreeMap<(Type, Name), Shared>,
+    things: BTreeMap<(ResourceType, Name), Shared>,
     sequence: u64,
-    log: Vec<(u64, Type, Name)>,
+    log: Vec<(u64, ResourceType, Name)>,
     /// Changes before this sequence are forgotten.
     pub floor: u64,
 }
@@ -155,7 +155,7 @@ impl World {
         self.things = new;
     }
 
-    fn project(&self) -> BTreeMap<(Type, Name), Shared> {
+    fn project(&self) -> BTreeMap<(ResourceType, Name), Shared> {
         let mut things = BTreeMap::new();
         for (id, service) in &self.services {
             for thing in self.things_of(*id, service) {
@@ -169,31 +169,35 @@ impl World {
         let exists = |backend: &u8| self.services.contains_key(backend);
         let target = |backend: &u8| if exists(backend) { name(*backend) } else { BROKEN.into() };
         let mut targets: Vec<_> =
-            service.backends.iter().map(|backend| (Type::Cluster, target(backend))).collect();
+            service.backends.iter().map(|backend| (ResourceType::Cluster, target(backend))).collect();
         let own =
             |ty, data, needs| Thing { ty, name: name(id), data, poison: service.poison == Some(ty), needs };
         let mut things = vec![
-            own(Type::Cluster, service.cluster, vec![(Type::Endpoint, name(id))]),
-            own(Type::Endpoint, service.endpoints, vec![]),
+            own(ResourceType::Cluster, service.cluster, vec![(ResourceType::Endpoint, name(id))]),
+            own(ResourceType::Endpoint, service.endpoints, vec![]),
         ];
         match service.route {
             Some(data) => {
-                things.push(own(Type::Listener, service.listener, vec![(Type::Route, name(id))]));
-                things.push(own(Type::Route, data, targets));
+                things.push(own(
+                    ResourceType::Listener,
+                    service.listener,
+                    vec![(ResourceType::Route, name(id))],
+                ));
+                things.push(own(ResourceType::Route, data, targets));
             }
             None => {
                 targets.truncate(1);
-                things.push(own(Type::Listener, service.listener, targets));
+                things.push(own(ResourceType::Listener, service.listener, targets));
             }
         }
         things
     }
 
-    pub(crate) fn thing(&self, ty: Type, name: &Name) -> Option<&Thing> {
+    pub(crate) fn thing(&self, ty: ResourceType, name: &Name) -> Option<&Thing> {
         self.things.get(&(ty, name.clone())).map(|shared| &*shared.0)
     }
 
-    pub(crate) fn names(&self, ty: Type) -> BTreeSet<Name> {
+    pub(crate) fn names(&self, ty: ResourceType) -> BTreeSet<Name> {
         self.things.keys().filter(|(of, _)| *of == ty).map(|(_, name)| name.clone()).collect()
     }
 }
@@ -205,20 +209,20 @@ impl View for World {
         self.sequence
     }
 
-    fn get(&self, ty: Type, name: &Name) -> Option<Shared> {
+    fn get(&self, ty: ResourceType, name: &Name) -> Option<Shared> {
         self.things.get(&(ty, name.clone())).cloned()
     }
 
-    fn absent(&self, ty: Type, name: &Name) -> Option<Shared> {
+    fn absent(&self, ty: ResourceType, name: &Name) -> Option<Shared> {
         let thing = Thing { ty, name: name.clone(), data: 255, poison: false, needs: vec![] };
         (!ty.is_root()).then(|| Shared(Arc::new(thing)))
     }
 
-    fn for_each(&self, ty: Type, each: &mut dyn FnMut(&Shared)) {
+    fn for_each(&self, ty: ResourceType, each: &mut dyn FnMut(&Shared)) {
         self.things.iter().filter(|((of, _), _)| *of == ty).for_each(|(_, shared)| each(shared));
     }
 
-    fn changed_since(&self, sequence: u64) -> Option<Vec<(Type, Name)>> {
+    fn changed_since(&self, sequence: u64) -> Option<Vec<(ResourceType, Name)>> {
         let later = self.log.iter().filter(|(at, _, _)| *at > sequence);
         (sequence >= self.floor).then(|| later.map(|(_, ty, name)| (*ty, name.clone())).collect())
     }

@@ -4,13 +4,14 @@
 //! on, on the connections that it has, and closes none of them.
 
 use crate::rbac;
-use crate::resource::{Resource, ResourceKey, Type};
+use crate::resource::{Resource, ResourceKey};
 use crate::route::{configuration, matching, once, to, tunnel};
 use crate::xds;
 use heddle_model::SourceRef;
 use heddle_model::access::{Access, AccessEntry, RouteAccess, Unmatched};
 use heddle_model::fact::Mesh;
 use heddle_model::http::HttpMatch;
+use heddle_proto::ResourceType;
 use std::collections::BTreeSet;
 
 /// Returns the routes of a port to a cluster, by its name.
@@ -30,7 +31,7 @@ pub(crate) fn of_port(
     for host in &mut configuration.virtual_hosts {
         host.typed_per_filter_config = rbac::per_route(access, &mesh.trust_domain);
     }
-    let needs = vec![ResourceKey::new(Type::Cluster, cluster)];
+    let needs = vec![ResourceKey::new(ResourceType::Cluster, cluster)];
     Resource { body: xds::pack(&configuration), sources, needs }
 }
 

@@ -4,7 +4,7 @@ use heddle_index::Index;
 use heddle_model::Snapshot;
 use heddle_proto::json::Printer;
 use heddle_testkit::read;
-use heddle_xds::{Capture, Client, Resource, ResourceKey, Type, names, project};
+use heddle_xds::{Capture, Client, Resource, ResourceKey, ResourceType, names, project};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -66,7 +66,7 @@ impl View {
     /// A bootstrap that has it all in itself: endpoints within clusters, routes within listeners.
     pub(crate) fn bootstrap(&self) -> Value {
         let printer = Printer::new();
-        let of = |ty: Type| -> BTreeMap<String, Value> {
+        let of = |ty: ResourceType| -> BTreeMap<String, Value> {
             let own = self.0.iter().filter(|(key, _)| key.ty == ty);
             own.map(|(key, resource)| {
                 let mut body = printer.print(&resource.body).expect("every message within is known");
@@ -75,8 +75,8 @@ impl View {
             })
             .collect()
         };
-        let (mut clusters, mut listeners) = (of(Type::Cluster), of(Type::Listener));
-        let (endpoints, routes) = (of(Type::Endpoint), of(Type::Route));
+        let (mut clusters, mut listeners) = (of(ResourceType::Cluster), of(ResourceType::Listener));
+        let (endpoints, routes) = (of(ResourceType::Endpoint), of(ResourceType::Route));
         clusters.values_mut().for_each(|cluster| settle_endpoints(cluster, &endpoints));
         listeners.values_mut().for_each(|listener| settle_routes(listener, &routes));
         json!({

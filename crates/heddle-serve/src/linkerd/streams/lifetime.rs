@@ -8,8 +8,9 @@ use crate::engine::{Engine, Published};
 use crate::feeds::Attending;
 use crate::latest::Latest;
 use crate::limits::Limits;
-use crate::linkerd::{RequestResolver, Shared};
+use crate::linkerd::Subscriptions;
 use crate::refusal::Ended;
+use heddle_catalog::Feed;
 use heddle_model::WorkloadKey;
 use std::future::pending;
 use std::hash::{BuildHasher, RandomState};
@@ -32,17 +33,18 @@ pub(super) struct LifetimeTask<P> {
 }
 
 impl<P: Published> LifetimeTask<P> {
-    pub(super) fn new<F: RequestResolver>(
-        shared: &Shared<P, F>,
+    pub(super) fn new<F: Feed>(
+        subscriptions: &Subscriptions<P, F>,
         newcomer: &AuthenticatedStream,
         end: Latest<Option<Ended>>,
         gone: CancellationToken,
     ) -> Self {
         let AuthenticatedStream { workload, caller, peer } = newcomer;
+        let shared = &subscriptions.shared;
         let left = caller.expires.duration_since(shared.clock.now()).unwrap_or_default();
         Self {
             engine: shared.engine.clone(),
-            directory: shared.groups.clone(),
+            directory: subscriptions.groups.clone(),
             key: newcomer.key(),
             workload: workload.clone(),
             caller: caller.clone(),
@@ -55,7 +57,7 @@ impl<P: Published> LifetimeTask<P> {
     }
 
     /// Tells the group's streams to end, when they must.
-    pub(super) async fn run<F: RequestResolver>(self, attending: Attending<F>) {
+    pub(super) async fn run<F: Feed>(self, attending: Attending<F>) {
         let ended = tokio::select! {
             () = self.gone.cancelled() => return,
             ended = self.lost(attending) => ended,
@@ -68,7 +70,7 @@ impl<P: Published> LifetimeTask<P> {
     }
 
     /// Ends when the workload is not the one any more that the streams were opened for.
-    async fn lost<F: RequestResolver>(&self, mut attending: Attending<F>) -> Ended {
+    async fn lost<F: Feed>(&self, mut attending: Attending<F>) -> Ended {
         loop {
             attending.changed().await;
             let Ok(state) = self.engine.latest() else { continue };

@@ -52,7 +52,7 @@ impl StreamSlot {
 
     /// A message goes out.
     pub(in crate::linkerd) fn sent(&self, bytes: usize) {
-        self.group.metrics.answered(self.kind, bytes);
+        self.group.metrics.answered(self.kind.as_str(), bytes);
     }
 
     /// The client is told this state.

@@ -5,7 +5,6 @@ use heddle_linkerd::{ProxyRequest, Refused};
 use heddle_model::snapshot::Key;
 use heddle_model::{Snapshot, WorkloadKey, WorkloadKind};
 use heddle_serve::feeds::{FeedServer, Work};
-use heddle_serve::linkerd::RequestResolver;
 use linkerd2_proxy_api::destination::WeightedAddrSet;
 use linkerd2_proxy_api::destination::update::Update as Kind;
 use linkerd2_proxy_api::destination::{AddrSet, DestinationProfile, NoEndpoints, Update, WeightedAddr};
@@ -33,8 +32,8 @@ pub(crate) fn source(topic: &str) -> WorkloadKey {
     WorkloadKey::new(WorkloadKind::External, "feed", topic)
 }
 
-impl RequestResolver for Toy {
-    fn topic(ask: &ProxyRequest, _: &WorkloadKey, _: &Snapshot) -> Result<String, Refused> {
+impl Toy {
+    pub(crate) fn topic(ask: &ProxyRequest, _: &WorkloadKey, _: &Snapshot) -> Result<String, Refused> {
         match ask {
             ProxyRequest::Endpoints { path } if !path.contains(':') => {
                 Err(Refused::Malformed(format!("{path:?} has no port")))
