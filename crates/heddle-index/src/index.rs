@@ -15,7 +15,6 @@ use crate::status::report;
 use crate::tables::{Row, Tables};
 use crate::work::Work;
 use crate::workloads::workload;
-use heddle_model::fact::DataPlane;
 use heddle_model::snapshot::RouteKey;
 use heddle_model::{Event, Fact, Kind, Lowered, Meta, Name, ServiceKey, Snapshot, SourceRef, WorkloadKey};
 use ipnet::IpNet;
@@ -59,7 +58,6 @@ pub(crate) struct Derived {
     /// The addresses of Pods that are networks of their own.
     pub(crate) alone: BTreeSet<IpAddr>,
     /// The number of workloads that have a proxy of each data plane.
-    pub(crate) planes: BTreeMap<DataPlane, usize>,
     /// Access lists, by the namespace of their workloads.
     pub(crate) pools: BTreeMap<Name, Pool>,
 }

@@ -2,4 +2,3 @@
 
 pub(crate) mod findings;
 pub(crate) mod report;
-pub(crate) mod unenforced;

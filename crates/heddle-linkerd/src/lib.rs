@@ -26,7 +26,7 @@ mod tracked;
 
 pub use answer::{Answer, Projected, UnkeyedDependency, project};
 pub use endpoints::Endpoints;
-pub use limitation::{client_limitations, server_limitations};
+pub use limitation::limitations;
 pub use proxy_request::{ProxyRequest, Refused};
 pub use questions::{names, questions};
 pub use subscription::{Place, Subscription, Target, topic};

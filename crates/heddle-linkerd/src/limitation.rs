@@ -2,22 +2,40 @@
 
 use crate::inbound::{self, Overreach};
 use crate::precedence::{self, Unordered};
-use heddle_model::snapshot::{RouteKey, Workload};
+use heddle_model::fact::DataPlane;
+use heddle_model::snapshot::{Key, RouteKey, Workload};
 use heddle_model::{Diagnostic, Snapshot, SourceRef, WorkloadKey};
 use std::collections::BTreeSet;
 
-/// Returns what the proxy of a workload cannot do of the policies of its ports, and what it does instead: it refuses more
-/// than was meant, never less.
+/// Returns what linkerd2-proxies cannot do of what `key` stands for, in a mesh that has these data planes.
 ///
-/// The words name the port and not the workload, so that a policy over a thousand Pods is told once.
-pub fn server_limitations(snapshot: &Snapshot, workload: &WorkloadKey) -> BTreeSet<Diagnostic> {
-    let Some(found) = snapshot.workloads.get(workload) else { return BTreeSet::new() };
+/// Of a workload: what its proxy cannot do of the policies of its ports, and what it does instead: it refuses more than
+/// was meant, never less. Of a table of routes: where the proxies of its clients may take a later entry than the one
+/// that is meant. The words name the port and not the workload, so that a policy over a thousand Pods is told once.
+pub fn limitations(snapshot: &Snapshot, key: &Key, planes: &BTreeSet<DataPlane>) -> BTreeSet<Diagnostic> {
+    match key {
+        Key::Workload(workload) => at_workload(snapshot, workload),
+        Key::Routes(table) if planes.contains(&DataPlane::Linkerd) => of_table(snapshot, table),
+        Key::Routes(_)
+        | Key::Mesh
+        | Key::Service(_)
+        | Key::Endpoints(_)
+        | Key::Address(_)
+        | Key::Network(_)
+        | Key::Egress(_)
+        | Key::Report(_)
+        | Key::Diagnostics(_) => BTreeSet::new(),
+    }
+}
+
+fn at_workload(snapshot: &Snapshot, key: &WorkloadKey) -> BTreeSet<Diagnostic> {
+    let found = snapshot.workloads.get(key).filter(|found| found.plane == Some(DataPlane::Linkerd));
+    let Some(found) = found else { return BTreeSet::new() };
     let all = inbound::excess(&snapshot.mesh, found).into_iter();
     all.flat_map(|(port, excess)| of_port(found, port, excess)).collect()
 }
 
-/// Returns where the proxies of a table's clients may take a later entry than the one that is meant.
-pub fn client_limitations(snapshot: &Snapshot, key: &RouteKey) -> BTreeSet<Diagnostic> {
+fn of_table(snapshot: &Snapshot, key: &RouteKey) -> BTreeSet<Diagnostic> {
     let Some(table) = snapshot.routes.get(key) else { return BTreeSet::new() };
     let Unordered { pairs, is_partial } = precedence::unordered(table);
     let of_pair = |(meant, taken): (usize, usize)| {

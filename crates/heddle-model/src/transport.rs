@@ -12,6 +12,15 @@ impl DataPlane {
             Self::Linkerd => [4140, 4143],
         }
     }
+
+    /// The ports of a workload that its proxy keeps for itself: those by which it captures traffic, and the one at which
+    /// linkerd2-proxy serves its metrics to everyone.
+    pub const fn own_ports(self) -> &'static [u16] {
+        match self {
+            Self::Envoy => &[15001, 15006],
+            Self::Linkerd => &[4140, 4143, 4191],
+        }
+    }
 }
 
 impl Workload {

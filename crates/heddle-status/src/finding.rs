@@ -1,7 +1,8 @@
 //! Findings: what is wrong with objects, in one form for the log, `heddle lint`, `heddle explain` and the debug pages.
 
+use crate::LimitationsByObject;
 use heddle_model::report::{Condition, Report};
-use heddle_model::{Diagnostic, Snapshot, SourceRef};
+use heddle_model::{Diagnostic, Snapshot, SourceRef, WorkloadKind};
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -80,12 +81,26 @@ impl From<&Diagnostic> for Finding {
     }
 }
 
-/// Returns what is wrong with an object: its diagnostics, and those conditions of its report that say more.
-pub fn findings(snapshot: &Snapshot, object: &SourceRef) -> BTreeSet<Finding> {
+/// Returns what is wrong with an object: its diagnostics, those conditions of its report that say more, and what proxies
+/// cannot do of it.
+pub fn findings(
+    snapshot: &Snapshot,
+    limitations: &LimitationsByObject,
+    object: &SourceRef,
+) -> BTreeSet<Finding> {
     let diagnostics = snapshot.diagnostics.get(object).map_or(&[][..], |all| all);
     let report = snapshot.reports.get(object).map(|report| &**report);
     let conditions = report.into_iter().flat_map(|report| from_report(object, report));
-    diagnostics.iter().map(Finding::from).chain(conditions).collect()
+    // Of a workload it is a property of its proxy that nothing in the object can mend.
+    let is_workload = WorkloadKind::ALL.map(WorkloadKind::object).contains(&object.kind);
+    let limitations = limitations.get(object).filter(|_| !is_workload).map_or(&[][..], |all| all);
+    diagnostics.iter().chain(limitations).map(Finding::from).chain(conditions).collect()
+}
+
+/// Returns what is wrong with all objects.
+pub fn all_findings(snapshot: &Snapshot, limitations: &LimitationsByObject) -> BTreeSet<Finding> {
+    let objects = described(snapshot).into_iter().chain(limitations.keys());
+    objects.flat_map(|object| findings(snapshot, limitations, object)).collect()
 }
 
 /// Returns the objects that have diagnostics or a report.
@@ -137,7 +152,7 @@ mod tests {
             condition("PartiallyInvalid", true, "Invalid", "spec.rules[0]: is empty; it admits nothing")
                 .diagnosed(),
         ];
-        let found = findings(&snapshot(conditions, vec![diagnostic]), &policy());
+        let found = findings(&snapshot(conditions, vec![diagnostic]), &LimitationsByObject::new(), &policy());
         let found: Vec<_> =
             found.iter().map(|one| (one.severity.as_str(), one.reason, &*one.field)).collect();
         assert_eq!(found, [("warning", "NotEnforced", ""), ("error", "Invalid", "spec.rules[0]")]);

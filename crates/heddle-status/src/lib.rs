@@ -5,7 +5,7 @@
 
 mod condition;
 mod finding;
-mod limitation_counts;
+mod limitation;
 mod parent;
 mod target;
 mod time;
@@ -14,8 +14,8 @@ use heddle_model::report::Report;
 use heddle_model::{Meta, Origin, SourceRef, StatusForm};
 use serde_json::{Map, Value};
 
-pub use finding::{Finding, Severity, described, findings};
-pub use limitation_counts::LimitationCounts;
+pub use finding::{Finding, Severity, all_findings, described, findings};
+pub use limitation::{LimitationTracker, Limitations, LimitationsByObject};
 pub use time::rfc3339;
 
 /// The controller that Heddle's entries in `status.parents[]` name.

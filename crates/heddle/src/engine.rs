@@ -1,13 +1,9 @@
 //! The one owner: drains the queue, resolves once, projects once, publishes.
 
 mod finding_log;
-mod findings;
-mod limitations;
 mod state;
 mod uids;
 
-pub(crate) use findings::{all_findings, findings};
-pub(crate) use limitations::{Limitations, OfLinkerd};
 pub(crate) use state::State;
 
 use crate::controller::vital::VitalTasks;
@@ -19,11 +15,14 @@ use heddle_model::snapshot::Key;
 use heddle_model::{Event, Kind, Meta, Snapshot, SourceRef};
 use heddle_serve::engine::{Membership, Publisher};
 use heddle_serve::feeds::FeedServer;
+use heddle_status::{LimitationTracker, Limitations};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+/// The limitations of the proxies of every data plane.
+pub(crate) const LIMITATIONS: &[Limitations] = &[heddle_xds::limitations, heddle_linkerd::limitations];
 /// The number of events that may wait. A source that is faster waits too.
 const QUEUE: usize = 4096;
 /// The number of events that are taken in before the mesh is resolved.
@@ -82,7 +81,8 @@ pub(crate) fn start(
     let index = Index::new();
     let catalog = Catalog::new(index.snapshot());
     let objects = Kind::ALL.map(|kind| (kind, 0)).into();
-    let (uids, limitations, log) = (uids::Uids::default(), OfLinkerd::default(), FindingLog::default());
+    let (uids, log) = (uids::Uids::default(), FindingLog::default());
+    let limitations = LimitationTracker::new(LIMITATIONS);
     let task =
         Task { index, catalog, desk, uids, limitations, log, owner, outcomes, tell, batches: 0, objects };
     vital.spawn("the owner of the mesh", task.run(events));
@@ -94,7 +94,7 @@ struct Task {
     catalog: Catalog<Xds>,
     desk: FeedServer<Linkerd>,
     uids: uids::Uids,
-    limitations: OfLinkerd,
+    limitations: LimitationTracker,
     log: FindingLog,
     owner: Publisher<State>,
     outcomes: Option<mpsc::Sender<Outcome>>,
@@ -152,7 +152,7 @@ impl Task {
         }
         if complete.is_ok() {
             let reported = changed.iter().filter_map(reported).chain(&limited);
-            self.log.follow(reported, &self.index.snapshot(), &self.limitations.limitations(), since);
+            self.log.follow(reported, &self.index.snapshot(), self.limitations.by_object(), since);
         }
         self.tell_progress(complete.err().unwrap_or_default());
         (changed, limited)
@@ -180,7 +180,7 @@ impl Task {
     }
 
     fn state(&self, snapshot: Snapshot, since: Instant) -> Arc<State> {
-        let (catalog, limitations) = (self.catalog.published(), self.limitations.limitations());
+        let (catalog, limitations) = (self.catalog.published(), self.limitations.by_object().clone());
         Arc::new(State { snapshot, catalog, limitations, uids: self.uids.clone(), since })
     }
 

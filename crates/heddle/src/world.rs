@@ -1,10 +1,11 @@
 //! The mesh of a source, read once: what offline commands work on.
 
-use crate::engine::{Limitations, OfLinkerd};
+use crate::engine::LIMITATIONS;
 use crate::source::Source;
 use heddle_dir::DirError;
 use heddle_index::Index;
 use heddle_model::{Event, Snapshot, SourceRef};
+use heddle_status::LimitationTracker;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -12,8 +13,8 @@ use std::path::{Path, PathBuf};
 pub(crate) struct World {
     /// As resolved.
     pub snapshot: Snapshot,
-    /// The limitations of linkerd2-proxies.
-    pub limitations: Limitations,
+    /// The limitations of proxies.
+    pub limitations: LimitationTracker,
     /// The kinds of a folder's objects that say nothing to a mesh.
     pub passed_over: BTreeSet<String>,
     index: Index,
@@ -59,11 +60,10 @@ pub(crate) async fn load(source: &Source) -> Result<World, LoadError> {
     for event in events {
         index.apply(event);
     }
-    let changed = index.resolve();
+    index.resolve();
     let snapshot = index.snapshot();
-    let mut linkerd = OfLinkerd::default();
-    linkerd.follow(&changed, &snapshot);
-    Ok(World { snapshot, limitations: linkerd.limitations(), passed_over, index })
+    let limitations = LimitationTracker::of(LIMITATIONS, &snapshot);
+    Ok(World { snapshot, limitations, passed_over, index })
 }
 
 fn read(folder: &Path) -> Result<(Vec<Event>, BTreeSet<String>), LoadError> {

@@ -4,7 +4,7 @@ use crate::Scenario;
 use heddle_decide::{decide, explain};
 use heddle_index::Index;
 use heddle_model::{Meta, Snapshot};
-use heddle_status::{Finding, described, findings};
+use heddle_status::{Finding, LimitationTracker, all_findings};
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -27,7 +27,9 @@ pub fn status_text(index: &Index) -> String {
     const NOW: i64 = 1_790_000_000;
     let snapshot = index.snapshot();
     let mut documents = Vec::new();
+    let limitations = limitations(&snapshot);
     for (source, report) in &snapshot.reports {
+        let report = &limitations.onto(source, report);
         let meta = index.meta(source).cloned().unwrap_or_else(Meta::default);
         let status = heddle_status::status(source, report, &meta, None, heddle_status::CONTROLLER, NOW);
         let Some(mut status) = status else { continue };
@@ -39,13 +41,17 @@ pub fn status_text(index: &Index) -> String {
 
 /// Returns what `heddle lint` and the log say of the objects, a line each; `None` where nothing is wrong.
 pub fn findings_text(snapshot: &Snapshot) -> Option<String> {
-    let all = described(snapshot).into_iter().flat_map(|object| findings(snapshot, object));
+    let all = all_findings(snapshot, limitations(snapshot).by_object()).into_iter();
     let line = |Finding { object, field, severity, reason, message }: Finding| {
         let field = if field.is_empty() { field } else { format!(" {field}") };
         format!("{severity}: {object}{field}: {message} [{reason}]\n")
     };
     let text: String = all.map(line).collect();
     (!text.is_empty()).then_some(text)
+}
+
+fn limitations(snapshot: &Snapshot) -> LimitationTracker {
+    LimitationTracker::of(&[heddle_xds::limitations, heddle_linkerd::limitations], snapshot)
 }
 
 /// Times and generations say nothing here.

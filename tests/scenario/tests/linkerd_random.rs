@@ -1,7 +1,7 @@
 //! What linkerd2-proxies do with what they are told is what is decided, whatever the tables and policies.
 
 use heddle_decide::{Call, Client, HttpCall, Request};
-use heddle_linkerd::client_limitations;
+use heddle_linkerd::limitations;
 use heddle_model::access::{
     Access, AccessEntry, Action, Governor, Mode, Network, Peer, Policy, Posture, Principal, RequestMatch,
     RouteAccess, Rule, Sight, Unmatched,
@@ -10,8 +10,8 @@ use heddle_model::fact::{DataPlane, Locality, Mtls, Protocol, ServiceForm};
 use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
 use heddle_model::route::{Backend, RouteDefaults, RouteEntry, RouteRule, RouteTable, WeightedBackend};
 use heddle_model::snapshot::{
-    Endpoint, EndpointServer, Endpoints, Health, InboundDefault, InboundPort, RouteKey, Service, ServicePort,
-    Transport, Workload,
+    Endpoint, EndpointServer, Endpoints, Health, InboundDefault, InboundPort, Key, RouteKey, Service,
+    ServicePort, Transport, Workload,
 };
 use heddle_model::{
     AddressKey, Families, Family, Identity, Kind, Name, Owner, ServiceKey, ServicePortKey, Snapshot,
@@ -34,7 +34,7 @@ proptest! {
         let entries = matchers.into_iter().enumerate().map(|(place, matcher)| entry(place, matcher)).collect();
         let key = RouteKey { port: port("cart"), consumer: None };
         mesh.routes.insert(key.clone(), Arc::new(RouteTable { entries }));
-        prop_assume!(client_limitations(&mesh, &key).is_empty());
+        prop_assume!(limitations(&mesh, &Key::Routes(key.clone()), &[DataPlane::Linkerd].into()).is_empty());
         for call in calls {
             let request = request("web", "10.1.0.1:80", Call::Http(call));
             prop_assert_eq!(difference(&mesh, &request), Ok(()), "{:?}", request);

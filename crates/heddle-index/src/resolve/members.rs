@@ -8,10 +8,8 @@ use crate::services::endpoints;
 use crate::services::member::{self, Members};
 use crate::status::findings::Finding;
 use crate::workloads::workload;
-use heddle_model::fact::DataPlane;
 use heddle_model::snapshot::Key;
-use heddle_model::{Kind, ServiceKey, ServicePortKey, WorkloadKey};
-use std::collections::BTreeSet;
+use heddle_model::{ServiceKey, ServicePortKey, WorkloadKey};
 use std::mem::take;
 use std::sync::Arc;
 
@@ -110,31 +108,8 @@ impl Index {
         let (before, after) = (finding(&old), finding(&new));
         self.replace_finding(before.as_ref().unwrap_or(&none), after.as_ref().unwrap_or(&none));
         let live = new.filter(|new| !new.ended).map(|new| new.workload);
-        let known = self.snapshot.workloads.get(key).and_then(|workload| workload.plane);
-        self.count_planes(known, live.as_ref().and_then(|workload| workload.plane));
         if publish(&mut self.snapshot.workloads, key, live) {
             changed.insert(Key::Workload(key.clone()));
-        }
-    }
-
-    /// With the first proxy of a data plane comes what is not enforced for it or by it, and goes with the last.
-    fn count_planes(&mut self, old: Option<DataPlane>, new: Option<DataPlane>) {
-        if old == new {
-            return;
-        }
-        let before: BTreeSet<_> = self.derived.planes.keys().copied().collect();
-        if let Some(plane) = new {
-            *self.derived.planes.entry(plane).or_default() += 1;
-        }
-        if let Some(count) = old.and_then(|plane| self.derived.planes.get_mut(&plane)) {
-            *count -= 1;
-        }
-        self.derived.planes.retain(|_, count| *count > 0);
-        if !before.iter().eq(self.derived.planes.keys()) {
-            self.dirty.reports.extend(self.derived.findings.not_enforced().cloned());
-            self.dirty.diagnostics.extend(self.derived.findings.not_enforced().cloned());
-            let networks = self.tables.of_kind(Kind::EgressNetwork).map(|(source, _)| source.clone());
-            self.dirty.reports.extend(networks);
         }
     }
 

@@ -6,7 +6,6 @@ use crate::access::absent;
 use crate::addresses::reach;
 use crate::services::service;
 use crate::status::report;
-use crate::status::unenforced;
 use crate::tables::service_key;
 use heddle_model::report::Report;
 use heddle_model::snapshot::Key;
@@ -30,7 +29,6 @@ impl Index {
             owners: &self.snapshot.addresses,
             policies: &self.derived.policies,
             findings: &self.derived.findings,
-            planes: &self.derived.planes,
             mesh: &self.snapshot.mesh,
             cidrs: &self.derived.cidrs,
             alone: &self.derived.alone,
@@ -68,8 +66,8 @@ impl Index {
         let findings = &self.derived.findings;
         let found = findings.diagnostics(source).chain(findings.conflicts(source));
         let found = found.chain(findings.overridden(source)).chain(findings.unclear(source));
-        let unenforced = unenforced::present(findings.unenforced(source), &self.derived.planes);
-        let mut all: Vec<_> = lowered.iter().chain(faults).chain(found).chain(unenforced).cloned().collect();
+        let found = found.chain(findings.proxy_ports(source));
+        let mut all: Vec<_> = lowered.iter().chain(faults).chain(found).cloned().collect();
         all.extend(self.absent(source));
         if let Some(policy) = self.derived.policies.get(source) {
             all.extend(policy.diagnostics(source));

@@ -11,8 +11,8 @@ pub(crate) struct Finding {
     pub(crate) diagnostics: BTreeSet<Diagnostic>,
     /// For the object's diagnostics and its condition `Conflicted`.
     pub(crate) conflicts: BTreeSet<Diagnostic>,
-    /// For the object's diagnostics and its condition `Enforced`.
-    pub(crate) unenforced: BTreeSet<Diagnostic>,
+    /// For the object's diagnostics and its condition `Enforced`: ports that belong to a proxy.
+    pub(crate) proxy_ports: BTreeSet<Diagnostic>,
     /// For the object's condition `Overridden`.
     pub(crate) overridden: BTreeSet<Diagnostic>,
     /// For the object's condition `Accepted`: a policy whose requests no server can tell.
@@ -26,7 +26,7 @@ pub(crate) struct Finding {
 pub(crate) struct Findings {
     diagnostics: Counted,
     conflicts: Counted,
-    unenforced: Counted,
+    proxy_ports: Counted,
     overridden: Counted,
     unclear: Counted,
     covered: BTreeMap<SourceRef, Total>,
@@ -44,7 +44,7 @@ impl Findings {
     pub(crate) fn replace(&mut self, old: &Finding, new: &Finding) -> Touched {
         let mut diagnostics = self.diagnostics.replace(&old.diagnostics, &new.diagnostics);
         let mut reports = self.conflicts.replace(&old.conflicts, &new.conflicts);
-        reports.extend(self.unenforced.replace(&old.unenforced, &new.unenforced));
+        reports.extend(self.proxy_ports.replace(&old.proxy_ports, &new.proxy_ports));
         reports.extend(self.overridden.replace(&old.overridden, &new.overridden));
         reports.extend(self.unclear.replace(&old.unclear, &new.unclear));
         diagnostics.extend(reports.iter().cloned());
@@ -82,8 +82,8 @@ impl Findings {
         self.conflicts.of(object)
     }
 
-    pub(crate) fn unenforced(&self, object: &SourceRef) -> impl Iterator<Item = &Diagnostic> {
-        self.unenforced.of(object)
+    pub(crate) fn proxy_ports(&self, object: &SourceRef) -> impl Iterator<Item = &Diagnostic> {
+        self.proxy_ports.of(object)
     }
 
     pub(crate) fn overridden(&self, object: &SourceRef) -> impl Iterator<Item = &Diagnostic> {
@@ -92,11 +92,6 @@ impl Findings {
 
     pub(crate) fn unclear(&self, object: &SourceRef) -> impl Iterator<Item = &Diagnostic> {
         self.unclear.of(object)
-    }
-
-    /// The objects of which something is not enforced.
-    pub(crate) fn not_enforced(&self) -> impl Iterator<Item = &SourceRef> {
-        self.unenforced.objects()
     }
 
     /// A policy's coverage; `None` where it covers no workload.

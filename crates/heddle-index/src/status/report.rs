@@ -7,9 +7,8 @@ use crate::addresses::egress;
 use crate::addresses::networks_known;
 use crate::addresses::reach;
 use crate::status::findings::Findings;
-use crate::status::unenforced;
 use crate::tables::{Row, Tables, mesh_source};
-use heddle_model::fact::{DataPlane, Mesh};
+use heddle_model::fact::Mesh;
 use heddle_model::report::{Condition, Report, Subject};
 use heddle_model::{AddressKey, Diagnostic, Fact, Kind, Map, Owner, SourceRef, StatusForm};
 use ipnet::IpNet;
@@ -35,8 +34,6 @@ pub(crate) struct View<'a> {
     pub(crate) owners: &'a Map<AddressKey, Owner>,
     pub(crate) policies: &'a BTreeMap<SourceRef, policy::Resolved>,
     pub(crate) findings: &'a Findings,
-    /// The data planes that workloads have.
-    pub(crate) planes: &'a BTreeMap<DataPlane, usize>,
     pub(crate) mesh: &'a Mesh,
     /// The networks of the cluster.
     pub(crate) cidrs: &'a [IpNet],
@@ -55,14 +52,10 @@ impl View<'_> {
             Kind::AccessPolicy => self.access(source, row),
             Kind::ExternalWorkload => self.external(source, row),
             Kind::RateLimitPolicy => {
-                return Some(with(rate_limit::report(self.tables, source)?, self.unenforced(source)));
+                return rate_limit::report(self.tables, source);
             }
             Kind::EgressNetwork => {
-                let envoys = self.planes.contains_key(&DataPlane::Envoy).then(unenforced::egress);
-                return Some(with(
-                    egress::report(egress::View { tables: self.tables, cidrs: self.cidrs }, source),
-                    envoys,
-                ));
+                return Some(egress::report(egress::View { tables: self.tables, cidrs: self.cidrs }, source));
             }
             _ => return None,
         };
@@ -74,7 +67,7 @@ impl View<'_> {
         conditions.extend(self.conflicted(source));
         conditions.extend(self.overridden(source));
         conditions.extend(self.partly(source, row));
-        conditions.extend(self.unenforced(source));
+        conditions.extend(self.proxy_ports(source));
         conditions.sort();
         Some(Report { subjects: vec![Subject { parent: None, conditions }] })
     }
@@ -156,10 +149,9 @@ impl View<'_> {
         (!message.is_empty()).then(|| Condition::new("Overridden", true, "MoreSpecificRoute", message))
     }
 
-    /// Returns what some workload's proxy does not enforce.
-    fn unenforced(&self, source: &SourceRef) -> Option<Condition> {
-        let here = unenforced::present(self.findings.unenforced(source), self.planes);
-        let message = join(here.map(|found| found.message.clone()));
+    /// Ports of proxies, at which the policy does nothing.
+    fn proxy_ports(&self, source: &SourceRef) -> Option<Condition> {
+        let message = join(self.findings.proxy_ports(source).map(|found| found.message.clone()));
         (!message.is_empty()).then(|| Condition::new("Enforced", false, "NotEnforced", message).diagnosed())
     }
 
@@ -178,15 +170,6 @@ impl View<'_> {
         let message = join(messages);
         (!message.is_empty()).then(|| Condition::new("PartiallyInvalid", true, reason, message).diagnosed())
     }
-}
-
-/// A report with one more condition of each of its subjects.
-fn with(mut report: Report, condition: Option<Condition>) -> Report {
-    for subject in &mut report.subjects {
-        subject.conditions.extend(condition.clone());
-        subject.conditions.sort();
-    }
-    report
 }
 
 fn sentence(diagnostic: &Diagnostic) -> String {

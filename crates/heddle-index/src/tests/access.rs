@@ -286,39 +286,6 @@ fn a_policy_that_cannot_be_read_admits_nobody_to_its_namespace() {
 }
 
 #[test]
-fn with_the_first_linkerd2_proxy_comes_what_an_envoy_does_not_see_of_its_requests() {
-    let to = |path: &str| Rule {
-        requests: vec![RequestMatch {
-            paths: [PathMatch::Exact(path.into())].into(),
-            ..RequestMatch::default()
-        }],
-        ..Rule::default()
-    };
-    let policy = |name, rules| {
-        let Fact::AccessPolicy(policy) = access(Action::Deny, Covers::Namespace, "any") else { panic!() };
-        (name, Fact::AccessPolicy(AccessPolicy { rules, ..policy }))
-    };
-    let policies = || {
-        [policy("AccessPolicy shop/a", vec![to("/a")]), policy("AccessPolicy shop/b", vec![Rule::default()])]
-    };
-    let mut index = index(world().into_iter().chain(policies()));
-    let enforced = |index: &Index, object: &str| {
-        conditions(&index.snapshot(), object).into_iter().find(|text| text.starts_with("Enforced"))
-    };
-    index.resolve();
-    assert_eq!(enforced(&index, "AccessPolicy shop/a"), None);
-    let other = Workload { plane: Some(DataPlane::Linkerd), ..workload("other", "10.0.0.9") };
-    index.apply(set("Pod shop/other", Fact::Workload(other)));
-    index.resolve();
-    let told = enforced(&index, "AccessPolicy shop/a").expect("it is told");
-    assert!(told.contains("port 8080 is detected"), "{told}");
-    assert_eq!(enforced(&index, "AccessPolicy shop/b"), None);
-    index.apply(Event::Delete(source("Pod shop/other")));
-    index.resolve();
-    assert_eq!(enforced(&index, "AccessPolicy shop/a"), None);
-}
-
-#[test]
 fn a_policy_on_a_service_holds_for_what_its_selector_selects_before_a_slice_names_it() {
     let policy = access(Action::Allow, targets(vec![service_target("web", Some("admin"))]), "ops");
     let mut index = index(world());

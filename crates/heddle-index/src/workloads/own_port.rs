@@ -6,23 +6,15 @@ use heddle_model::fact::{DataPlane, Workload};
 use heddle_model::{Diagnostic, SourceRef};
 use std::collections::BTreeSet;
 
-/// The port at which linkerd2-proxy serves its metrics, to everyone.
-const LINKERD_ADMIN: u16 = 4191;
-
 /// The ports of a workload that its proxy keeps for itself.
 pub(crate) fn of(workload: &Workload) -> BTreeSet<u16> {
-    match workload.plane.filter(|_| !workload.host_network) {
-        Some(plane @ DataPlane::Envoy) => plane.capture_ports().into(),
-        Some(plane @ DataPlane::Linkerd) => {
-            plane.capture_ports().into_iter().chain([LINKERD_ADMIN]).collect()
-        }
-        None => BTreeSet::new(),
-    }
+    let plane = workload.plane.filter(|_| !workload.host_network);
+    plane.map_or(&[][..], DataPlane::own_ports).iter().copied().collect()
 }
 
 /// Notes that a policy does nothing at a port.
 pub(crate) fn note_policy(policy: &SourceRef, port: u16, finding: &mut Finding) {
-    finding.unenforced.insert(Diagnostic {
+    finding.proxy_ports.insert(Diagnostic {
         object: policy.clone(),
         field: "spec.ports".into(),
         reason: "ProxyPort",

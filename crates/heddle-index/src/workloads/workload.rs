@@ -11,7 +11,6 @@ use crate::addresses::owners;
 use crate::services::member::ServiceBackend;
 use crate::services::selection;
 use crate::status::findings::Finding;
-use crate::status::unenforced;
 use crate::tables::{Tables, selects};
 use crate::workloads::inbound;
 use heddle_model::fact;
@@ -65,7 +64,6 @@ impl View<'_> {
         let inbound = ports.resolve(pool, &mut finding);
         let undeclared = ports.undeclared(pool, &mut finding);
         ports.count(&inbound, &mut finding);
-        unenforced::note(fact.plane.filter(|_| !fact.host_network), &inbound, &mut finding);
         let node = fact.node.as_ref().and_then(|name| self.tables.node(name));
         let workload = Workload {
             key: key.clone(),

@@ -2,12 +2,11 @@
 
 mod line;
 
-use crate::engine::all_findings;
 use crate::source::Source;
 use crate::world::{self, LoadError, World};
 use anyhow::Result;
 use heddle_dir::{DirError, Positions};
-use heddle_status::Severity;
+use heddle_status::{Severity, all_findings};
 use line::Line;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -101,7 +100,7 @@ fn found(world: &World, source: &Source) -> Vec<Line> {
         Source::Directory(folder) => Some(Positions::new(folder)),
         Source::Kubernetes => None,
     };
-    let all = all_findings(&world.snapshot, &world.limitations);
+    let all = all_findings(&world.snapshot, world.limitations.by_object());
     let lines = all.iter().map(|finding| {
         let origin = world.origin(&finding.object);
         let place = positions.as_mut().zip(origin);

@@ -1,8 +1,7 @@
 //! The log of findings: each once when it appears, so many a minute at most.
 
-use super::{Limitations, all_findings, findings};
 use heddle_model::{Snapshot, SourceRef};
-use heddle_status::{Finding, Severity};
+use heddle_status::{Finding, LimitationsByObject, Severity, all_findings, findings};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -16,7 +15,7 @@ const WINDOW: Duration = Duration::from_secs(60);
 #[derive(Default)]
 pub(super) struct FindingLog {
     /// The state whose findings were logged; `None` until the first complete one.
-    before: Option<(Snapshot, Limitations)>,
+    before: Option<(Snapshot, LimitationsByObject)>,
     window: Option<Instant>,
     /// The number that were logged in this window, and the number left out since that was last said.
     logged: usize,
@@ -29,7 +28,7 @@ impl FindingLog {
         &mut self,
         objects: impl Iterator<Item = &'a SourceRef>,
         snapshot: &Snapshot,
-        limitations: &Limitations,
+        limitations: &LimitationsByObject,
         now: Instant,
     ) {
         let new: BTreeSet<Finding> = match &self.before {

@@ -4,6 +4,7 @@ use heddle_catalog::{ClientView, Entry, Published, Xds};
 use heddle_model::{Name, Snapshot, WorkloadKey};
 use heddle_serve::engine::Client;
 use heddle_session::ResourceType;
+use heddle_status::LimitationsByObject;
 use heddle_xds::ResourceKey;
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -14,8 +15,8 @@ pub(crate) struct State {
     pub snapshot: Snapshot,
     /// Its resources.
     pub catalog: Arc<Published<Xds>>,
-    /// The limitations of linkerd2-proxies.
-    pub limitations: super::Limitations,
+    /// The limitations of proxies.
+    pub limitations: LimitationsByObject,
     /// The UIDs of workload objects.
     pub(super) uids: super::uids::Uids,
     /// The time at which the change that it brought came in.

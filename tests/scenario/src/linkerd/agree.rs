@@ -3,8 +3,9 @@
 use super::{Arrival, Dialled, Outcome, ShareTo, client, server};
 use heddle_decide::verdict::{Admission, Candidate, Carried, Dial, Forward, Outcome as Meant, ShareTarget};
 use heddle_decide::{Call, Client, Request, decide};
-use heddle_linkerd::server_limitations;
+use heddle_linkerd::limitations;
 use heddle_model::fact::DataPlane;
+use heddle_model::snapshot::Key;
 use heddle_model::{Snapshot, WorkloadKey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -12,7 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 /// Follows a request through the linkerd2-proxies on its way.
 ///
 /// # Errors
-/// Where they do otherwise than is decided, and `server_limitations` does not say so.
+/// Where they do otherwise than is decided, and `limitations` does not say so.
 pub fn difference(snapshot: &Snapshot, request: &Request) -> Result<(), String> {
     let meant = decide(snapshot, request).outcome;
     let target = SocketAddr::new(request.address, request.port);
@@ -154,7 +155,8 @@ fn is_told(snapshot: &Snapshot, key: &WorkloadKey, meant: &Candidate, call: &Cal
     let odd = |c: char| !c.is_ascii_graphic() || r#"\%"<>^`{|}"#.contains(c);
     let is_odd = |path: &str| path.contains("//") || path.contains("/.") || path.contains(odd);
     let spelled = matches!(call, Call::Http(call) if is_odd(&call.path));
-    server_limitations(snapshot, key).iter().any(|of| match of.reason {
+    let planes = [DataPlane::Linkerd].into();
+    limitations(snapshot, &Key::Workload(key.clone()), &planes).iter().any(|of| match of.reason {
         "PathSpelling" => requests && spelled,
         "OverDenied" => !requests,
         "SeveralValues" => requests && is_repeated(call),

@@ -3,8 +3,9 @@
 use super::brief::brief;
 use crate::{Detail, Scenario};
 use heddle_decide::Client;
-use heddle_linkerd::{Answer, ProxyRequest, names, project, server_limitations, topic};
+use heddle_linkerd::{Answer, ProxyRequest, limitations, names, project, topic};
 use heddle_model::fact::DataPlane;
+use heddle_model::snapshot::Key;
 use heddle_model::{Snapshot, WorkloadKey};
 use heddle_proto::io::linkerd::proxy::destination::Update;
 use heddle_proto::io::linkerd::proxy::outbound::OutboundPolicy;
@@ -48,7 +49,7 @@ pub fn linkerd_text(scenario: &Scenario, snapshot: &Snapshot, detail: Detail) ->
                 &format!("inbound {key} {name}"),
             );
         }
-        for of in server_limitations(snapshot, key) {
+        for of in limitations(snapshot, &Key::Workload(key.clone()), &[DataPlane::Linkerd].into()) {
             book.text += &format!("# {} {} {}: {}\n", of.reason, of.object, of.field, of.message);
         }
     }

@@ -1,36 +1,32 @@
 //! What is wrong with the objects that decided a request, or might have.
 
-use crate::engine::{all_findings, findings};
 use crate::world::World;
 use heddle_decide::Verdict;
 use heddle_decide::verdict::{Candidate, Destination, Outcome, ShareTarget, Step};
-use heddle_linkerd::{client_limitations, server_limitations};
 use heddle_model::fact::DataPlane;
-use heddle_model::snapshot::RouteKey;
+use heddle_model::snapshot::{Key, RouteKey};
 use heddle_model::{Kind, Name, Snapshot, SourceRef, WorkloadKey};
-use heddle_status::Finding;
+use heddle_status::{Finding, all_findings, findings};
 use std::collections::BTreeSet;
 
 /// The number of notes that are printed as text.
 const PRINTED: usize = 20;
 
 /// Returns the findings of the objects that decided and of those that might have (one that cannot be read, or that
-/// targets what is not there, decides nothing), and what linkerd2-proxies cannot do of them.
+/// targets what is not there, decides nothing), and what their proxies cannot do.
 pub(super) fn notes(world: &World, verdict: &Verdict) -> BTreeSet<Finding> {
     let snapshot = &world.snapshot;
     let candidates = candidates(verdict);
     let servers: BTreeSet<&WorkloadKey> = candidates.iter().filter_map(|of| of.workload.as_ref()).collect();
     let surroundings = Surroundings::new(verdict, &servers);
-    let mut all = all_findings(snapshot, &world.limitations);
+    let mut all = all_findings(snapshot, world.limitations.by_object());
     all.retain(|finding| surroundings.has(&finding.object));
     for object in decided(verdict, &candidates) {
-        all.extend(findings(snapshot, &world.limitations, &object));
+        all.extend(findings(snapshot, world.limitations.by_object(), &object));
     }
-    let of_linkerd = servers.into_iter().filter(|key| is_linkerd(snapshot, key));
-    let limits = of_linkerd.flat_map(|key| server_limitations(snapshot, key));
-    let client_limitations =
-        table(snapshot, verdict).into_iter().flat_map(|key| client_limitations(snapshot, &key));
-    all.extend(limits.chain(client_limitations).map(|diagnostic| Finding::from(&diagnostic)));
+    let servers = servers.into_iter().cloned().map(Key::Workload);
+    let keys: Vec<Key> = servers.chain(table(snapshot, verdict).map(Key::Routes)).collect();
+    all.extend(keys.iter().flat_map(|key| world.limitations.at(key)).map(Finding::from));
     all
 }
 
