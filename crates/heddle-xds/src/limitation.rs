@@ -75,3 +75,33 @@ fn speaks_of_requests(policy: &Policy) -> bool {
 fn diagnostic(object: &SourceRef, reason: &'static str, message: String) -> Diagnostic {
     Diagnostic { object: object.clone(), field: String::new(), reason, message }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use heddle_model::Kind;
+    use heddle_model::access::{Access, Posture, RateLimit};
+    use heddle_model::fact::Mtls;
+    use std::sync::Arc;
+
+    #[test]
+    fn an_envoy_limits_no_requests_and_says_so() {
+        let source = SourceRef::new(Kind::RateLimitPolicy, "shop", "limit");
+        let limit = RateLimit { source, total: Some(5), identity: None, overrides: Vec::new() };
+        let access =
+            Access { posture: Posture::Allow, posture_source: None, policies: Vec::new(), routes: None };
+        let mut port = InboundPort {
+            port: 80,
+            app_port: 80,
+            protocol: Protocol::Http,
+            mtls: Mtls::Permissive,
+            mtls_source: None,
+            access: Arc::new(access),
+            rate_limit: Some(Arc::new(limit)),
+        };
+        let found = rate_limit(&port).expect("a limitation");
+        assert_eq!(found.message, "port 80: an Envoy does not limit requests");
+        port.rate_limit = None;
+        assert_eq!(rate_limit(&port), None);
+    }
+}

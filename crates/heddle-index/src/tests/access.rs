@@ -1,9 +1,8 @@
 //! Who may call each port: which policies cover it, with which scope, and what the posture is.
 
 use super::build::*;
-use crate::Index;
-use heddle_model::access::{Access, Action, Governor, Policy, Posture, RequestMatch, Rule, Sight};
-use heddle_model::fact::{AccessPolicy, Covers, DataPlane, Invalid, Mesh, Namespace, Target, Workload};
+use heddle_model::access::{Access, Action, Governor, Policy, Posture, Sight};
+use heddle_model::fact::{Covers, Invalid, Mesh, Namespace, Target};
 use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
 use heddle_model::{Event, Fact, Snapshot};
 use std::collections::BTreeSet;
