@@ -9,7 +9,6 @@
 
 mod access;
 mod destination;
-mod endpoint;
 mod explain;
 mod matching;
 mod path;
@@ -22,11 +21,11 @@ pub use explain::explain;
 pub use request::{Call, Client, HttpCall, Request, Version};
 pub use verdict::Verdict;
 
-use crate::endpoint::Place;
 use crate::server::{Sent, Target};
 use crate::verdict::{Caller, Carried, Destination, Forward, Outcome, Share, ShareTarget, Step, Topic};
 use heddle_model::fact::{DataPlane, Egress, Mtls};
 use heddle_model::http::HeaderChange;
+use heddle_model::locality::ClientPlace;
 use heddle_model::route::RouteDefaults;
 use heddle_model::snapshot::{Transport, Workload};
 use heddle_model::{Family, Kind, Reach, ServicePortKey, Snapshot, SourceRef, WorkloadKey};
@@ -36,7 +35,7 @@ use std::net::IpAddr;
 pub(crate) struct View<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) caller: Caller,
-    pub(crate) place: Place,
+    pub(crate) place: ClientPlace<'a>,
     /// The family of the dialled address.
     pub(crate) dialled: Family,
     addresses: Vec<IpAddr>,
@@ -90,7 +89,7 @@ fn view<'a>(snapshot: &'a Snapshot, request: &Request, steps: &mut Vec<Step>) ->
         Client::Outside(address) => vec![*address],
     };
     let place = workload
-        .map(|found| Place { node: found.node.clone(), zone: found.zone.clone() })
+        .map(|found| ClientPlace { node: found.node.as_ref(), zone: found.zone.as_ref() })
         .unwrap_or_default();
     let caller = Caller { workload: key, identity, plane };
     View { snapshot, caller, place, dialled: Family::of(request.address), addresses }

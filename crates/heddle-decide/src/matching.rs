@@ -1,15 +1,18 @@
 //! Whether an HTTP request is what a route or a policy means.
 
 use crate::request::{HttpCall, Lines};
-use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
+use heddle_model::http::{HttpMatch, KeyMatch, PathMatch};
+use heddle_model::matching::Expressions;
 
 /// Every part that is set holds (Gateway API `HTTPRouteMatch`).
 pub(crate) fn matches(matcher: &HttpMatch, call: &HttpCall, lines: Lines) -> bool {
     let HttpMatch { path, method, headers, query } = matcher;
-    path.as_ref().is_none_or(|want| path_matches(want, call.bare_path()))
+    path.as_ref().is_none_or(|want| want.matches(call.bare_path(), &Compiled))
         && method.as_ref().is_none_or(|want| want.as_str() == call.method)
         && headers.iter().all(|want| header_matches(want, call, lines))
-        && query.iter().all(|want| call.query(&want.name).is_some_and(|got| value_matches(&want.value, got)))
+        && query
+            .iter()
+            .all(|want| call.query(&want.name).is_some_and(|got| want.value.matches(got, &Compiled)))
 }
 
 /// Every part that is set holds, of a match whose path is canonical and a request whose path a proxy has resolved.
@@ -23,44 +26,28 @@ pub(crate) fn matches_resolved(matcher: &HttpMatch, call: &HttpCall) -> bool {
 
 /// Returns whether a resolved path is one of the spellings of a canonical one.
 pub(crate) fn resolved_path_matches(want: &PathMatch, path: &str) -> bool {
-    want.spellings().iter().any(|want| path_matches(want, path))
-}
-
-/// Returns whether a path, without its query, is meant.
-pub(crate) fn path_matches(want: &PathMatch, path: &str) -> bool {
-    match want {
-        PathMatch::Exact(exact) => path == exact.as_str(),
-        PathMatch::Prefix(prefix) => {
-            path.strip_prefix(prefix.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        }
-        PathMatch::Regex(regex) => whole(regex, path),
-    }
+    want.spellings().iter().any(|want| want.matches(path, &Compiled))
 }
 
 /// Returns whether a value of a header is as wanted.
 pub(crate) fn header_matches(want: &KeyMatch, call: &HttpCall, lines: Lines) -> bool {
-    call.values(&want.name, lines).iter().any(|got| value_matches(&want.value, got))
+    call.values(&want.name, lines).iter().any(|got| want.value.matches(got, &Compiled))
 }
 
-fn value_matches(want: &ValueMatch, got: &str) -> bool {
-    match want {
-        ValueMatch::Exact(exact) => got == exact.as_str(),
-        ValueMatch::Prefix(prefix) => got.starts_with(prefix.as_str()),
-        ValueMatch::Regex(regex) => whole(regex, got),
-        ValueMatch::Present => true,
+/// Compiles an expression each time that it is asked. Lowering refuses those that RE2 would not take.
+struct Compiled;
+
+impl Expressions for Compiled {
+    fn matches(&self, expression: &str, text: &str) -> bool {
+        regex::Regex::new(&format!(r"\A(?:{expression})\z")).is_ok_and(|regex| regex.is_match(text))
     }
-}
-
-/// Returns whether a user's expression matches the whole text. One that does not compile matches nothing; lowering
-/// refuses those that RE2 would not take.
-fn whole(regex: &str, text: &str) -> bool {
-    regex::Regex::new(&format!(r"\A(?:{regex})\z")).is_ok_and(|regex| regex.is_match(text))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::request::Version;
+    use heddle_model::http::ValueMatch;
 
     fn call(path: &str) -> HttpCall {
         let mut call = HttpCall::new("GET", "cart:8080", path);

@@ -5,9 +5,10 @@ use crate::request::{Call, HttpCall, Lines, Version};
 use crate::verdict::{
     Carried, Forward, Outcome, RouteChoice, Share, ShareTarget, Step, Topic, protocol_word,
 };
-use crate::{View, endpoint, path, server};
+use crate::{View, path, server};
 use heddle_model::fact::{DataPlane, Locality, Protocol};
 use heddle_model::http::{HeaderChange, HttpMatch};
+use heddle_model::locality::eligible;
 use heddle_model::route::{Backend, RouteDefaults, RouteRule, RouteTable, WeightedBackend};
 use heddle_model::snapshot::{Endpoints, RouteKey};
 use heddle_model::{Families, Family, ServicePortKey};
@@ -213,7 +214,7 @@ fn endpoints_of(
     let endpoints = view.snapshot.endpoints.get(port);
     let call = &sent_on(view, port, carried, call);
     let family = families.serving(Some(view.dialled));
-    let eligible = endpoints.map(|all| endpoint::eligible(all.of_family(family), locality, &view.place));
+    let eligible = endpoints.map(|all| eligible(all.of_family(family), locality, view.place));
     let candidates: Vec<_> = eligible
         .unwrap_or_default()
         .into_iter()

@@ -2,7 +2,6 @@
 
 pub(crate) mod attachment;
 pub(crate) mod image;
-pub(crate) mod overlap;
 pub(crate) mod parent;
 pub(crate) mod parent_ports;
 pub(crate) mod precedence;

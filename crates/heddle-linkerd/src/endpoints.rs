@@ -6,7 +6,8 @@ use crate::tracked::TrackedSnapshot;
 use crate::{l5d, net};
 use bytes::Bytes;
 use heddle_model::fact::Locality;
-use heddle_model::snapshot::{Endpoint, Health, Transport};
+use heddle_model::locality::{ClientPlace, eligible};
+use heddle_model::snapshot::Transport;
 use heddle_model::{Family, Name, ServicePortKey, snapshot};
 use heddle_proto::io::linkerd::proxy::destination::{Update, update};
 use prost::Message as _;
@@ -123,8 +124,8 @@ pub(crate) fn project(
     }
     let mesh = look.mesh();
     let family = service.families.serving(dialled);
-    let all = look.endpoints(port).map(|all| all.of_family(family).collect()).unwrap_or_default();
-    let dials = eligible(all, service.locality, place).into_iter().filter_map(Dial::of);
+    let all = look.endpoints(port).into_iter().flat_map(|all| all.of_family(family));
+    let dials = eligible(all, service.locality, place.of_client()).into_iter().filter_map(Dial::of);
     let items = dials.map(|dial| (dial.at, dial.message(mesh).encode_to_vec().into()));
     let labels = [("service", &port.service.name), ("namespace", &port.service.namespace)];
     let labels = labels.map(|(name, value)| (name.to_string(), value.to_string()));
@@ -135,36 +136,6 @@ pub(crate) fn project(
 pub(crate) fn usable(endpoints: Option<&snapshot::Endpoints>, family: Option<Family>) -> bool {
     let mut items = endpoints.into_iter().flat_map(|all| all.of_family(family));
     items.any(|item| item.transport != Transport::Refused)
-}
-
-/// Those that may be chosen. `OnlyNode` narrows before readiness is looked at, as kube-proxy does; preferences narrow
-/// after it, and never to nothing.
-fn eligible<'a>(all: Vec<&'a Endpoint>, locality: Locality, place: &Place) -> Vec<&'a Endpoint> {
-    let (node, zone) = place.parts();
-    let on_node = |item: &Endpoint| node.is_some() && item.node.as_ref() == node;
-    let in_zone = |item: &Endpoint| zone.is_some() && item.zone.as_ref() == zone;
-    match locality {
-        Locality::Any => ready(all),
-        Locality::PreferZone => prefer(ready(all), in_zone),
-        Locality::PreferNode => {
-            let ready = ready(all);
-            if ready.iter().any(|item| on_node(item)) {
-                prefer(ready, on_node)
-            } else {
-                prefer(ready, in_zone)
-            }
-        }
-        Locality::OnlyNode => ready(all.into_iter().filter(|item| on_node(item)).collect()),
-    }
-}
-
-fn ready(items: Vec<&Endpoint>) -> Vec<&Endpoint> {
-    prefer(items, |item| item.health == Health::Ready)
-}
-
-fn prefer(items: Vec<&Endpoint>, wanted: impl Fn(&Endpoint) -> bool) -> Vec<&Endpoint> {
-    let near: Vec<&Endpoint> = items.iter().copied().filter(|item| wanted(item)).collect();
-    if near.is_empty() { items } else { near }
 }
 
 impl Place {
@@ -186,11 +157,11 @@ impl Place {
         }
     }
 
-    fn parts(&self) -> (Option<&Name>, Option<&Name>) {
+    fn of_client(&self) -> ClientPlace<'_> {
         match self {
-            Self::Anywhere => (None, None),
-            Self::Zone(zone) => (None, zone.as_ref()),
-            Self::Node(node, zone) => (node.as_ref(), zone.as_ref()),
+            Self::Anywhere => ClientPlace::default(),
+            Self::Zone(zone) => ClientPlace { node: None, zone: zone.as_ref() },
+            Self::Node(node, zone) => ClientPlace { node: node.as_ref(), zone: zone.as_ref() },
         }
     }
 }

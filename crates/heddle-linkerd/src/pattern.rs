@@ -3,6 +3,7 @@
 //! It looks for a match anywhere and then wants it to be the whole text: so every expression is anchored, or a shorter
 //! alternative found first would hide a longer one. It knows no prefix of a value: that is a literal and anything.
 
+use heddle_model::matching::Expressions;
 use regex::Regex;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -67,14 +68,15 @@ fn but(c: char, rest: &str) -> String {
 /// Comparing the matches of a table asks the same expressions again and again, and compiling one takes a thousand times
 /// as long as asking it.
 #[derive(Default)]
-pub(crate) struct Expressions(RefCell<BTreeMap<String, Option<Regex>>>);
+pub(crate) struct CompiledExpressions(RefCell<BTreeMap<String, Option<Regex>>>);
 
-impl Expressions {
+impl CompiledExpressions {
     /// The most compiled expressions that are kept; beyond it all are compiled again.
     const LIMIT: usize = 4096;
+}
 
-    /// Returns whether an expression matches a whole text. One that does not compile matches nothing.
-    pub(crate) fn matches(&self, expression: &str, text: &str) -> bool {
+impl Expressions for CompiledExpressions {
+    fn matches(&self, expression: &str, text: &str) -> bool {
         let mut compiled = self.0.borrow_mut();
         if compiled.len() >= Self::LIMIT && !compiled.contains_key(expression) {
             compiled.clear();

@@ -10,9 +10,10 @@
 mod paths;
 
 use crate::l5d;
-use crate::matching::{self, Meet};
-use crate::pattern::Expressions;
+use crate::matching;
+use crate::pattern::CompiledExpressions;
 use heddle_model::http::{HttpMatch, PathMatch};
+use heddle_model::matching::Meet;
 use heddle_model::route::{RouteRule, RouteTable};
 use paths::Paths;
 use std::collections::BTreeSet;
@@ -55,12 +56,12 @@ pub(crate) fn unordered(table: &RouteTable<HttpMatch>) -> Unordered {
 }
 
 fn closed(table: &RouteTable<HttpMatch>) -> (Vec<Entry>, Unordered) {
-    let all: Vec<HttpMatch> = table.entries.iter().map(|entry| matching::normal(&entry.matcher)).collect();
+    let all: Vec<HttpMatch> = table.entries.iter().map(|entry| entry.matcher.normal()).collect();
     let mut closure = Closure {
         table,
         all: &all,
         paths: Paths::new(&all),
-        expressions: Expressions::default(),
+        expressions: CompiledExpressions::default(),
         comparisons: 0,
         unordered: Unordered::default(),
     };
@@ -74,7 +75,7 @@ fn closed(table: &RouteTable<HttpMatch>) -> (Vec<Entry>, Unordered) {
         let (place, matcher) = (entries[next].place, entries[next].matcher.clone());
         next += 1;
         for earlier in closure.preferred(&own, place, &matcher) {
-            match matching::meet(&all[earlier], &matcher, &closure.expressions) {
+            match all[earlier].meet(&matcher, &closure.expressions) {
                 Meet::Nothing => {}
                 Meet::Both(both) if known.contains(&both) => {}
                 Meet::Both(both) if entries.len() < own.len() + LIMIT => {
@@ -95,7 +96,7 @@ struct Closure<'a> {
     table: &'a RouteTable<HttpMatch>,
     all: &'a [HttpMatch],
     paths: Paths<'a>,
-    expressions: Expressions,
+    expressions: CompiledExpressions,
     comparisons: usize,
     unordered: Unordered,
 }
@@ -107,7 +108,7 @@ impl Closure<'_> {
         let all = self.all;
         places.find(|place| {
             self.comparisons += 1;
-            matching::is_within(matcher, &all[*place], &self.expressions)
+            matcher.is_within(&all[*place], &self.expressions)
         })
     }
 

@@ -5,7 +5,8 @@ use crate::resource::Resource;
 use crate::xds;
 use heddle_model::Name;
 use heddle_model::fact::{DataPlane, Locality};
-use heddle_model::snapshot::{Endpoint, Endpoints, Health, Transport};
+use heddle_model::locality::{ClientPlace, tiers};
+use heddle_model::snapshot::{Endpoint, Endpoints, Transport};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The metadata key by which an endpoint says who it is.
@@ -31,25 +32,26 @@ pub(crate) fn of_port(
     endpoints: &Endpoints,
     seen: Seen,
 ) -> Option<Resource> {
-    let all = usable(endpoints.items.iter());
-    let tiers = match (locality, seen) {
-        (Locality::Any, Seen::Anywhere) | (Locality::PreferZone | Locality::PreferNode, Seen::Anywhere) => {
-            vec![all]
-        }
+    let client = match (locality, seen) {
         (Locality::Any, Seen::FromZone(_) | Seen::FromNode(_))
         | (Locality::PreferZone, Seen::FromNode(_))
         | (Locality::OnlyNode, Seen::FromZone(_)) => return None,
-        (Locality::PreferZone | Locality::PreferNode, Seen::FromZone(zone)) => {
-            nearest(all, &[&|item| item.zone.as_ref() == Some(zone)])?
-        }
-        (Locality::PreferNode, Seen::FromNode(node)) => nearest_of_node(all, node)?,
-        // A client without a Node has no endpoint on it.
-        (Locality::OnlyNode, Seen::Anywhere) => Vec::new(),
-        (Locality::OnlyNode, Seen::FromNode(node)) => {
-            // As for kube-proxy, what drains on the Node is used though others are ready elsewhere.
-            vec![usable(endpoints.items.iter().filter(|item| item.node.as_ref() == Some(node)))]
+        (_, Seen::Anywhere) => ClientPlace::default(),
+        (_, Seen::FromZone(zone)) => ClientPlace { node: None, zone: Some(zone) },
+        // A Node is known to lie in a zone by an endpoint on it; without one on it, the list of the zone is the same.
+        (_, Seen::FromNode(node)) => {
+            let on_node = endpoints.items.iter().find(|item| item.node.as_ref() == Some(node));
+            ClientPlace { node: Some(node), zone: on_node.and_then(|item| item.zone.as_ref()) }
         }
     };
+    let tiers = tiers(endpoints.items.iter(), locality, client);
+    // Where nearness makes no difference, the list is the one of clients elsewhere.
+    let nearest = tiers.first().and_then(|tier| tier.first());
+    let is_of_zone = client.node.is_some() && nearest.is_none_or(|item| item.node.as_ref() != client.node);
+    let orders = matches!(locality, Locality::PreferZone | Locality::PreferNode);
+    if orders && client != ClientPlace::default() && (tiers.len() < 2 || is_of_zone) {
+        return None;
+    }
     let assignment = assignment(&at.to_string(), &tiers);
     let sources = BTreeSet::from([at.port.service.source()]);
     Some(Resource { body: xds::pack(&assignment), sources, needs: Vec::new() })
@@ -87,40 +89,6 @@ pub(crate) fn label(transport: &Transport) -> String {
 pub(crate) fn identity_is(label: &str) -> xds::Struct {
     let value = xds::Value { kind: Some(xds::value::Kind::StringValue(label.into())) };
     xds::Struct { fields: BTreeMap::from([(IDENTITY.into(), value)]) }
-}
-
-/// Those that are ready; those that drain only where nobody is ready.
-fn usable<'a>(items: impl Iterator<Item = &'a Endpoint> + Clone) -> Vec<&'a Endpoint> {
-    let with = |health| items.clone().filter(move |item| item.health == health).collect::<Vec<_>>();
-    let ready = with(Health::Ready);
-    if ready.is_empty() { with(Health::Draining) } else { ready }
-}
-
-/// By nearness: each predicate takes its endpoints out of what is left, which comes last. `None` where that makes no
-/// difference.
-fn nearest<'a>(
-    items: Vec<&'a Endpoint>,
-    near: &[&dyn Fn(&Endpoint) -> bool],
-) -> Option<Vec<Vec<&'a Endpoint>>> {
-    let mut tiers = Vec::new();
-    let mut rest = items;
-    for is_near in near {
-        let (inside, outside): (Vec<_>, Vec<_>) = rest.into_iter().partition(|item| is_near(item));
-        tiers.push(inside);
-        rest = outside;
-    }
-    tiers.push(rest);
-    // Envoy wants priorities without gaps.
-    tiers.retain(|tier| !tier.is_empty());
-    (tiers.len() > 1).then_some(tiers)
-}
-
-/// The Node, then its zone, then the rest. A Node is known to lie in a zone by an endpoint on it; without one
-/// on it, the list of the zone is the same.
-fn nearest_of_node<'a>(items: Vec<&'a Endpoint>, node: &Name) -> Option<Vec<Vec<&'a Endpoint>>> {
-    let here = |item: &Endpoint| item.node.as_ref() == Some(node);
-    let zone = items.iter().find(|item| here(item))?.zone.clone();
-    nearest(items, &[&here, &|item| zone.is_some() && item.zone == zone])
 }
 
 fn assignment(cluster: &str, tiers: &[Vec<&Endpoint>]) -> xds::ClusterLoadAssignment {

@@ -1,10 +1,10 @@
 //! Which routes govern which requests at a port: claims of routes, made into one list of which the first match counts.
 
-use crate::routes::overlap::{is_within, meet, overlap};
 use crate::routes::precedence::Rank;
 use heddle_model::SourceRef;
 use heddle_model::access::{AccessEntry, Action, Governor, Policy, RouteAccess, Sight, Unmatched};
 use heddle_model::http::HttpMatch;
+use heddle_model::matching::NoExpressions;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -115,7 +115,7 @@ pub(crate) fn ordered(mut claims: Vec<Claim>, governors: &mut Governors) -> Resu
         let mut added = Vec::new();
         let mut all_claimed = false;
         for entry in entries.iter().rev() {
-            let Some(both) = meet(&matcher, &entry.matcher) else { continue };
+            let Some(both) = matcher.meet(&entry.matcher, &NoExpressions).both() else { continue };
             // An entry without governors only looks on: nobody has claimed its requests.
             let unclaimed = entry.governors.is_empty();
             added.push(AccessEntry {
@@ -126,7 +126,7 @@ pub(crate) fn ordered(mut claims: Vec<Claim>, governors: &mut Governors) -> Resu
                 },
                 audits: places(entry.audits.iter().copied().chain(audits)),
             });
-            if is_within(&matcher, &entry.matcher) {
+            if matcher.is_within(&entry.matcher, &NoExpressions) {
                 all_claimed = true;
                 break;
             }
@@ -189,14 +189,14 @@ pub(crate) fn both(outer: &RouteAccess, inner: &RouteAccess) -> Result<RouteAcce
     let mut entries = Vec::new();
     for one in &outer.entries {
         let mut all_claimed = false;
-        for other in inner.entries.iter().filter(|other| overlap(&one.matcher, &other.matcher)) {
-            let Some(matcher) = meet(&one.matcher, &other.matcher) else { continue };
+        for other in inner.entries.iter().filter(|other| one.matcher.may_meet(&other.matcher)) {
+            let Some(matcher) = one.matcher.meet(&other.matcher, &NoExpressions).both() else { continue };
             let joined = |own: &[usize], others: &[usize]| {
                 places(own.iter().copied().chain(others.iter().map(|place| place + moved)))
             };
             let governors = joined(&one.governors, &other.governors);
             entries.push(AccessEntry { matcher, governors, audits: joined(&one.audits, &other.audits) });
-            if is_within(&one.matcher, &other.matcher) {
+            if one.matcher.is_within(&other.matcher, &NoExpressions) {
                 all_claimed = true;
                 break;
             }

@@ -12,12 +12,12 @@ use crate::access::policy::{self, tellable};
 use crate::multimap::Multimap;
 use crate::routes::attachment::{Attachment, Rule};
 use crate::routes::image::{Image, canonical, image, touches};
-use crate::routes::overlap::{is_within, meet, overlap};
 use crate::routes::precedence::{Rank, rank};
 use crate::status::findings::Finding;
 use crate::tables::Tables;
 use heddle_model::access::{Action, Governor, Mode, Policy, RouteAccess, Sight, Unmatched};
 use heddle_model::http::{HeaderChange, HttpMatch};
+use heddle_model::matching::NoExpressions;
 use heddle_model::route::Backend;
 use heddle_model::snapshot::RouteKey;
 use heddle_model::{Diagnostic, Name, ServicePortKey, SourceRef};
@@ -250,7 +250,7 @@ impl<'a> Table<'a> {
                 continue;
             }
             self.pairs += 1;
-            let Some(both) = meet(&entry.matcher, &other.matcher) else { continue };
+            let Some(both) = entry.matcher.meet(&other.matcher, &NoExpressions).both() else { continue };
             let sight = if other.whole { Sight::Clear } else { Sight::Blurred };
             if !route.leads {
                 let governor = self.governor(other.route, sight);
@@ -266,7 +266,7 @@ impl<'a> Table<'a> {
                 let looks = image(&both, filters, &minded);
                 self.claim_image(entry, other.route, looks, sight, Otherwise::Port);
             }
-            all_won |= !is_beside && other.whole && is_within(&entry.matcher, &other.matcher);
+            all_won |= !is_beside && other.whole && entry.matcher.is_within(&other.matcher, &NoExpressions);
             if self.is_too_much() {
                 break;
             }
@@ -323,7 +323,7 @@ impl<'a> Table<'a> {
                 continue;
             }
             self.pairs += 1;
-            if !overlap(&other.matcher, &entry.matcher) {
+            if !other.matcher.may_meet(&entry.matcher) {
                 continue;
             }
             let there = |policy: &&Policy| !route.policies.iter().any(|other| other.source == policy.source);

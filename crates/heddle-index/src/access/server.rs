@@ -7,7 +7,6 @@ use crate::access::policy::tellable;
 use crate::access::rate_limit;
 use crate::access::route_access::too_many;
 use crate::routes::attachment::{Attachment, Served};
-use crate::routes::overlap::overlap;
 use crate::routes::precedence::rank;
 use crate::status::findings::Finding;
 use crate::tables::Tables;
@@ -198,7 +197,7 @@ fn note_blurred(
     }
     for (better, winning, _, blurred) in matches.iter().filter(|(_, _, clear, _)| !clear) {
         let beaten = matches.iter().filter(|(rank, place, clear, matcher)| {
-            *clear && place != winning && rank > better && overlap(blurred, matcher)
+            *clear && place != winning && rank > better && blurred.may_meet(matcher)
         });
         let beaten: BTreeSet<usize> = beaten.map(|(_, place, _, _)| *place).collect();
         for place in beaten {

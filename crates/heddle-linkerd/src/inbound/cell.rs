@@ -5,12 +5,13 @@ use super::client::Clients;
 use super::supported::{self, LOWER_ESCAPES, OTHER_SPELLINGS, Overreach, Policies, SupportedPolicy};
 use super::{Port, authz};
 use crate::l5d::{self, inbound as l5d_in};
-use crate::matching::{self, Meet};
-use crate::pattern::Expressions;
+use crate::matching;
+use crate::pattern::CompiledExpressions;
 use crate::{filter, meta};
 use heddle_model::Name;
 use heddle_model::access::Action;
 use heddle_model::http::HttpMatch;
+use heddle_model::matching::Meet;
 use l5d_in::http_route as route;
 use std::collections::BTreeSet;
 
@@ -26,7 +27,7 @@ pub(crate) struct Cell {
 
 impl Cell {
     pub(crate) fn is_within_any(&self, of: &[HttpMatch]) -> bool {
-        of.iter().any(|of| matching::is_within(&self.matcher, of, &Expressions::default()))
+        of.iter().any(|of| self.matcher.is_within(of, &CompiledExpressions::default()))
     }
 
     /// Returns whether all who send these are among the clients.
@@ -36,7 +37,7 @@ impl Cell {
 
     fn is_within(&self, outer: &Self) -> bool {
         let clients = outer.clients.as_ref().is_none_or(|of| self.is_of(&[of.clone()].into()));
-        clients && matching::is_within(&self.matcher, &outer.matcher, &Expressions::default())
+        clients && self.matcher.is_within(&outer.matcher, &CompiledExpressions::default())
     }
 
     fn contradicted(&self, headers: &BTreeSet<Name>, port: &Port) -> Vec<l5d::HttpRouteMatch> {
@@ -50,7 +51,7 @@ impl Cell {
             (Some(one), Some(another)) => Some(one.meet(another)?),
             (one, another) => one.as_ref().or(another.as_ref()).cloned(),
         };
-        match matching::meet(&self.matcher, &other.matcher, &Expressions::default()) {
+        match self.matcher.meet(&other.matcher, &CompiledExpressions::default()) {
             Meet::Both(matcher) => Some(Self { matcher, clients }),
             // Policies have no regular expressions of paths.
             Meet::Nothing | Meet::Unknown => None,
@@ -132,7 +133,7 @@ fn bases(policies: &Policies, port: &Port) -> Option<BTreeSet<Cell>> {
     let everything = [HttpMatch::default()];
     let mut bases = BTreeSet::new();
     let entries = policies.entries.iter().flat_map(|entry| &entry.matchers);
-    bases.extend(entries.map(|of| Cell { matcher: matching::normal(of), clients: None }));
+    bases.extend(entries.map(|of| Cell { matcher: of.normal(), clients: None }));
     for policy in &policies.port {
         told_apart(policy, &everything, port, &mut bases)?;
     }
@@ -157,8 +158,8 @@ fn told_apart(
     let principals = peers.filter(|_| is_minded).flat_map(|of| &*of.principals);
     let clients: BTreeSet<_> = principals.filter_map(|of| Clients::of(of, port.mesh)).collect();
     for scope in among {
-        let scope = Cell { matcher: matching::normal(scope), clients: None };
-        let asked = requests().map(|of| Cell { matcher: matching::normal(of), clients: None });
+        let scope = Cell { matcher: scope.normal(), clients: None };
+        let asked = requests().map(|of| Cell { matcher: of.normal(), clients: None });
         let clients = clients.iter().map(|of| Cell { clients: Some(of.clone()), ..Cell::default() });
         for base in asked.chain(clients) {
             bases.extend(scope.meet(&base));

@@ -1,10 +1,11 @@
 //! Policies in the terms that a proxy knows.
 
 use crate::matching::is_one_value;
-use crate::pattern::Expressions;
+use crate::pattern::CompiledExpressions;
 use heddle_model::SourceRef;
 use heddle_model::access::{Access, AccessEntry, Action, Governor, Mode, Peer, Policy, RequestMatch, Rule};
 use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
+use heddle_model::matching::Expressions as _;
 
 /// The paths that a server may read as another: dots, double slashes, backslashes, escapes of what needs none, and
 /// characters that need one.
@@ -144,12 +145,12 @@ pub(crate) fn audits(access: &Access) -> impl Iterator<Item = &Policy> {
 
 /// These in every spelling of their paths that is compared at all.
 pub(crate) fn spelled(scope: &[HttpMatch]) -> Vec<HttpMatch> {
-    scope.iter().flat_map(spellings).map(|of| crate::matching::normal(&of)).collect()
+    scope.iter().flat_map(spellings).map(|of| of.normal()).collect()
 }
 
 fn spellings(of: &HttpMatch) -> Vec<HttpMatch> {
     let Some(path) = &of.path else { return vec![of.clone()] };
-    let expressions = Expressions::default();
+    let expressions = CompiledExpressions::default();
     let plain = path.spellings().into_iter().filter(|path| is_plain(path, &expressions));
     plain.map(|path| HttpMatch { path: Some(path), ..of.clone() }).collect()
 }
@@ -190,7 +191,7 @@ fn expanded(of: &RequestMatch) -> Vec<HttpMatch> {
 }
 
 /// Returns whether a path can be compared at all: one that is spelled otherwise is never asked for.
-fn is_plain(path: &PathMatch, expressions: &Expressions) -> bool {
+fn is_plain(path: &PathMatch, expressions: &CompiledExpressions) -> bool {
     let (PathMatch::Exact(path) | PathMatch::Prefix(path) | PathMatch::Regex(path)) = path;
     !expressions.matches(OTHER_SPELLINGS, path)
 }

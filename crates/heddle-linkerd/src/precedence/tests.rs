@@ -24,21 +24,20 @@ fn matcher() -> impl Strategy<Value = HttpMatch> {
     let header =
         select(vec!["x", "y"]).prop_map(|name| KeyMatch { name: name.into(), value: ValueMatch::Present });
     let method = option::of(select(vec!["GET", "PUT"]).prop_map(Into::into));
-    (option::of(path()), method, vec(header, 0..2)).prop_map(|(path, method, headers)| {
-        matching::normal(&HttpMatch { path, method, headers, query: Vec::new() })
-    })
+    (option::of(path()), method, vec(header, 0..2))
+        .prop_map(|(path, method, headers)| HttpMatch { path, method, headers, query: Vec::new() }.normal())
 }
 
 proptest! {
     #[test]
     fn entries_whose_paths_cannot_meet_need_no_comparison(all in vec(matcher(), 1..12)) {
-        let (paths, expressions) = (Paths::new(&all), Expressions::default());
+        let (paths, expressions) = (Paths::new(&all), CompiledExpressions::default());
         for one in &all {
             let (holding, outranked) = (paths.holding(one), paths.outranked(one));
             for (place, other) in all.iter().enumerate() {
-                let holds = matching::is_within(one, other, &expressions);
+                let holds = one.is_within(other, &expressions);
                 prop_assert!(!holds || holding.contains(&place), "{other:?} holds {one:?}");
-                let meets = matching::meet(other, one, &expressions) != Meet::Nothing;
+                let meets = other.meet(one, &expressions) != Meet::Nothing;
                 prop_assert!(!(meets && may_beat(one, other)) || outranked.contains(&place), "{one:?} {other:?}");
             }
         }

@@ -1,4 +1,5 @@
 use super::*;
+use heddle_model::snapshot::Health;
 use heddle_model::{Identity, ServiceKey, ServicePortKey};
 use heddle_proto::unpack;
 
