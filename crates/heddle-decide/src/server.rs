@@ -5,11 +5,11 @@ use crate::access::{self, Arrival, Governing};
 use crate::path;
 use crate::request::{Call, HttpCall};
 use crate::verdict::{self, Admission, Candidate, Carried, Dial, Ground, Step, Topic, Would};
-use heddle_model::access::{Access, Governor, Sight};
+use heddle_model::access::{Governor, Sight};
 use heddle_model::fact::{DataPlane, Mtls, Protocol};
 use heddle_model::http::HeaderChange;
 use heddle_model::snapshot::{Endpoint, EndpointServer, Health, Transport, Workload};
-use heddle_model::{SourceRef, WorkloadKey};
+use heddle_model::{PortRules, WorkloadKey};
 use std::net::IpAddr;
 
 /// The target of a request, and the form in which it arrives.
@@ -19,14 +19,6 @@ pub(crate) struct Target<'a> {
     pub(crate) workload: Option<&'a WorkloadKey>,
     pub(crate) transport: Transport,
     pub(crate) draining: bool,
-}
-
-/// The rules that hold at one port of a workload.
-struct Port<'a> {
-    protocol: Protocol,
-    mtls: Mtls,
-    mtls_source: Option<&'a SourceRef>,
-    access: &'a Access,
 }
 
 impl<'a> Target<'a> {
@@ -115,23 +107,6 @@ fn unseen(workload: &Workload, port: u16) -> Option<&'static str> {
     skipped.then_some("the workload's proxy skips the port (heddle.dev/skip-inbound-ports)")
 }
 
-fn port_of(workload: &Workload, port: u16) -> Port<'_> {
-    match workload.port(port) {
-        Some(inbound) => Port {
-            protocol: inbound.protocol,
-            mtls: inbound.mtls,
-            mtls_source: inbound.mtls_source.as_ref(),
-            access: &inbound.access,
-        },
-        None => Port {
-            protocol: Protocol::Detect,
-            mtls: workload.undeclared.mtls,
-            mtls_source: workload.undeclared.mtls_source.as_ref(),
-            access: &workload.undeclared.access,
-        },
-    }
-}
-
 fn arrive(
     view: &View,
     workload: &Workload,
@@ -154,7 +129,7 @@ fn arrive(
             "the workload has no identity: its proxy has no configuration and lets nothing in",
         );
     }
-    let port = port_of(workload, target.port);
+    let port = workload.rules_at(target.port);
     steps.push(mode_step(&port, meshed));
     if port.mtls == Mtls::Strict && !meshed {
         return Fate::refused("the port is Strict and the connection is not mesh TLS");
@@ -183,7 +158,7 @@ fn arrive(
 /// An Envoy answers some requests by itself, and opens a tunnel only where no policy looks at what would pass it.
 fn admit_by_envoy(
     view: &View,
-    port: &Port,
+    port: &PortRules,
     to: IpAddr,
     meshed: bool,
     http: &HttpCall,
@@ -202,7 +177,7 @@ fn admit_by_envoy(
 
 fn admit(
     view: &View,
-    port: &Port,
+    port: &PortRules,
     to: IpAddr,
     meshed: bool,
     http: Option<&HttpCall>,
@@ -271,7 +246,7 @@ pub(crate) fn changed(call: &Call, changes: &[&HeaderChange]) -> Call {
     Call::Http(http)
 }
 
-fn mode_step(port: &Port, meshed: bool) -> Step {
+fn mode_step(port: &PortRules, meshed: bool) -> Step {
     let mode = verdict::mtls_word(port.mtls);
     let field = if port.mtls_source.is_some() { "spec.mtls" } else { "" };
     let caller = if meshed { "the caller is authenticated" } else { "the caller is unauthenticated" };

@@ -15,10 +15,10 @@ use crate::l5d::{self, inbound as l5d_in};
 use crate::meta;
 use crate::tracked::TrackedSnapshot;
 use callers::Mode;
-use heddle_model::access::{Access, Posture, RateLimit};
+use heddle_model::access::{Posture, RateLimit};
 use heddle_model::fact::{Mesh, Mtls, Protocol};
-use heddle_model::snapshot::{InboundPort, Workload};
-use heddle_model::{SourceRef, WorkloadKey};
+use heddle_model::snapshot::Workload;
+use heddle_model::{PortRules, SourceRef, WorkloadKey};
 use l5d_in::http_local_rate_limit as limit;
 use l5d_in::proxy_protocol as protocol;
 use std::collections::BTreeMap;
@@ -33,14 +33,10 @@ const DETECT: Duration = Duration::from_secs(10);
 /// The same where only HTTP is spoken: its clients speak first, however late.
 const DETECT_HTTP: Duration = Duration::from_secs(3600);
 
-/// The rules that hold at a port.
+/// A port of a workload in its mesh.
 pub(crate) struct Port<'a> {
     pub(crate) mesh: &'a Mesh,
-    pub(crate) protocol: Protocol,
-    pub(crate) mtls: Mtls,
-    mtls_source: Option<&'a SourceRef>,
-    pub(crate) access: &'a Access,
-    rate_limit: Option<&'a RateLimit>,
+    pub(crate) rules: PortRules<'a>,
 }
 
 /// The messages about a port for a proxy, and what it cannot do of what was meant.
@@ -59,62 +55,31 @@ pub(crate) fn project(look: &TrackedSnapshot, key: &WorkloadKey, port: u16) -> O
         return Some(server(kind, vec![authz::anyone("open")], labels(None, "open")));
     }
     let mesh = look.mesh();
-    let port = port_of(mesh, workload, port);
+    let port = Port { mesh, rules: workload.rules_at(port) };
     if workload.identity.is_none() || workload.host_network {
         let closed = protocol::Kind::Opaque(protocol::Opaque {});
         return Some(server(closed, Vec::new(), labels(None, "no-identity")));
     }
     let Spoken { kind, authorizations, excess: _ } = port.spoken();
-    let posture = match port.access.posture {
+    let posture = match port.rules.access.posture {
         Posture::Allow => "allow",
         Posture::Authenticated => "authenticated",
         Posture::Deny => "deny",
     };
-    Some(server(kind, authorizations, labels(port.mtls_source, posture)))
+    Some(server(kind, authorizations, labels(port.rules.mtls_source, posture)))
 }
 
 /// Returns what a workload's proxy cannot do of what was meant for its ports. A port is `None` for all that nobody declared.
 pub(crate) fn excess(mesh: &Mesh, workload: &Workload) -> Vec<(Option<u16>, Overreach)> {
-    let declared = workload.inbound.iter().map(|port| (Some(port.port), declared(mesh, port)));
-    let ports = declared.chain([(None, undeclared(mesh, workload))]);
+    let declared = workload.inbound.iter().map(|port| (Some(port.port), port.rules()));
+    let ports = declared.chain([(None, workload.undeclared.rules())]);
+    let ports = ports.map(|(number, rules)| (number, Port { mesh, rules }));
     ports.flat_map(|(number, port)| port.spoken().excess.into_iter().map(move |of| (number, of))).collect()
-}
-
-fn port_of<'a>(mesh: &'a Mesh, workload: &'a Workload, number: u16) -> Port<'a> {
-    match workload.port(number) {
-        Some(port) => declared(mesh, port),
-        None => undeclared(mesh, workload),
-    }
-}
-
-/// The application listens where peers connect: nothing of this proxy binds the port itself.
-fn declared<'a>(mesh: &'a Mesh, port: &'a InboundPort) -> Port<'a> {
-    let InboundPort { port: _, app_port: _, protocol, mtls, mtls_source, access, rate_limit } = port;
-    Port {
-        mesh,
-        protocol: *protocol,
-        mtls: *mtls,
-        mtls_source: mtls_source.as_ref(),
-        access,
-        rate_limit: rate_limit.as_deref(),
-    }
-}
-
-fn undeclared<'a>(mesh: &'a Mesh, workload: &'a Workload) -> Port<'a> {
-    let heddle_model::snapshot::InboundDefault { mtls, mtls_source, access } = &workload.undeclared;
-    Port {
-        mesh,
-        protocol: Protocol::Detect,
-        mtls: *mtls,
-        mtls_source: mtls_source.as_ref(),
-        access,
-        rate_limit: None,
-    }
 }
 
 impl Port<'_> {
     fn spoken(&self) -> Spoken {
-        match (self.protocol, self.mtls) {
+        match (self.rules.protocol, self.rules.mtls) {
             (Protocol::Http | Protocol::Http2 | Protocol::Grpc, _) => self.requests(DETECT_HTTP, false),
             (Protocol::Detect, _) => self.requests(DETECT, true),
             // Mesh TLS is looked for by its server name; what else comes is passed on as it is.
@@ -129,9 +94,10 @@ impl Port<'_> {
     }
 
     fn bytes(&self, kind: protocol::Kind) -> Spoken {
-        let mut policies = supported::policies(self.access);
+        let mut policies = supported::policies(self.rules.access);
         let mut excess = std::mem::take(&mut policies.excess);
-        let admitted = callers::of_bytes(self.access, &policies.all(), Mode::of(self.mtls), self.mesh);
+        let admitted =
+            callers::of_bytes(self.rules.access, &policies.all(), Mode::of(self.rules.mtls), self.mesh);
         excess.extend(admitted.excess);
         Spoken { kind, authorizations: authz::messages(&admitted.grants, self.mesh), excess }
     }
@@ -154,7 +120,7 @@ impl Port<'_> {
         let kind = protocol::Kind::Detect(protocol::Detect {
             timeout: Some(timeout.into()),
             http_routes: routes,
-            http_local_rate_limit: self.rate_limit.map(|of| rate_limit(of, self.mesh)),
+            http_local_rate_limit: self.rules.rate_limit.map(|of| rate_limit(of, self.mesh)),
         });
         Spoken { kind, authorizations: bytes.authorizations, excess }
     }

@@ -1,5 +1,6 @@
 //! How a port is dialled: the one rule that the index, the decisions and every dialect share.
 
+use crate::PortRules;
 use crate::fact::{DataPlane, Mtls, Protocol};
 use crate::snapshot::{Endpoint, EndpointServer, InboundPort, Transport, Workload};
 
@@ -39,8 +40,7 @@ impl Workload {
     pub fn server(&self, number: u16) -> Option<EndpointServer> {
         let seen = !self.host_network && !self.skip_inbound_ports.contains(&number);
         let plane = self.plane.filter(|_| seen)?;
-        let declared = self.port(number).map(|port| (port.protocol, port.mtls));
-        let (protocol, mtls) = declared.unwrap_or((Protocol::Detect, self.undeclared.mtls));
+        let PortRules { protocol, mtls, .. } = self.rules_at(number);
         Some(EndpointServer { plane, protocol, mtls })
     }
 
@@ -48,8 +48,7 @@ impl Workload {
     ///
     /// Strict is never dialled in plain text, whatever the workload's labels say of its proxy: a label is a claim.
     pub fn transport(&self, number: u16) -> Transport {
-        let mtls = self.port(number).map_or(self.undeclared.mtls, |port| port.mtls);
-        self.dialled(mtls, self.server(number).is_some())
+        self.dialled(self.rules_at(number).mtls, self.server(number).is_some())
     }
 
     /// Returns how every port is dialled that nobody declares and its proxy does not skip.

@@ -10,7 +10,7 @@ use crate::{address, cluster, http, inspect, limits, tcp, xds};
 use chain::Port;
 use heddle_model::SourceRef;
 use heddle_model::fact::{Mesh, Protocol};
-use heddle_model::snapshot::{InboundDefault, InboundPort, Workload};
+use heddle_model::snapshot::{InboundPort, Workload};
 use heddle_proto::ResourceType;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -105,7 +105,7 @@ pub(crate) fn bound(mesh: &Mesh, workload: &Workload, at: SocketAddr) -> Option<
     let filter_chains = port.chains();
     let mut needs = vec![ResourceKey::new(ResourceType::Cluster, port.cluster.clone())];
     needs.extend(
-        Port::sees_requests(port.protocol)
+        Port::sees_requests(port.rules.protocol)
             .then(|| ResourceKey::new(ResourceType::Route, port.cluster.clone())),
     );
     let ports = [port];
@@ -200,30 +200,13 @@ fn captured_ports<'a>(mesh: &'a Mesh, workload: &'a Workload) -> Vec<Port<'a>> {
         |port: &&InboundPort| port.port != CAPTURE_PORT && !workload.skip_inbound_ports.contains(&port.port);
     let seen = workload.inbound.iter().filter(is_seen);
     let mut ports: Vec<_> = seen.map(|port| declared_port(mesh, port, Some(port.port))).collect();
-    let InboundDefault { mtls, mtls_source, access } = &workload.undeclared;
-    ports.push(Port {
-        mesh,
-        number: None,
-        protocol: Protocol::Detect,
-        mtls: *mtls,
-        mtls_source: mtls_source.as_ref(),
-        access,
-        cluster: Subject::OtherApplications.to_string(),
-    });
+    let cluster = Subject::OtherApplications.to_string();
+    ports.push(Port { mesh, number: None, rules: workload.undeclared.rules(), cluster });
     ports
 }
 
 fn declared_port<'a>(mesh: &'a Mesh, port: &'a InboundPort, number: Option<u16>) -> Port<'a> {
-    let InboundPort { port, app_port: _, protocol, mtls, mtls_source, access, rate_limit: _ } = port;
-    Port {
-        mesh,
-        number,
-        protocol: *protocol,
-        mtls: *mtls,
-        mtls_source: mtls_source.as_ref(),
-        access,
-        cluster: Subject::Application(*port).to_string(),
-    }
+    Port { mesh, number, rules: port.rules(), cluster: Subject::Application(port.port).to_string() }
 }
 
 fn listener(subject: &Subject, at: (IpAddr, u16), ports: &[Port]) -> xds::Listener {
@@ -258,8 +241,8 @@ fn of_workload(workload: &Workload, cluster: &xds::Cluster) -> Resource {
 fn sources(workload: &Workload, ports: &[Port]) -> BTreeSet<SourceRef> {
     let mut sources = BTreeSet::from([workload.key.source()]);
     for port in ports {
-        sources.extend(port.mtls_source.cloned());
-        sources.extend(routes::policies(port.access));
+        sources.extend(port.rules.mtls_source.cloned());
+        sources.extend(routes::policies(port.rules.access));
     }
     sources
 }

@@ -62,7 +62,7 @@ impl Cell {
 /// The routes of a port, and what is refused beyond what should be. `bytes` are the callers whom a proxy adds to every
 /// route.
 pub(crate) fn routes(port: &Port, bytes: &[l5d_in::Authz]) -> (Vec<l5d_in::HttpRoute>, Vec<Overreach>) {
-    let mut policies = supported::policies(port.access);
+    let mut policies = supported::policies(port.rules.access);
     let mut excess = std::mem::take(&mut policies.excess);
     let Some(cells) = bases(&policies, port).and_then(|bases| closed(&bases)) else {
         excess.push(Overreach::TooManyRoutes);
@@ -71,10 +71,10 @@ pub(crate) fn routes(port: &Port, bytes: &[l5d_in::Authz]) -> (Vec<l5d_in::HttpR
     let granted = |cell| Some((cell, admitted(port, &policies, cell)?));
     let granted: Vec<_> = cells.iter().filter_map(granted).collect();
     let mut routes = Vec::new();
-    if port.access.minds_paths() {
+    if port.rules.access.minds_paths() {
         routes.push(refused("other-spellings", vec![spelled(OTHER_SPELLINGS)]));
     }
-    if port.access.minds_case() {
+    if port.rules.access.minds_case() {
         routes.push(refused("lower-case-escapes", vec![spelled(LOWER_ESCAPES)]));
     }
     let headers = matching::contradictable(cells.iter().map(|cell| &cell.matcher));
@@ -99,9 +99,10 @@ pub(crate) fn routes(port: &Port, bytes: &[l5d_in::Authz]) -> (Vec<l5d_in::HttpR
 /// The first entry that matches says which routes govern them. One that matches more than it should governs beside the
 /// next, and its Allows admit nothing.
 fn admitted(port: &Port, policies: &Policies, cell: &Cell) -> Option<Vec<Grant>> {
-    let mode = Mode::of(port.mtls);
-    let under =
-        |policies: &[&SupportedPolicy]| callers::of_requests(port.access, policies, cell, mode, port.mesh);
+    let mode = Mode::of(port.rules.mtls);
+    let under = |policies: &[&SupportedPolicy]| {
+        callers::of_requests(port.rules.access, policies, cell, mode, port.mesh)
+    };
     let of_port = policies.port.iter().collect::<Vec<_>>();
     let mut grants: Option<Vec<Grant>> = None;
     let mut narrow = |more: Vec<Grant>| {
@@ -120,7 +121,7 @@ fn admitted(port: &Port, policies: &Policies, cell: &Cell) -> Option<Vec<Grant>>
             break;
         }
     }
-    match (owned, port.access.refuses_unmatched()) {
+    match (owned, port.rules.access.refuses_unmatched()) {
         (false, true) => return None,
         (false, false) => narrow(under(&of_port)),
         (true, _) => {}
@@ -154,7 +155,7 @@ fn told_apart(
 ) -> Option<()> {
     let requests = || policy.rules.iter().flat_map(|rule| rule.requests.iter().flatten());
     let peers = policy.rules.iter().flat_map(|rule| rule.from);
-    let is_minded = policy.action == Action::Deny && Mode::of(port.mtls) != Mode::Nobody;
+    let is_minded = policy.action == Action::Deny && Mode::of(port.rules.mtls) != Mode::Nobody;
     let principals = peers.filter(|_| is_minded).flat_map(|of| &*of.principals);
     let clients: BTreeSet<_> = principals.filter_map(|of| Clients::of(of, port.mesh)).collect();
     for scope in among {

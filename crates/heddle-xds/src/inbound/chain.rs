@@ -19,8 +19,7 @@ use crate::http::{Direction, Manager, Paths};
 use crate::rbac::Sees;
 use crate::tls::Alpn;
 use crate::{http, rbac, tcp, tls, xds};
-use heddle_model::SourceRef;
-use heddle_model::access::Access;
+use heddle_model::PortRules;
 use heddle_model::fact::{Mesh, Mtls, Protocol};
 
 /// An inbound port.
@@ -28,10 +27,7 @@ pub(crate) struct Port<'a> {
     pub(crate) mesh: &'a Mesh,
     /// The match by which its connections are told from those of other ports; `None` where they need not be, or cannot.
     pub(crate) number: Option<u16>,
-    pub(crate) protocol: Protocol,
-    pub(crate) mtls: Mtls,
-    pub(crate) mtls_source: Option<&'a SourceRef>,
-    pub(crate) access: &'a Access,
+    pub(crate) rules: PortRules<'a>,
     /// The application.
     pub(crate) cluster: String,
 }
@@ -58,7 +54,7 @@ enum Takes {
 impl Port<'_> {
     /// Returns whether TLS must be told from its first bytes.
     pub(crate) fn needs_tls_told(&self) -> bool {
-        match (self.mtls, self.protocol) {
+        match (self.rules.mtls, self.rules.protocol) {
             (Mtls::Strict, Protocol::Opaque) | (Mtls::Disabled, Protocol::Tcp | Protocol::Opaque) => false,
             (Mtls::Strict | Mtls::Permissive | Mtls::Disabled, _) => true,
         }
@@ -66,12 +62,12 @@ impl Port<'_> {
 
     /// Returns whether HTTP in plain text must be told from its first bytes.
     pub(crate) fn needs_http_told(&self) -> bool {
-        self.protocol == Protocol::Detect && self.mtls != Mtls::Strict
+        self.rules.protocol == Protocol::Detect && self.rules.mtls != Mtls::Strict
     }
 
     /// Returns whether a client may rightly wait for the server's first word, so that telling must give up.
     pub(crate) fn may_hear_the_server_first(&self) -> bool {
-        match (self.mtls, self.protocol) {
+        match (self.rules.mtls, self.rules.protocol) {
             (Mtls::Permissive, Protocol::Tcp | Protocol::Opaque | Protocol::Detect)
             | (Mtls::Disabled, Protocol::Detect) => true,
             (Mtls::Strict, _)
@@ -90,7 +86,7 @@ impl Port<'_> {
 
     /// Its chains.
     pub(crate) fn chains(&self) -> Vec<xds::FilterChain> {
-        let (meshed, others) = match self.mtls {
+        let (meshed, others) = match self.rules.mtls {
             Mtls::Strict => (self.strict(), &[][..]),
             Mtls::Permissive => (self.meshed(), self.permissive_others()),
             Mtls::Disabled => (&[][..], self.disabled()),
@@ -100,7 +96,7 @@ impl Port<'_> {
     }
 
     fn strict(&self) -> &'static [(Takes, Sees)] {
-        match self.protocol {
+        match self.rules.protocol {
             Protocol::Http | Protocol::Http2 | Protocol::Grpc => &[(Takes::Tls, Sees::Requests)],
             Protocol::Tcp => &[(Takes::Tls, Sees::Bytes)],
             Protocol::Opaque => &[(Takes::Anything, Sees::Bytes)],
@@ -109,7 +105,7 @@ impl Port<'_> {
     }
 
     fn meshed(&self) -> &'static [(Takes, Sees)] {
-        match self.protocol {
+        match self.rules.protocol {
             Protocol::Http | Protocol::Http2 | Protocol::Grpc => &[(Takes::Mesh, Sees::Requests)],
             Protocol::Tcp | Protocol::Opaque => &[(Takes::Mesh, Sees::Bytes)],
             Protocol::Detect => &[(Takes::MeshHttp, Sees::Requests), (Takes::Mesh, Sees::Bytes)],
@@ -117,14 +113,14 @@ impl Port<'_> {
     }
 
     fn permissive_others(&self) -> &'static [(Takes, Sees)] {
-        match self.protocol {
+        match self.rules.protocol {
             Protocol::Tcp | Protocol::Opaque => &[(Takes::Tls, Sees::Bytes), (Takes::Plain, Sees::Bytes)],
             Protocol::Http | Protocol::Http2 | Protocol::Grpc | Protocol::Detect => self.disabled(),
         }
     }
 
     fn disabled(&self) -> &'static [(Takes, Sees)] {
-        match self.protocol {
+        match self.rules.protocol {
             Protocol::Http | Protocol::Http2 | Protocol::Grpc => {
                 &[(Takes::Tls, Sees::Bytes), (Takes::Plain, Sees::Requests)]
             }
@@ -159,7 +155,7 @@ impl Port<'_> {
             mesh: self.mesh,
             direction: Direction::Inbound,
             stat_prefix: cluster.clone(),
-            paths: if self.access.minds_paths() { Paths::Resolved } else { Paths::AsSent },
+            paths: if self.rules.access.minds_paths() { Paths::Resolved } else { Paths::AsSent },
             filters: rbac::http_filters(),
             routes: http::named_routes(cluster),
         };
@@ -167,7 +163,7 @@ impl Port<'_> {
     }
 
     fn bytes(&self) -> Vec<xds::Filter> {
-        let mut filters = rbac::network(self.access, &self.mesh.trust_domain, &self.cluster);
+        let mut filters = rbac::network(self.rules.access, &self.mesh.trust_domain, &self.cluster);
         filters.push(tcp::proxy(self.mesh, Direction::Inbound, &self.cluster));
         filters
     }
