@@ -1,7 +1,8 @@
 //! What an agent is told.
 
-use crate::linkerd::Sidecar;
-use std::net::SocketAddr;
+use heddle_model::WorkloadKey;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -47,3 +48,23 @@ impl Config {
     /// The time that one request to the controller may take, connecting included.
     pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 }
+
+/// The workload beside which a linkerd2-proxy runs, and where that proxy listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sidecar {
+    /// The workload.
+    pub workload: WorkloadKey,
+    /// Its identity, as a DNS name: `<service account>.<namespace>.serviceaccount.identity.<suffix>`.
+    pub identity: String,
+    /// Its addresses: what the proxy takes for itself.
+    pub addresses: Vec<IpAddr>,
+    /// The ports of its application. The first connection to a port that is not named here is refused.
+    pub ports: Vec<u16>,
+    /// The address at which the proxy's `/ready` and `/metrics` are served.
+    pub admin: SocketAddr,
+    /// The settings that somebody made already: they win.
+    pub given: Given,
+}
+
+/// Names of variables that are set already.
+pub type Given = BTreeSet<String>;

@@ -6,7 +6,8 @@
 mod environment;
 mod key;
 
-pub use environment::{Given, Settings, VARIABLES};
+pub use crate::config::{Given, Sidecar};
+pub use environment::{Settings, VARIABLES};
 
 use crate::Error;
 use crate::admin;
@@ -19,28 +20,10 @@ use crate::progress::Progress;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
-use heddle_model::WorkloadKey;
 use http::StatusCode;
 use std::ffi::OsString;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use tokio::sync::watch;
-
-/// The workload beside which a linkerd2-proxy runs, and where that proxy listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sidecar {
-    /// The workload.
-    pub workload: WorkloadKey,
-    /// Its identity, as a DNS name: `<service account>.<namespace>.serviceaccount.identity.<suffix>`.
-    pub identity: String,
-    /// Its addresses: what the proxy takes for itself.
-    pub addresses: Vec<IpAddr>,
-    /// The ports of its application. The first connection to a port that is not named here is refused.
-    pub ports: Vec<u16>,
-    /// The address at which the proxy's `/ready` and `/metrics` are served.
-    pub admin: SocketAddr,
-    /// The settings that somebody made already: they win.
-    pub given: Given,
-}
 
 /// Writes the key, and runs `command` with the environment that a linkerd2-proxy expects.
 pub(crate) async fn run(

@@ -1,10 +1,11 @@
 //! Authorities: self-made, or given as PEM; one way of loading for both, with the same checks.
 
+mod bad_authority;
 mod load;
 mod make;
 mod renewal;
 
-pub use load::BadAuthority;
+pub use bad_authority::BadAuthority;
 pub use make::{INTERMEDIATE_LIFETIME, Pair, ROOT_LIFETIME, intermediate, root};
 pub use renewal::{is_of, renewal};
 

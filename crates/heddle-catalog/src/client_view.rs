@@ -12,6 +12,14 @@ pub struct ClientView<D: Dialect> {
     pub(crate) membership: Arc<Membership<D>>,
 }
 
+impl<D: Dialect> Published<D> {
+    /// Returns what there is for a client; `None` for one that has not joined.
+    pub fn view(self: &Arc<Self>, client: &D::Client) -> Option<ClientView<D>> {
+        let membership = self.clients.get(client)?.clone();
+        Some(ClientView { published: self.clone(), membership })
+    }
+}
+
 impl<D: Dialect> ClientView<D> {
     /// The number of the state.
     pub fn sequence(&self) -> u64 {

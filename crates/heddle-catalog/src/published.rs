@@ -1,7 +1,7 @@
 //! One published state.
 
 use crate::log::Log;
-use crate::{ClientView, Dialect, Entry};
+use crate::{Dialect, Entry};
 use heddle_model::Map;
 use std::sync::Arc;
 
@@ -32,12 +32,6 @@ impl<D: Dialect> Published<D> {
     /// Grows by one with every state that differs from the one before; 0 is nothing at all.
     pub fn sequence(&self) -> u64 {
         self.sequence
-    }
-
-    /// Returns what there is for a client; `None` for one that has not joined.
-    pub fn view(self: &Arc<Self>, client: &D::Client) -> Option<ClientView<D>> {
-        let membership = self.clients.get(client)?.clone();
-        Some(ClientView { published: self.clone(), membership })
     }
 
     /// Returns how many resources each live group has, for `/debug`.

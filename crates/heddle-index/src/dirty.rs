@@ -1,9 +1,9 @@
 //! What a change of one fact touches at first. What that touches in turn is told by each stage.
 
 use crate::access::selected;
-use crate::addresses::owners;
 use crate::routes::parent;
 use crate::services::selection::{Selectors, leads_alike};
+use crate::tables::claim;
 use crate::tables::{Tables, api_server_addresses, host_addresses, owned, selects, service_key, virtual_ips};
 use heddle_model::access::Principal;
 use heddle_model::fact::{Covers, Service, ServiceForm, ServicePort, Slice, Workload};
@@ -171,7 +171,7 @@ impl Dirty {
         let [old, new] = slices.map(|slice| slice.map(|slice| (claiming(slice), slice)));
         if old.as_ref().map(|(claiming, _)| claiming) != new.as_ref().map(|(claiming, _)| claiming) {
             for (_, slice) in [old, new].into_iter().flatten() {
-                let claims = owners::of_slice(source, slice);
+                let claims = claim::of_slice(source, slice);
                 self.node_addresses.extend(api_server_addresses(source, slice));
                 self.addresses.extend(claims.into_iter().map(|(address, _)| address));
                 self.diagnostics.extend(slice.service.as_ref().map(ServiceKey::source));
@@ -201,7 +201,7 @@ impl Dirty {
     /// The addresses that the slices of a Service claim: whether they may follows its form and its ports.
     fn mark_claims_of_slices(&mut self, tables: &Tables, key: &ServiceKey) {
         for source in tables.slices.of(key) {
-            let claims = tables.slice(source).map(|slice| owners::of_slice(source, slice));
+            let claims = tables.slice(source).map(|slice| claim::of_slice(source, slice));
             self.addresses.extend(claims.into_iter().flatten().map(|(address, _)| address));
         }
     }

@@ -6,3 +6,4 @@ pub(crate) mod parent;
 pub(crate) mod parent_ports;
 pub(crate) mod precedence;
 pub(crate) mod table;
+pub(crate) mod tellable;

@@ -2,3 +2,8 @@
 
 pub(crate) mod findings;
 pub(crate) mod report;
+
+/// Sentences in one text.
+pub(crate) fn join(messages: impl Iterator<Item = String>) -> String {
+    messages.collect::<Vec<_>>().join("; ")
+}

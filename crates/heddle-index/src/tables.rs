@@ -1,10 +1,11 @@
 //! The latest form of every object, and what finds objects by what they say.
 
+pub(crate) mod claim;
 mod link;
 mod lookup;
 
-use crate::addresses::owners::{Claim, is_of_api_server};
 use crate::multimap::{Multimap, Side};
+use claim::{Claim, is_of_api_server};
 use heddle_model::access::{Action, Mode, Principal};
 use heddle_model::fact::{
     AccessPolicy, Covers, InboundPolicy, Labels, Mtls, Service, ServiceForm, Slice, Workload,

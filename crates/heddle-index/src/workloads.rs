@@ -2,4 +2,5 @@
 
 pub(crate) mod inbound;
 pub(crate) mod own_port;
+pub(crate) mod view;
 pub(crate) mod workload;

@@ -1,14 +1,13 @@
 //! An answer, and what it was made from.
 
 use crate::endpoints::{self, Endpoints};
-use crate::tracked::TrackedSnapshot;
+use crate::tracked::{TrackedSnapshot, UnkeyedDependency};
 use crate::{Subscription, inbound, outbound, profile};
 use bytes::Bytes;
 use heddle_model::Snapshot;
 use heddle_model::snapshot::Key;
 use prost::Message;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The answer to a subscription.
@@ -32,39 +31,6 @@ pub struct Projected {
     pub keys: BTreeSet<Key>,
     /// The other things that it was made from, for which no key stands.
     pub wide: BTreeSet<UnkeyedDependency>,
-}
-
-/// Something that an answer depends on and that keys which do not exist yet may change. Only answers about addresses
-/// that nobody owns have one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum UnkeyedDependency {
-    /// The set of EgressNetworks.
-    Egress,
-    /// The networks of the cluster that hold this address.
-    Network(IpAddr),
-}
-
-impl UnkeyedDependency {
-    /// Returns whether a changed key may change what depends on this.
-    pub fn is_changed_by(&self, key: &Key) -> bool {
-        match (self, key) {
-            (Self::Egress, Key::Egress(_)) => true,
-            (Self::Network(address), Key::Network(network)) => network.contains(address),
-            (
-                Self::Egress | Self::Network(_),
-                Key::Mesh
-                | Key::Workload(_)
-                | Key::Service(_)
-                | Key::Endpoints(_)
-                | Key::Routes(_)
-                | Key::Address(_)
-                | Key::Network(_)
-                | Key::Egress(_)
-                | Key::Report(_)
-                | Key::Diagnostics(_),
-            ) => false,
-        }
-    }
 }
 
 impl Projected {

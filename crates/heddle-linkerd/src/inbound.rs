@@ -9,6 +9,7 @@ mod callers;
 mod cell;
 mod client;
 mod networks;
+mod routes;
 mod supported;
 
 use crate::l5d::{self, inbound as l5d_in};
@@ -113,7 +114,7 @@ impl Port<'_> {
                 excess: Vec::new(),
             },
         };
-        let (routes, mut excess) = cell::routes(self, &bytes.authorizations);
+        let (routes, mut excess) = routes::of_port(self, &bytes.authorizations);
         excess.extend(bytes.excess);
         excess.sort();
         excess.dedup();

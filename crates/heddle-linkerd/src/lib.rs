@@ -24,9 +24,10 @@ mod questions;
 mod subscription;
 mod tracked;
 
-pub use answer::{Answer, Projected, UnkeyedDependency, project};
+pub use answer::{Answer, Projected, project};
 pub use endpoints::Endpoints;
 pub use limitation::limitations;
 pub use proxy_request::{ProxyRequest, Refused};
 pub use questions::{names, questions};
 pub use subscription::{Place, Subscription, Target, topic};
+pub use tracked::UnkeyedDependency;

@@ -1,6 +1,5 @@
 //! The Snapshot as an answer sees it: every look is remembered, so that an answer knows what it was made from.
 
-use crate::answer::UnkeyedDependency;
 use heddle_model::fact::{EgressNetwork, Mesh};
 use heddle_model::http::HttpMatch;
 use heddle_model::route::RouteTable;
@@ -18,6 +17,16 @@ pub(crate) struct TrackedSnapshot<'a> {
     snapshot: &'a Snapshot,
     keys: RefCell<BTreeSet<Key>>,
     wide: RefCell<BTreeSet<UnkeyedDependency>>,
+}
+
+/// Something that an answer depends on and that keys which do not exist yet may change. Only answers about addresses
+/// that nobody owns have one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum UnkeyedDependency {
+    /// The set of EgressNetworks.
+    Egress,
+    /// The networks of the cluster that hold this address.
+    Network(IpAddr),
 }
 
 impl<'a> TrackedSnapshot<'a> {
@@ -82,5 +91,28 @@ impl<'a> TrackedSnapshot<'a> {
 
     fn note(&self, key: Key) {
         self.keys.borrow_mut().insert(key);
+    }
+}
+
+impl UnkeyedDependency {
+    /// Returns whether a changed key may change what depends on this.
+    pub fn is_changed_by(&self, key: &Key) -> bool {
+        match (self, key) {
+            (Self::Egress, Key::Egress(_)) => true,
+            (Self::Network(address), Key::Network(network)) => network.contains(address),
+            (
+                Self::Egress | Self::Network(_),
+                Key::Mesh
+                | Key::Workload(_)
+                | Key::Service(_)
+                | Key::Endpoints(_)
+                | Key::Routes(_)
+                | Key::Address(_)
+                | Key::Network(_)
+                | Key::Egress(_)
+                | Key::Report(_)
+                | Key::Diagnostics(_),
+            ) => false,
+        }
     }
 }

@@ -22,6 +22,7 @@ pub mod name;
 mod network;
 mod owner;
 pub mod path;
+mod port;
 mod port_rules;
 pub mod report;
 pub mod route;

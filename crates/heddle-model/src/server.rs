@@ -2,8 +2,8 @@
 //! closed but to those that authorizations name.
 
 use crate::access::{Network, Principal};
-use crate::fact::{Protocol, TargetPort};
 use crate::labels::{Labels, Selector};
+use crate::port::{Protocol, TargetPort};
 use crate::{Identity, Name, SourceRef};
 use std::collections::BTreeSet;
 

@@ -3,6 +3,7 @@
 use crate::access::{Access, RateLimit};
 use crate::fact::{Accrual, DataPlane, EgressNetwork, Locality, Mesh, Mtls, Protocol, ServiceForm};
 use crate::http::HttpMatch;
+use crate::network;
 use crate::report::Report;
 use crate::route::{RouteDefaults, RouteTable};
 use crate::{
@@ -37,6 +38,19 @@ pub struct Snapshot {
     pub reports: Map<SourceRef, Arc<Report>>,
     /// The faults of each object.
     pub diagnostics: Map<SourceRef, Arc<[Diagnostic]>>,
+}
+
+impl Snapshot {
+    /// Returns the smallest network that holds an address.
+    pub fn network_of(&self, address: IpAddr) -> Option<(IpNet, &ClusterNetwork)> {
+        network::holding(address).find_map(|network| Some((network, self.networks.get(&network)?)))
+    }
+
+    /// Returns the network that holds an address and that is the Pods' and Services' alone. An address in it that
+    /// nobody owns is refused: it may be a virtual IP or a Pod that is not known yet.
+    pub fn closed_network_of(&self, address: IpAddr) -> Option<(IpNet, &ClusterNetwork)> {
+        self.network_of(address).filter(|(_, network)| !network.shared)
+    }
 }
 
 /// The key of a table of routes.
@@ -238,4 +252,28 @@ pub enum Key {
     Report(SourceRef),
     /// The faults of an object.
     Diagnostics(SourceRef),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Kind;
+
+    #[test]
+    fn the_smallest_network_decides() {
+        let mut snapshot = Snapshot::default();
+        for (network, shared) in [("10.0.0.0/8", true), ("10.1.0.0/16", false), ("fd00::/8", false)] {
+            let source = SourceRef::new(Kind::Mesh, "", "default");
+            let network: IpNet = network.parse().expect("a network");
+            snapshot.networks.insert(network, ClusterNetwork { source, shared });
+        }
+        let closed = |address: &str| {
+            let found = snapshot.closed_network_of(address.parse().expect("an address"));
+            found.map(|(network, _)| network.to_string())
+        };
+        assert_eq!(closed("10.1.2.3").as_deref(), Some("10.1.0.0/16"));
+        assert_eq!(closed("10.2.2.3"), None);
+        assert_eq!(closed("fd00::1").as_deref(), Some("fd00::/8"));
+        assert_eq!(closed("192.0.2.1"), None);
+    }
 }

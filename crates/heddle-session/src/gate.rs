@@ -1,6 +1,7 @@
 //! Make before break: what waits for what, across types.
 
 use crate::subscription::{ClientState, Reason, Step, Subscription};
+use crate::view::endpoints;
 use crate::{Resource, ResourceType, View};
 use heddle_model::Name;
 use std::collections::BTreeSet;
@@ -149,15 +150,4 @@ pub(crate) fn early<V: View>(clusters: &Subscription<V::Resource>, view: &V) -> 
         }
     }
     early
-}
-
-/// The endpoints that a cluster refers to.
-pub(crate) fn endpoints<R: Resource>(cluster: &R) -> Vec<Name> {
-    let mut names = Vec::new();
-    cluster.needs(&mut |ty, name| {
-        if ty == ResourceType::Endpoint {
-            names.push(name.clone());
-        }
-    });
-    names
 }

@@ -2,6 +2,7 @@
 
 use crate::gate::{self, Gate, Verdict};
 use crate::subscription::{InFlight, Plan, Reason, Step, Subscription};
+use crate::view::endpoints;
 use crate::{
     Limits, Notice, Progress, Refusal, Refused, Request, Resource, ResourceType, Response, Variant, View,
 };
@@ -243,7 +244,7 @@ impl<R: Resource> Session<R> {
 
     /// Marks the endpoints of the clusters in `flight`: Envoy waits for them and does not ask.
     fn follow(&mut self, flight: &mut InFlight<R>) {
-        let names = flight.items.iter().filter_map(|item| item.sent()).flat_map(gate::endpoints);
+        let names = flight.items.iter().filter_map(|item| item.sent()).flat_map(endpoints);
         flight.warming = names.collect();
         let endpoints = self.of_mut(ResourceType::Endpoint);
         for name in

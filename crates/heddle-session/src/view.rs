@@ -48,3 +48,14 @@ pub trait View {
     /// more may be named. `None`: too long ago to say, compare everything.
     fn changed_since(&self, sequence: u64) -> Option<Vec<(ResourceType, Name)>>;
 }
+
+/// The endpoints that a cluster refers to.
+pub(crate) fn endpoints<R: Resource>(cluster: &R) -> Vec<Name> {
+    let mut names = Vec::new();
+    cluster.needs(&mut |ty, name| {
+        if ty == ResourceType::Endpoint {
+            names.push(name.clone());
+        }
+    });
+    names
+}

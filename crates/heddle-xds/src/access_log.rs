@@ -2,11 +2,19 @@
 //!
 //! Fields have the names of OpenTelemetry's semantic conventions where it has one, else `heddle.…`.
 
-use crate::http::Direction;
 use crate::xds::access_log_filter::FilterSpecifier;
 use crate::{rbac, xds};
 use heddle_model::fact::{AccessLog, Mesh};
 use std::collections::BTreeMap;
+
+/// The side of the application on which a proxy stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// Before the application: what others ask of it.
+    Inbound,
+    /// Behind the application: what it asks of others.
+    Outbound,
+}
 
 /// Fields of a connection and of a request alike.
 const ALWAYS: &[(&str, &str)] = &[

@@ -10,14 +10,14 @@
 //! | `mesh:<address>` | a Strict ExternalWorkload that no such network holds, at a port that nobody declares | closed |
 //! | `rest` | everything else, a Node's address included | passed through or closed, as the Mesh says |
 
-use crate::http::Direction;
+use crate::access_log::Direction;
 use crate::outbound::chain;
 use crate::resource::{Resource, ResourceKey};
 use crate::resource_name::Subject;
 use crate::{address, direct, inspect, limits, tcp, xds};
 use heddle_model::fact::{Egress, Mtls, ServiceForm};
-use heddle_model::snapshot::{Service, Transport, Workload};
-use heddle_model::{ClusterNetwork, Kind, Name, Reach, Snapshot, WorkloadKey, WorkloadKind};
+use heddle_model::snapshot::{Service, Workload};
+use heddle_model::{Name, Reach, Snapshot};
 use heddle_proto::ResourceType;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,11 +74,6 @@ pub(crate) fn listener(snapshot: &Snapshot, reach: &Reach, six: bool) -> Resourc
     }
 }
 
-/// Returns whether connections to an address that have no listener of their own go to the cluster of the address.
-pub(crate) fn is_dispatched(snapshot: &Snapshot, address: IpAddr) -> bool {
-    snapshot.closed_network_of(address).is_some_and(|(_, network)| has_chain(snapshot, network))
-}
-
 /// The networks that are kept because of a Service: its virtual IPs that no network holds.
 pub(crate) fn of_service(snapshot: &Snapshot, service: &Service) -> BTreeSet<IpNet> {
     match &service.form {
@@ -92,7 +87,7 @@ pub(crate) fn of_service(snapshot: &Snapshot, service: &Service) -> BTreeSet<IpN
 pub(crate) fn of_workload(snapshot: &Snapshot, reach: &Reach, workload: &Workload) -> BTreeSet<IpNet> {
     let alone = workload.addresses.iter().map(|address| IpNet::from(*address)).filter(|network| {
         let network = snapshot.networks.get(network);
-        network.is_some_and(|of| of.source == workload.key.source() && has_chain(snapshot, of))
+        network.is_some_and(|of| of.source == workload.key.source() && direct::has_chain(snapshot, of))
     });
     alone.chain(strict_strays(snapshot, reach, workload)).collect()
 }
@@ -112,21 +107,9 @@ fn kept(snapshot: &Snapshot, reach: &Reach) -> BTreeMap<IpNet, Kept> {
     let workloads = snapshot.workloads.values();
     let workloads = workloads.flat_map(|workload| strict_strays(snapshot, reach, workload));
     let mut kept: BTreeMap<_, _> = services.chain(workloads).map(|network| (network, Kept::Closed)).collect();
-    let stated = snapshot.networks.iter().filter(|(_, network)| has_chain(snapshot, network));
+    let stated = snapshot.networks.iter().filter(|(_, network)| direct::has_chain(snapshot, network));
     kept.extend(stated.map(|(network, _)| (*network, Kept::Dispatched)));
     kept
-}
-
-/// Returns whether a network has a chain. A Pod that is dialled in plain text needs none where the rest is passed through.
-fn has_chain(snapshot: &Snapshot, network: &ClusterNetwork) -> bool {
-    let ClusterNetwork { source, shared } = network;
-    if source.kind != Kind::Pod {
-        return !shared;
-    }
-    let key = WorkloadKey::new(WorkloadKind::Pod, source.namespace.clone(), source.name.clone());
-    let pod = snapshot.workloads.get(&key);
-    snapshot.mesh.egress == Egress::Deny
-        || pod.is_some_and(|pod| pod.transport_undeclared() != Transport::Plain)
 }
 
 fn strict_strays(snapshot: &Snapshot, reach: &Reach, workload: &Workload) -> BTreeSet<IpNet> {

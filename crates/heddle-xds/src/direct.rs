@@ -13,15 +13,18 @@
 //!
 //! Each of these is projected as clients of one reach see it: what only one namespace's clients see is theirs alone.
 
-use crate::http::{Direction, network_filter};
+use crate::access_log::Direction;
+use crate::filter::network_filter;
 use crate::resource::{Resource, ResourceKey};
 use crate::resource_name::Subject;
-use crate::{address, captured, cluster, outbound, tcp, xds};
+use crate::{address, cluster, outbound, tcp, xds};
+use heddle_model::fact::Egress;
 use heddle_model::fact::{DataPlane, Mesh, ServiceForm};
 use heddle_model::snapshot::{Endpoint, Service, Transport, Workload};
 use heddle_model::{
     AddressKey, Identity, Name, Owner, Reach, ServicePortKey, Snapshot, WorkloadKey, WorkloadKind,
 };
+use heddle_model::{ClusterNetwork, Kind};
 use heddle_proto::ResourceType;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -56,7 +59,7 @@ pub(crate) fn of_workload(snapshot: &Snapshot, reach: &Reach, key: &WorkloadKey)
 /// The cluster of a workload's address within the cluster's networks; `None` where nobody of the mesh is there, or is not
 /// to be dialled.
 pub(crate) fn at(snapshot: &Snapshot, reach: &Reach, address: IpAddr) -> Option<Resource> {
-    if !captured::is_dispatched(snapshot, address) {
+    if !is_dispatched(snapshot, address) {
         return None;
     }
     let key = AddressKey { address, reach: reach.clone() };
@@ -244,4 +247,21 @@ fn listener(name: &str, places: BTreeSet<SocketAddr>) -> Option<xds::Listener> {
 fn chain(snapshot: &Snapshot, word: &str, port: Option<u16>, cluster: &str) -> xds::FilterChain {
     let filter = tcp::proxy(&snapshot.mesh, Direction::Outbound, cluster);
     outbound::chain(word, port, &BTreeSet::new(), vec![filter])
+}
+
+/// Returns whether connections to an address that have no listener of their own go to the cluster of the address.
+fn is_dispatched(snapshot: &Snapshot, address: IpAddr) -> bool {
+    snapshot.closed_network_of(address).is_some_and(|(_, network)| has_chain(snapshot, network))
+}
+
+/// Returns whether a network has a chain. A Pod that is dialled in plain text needs none where the rest is passed through.
+pub(crate) fn has_chain(snapshot: &Snapshot, network: &ClusterNetwork) -> bool {
+    let ClusterNetwork { source, shared } = network;
+    if source.kind != Kind::Pod {
+        return !shared;
+    }
+    let key = WorkloadKey::new(WorkloadKind::Pod, source.namespace.clone(), source.name.clone());
+    let pod = snapshot.workloads.get(&key);
+    snapshot.mesh.egress == Egress::Deny
+        || pod.is_some_and(|pod| pod.transport_undeclared() != Transport::Plain)
 }

@@ -1,8 +1,9 @@
 //! Who shares resources.
 
 use crate::Capture;
-use crate::project::has_six;
+use heddle_model::snapshot::Workload;
 use heddle_model::{Name, Snapshot, WorkloadKey};
+use std::net::IpAddr;
 
 /// A set of clients that are given the same bytes under the same names.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,4 +59,9 @@ impl Client {
         groups.push(Group::Workload(key.clone(), capture.clone()));
         groups
     }
+}
+
+/// Returns whether the capture listener of a workload answers at IPv6 as well.
+pub(crate) fn has_six(workload: &Workload) -> bool {
+    workload.addresses.iter().any(IpAddr::is_ipv6)
 }

@@ -1,16 +1,9 @@
 //! HTTP connection managers.
 
+use crate::access_log::Direction;
+use crate::filter::{http_filter, network_filter};
 use crate::{access_log, limits, xds};
 use heddle_model::fact::Mesh;
-
-/// The side of the application on which a proxy stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Direction {
-    /// Before the application: what others ask of it.
-    Inbound,
-    /// Behind the application: what it asks of others.
-    Outbound,
-}
 
 /// The treatment of paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,23 +79,6 @@ fn resolve(manager: &mut xds::HttpConnectionManager, paths: Paths) {
 
 fn router() -> xds::Any {
     xds::pack(&xds::Router { suppress_envoy_headers: true, ..xds::Router::default() })
-}
-
-/// An HTTP filter, by the name under which it is found.
-pub(crate) fn http_filter(name: &str, config: xds::Any) -> xds::HttpFilter {
-    xds::HttpFilter {
-        name: name.into(),
-        config_type: Some(xds::http_filter::ConfigType::TypedConfig(config)),
-        ..xds::HttpFilter::default()
-    }
-}
-
-/// A network filter, by the name under which it is found.
-pub(crate) fn network_filter<M: prost::Message + prost::Name>(name: &str, config: &M) -> xds::Filter {
-    xds::Filter {
-        name: name.into(),
-        config_type: Some(xds::filter::ConfigType::TypedConfig(xds::pack(config))),
-    }
 }
 
 /// Routes that come over the stream under a name.

@@ -3,10 +3,11 @@
 mod chain;
 mod routes;
 
+use crate::access_log::Direction;
 use crate::capture::Capture;
 use crate::resource::{Resource, ResourceKey};
 use crate::resource_name::Subject;
-use crate::{address, cluster, http, inspect, limits, tcp, xds};
+use crate::{address, cluster, inspect, limits, tcp, xds};
 use chain::Port;
 use heddle_model::SourceRef;
 use heddle_model::fact::{Mesh, Protocol};
@@ -225,12 +226,12 @@ fn listener(subject: &Subject, at: (IpAddr, u16), ports: &[Port]) -> xds::Listen
 /// A port that the proxy should never see, and leaves alone if it does.
 fn passed_on(mesh: &Mesh, port: u16) -> xds::FilterChain {
     let cluster = Subject::OtherApplications.to_string();
-    chain::at_port(port, "skipped", tcp::proxy(mesh, http::Direction::Inbound, &cluster))
+    chain::at_port(port, "skipped", tcp::proxy(mesh, Direction::Inbound, &cluster))
 }
 
 /// A connection to the capture port itself would be sent round for ever.
 fn own_port(mesh: &Mesh) -> xds::FilterChain {
-    let blackhole = tcp::proxy(mesh, http::Direction::Inbound, &Subject::Blackhole.to_string());
+    let blackhole = tcp::proxy(mesh, Direction::Inbound, &Subject::Blackhole.to_string());
     chain::at_port(CAPTURE_PORT, "self", blackhole)
 }
 

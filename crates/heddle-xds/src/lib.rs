@@ -29,6 +29,7 @@ mod cluster;
 mod direct;
 mod endpoint;
 mod family_port;
+mod filter;
 mod group;
 mod http;
 mod inbound;

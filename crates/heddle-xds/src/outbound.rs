@@ -1,8 +1,9 @@
 //! What goes out to Services: a listener for each port.
 
+use crate::access_log::Direction;
 use crate::capture::Capture;
 use crate::family_port::FamilyPort;
-use crate::http::{Direction, Manager, Paths};
+use crate::http::{Manager, Paths};
 use crate::resource::{Resource, ResourceKey};
 use crate::{address, http, inspect, tcp, xds};
 use heddle_model::fact::{Mesh, Protocol, ServiceForm};

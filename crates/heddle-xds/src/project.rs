@@ -12,7 +12,6 @@ use heddle_model::snapshot::{RouteKey, Service, ServicePort, Workload};
 use heddle_model::{Name, Reach, Snapshot};
 use heddle_proto::ResourceType;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 /// The resource as a group has it; `None` where the group has none of the name.
 pub fn project(group: &Group, key: &ResourceKey, snapshot: &Snapshot) -> Option<Resource> {
@@ -45,11 +44,6 @@ pub(crate) fn service_port<'a>(
     }
     let port = service.ports.iter().find(|port| port.number == key.port)?;
     Some((service, port))
-}
-
-/// Returns whether the capture listener of a workload answers at IPv6 as well.
-pub(crate) fn has_six(workload: &Workload) -> bool {
-    workload.addresses.iter().any(IpAddr::is_ipv6)
 }
 
 fn of_mesh(ty: ResourceType, subject: &Subject, snapshot: &Snapshot) -> Option<Resource> {

@@ -21,7 +21,7 @@ mod principal;
 
 pub(crate) use group::{Group, UNMATCHED, groups, metadata, tagged};
 
-use crate::http::{http_filter, network_filter};
+use crate::filter::{http_filter, network_filter};
 use crate::xds;
 use heddle_model::SourceRef;
 use heddle_model::access::{Access, Action, Governor, Mode, Policy, Posture, Rule};

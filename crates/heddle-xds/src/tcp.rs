@@ -1,6 +1,7 @@
 //! TCP proxies: bytes to one cluster.
 
-use crate::http::{Direction, network_filter};
+use crate::access_log::Direction;
+use crate::filter::network_filter;
 use crate::{access_log, xds};
 use heddle_model::fact::Mesh;
 use std::time::Duration;

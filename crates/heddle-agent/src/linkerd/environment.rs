@@ -2,12 +2,9 @@
 
 use super::Sidecar;
 use crate::Config;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
-
-/// Names of variables that are set already.
-pub type Given = BTreeSet<String>;
 
 /// The sources of the environment.
 pub struct Settings<'a> {

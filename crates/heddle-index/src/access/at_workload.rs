@@ -10,7 +10,7 @@ use crate::access::selected::{Selected, Settings};
 use crate::services::member::ServiceBackend;
 use crate::status::findings::Finding;
 use crate::tables::{Tables, selects};
-use crate::workloads::workload::View;
+use crate::workloads::view::View;
 use heddle_model::access::{Access, Policy, Posture, RateLimit, RouteAccess};
 use heddle_model::fact::{AccessPolicy, Covers, Protocol, Workload};
 use heddle_model::{Kind, Name, ServicePortKey, SourceRef, WorkloadKey};

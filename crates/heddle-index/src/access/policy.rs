@@ -1,11 +1,10 @@
 //! One AccessPolicy with its targets looked up: the Service ports and the routes that it covers.
 
-use crate::access::route_access::backends;
-use crate::routes::attachment::Attachment;
+use crate::routes::attachment::{Attachment, backends};
+use crate::routes::tellable::tellable;
 use crate::tables::Tables;
 use heddle_model::access::{Action, Mode, Policy, Rule};
 use heddle_model::fact::{Covers, ServiceForm, Target};
-use heddle_model::http::{HttpMatch, PathMatch, ValueMatch};
 use heddle_model::{Diagnostic, Kind, Name, ServiceKey, ServicePortKey, SourceRef};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -145,22 +144,4 @@ impl Resolved {
         let Self { action, mode, rules, ports: _, routes: _, missing: _, partial: _ } = self;
         Policy { source: source.clone(), action: *action, mode: *mode, rules: rules.clone() }
     }
-}
-
-/// Returns the part of a match that a server's rules can tell, its path canonical, and what they cannot tell of it.
-pub(crate) fn tellable(matcher: &HttpMatch) -> (HttpMatch, Option<&'static str>) {
-    let HttpMatch { path, method, headers, query } = matcher;
-    let is_regex = |path: &PathMatch| matches!(path, PathMatch::Regex(_));
-    let canonical = path.as_ref().filter(|path| !is_regex(path)).map(PathMatch::canonical);
-    let told: Vec<_> =
-        headers.iter().filter(|header| !matches!(header.value, ValueMatch::Regex(_))).cloned().collect();
-    let untold = if !query.is_empty() || told != *headers || path.as_ref().is_some_and(is_regex) {
-        Some("a query or a regular expression")
-    } else if matches!(canonical, Some(Err(_))) {
-        Some("a path that proxies do not compare in all of its spellings")
-    } else {
-        None
-    };
-    let path = canonical.and_then(Result::ok);
-    (HttpMatch { path, method: method.clone(), headers: told, query: Vec::new() }, untold)
 }

@@ -8,11 +8,12 @@
 //! the route governs what its requests look like then, beside whichever route such requests belong to.
 
 use crate::access::governing::{self, Claim, Governors, Hold, Otherwise, blurred};
-use crate::access::policy::{self, tellable};
+use crate::access::policy;
 use crate::multimap::Multimap;
-use crate::routes::attachment::{Attachment, Rule};
+use crate::routes::attachment::{Attachment, Rule, backends};
 use crate::routes::image::{Image, canonical, image, touches};
 use crate::routes::precedence::{Rank, rank};
+use crate::routes::tellable::tellable;
 use crate::status::findings::Finding;
 use crate::tables::Tables;
 use heddle_model::access::{Action, Governor, Mode, Policy, RouteAccess, Sight, Unmatched};
@@ -134,14 +135,6 @@ fn policies(
         Some(resolved.policy(source))
     });
     targeting.collect()
-}
-
-/// The Service ports that a route sends requests to.
-pub(crate) fn backends(attachment: &Attachment) -> impl Iterator<Item = &ServicePortKey> {
-    attachment.rules.iter().flat_map(|rule| &rule.rule.backends).filter_map(|share| match &share.backend {
-        Backend::Service { port, families: _ } => Some(port),
-        Backend::Broken { .. } => None,
-    })
 }
 
 /// A table in the making.

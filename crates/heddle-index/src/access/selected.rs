@@ -4,7 +4,7 @@ use crate::access::mtls::PortRef;
 use crate::access::server::Resolved;
 use crate::status::findings::Finding;
 use crate::tables::Tables;
-use crate::workloads::workload::View;
+use crate::workloads::view::View;
 use heddle_model::fact::{DataPlane, Mesh, TargetPort, Workload};
 use heddle_model::server::{DEFAULT_OPAQUE_PORTS, DefaultPolicy, ProxyConfig, Server, WorkloadClass};
 use heddle_model::{Diagnostic, Kind, SourceRef, WorkloadKey, WorkloadKind};

@@ -3,11 +3,11 @@
 use crate::access::authorization;
 use crate::access::default_policy;
 use crate::access::governing::{self, Claim, Governors, Hold, Otherwise};
-use crate::access::policy::tellable;
 use crate::access::rate_limit;
 use crate::access::route_access::too_many;
 use crate::routes::attachment::{Attachment, Served};
 use crate::routes::precedence::rank;
+use crate::routes::tellable::tellable;
 use crate::status::findings::Finding;
 use crate::tables::Tables;
 use heddle_model::access::{Governor, Mode, Peer, Policy, Posture, RateLimit, RouteAccess, Sight, Unmatched};

@@ -12,70 +12,14 @@
 //! for its own clients. So a namespace changes nothing for the clients of another by what it writes about an address.
 
 use crate::tables::Tables;
-use heddle_model::fact::{Mesh, ServiceForm, Slice, Workload};
+use crate::tables::claim::{Claim, HandMade};
+use heddle_model::fact::{Mesh, ServiceForm};
 use heddle_model::{
-    AddressKey, Family, Kind, Map, Name, Owner, Reach, ServiceKey, ServicePortKey, SourceRef, WorkloadKey,
-    WorkloadKind,
+    AddressKey, Family, Map, Name, Owner, Reach, ServicePortKey, SourceRef, WorkloadKey, WorkloadKind,
 };
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
-
-/// A claim on an address. The least one owns it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Claim {
-    Pod { deleting: bool, created: Reverse<Option<i64>>, key: WorkloadKey },
-    ApiServer,
-    Node(Name),
-    Service { created: Option<i64>, key: ServiceKey },
-    HandMade(HandMade),
-}
-
-/// A claim by an ExternalWorkload, or by an EndpointSlice that lists the address without a Pod.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct HandMade {
-    created: Option<i64>,
-    namespace: Name,
-    name: Name,
-    kind: Kind,
-}
-
-impl Claim {
-    /// Returns the claim of a workload on one of its own addresses.
-    pub(crate) fn workload(key: WorkloadKey, workload: &Workload) -> Self {
-        match key.kind {
-            WorkloadKind::Pod => {
-                Self::Pod { deleting: workload.deleting, created: Reverse(workload.created), key }
-            }
-            WorkloadKind::External | WorkloadKind::LinkerdExternal => {
-                Self::HandMade(HandMade::new(&key.source(), workload.created))
-            }
-        }
-    }
-
-    fn owner(&self) -> Result<Owner, &HandMade> {
-        match self {
-            Self::Pod { deleting: _, created: _, key } => Ok(Owner::Workload(key.clone())),
-            Self::ApiServer => Ok(Owner::ApiServer),
-            Self::Node(name) => Ok(Owner::Node(name.clone())),
-            Self::Service { created: _, key } => Ok(Owner::Service(key.clone())),
-            Self::HandMade(hand_made) => Err(hand_made),
-        }
-    }
-}
-
-impl HandMade {
-    pub(crate) fn new(source: &SourceRef, created: Option<i64>) -> Self {
-        let SourceRef { kind, namespace, name } = source.clone();
-        Self { created, namespace, name, kind }
-    }
-
-    /// Returns the object that makes the claim.
-    pub(crate) fn source(&self) -> SourceRef {
-        SourceRef::new(self.kind, self.namespace.clone(), self.name.clone())
-    }
-}
 
 /// Resolves the owners of an address, in the order of their reach.
 pub(crate) fn resolve(tables: &Tables, mesh: &Mesh, address: IpAddr) -> Vec<(Reach, Owner)> {
@@ -128,22 +72,6 @@ fn listed(tables: &Tables, source: &SourceRef, address: IpAddr) -> Vec<(u16, Ser
         Some((*target, ServicePortKey { service: key.clone(), port: port.number }))
     });
     ports.collect()
-}
-
-/// Returns the claims of an EndpointSlice, by address.
-pub(crate) fn of_slice(source: &SourceRef, slice: &Slice) -> Vec<(IpAddr, Claim)> {
-    if is_of_api_server(source, slice) {
-        return slice.endpoints.iter().map(|item| (item.address, Claim::ApiServer)).collect();
-    }
-    let hand_made = slice.endpoints.iter().filter(|item| item.pod.is_none());
-    let claim = || Claim::HandMade(HandMade::new(source, slice.created));
-    hand_made.map(|item| (item.address, claim())).collect()
-}
-
-/// Returns whether a slice is the one in which the API server lists itself.
-pub(crate) fn is_of_api_server(source: &SourceRef, slice: &Slice) -> bool {
-    let service = slice.service.as_ref().is_some_and(|key| *key == ServiceKey::new("default", "kubernetes"));
-    service && &*source.namespace == "default" && &*source.name == "kubernetes"
 }
 
 /// Returns the owner because of whom an ExternalWorkload must not use an address that it lists. Several of one namespace

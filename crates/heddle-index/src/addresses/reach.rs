@@ -1,6 +1,7 @@
 //! The reach of hand-made claims, as their authors are told.
 
 use crate::addresses::owners::{self, belongs};
+use crate::tables::claim;
 use crate::tables::{Tables, owned};
 use heddle_model::fact::{Mesh, ServiceForm};
 use heddle_model::report::Condition;
@@ -100,7 +101,7 @@ impl View<'_> {
             return claimed;
         }
         for slice in self.tables.slices.of(&key) {
-            let claims = self.tables.slice(slice).map(|of| owners::of_slice(slice, of));
+            let claims = self.tables.slice(slice).map(|of| claim::of_slice(slice, of));
             for (address, _) in claims.into_iter().flatten() {
                 if let Some((at, _)) = self.owners.at(address).find(|(_, owner)| is_listed(owner, &key)) {
                     claimed.add(&at.reach, address);

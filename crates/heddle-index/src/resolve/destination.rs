@@ -3,10 +3,10 @@
 use super::{Changed, publish};
 use crate::Index;
 use crate::access::policy;
-use crate::access::route_access::backends;
 use crate::multimap::Side;
 use crate::routes::attachment;
 use crate::routes::attachment::Attachment;
+use crate::routes::attachment::backends;
 use crate::routes::parent;
 use crate::routes::table;
 use crate::routes::table::Merged;

@@ -7,7 +7,7 @@ use crate::multimap::Side;
 use crate::services::endpoints;
 use crate::services::member::{self, Members};
 use crate::status::findings::Finding;
-use crate::workloads::workload;
+use crate::workloads::{view, workload};
 use heddle_model::snapshot::Key;
 use heddle_model::{ServiceKey, ServicePortKey, WorkloadKey};
 use std::mem::take;
@@ -65,7 +65,7 @@ impl Index {
         self.dirty.workloads.extend(selected);
         for key in take(&mut self.dirty.workloads) {
             self.work.workloads += 1;
-            let view = workload::View {
+            let view = view::View {
                 tables: &self.tables,
                 owners: &self.snapshot.addresses,
                 services: &self.snapshot.services,

@@ -3,7 +3,8 @@
 use super::{Changed, publish};
 use crate::Index;
 use crate::access::selected::Settings;
-use crate::addresses::owners::{self, Claim};
+use crate::addresses::owners;
+use crate::tables::claim::{self, Claim};
 use crate::tables::{owned, service_key};
 use heddle_model::fact::Mesh;
 use heddle_model::snapshot::Key;
@@ -63,7 +64,7 @@ impl Index {
         }
         for (source, row) in self.tables.of_namespace(Kind::EndpointSlice, namespace) {
             let Fact::Slice(slice) = &row.fact else { continue };
-            let claims = owners::of_slice(source, slice);
+            let claims = claim::of_slice(source, slice);
             if !claims.is_empty() {
                 self.dirty.addresses.extend(claims.into_iter().map(|(address, _)| address));
                 self.dirty.members.extend(slice.service.clone());

@@ -1,9 +1,9 @@
 //! One route at its parents: where it applies, what its rules do, and what became of it.
 
-use crate::access::policy::tellable;
 use crate::routes::parent;
 use crate::routes::parent_ports;
-use crate::status::report::join;
+use crate::routes::tellable::tellable;
+use crate::status::join;
 use crate::tables::Tables;
 use heddle_model::fact::{self, BackendRef, Mesh, Route, ServiceForm};
 use heddle_model::http::HttpMatch;
@@ -342,4 +342,12 @@ fn service_port(
         return Err(("BackendNotFound", format!("Service {service} has no port {port}")));
     }
     Ok((ServicePortKey { service, port }, fact.families))
+}
+
+/// The Service ports that a route sends requests to.
+pub(crate) fn backends(attachment: &Attachment) -> impl Iterator<Item = &ServicePortKey> {
+    attachment.rules.iter().flat_map(|rule| &rule.rule.backends).filter_map(|share| match &share.backend {
+        Backend::Service { port, families: _ } => Some(port),
+        Backend::Broken { .. } => None,
+    })
 }

@@ -5,6 +5,7 @@
 
 use crate::addresses::owners;
 use crate::services::no_endpoint::{self, Reason};
+use crate::tables::claim;
 use crate::tables::{Tables, selects};
 use heddle_model::fact::{Service, ServiceForm, ServicePort, Slice, SliceEndpoint, TargetPort, Workload};
 use heddle_model::snapshot::Health;
@@ -115,7 +116,8 @@ pub(crate) fn resolve(tables: &Tables, owners: &Map<AddressKey, Owner>, key: &Se
     for port in &service.ports {
         let members = found.ports.get(&port.number).map_or(&[][..], |members| members);
         let refused = !found.diagnostics.is_empty();
-        let behind = no_endpoint::Found { key, service, port, members, refused };
+        let (endpoints, answers) = (members.len(), members.iter().any(|member| member.health.is_some()));
+        let behind = no_endpoint::Found { key, service, port, endpoints, answers, refused };
         if let Some(reason) = no_endpoint::reason(tables, &behind) {
             found.absent.insert(port.number, reason);
         }
@@ -172,7 +174,7 @@ impl<'a> Resolver<'a> {
             Owner::Service(_) | Owner::Endpoints(_) if owner.namespace() == Some(&source.namespace) => {
                 Ok(named)
             }
-            Owner::Node(_) | Owner::ApiServer if owners::is_of_api_server(source, slice) => Ok(None),
+            Owner::Node(_) | Owner::ApiServer if claim::is_of_api_server(source, slice) => Ok(None),
             Owner::Workload(_)
             | Owner::Service(_)
             | Owner::Endpoints(_)

@@ -1,6 +1,5 @@
 //! Reasons for which a Service port has no endpoint that gets requests.
 
-use crate::services::member::ServiceEndpoint;
 use crate::tables::Tables;
 use heddle_model::fact::{Service, ServicePort, Slice};
 use heddle_model::{Name, ServiceKey, SourceRef};
@@ -10,7 +9,9 @@ pub(crate) struct Found<'a> {
     pub(crate) key: &'a ServiceKey,
     pub(crate) service: &'a Service,
     pub(crate) port: &'a ServicePort,
-    pub(crate) members: &'a [ServiceEndpoint],
+    /// The number of its endpoints, and whether one of them gets requests.
+    pub(crate) endpoints: usize,
+    pub(crate) answers: bool,
     /// The Service has endpoints whose addresses belong to others.
     pub(crate) refused: bool,
 }
@@ -26,12 +27,12 @@ pub(crate) enum Reason {
 
 /// Returns the reason for which a port has no endpoint; `None` where it has one.
 pub(crate) fn reason(tables: &Tables, found: &Found) -> Option<Reason> {
-    let Found { key, service, port, members, refused } = found;
-    if members.iter().any(|member| member.health.is_some()) {
+    let Found { key, service, port, endpoints, answers, refused } = found;
+    if *answers {
         return None;
     }
-    if !members.is_empty() {
-        return Some(Reason::Passing(format!("none of its endpoints ({}) is ready", members.len())));
+    if *endpoints > 0 {
+        return Some(Reason::Passing(format!("none of its endpoints ({endpoints}) is ready")));
     }
     let slices: Vec<_> = slices(tables, key).collect();
     let unnamed = slices.iter().find(|(_, slice)| !slice.ports.iter().any(|(name, _)| *name == port.name));

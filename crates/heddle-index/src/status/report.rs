@@ -7,6 +7,7 @@ use crate::addresses::egress;
 use crate::addresses::networks_known;
 use crate::addresses::reach;
 use crate::status::findings::Findings;
+use crate::status::join;
 use crate::tables::{Row, Tables, mesh_source};
 use heddle_model::fact::Mesh;
 use heddle_model::report::{Condition, Report, Subject};
@@ -14,11 +15,6 @@ use heddle_model::{AddressKey, Diagnostic, Fact, Kind, Map, Owner, SourceRef, St
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-
-/// Sentences in one text.
-pub(crate) fn join(messages: impl Iterator<Item = String>) -> String {
-    messages.collect::<Vec<_>>().join("; ")
-}
 
 /// Returns whether a kind has a report that is made here. A route's comes with its attachment.
 pub(crate) fn has_report(kind: Kind) -> bool {

@@ -1,8 +1,8 @@
 //! What finds objects by what they say: each fact puts itself into the inverse indices, and takes itself out.
 
+use super::claim::{self, Claim};
 use super::{Tables, api_server_addresses, host_addresses, owned, service_key, virtual_ips};
 use crate::access::absent;
-use crate::addresses::owners::{self, Claim};
 use crate::multimap::Side;
 use crate::routes::parent;
 use heddle_model::fact::{AccessPolicy, Covers, Node, Service, ServiceCidr, Target, Workload};
@@ -26,7 +26,7 @@ impl Tables {
                 for address in api_server_addresses(source, slice) {
                     self.node_addresses.put(side, address, source.clone());
                 }
-                for (address, claim) in owners::of_slice(source, slice) {
+                for (address, claim) in claim::of_slice(source, slice) {
                     self.claims.put(side, address, claim);
                 }
             }

@@ -2,22 +2,18 @@
 
 use crate::access::at_workload::AccessContext;
 use crate::access::mtls::Selecting;
-use crate::access::policy;
 use crate::access::pool::Pool;
-use crate::access::route_access;
 use crate::access::selected::{Selected, Settings};
-use crate::access::server;
 use crate::addresses::owners;
 use crate::services::member::ServiceBackend;
 use crate::services::selection;
 use crate::status::findings::Finding;
-use crate::tables::{Tables, selects};
+use crate::tables::selects;
 use crate::workloads::inbound;
+use crate::workloads::view::View;
 use heddle_model::fact;
-use heddle_model::snapshot::{Service, Workload};
-use heddle_model::{AddressKey, Kind, Map, Owner, ServiceKey, SourceRef, WorkloadKey, WorkloadKind};
-use ipnet::IpNet;
-use std::collections::BTreeMap;
+use heddle_model::snapshot::Workload;
+use heddle_model::{Kind, WorkloadKey, WorkloadKind};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -29,19 +25,6 @@ pub(crate) struct Resolved {
     /// It is not in the Snapshot any more.
     pub(crate) ended: bool,
     pub(crate) finding: Finding,
-}
-
-/// The input from which workloads are resolved.
-pub(crate) struct View<'a> {
-    pub(crate) tables: &'a Tables,
-    pub(crate) owners: &'a Map<AddressKey, Owner>,
-    pub(crate) services: &'a Map<ServiceKey, Arc<Service>>,
-    pub(crate) policies: &'a BTreeMap<SourceRef, policy::Resolved>,
-    pub(crate) servers: &'a BTreeMap<SourceRef, server::Resolved>,
-    pub(crate) routes: route_access::View<'a>,
-    pub(crate) mesh: &'a fact::Mesh,
-    /// The networks for policies that speak of the cluster.
-    pub(crate) cidrs: &'a [IpNet],
 }
 
 impl View<'_> {

@@ -1,5 +1,6 @@
 //! Sets of callers: from some networks, and anyone or some clients.
 
+use super::cell::Cell;
 use super::client::Clients;
 use super::networks::{everywhere, inside, outside};
 use super::supported::{self, Overreach, SupportedPolicy, SupportedRule};
@@ -109,7 +110,7 @@ pub(crate) fn of_bytes(access: &Access, policies: &[&SupportedPolicy], mode: Mod
 pub(crate) fn of_requests(
     access: &Access,
     policies: &[&SupportedPolicy],
-    cell: &super::cell::Cell,
+    cell: &Cell,
     mode: Mode,
     mesh: &Mesh,
 ) -> Vec<Grant> {

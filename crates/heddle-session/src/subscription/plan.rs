@@ -1,7 +1,7 @@
 //! What to send next of one type.
 
 use super::{ClientState, InFlight, Item, Reason, Slot, Subscription};
-use crate::gate::endpoints;
+use crate::view::endpoints;
 use crate::{Resource, ResourceType, Variant, View};
 use heddle_model::Name;
 use std::collections::BTreeSet;

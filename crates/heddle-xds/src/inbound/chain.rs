@@ -15,7 +15,8 @@
 //! Under Strict the server name is not asked for: whatever is not mesh TLS fails the handshake, and gRPC
 //! libraries send no name.
 
-use crate::http::{Direction, Manager, Paths};
+use crate::access_log::Direction;
+use crate::http::{Manager, Paths};
 use crate::rbac::Sees;
 use crate::tls::Alpn;
 use crate::{http, rbac, tcp, tls, xds};
