@@ -15,7 +15,7 @@ struct Program {
     version: &'static str,
     /// Settings of string variables.
     set: &'static [&'static str],
-    /// What to expect of a first build on two cores.
+    /// The time of a first build on two cores.
     minutes: &'static str,
 }
 

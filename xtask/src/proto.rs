@@ -17,7 +17,7 @@ use std::{env, fs, process};
 const OUT: &str = "crates/heddle-proto/src/generated";
 const OWN: &str = "crates/heddle-proto/proto";
 
-/// Where the package keeps its trees of `.proto` files.
+/// The folders of the package's `.proto` files.
 const TREES: &[&str] = &[
     "data-plane-api",
     "xds",

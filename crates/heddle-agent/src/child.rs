@@ -57,10 +57,10 @@ impl Supervisor {
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| BadChild { command: program.clone(), error })?;
-        tracing::info!(pid = child.id(), "child started");
+        tracing::info!(pid = child.id(), "child process started");
         doing(&self.progress, Doing::Running);
         let code = Supervision { of: self, child }.run().await;
-        tracing::info!(code, "child ended");
+        tracing::info!(code, "child process exited");
         Ok(code)
     }
 }
@@ -129,7 +129,7 @@ impl Supervision {
         if let Ok(status) = tokio::time::timeout(grace, self.child.wait()).await {
             return code(status);
         }
-        tracing::warn!(seconds = grace.as_secs(), "child does not end, killing it");
+        tracing::warn!(seconds = grace.as_secs(), "child process did not exit, killing it");
         self.tell(Signal::KILL);
         code(self.child.wait().await)
     }
@@ -140,7 +140,7 @@ impl Supervision {
         if let Some(pid) = pid
             && let Err(error) = kill_process(pid, signal)
         {
-            tracing::warn!(%error, signal = signal.as_raw(), "child was not told");
+            tracing::warn!(%error, signal = signal.as_raw(), "failed to signal child process");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What an agent is told.
+//! The settings of an agent.
 
 use heddle_model::WorkloadKey;
 use std::collections::BTreeSet;

@@ -1,4 +1,4 @@
-//! What was last said of the certificate, so that it is said once.
+//! The certificate's health as it was logged last, so that each change is logged once.
 
 use crate::csr_client::NoAnswer;
 use crate::private::BadFolder;

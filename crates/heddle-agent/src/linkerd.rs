@@ -59,7 +59,7 @@ async fn readable(config: &Config) -> String {
             Err(failure) => {
                 let reason = failure.to_string();
                 if reason != told {
-                    tracing::warn!(reason, "the proxy cannot start yet, trying on");
+                    tracing::warn!(reason, "proxy cannot start yet, will retry");
                     told = reason;
                 }
             }

@@ -1,4 +1,4 @@
-//! How far the agent is: what the child waits for and what probes tell.
+//! The agent's progress, which the child waits for and probes show.
 
 use std::time::SystemTime;
 

@@ -129,9 +129,9 @@ impl Keeper {
         }
         let left = ends.map_or(0, |ends| ends.duration_since(now).unwrap_or_default().as_secs());
         if matches!(health, Health::Expired(_)) {
-            tracing::error!(reason = %failure, "certificate expired and not renewed, trying on");
+            tracing::error!(reason = %failure, "certificate expired, renewal failed, will retry");
         } else {
-            tracing::warn!(reason = %failure, seconds_left = left, "no new certificate, trying on");
+            tracing::warn!(reason = %failure, seconds_left = left, "certificate renewal failed, will retry");
         }
     }
 }

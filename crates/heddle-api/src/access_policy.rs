@@ -1,4 +1,4 @@
-//! Who may call.
+//! Policies of access: callers and requests.
 
 use crate::{Cidr, Selector, Status, rule};
 use kube::{CustomResource, KubeSchema};

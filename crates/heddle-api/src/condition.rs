@@ -1,4 +1,4 @@
-//! What became of an object, as its status says.
+//! Conditions of an object's status.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

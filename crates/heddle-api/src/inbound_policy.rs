@@ -1,4 +1,4 @@
-//! What the ports of workloads speak and whether they demand mTLS.
+//! The protocol and the mTLS mode of workloads' ports.
 
 use crate::{Selector, Status, rule};
 use kube::{CustomResource, KubeSchema};

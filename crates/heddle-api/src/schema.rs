@@ -1,4 +1,4 @@
-//! What the API server would say of an object, for sources that have none.
+//! The API server's validation, for sources that have no API server.
 
 mod check;
 mod rules;

@@ -1,4 +1,4 @@
-//! Which workloads are meant.
+//! The selection of workloads by labels.
 
 use crate::rule;
 use kube::KubeSchema;

@@ -1,4 +1,4 @@
-//! What the derived schemas have that a CRD should not.
+//! Corrections of derived schemas: parts that a CRD should not have.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,

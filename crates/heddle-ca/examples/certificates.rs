@@ -1,4 +1,4 @@
-//! How many certificates a second this machine issues: token and CSR checked, leaf signed, read back, and
+//! Certificates per second that this machine issues: token and CSR checked, leaf signed, read back, and
 //! compared with its template. `cargo run --release -p heddle-ca --example certificates [SECONDS]`
 #![allow(clippy::disallowed_methods, reason = "a stopwatch needs a clock")]
 

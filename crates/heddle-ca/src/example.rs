@@ -1,4 +1,4 @@
-//! What the tests of this crate start from.
+//! Values that the tests of this crate start from.
 
 use crate::authority::{intermediate, root};
 use crate::{Authority, Pair, Template};

@@ -1,4 +1,4 @@
-//! What a certificate says, signing it, and checking it before it leaves; and who is asking, by token.
+//! Templates of certificates, signing, checks before a certificate leaves; and callers, by token.
 //!
 //! ```text
 //! token ──▶ token::check ──▶ Caller.identity ──▶ Template ─┐

@@ -1,4 +1,4 @@
-//! When to renew.
+//! The time of renewal.
 
 use std::time::{Duration, SystemTime};
 

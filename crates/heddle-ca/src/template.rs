@@ -1,4 +1,4 @@
-//! What a leaf certificate says, before there is a key to say it of.
+//! The content of a leaf certificate, before there is a key.
 //!
 //! Everything that a leaf says and that is not here is the same for all: version 3, empty subject, critical
 //! SAN (RFC 5280, 4.1.2.6), `CA:false`, key usage `digitalSignature`, extended key usage of server and client.

@@ -1,4 +1,4 @@
-//! Who is asking: the claims of a bound token, verified locally.
+//! The caller: the claims of a bound token, verified locally.
 //!
 //! Two kinds, one check: ServiceAccount tokens of a Kubernetes API server, and tokens that Heddle issues
 //! itself where there is none ([`issue()`]). What a token claims about its pod is then compared with the

@@ -1,4 +1,4 @@
-//! What a dialect must say of itself to be published.
+//! The interface of a dialect to the catalog.
 
 use bytes::Bytes;
 use heddle_model::snapshot::Key;

@@ -1,4 +1,4 @@
-//! What is published: projected and encoded once per change, shared by all readers. Resources that clients list
+//! Published resources and answers: projected and encoded once per change, shared by all readers. Resources that clients list
 //! are in a [`Catalog`]; answers to questions in [`Feeds`].
 //!
 //! A [`Catalog`] is owned by whoever resolves the Snapshot. It keeps the resources of every group that a joined

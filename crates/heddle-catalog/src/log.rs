@@ -1,4 +1,4 @@
-//! What changed lately, for readers that lag.
+//! The log of recent changes, for readers that lag.
 
 use heddle_model::Map;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What is published of the Envoy dialect, as a stream's session reads it.
+//! The published resources of the Envoy dialect, as a stream's session reads them.
 
 use crate::{ClientView, Entry, Xds};
 use bytes::Bytes;

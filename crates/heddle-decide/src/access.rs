@@ -1,4 +1,4 @@
-//! Whether a server admits a request: the meaning of [`Access`] that every data plane is held to.
+//! Admission of a request by a server: the meaning of [`Access`] that every data plane is held to.
 
 use crate::matching::{header_matches, matches_resolved, resolved_path_matches};
 use crate::request::{HttpCall, Lines};

@@ -1,4 +1,4 @@
-//! What a dialled address is.
+//! The meaning of a dialled address.
 
 use crate::verdict::{Destination, Step, Topic};
 use heddle_model::fact::ServiceForm;

@@ -147,7 +147,7 @@ fn write_headers(f: &mut fmt::Formatter<'_>, what: &str, change: &HeaderChange) 
 
 /// Exact where four decimals say it, else rounded to them.
 fn percent(share: &Share) -> String {
-    let text = format!("{:.4}", 100.0 * share.weight as f64 / share.of as f64);
+    let text = format!("{:.4}", 100.0 * share.weight as f64 / share.total as f64);
     text.trim_end_matches('0').trim_end_matches('.').to_string()
 }
 

@@ -218,7 +218,7 @@ fn alone(service: Option<ServicePortKey>, candidates: Vec<verdict::Candidate>) -
         absent: candidates.is_empty().then(|| "no endpoint has this address".into()),
         candidates,
     };
-    let shares = vec![Share { weight: 1, of: 1, to }];
+    let shares = vec![Share { weight: 1, total: 1, to }];
     Forward { carried: Carried::Bytes, route: None, limits: RouteDefaults::default(), shares }
 }
 

@@ -1,4 +1,4 @@
-//! Whether an HTTP request is what a route or a policy means.
+//! Matching of HTTP requests with routes and policies.
 
 use crate::request::{HttpCall, Lines};
 use heddle_model::http::{HttpMatch, KeyMatch, PathMatch};

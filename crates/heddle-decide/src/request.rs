@@ -1,4 +1,4 @@
-//! What is asked: one request or connection, by one client, to one address.
+//! The question: one request or connection, by one client, to one address.
 
 use heddle_model::{WorkloadKey, header};
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! Which rule and which backends a request at a Service port gets.
+//! The rule and the backends of a request at a Service port.
 
 use crate::matching::matches;
 use crate::request::{Call, HttpCall, Lines, Version};
@@ -115,18 +115,18 @@ fn by_rule(
         steps.push(step(Topic::Backend, format!("{field}.backendRefs"), format!("{why}: 500")));
         return Outcome::Answered { status: 500, why, route: Some(choice) };
     }
-    let of = rule.backends.iter().map(|backend| u64::from(backend.weight)).sum();
+    let total = rule.backends.iter().map(|backend| u64::from(backend.weight)).sum();
     let mut shares = Vec::new();
     for backend in &rule.backends {
         let to = share_target(view, rule, backend, call);
         let text = match &backend.backend {
-            Backend::Service { port, families: _ } => format!("{port} gets {} of {of}", backend.weight),
+            Backend::Service { port, families: _ } => format!("{port} gets {} of {total}", backend.weight),
             Backend::Broken { reason, message } => {
-                format!("{} of {of} is answered 500: {message} ({reason})", backend.weight)
+                format!("{} of {total} is answered 500: {message} ({reason})", backend.weight)
             }
         };
         steps.push(step(Topic::Backend, format!("{field}.backendRefs"), text));
-        shares.push(Share { weight: backend.weight.into(), of, to });
+        shares.push(Share { weight: backend.weight.into(), total, to });
     }
     let limits = defaults(view, port).of(rule);
     Outcome::Forwarded(Forward { carried: Carried::Http, route: Some(choice), limits, shares })
@@ -169,7 +169,7 @@ pub(crate) fn own_endpoints(view: &View, port: &ServicePortKey, carried: Carried
     let families = view.snapshot.services.get(&port.service).map(|service| service.families);
     let to = Backends { port, families: families.unwrap_or_default() };
     let to = endpoints_of(view, to, carried, call, HeaderChange::default(), HeaderChange::default());
-    let shares = vec![Share { weight: 1, of: 1, to }];
+    let shares = vec![Share { weight: 1, total: 1, to }];
     Forward { carried, route: None, limits: RouteDefaults::default(), shares }
 }
 

@@ -1,4 +1,4 @@
-//! What the server's side of one endpoint does.
+//! The server's side of one endpoint.
 
 use crate::View;
 use crate::access::{self, Arrival, Governing};
@@ -142,11 +142,11 @@ fn arrive(
             "linkerd2-proxy takes the port for HTTP, and TLS of the application's own is not",
         );
     }
-    let told = match (view.caller.plane, server) {
+    let is_seen = match (view.caller.plane, server) {
         (Some(client), Some(server)) if meshed => tells_requests(client, server, sent.carried),
         (Some(_), Some(_) | None) | (None, _) => true,
     };
-    match seen(port.protocol, meshed, told, sent.call) {
+    match seen(port.protocol, meshed, is_seen, sent.call) {
         Ok(Some(http)) if workload.plane == Some(DataPlane::Envoy) => {
             admit_by_envoy(view, &port, target.address, meshed, http, steps)
         }

@@ -150,10 +150,10 @@ pub struct RouteChoice {
 /// A backend's share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Share {
-    /// Parts of [`Share::of`].
+    /// Parts of [`Share::total`].
     pub weight: u64,
     /// The sum of all weights of the rule.
-    pub of: u64,
+    pub total: u64,
     /// The target.
     pub to: ShareTarget,
 }

@@ -1,4 +1,4 @@
-//! What is wrong with a directory.
+//! Faults of a directory.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What an API server would refuse, where there is none.
+//! The checks of an API server, where there is none.
 
 use heddle_api::{Problem, Schemas, gateway};
 use heddle_model::{Kind, Origin};

@@ -115,10 +115,10 @@ fn note(found: Result<Found, Vec<DirError>>, dir: &Path, state: &watch::Sender<S
             return false;
         }
         for error in &errors {
-            tracing::error!(dir = %dir.display(), %error, "directory does not parse");
+            tracing::error!(dir = %dir.display(), %error, "directory is invalid");
         }
         if errors.is_empty() {
-            tracing::info!(dir = %dir.display(), "directory parses again");
+            tracing::info!(dir = %dir.display(), "directory is valid again");
         } else if state.ready {
             tracing::error!(dir = %dir.display(), "keeping last valid configuration");
         }

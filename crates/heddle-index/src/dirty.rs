@@ -1,4 +1,4 @@
-//! What a change of one fact touches at first. What that touches in turn is told by each stage.
+//! The outputs that a change of one fact touches at first. Each stage touches further ones in turn.
 
 use crate::access::selected;
 use crate::routes::parent;
@@ -219,8 +219,8 @@ impl Dirty {
         self.servers.insert(source.clone());
         self.authorizations.extend(tables.authorizations.of(source).iter().cloned());
         for named in tables.at_server.of(source) {
-            let told = if parent::is_route(named.kind) { &mut self.attachments } else { &mut self.reports };
-            told.insert(named.clone());
+            let dirty = if parent::is_route(named.kind) { &mut self.attachments } else { &mut self.reports };
+            dirty.insert(named.clone());
         }
         for fact in forms.into_iter().flatten() {
             let server = fact.as_server();

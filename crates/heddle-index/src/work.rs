@@ -1,4 +1,4 @@
-//! How much was recomputed: the proof that work follows the change.
+//! Counters of recomputed outputs: the proof that work follows the change.
 
 /// Recomputations since the index was made, per kind of output, whether or not the result was different.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Which replica writes: whoever holds the Lease.
+//! The election of the replica that writes: the holder of the Lease.
 
 mod claim;
 

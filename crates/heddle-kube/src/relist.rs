@@ -1,4 +1,4 @@
-//! What a watch says, as events of the one queue.
+//! A watch as events of the one queue.
 //!
 //! A list in progress is kept aside and replaces everything when it is complete, so that one that breaks off
 //! halfway loses neither an object nor a delete.

@@ -1,4 +1,4 @@
-//! When to try again.
+//! The time of the next attempt.
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use std::time::Duration;

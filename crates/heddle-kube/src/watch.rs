@@ -174,7 +174,7 @@ impl Follower {
     fn resumed(&self, relist: &Relist) {
         if !relist.listing() && self.watches.lists(self.kind) > 0 {
             self.watches.resumed(self.kind);
-            tracing::info!(kind = %self.kind, "watch works again");
+            tracing::info!(kind = %self.kind, "watch recovered");
         }
     }
 
@@ -231,7 +231,7 @@ impl Follower {
 
     fn failed(&self, cause: Cause, problem: &str) {
         if self.watches.failed(self.kind, cause, problem) {
-            tracing::warn!(kind = %self.kind, problem, "watch fails");
+            tracing::warn!(kind = %self.kind, problem, "watch failed, retrying");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! How the watches are doing, as plain data.
+//! The state of the watches, as plain data.
 
 use heddle_model::Kind;
 use std::collections::BTreeMap;

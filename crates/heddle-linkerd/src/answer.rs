@@ -51,10 +51,10 @@ pub fn project(topic: &Subscription, snapshot: &Snapshot) -> Projected {
             }
         }
         Subscription::Profile(target) => {
-            profile::project(&look, target).map_or(Answer::AskAgain, |of| message(&of))
+            profile::project(&look, target).map_or(Answer::AskAgain, |project| message(&project))
         }
         Subscription::Inbound { workload, port } => {
-            inbound::project(&look, workload, *port).map_or(Answer::AskAgain, |of| message(&of))
+            inbound::project(&look, workload, *port).map_or(Answer::AskAgain, |project| message(&project))
         }
         Subscription::Outbound { namespace, target } => message(&outbound::project(&look, namespace, target)),
     };
@@ -62,6 +62,6 @@ pub fn project(topic: &Subscription, snapshot: &Snapshot) -> Projected {
     Projected { answer, keys, wide }
 }
 
-fn message(of: &impl Message) -> Answer {
-    Answer::Message(of.encode_to_vec().into())
+fn message(message: &impl Message) -> Answer {
+    Answer::Message(message.encode_to_vec().into())
 }

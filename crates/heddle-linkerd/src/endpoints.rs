@@ -63,7 +63,8 @@ impl Endpoints {
             return if same { Vec::new() } else { vec![nobody(self.exists)] };
         }
         let relabelled = self.labels != old.labels;
-        let kept = |at: &SocketAddr, item: &Bytes, of: &Self| !relabelled && of.items.get(at) == Some(item);
+        let kept =
+            |at: &SocketAddr, item: &Bytes, other: &Self| !relabelled && other.items.get(at) == Some(item);
         let (changed, new): (Vec<_>, Vec<_>) = self
             .items
             .iter()
@@ -117,7 +118,7 @@ pub(crate) fn project(
     place: &Place,
 ) -> Option<Endpoints> {
     let service = look.service(&port.service);
-    let exists = service.is_some_and(|service| service.ports.iter().any(|of| of.number == port.port));
+    let exists = service.is_some_and(|service| service.ports.iter().any(|one| one.number == port.port));
     let Some(service) = service.filter(|_| exists) else { return Some(Endpoints::default()) };
     if !place.fits(service.locality) {
         return None;

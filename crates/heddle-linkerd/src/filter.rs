@@ -38,8 +38,8 @@ fn steps(HeaderChange { set, add, remove }: &HeaderChange) -> impl Iterator<Item
 }
 
 /// A header that is none would make the whole policy invalid.
-fn headers(of: &[(Name, Name)]) -> Option<l5d::Headers> {
-    let good = of.iter().filter(|(name, value)| is_name(name) && is_value(value));
+fn headers(given: &[(Name, Name)]) -> Option<l5d::Headers> {
+    let good = given.iter().filter(|(name, value)| is_name(name) && is_value(value));
     let header = |(name, value): &(Name, Name)| l5d::headers::Header {
         name: name.to_ascii_lowercase(),
         value: value.as_bytes().to_vec().into(),

@@ -1,4 +1,4 @@
-//! Who may call a workload's port, and how it is spoken.
+//! Access to a workload's port, and its protocol.
 //!
 //! A proxy knows only lists of whom to admit: one for bytes, and one for each route, of which the best match counts.
 //! So the policies' scopes and requests become routes, closed under what they have in common, and each has the callers
@@ -75,7 +75,9 @@ pub(crate) fn excess(mesh: &Mesh, workload: &Workload) -> Vec<(Option<u16>, Over
     let declared = workload.inbound.iter().map(|port| (Some(port.port), port.rules()));
     let ports = declared.chain([(None, workload.undeclared.rules())]);
     let ports = ports.map(|(number, rules)| (number, Port { mesh, rules }));
-    ports.flat_map(|(number, port)| port.spoken().excess.into_iter().map(move |of| (number, of))).collect()
+    ports
+        .flat_map(|(number, port)| port.spoken().excess.into_iter().map(move |excess| (number, excess)))
+        .collect()
 }
 
 impl Port<'_> {
@@ -121,7 +123,7 @@ impl Port<'_> {
         let kind = protocol::Kind::Detect(protocol::Detect {
             timeout: Some(timeout.into()),
             http_routes: routes,
-            http_local_rate_limit: self.rules.rate_limit.map(|of| rate_limit(of, self.mesh)),
+            http_local_rate_limit: self.rules.rate_limit.map(|one| rate_limit(one, self.mesh)),
         });
         Spoken { kind, authorizations: bytes.authorizations, excess }
     }
@@ -142,7 +144,7 @@ fn server(
 
 /// Without a name the whole policy would be invalid.
 fn labels(source: Option<&SourceRef>, default: &str) -> BTreeMap<String, String> {
-    let resource = source.map(meta::source).and_then(|of| of.kind).and_then(|kind| match kind {
+    let resource = source.map(meta::source).and_then(|source| source.kind).and_then(|kind| match kind {
         l5d::metadata::Kind::Resource(l5d::Resource { group, kind, name, .. }) => Some([group, kind, name]),
         l5d::metadata::Kind::Default(_) => None,
     });
@@ -151,8 +153,8 @@ fn labels(source: Option<&SourceRef>, default: &str) -> BTreeMap<String, String>
 }
 
 /// A limit of 0 would be none at all.
-fn rate_limit(of: &RateLimit, mesh: &Mesh) -> l5d_in::HttpLocalRateLimit {
-    let RateLimit { source, total, identity, overrides } = of;
+fn rate_limit(given: &RateLimit, mesh: &Mesh) -> l5d_in::HttpLocalRateLimit {
+    let RateLimit { source, total, identity, overrides } = given;
     let limit = |rate: &u32| limit::Limit { requests_per_second: (*rate).max(1) };
     let named = |clients: &std::collections::BTreeSet<heddle_model::Identity>| {
         let name = |client: &heddle_model::Identity| client.dns(&mesh.identity_suffix);

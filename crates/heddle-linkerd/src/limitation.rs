@@ -102,7 +102,7 @@ fn of_port(workload: &Workload, port: Option<u16>, excess: Overreach) -> Vec<Dia
         )],
         Overreach::TooManyRoutes => {
             let declared = port.and_then(|port| workload.port(port));
-            let access = declared.map_or(&workload.undeclared.access, |of| &of.access);
+            let access = declared.map_or(&workload.undeclared.access, |declared| &declared.access);
             let each = access.all_policies().map(|policy| {
                 tell(
                     &policy.source,

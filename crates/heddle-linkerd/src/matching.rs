@@ -1,4 +1,4 @@
-//! How a proxy is told of a match, and the headers of which it may be content with another value than is meant.
+//! The messages about a match, and the headers of which a proxy may be content with another value than is meant.
 
 use crate::pattern::CompiledExpressions;
 use crate::{filter, l5d, pattern};
@@ -9,8 +9,8 @@ use l5d::http_method::{Registered, Type};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The match as a proxy is told; `None` where it matches nothing, or a proxy would refuse it.
-pub(crate) fn message(of: &HttpMatch) -> Option<l5d::HttpRouteMatch> {
-    let HttpMatch { path, method, headers, query } = of;
+pub(crate) fn message(matcher: &HttpMatch) -> Option<l5d::HttpRouteMatch> {
+    let HttpMatch { path, method, headers, query } = matcher;
     let path = match path {
         Some(path) => Some(path_message(path)?),
         None => None,
@@ -80,7 +80,7 @@ pub(crate) fn is_one_value(name: &str) -> bool {
 
 /// The requests that have a value as wanted of one of these headers, and another that is not: a proxy is content with
 /// either.
-pub(crate) fn contradicted(of: &HttpMatch, headers: &BTreeSet<Name>) -> Vec<HttpMatch> {
+pub(crate) fn contradicted(matcher: &HttpMatch, headers: &BTreeSet<Name>) -> Vec<HttpMatch> {
     let other = |KeyMatch { name, value }: &KeyMatch| {
         let others = match value {
             ValueMatch::Exact(value) => pattern::not(value),
@@ -90,10 +90,10 @@ pub(crate) fn contradicted(of: &HttpMatch, headers: &BTreeSet<Name>) -> Vec<Http
         Some(KeyMatch { name: name.clone(), value: ValueMatch::Regex(others.into()) })
     };
     let twin = |other: KeyMatch| HttpMatch {
-        headers: of.headers.iter().cloned().chain([other]).collect(),
-        ..of.clone()
+        headers: matcher.headers.iter().cloned().chain([other]).collect(),
+        ..matcher.clone()
     };
-    let contradictable = of.headers.iter().filter(|header| headers.contains(&header.name));
+    let contradictable = matcher.headers.iter().filter(|header| headers.contains(&header.name));
     contradictable.filter_map(other).map(twin).collect()
 }
 

@@ -1,4 +1,4 @@
-//! What a policy, route or backend says of where it comes from: proxies show it in metrics and logs.
+//! The origin of a policy, route or backend, which proxies show in metrics and logs.
 
 use crate::l5d;
 use heddle_model::{Kind, ServicePortKey, SourceRef};

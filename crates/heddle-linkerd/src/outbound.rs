@@ -1,4 +1,4 @@
-//! Where a client's connections are led.
+//! The way of a client's connections.
 
 mod backend;
 mod http;
@@ -56,7 +56,8 @@ fn to_port(
     dialled: Option<Family>,
 ) -> l5d_out::OutboundPolicy {
     let service = look.service(&port.service);
-    let found = service.and_then(|of| Some((of, of.ports.iter().find(|own| own.number == port.port)?)));
+    let found = service
+        .and_then(|service| Some((service, service.ports.iter().find(|own| own.number == port.port)?)));
     match found {
         Some((service, own)) => to_service(&Routed { look, namespace, service, port, dialled }, own),
         None => refused::policy(meta::service(port), &format!("there is no Service port {port}")),

@@ -26,7 +26,7 @@ pub(crate) fn project(look: &TrackedSnapshot, target: &Target) -> Option<l5d::De
 
 fn of_port(look: &TrackedSnapshot, port: &ServicePortKey) -> Option<l5d::DestinationProfile> {
     let service = look.service(&port.service)?;
-    let found = service.ports.iter().find(|of| of.number == port.port)?;
+    let found = service.ports.iter().find(|one| one.number == port.port)?;
     let opaque_protocol = match found.protocol {
         Protocol::Tcp | Protocol::Opaque => true,
         Protocol::Http | Protocol::Http2 | Protocol::Grpc | Protocol::Detect => false,

@@ -1,4 +1,4 @@
-//! What a proxy asks for, and why it is not answered.
+//! The requests of a proxy, and the reasons against an answer.
 
 use std::fmt;
 use std::net::SocketAddr;

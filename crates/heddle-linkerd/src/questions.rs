@@ -21,7 +21,7 @@ pub fn questions(workload: &WorkloadKey, snapshot: &Snapshot) -> Vec<ProxyReques
 }
 
 fn ports(workload: &Workload) -> Vec<u16> {
-    let declared: BTreeSet<u16> = workload.inbound.iter().map(|of| of.port).collect();
+    let declared: BTreeSet<u16> = workload.inbound.iter().map(|inbound| inbound.port).collect();
     let other = (1..=u16::MAX).rev().find(|port| !declared.contains(port));
     declared.into_iter().chain(other).collect()
 }
@@ -29,13 +29,13 @@ fn ports(workload: &Workload) -> Vec<u16> {
 fn targets(snapshot: &Snapshot) -> BTreeSet<SocketAddr> {
     let mut all = BTreeSet::new();
     for (key, service) in snapshot.services.iter() {
-        for port in service.ports.iter().map(|of| of.number) {
+        for port in service.ports.iter().map(|port| port.number) {
             match &service.form {
                 ServiceForm::Virtual(addresses) => all.extend(addresses.iter().map(|ip| (*ip, port))),
                 ServiceForm::Headless => {
                     let found = snapshot.endpoints.get(&ServicePortKey { service: key.clone(), port });
-                    let endpoints = found.into_iter().flat_map(|of| &of.items);
-                    all.extend(endpoints.map(|of| (of.address, of.port)));
+                    let endpoints = found.into_iter().flat_map(|found| &found.items);
+                    all.extend(endpoints.map(|endpoint| (endpoint.address, endpoint.port)));
                 }
                 ServiceForm::External(_) => {}
             }
@@ -46,37 +46,37 @@ fn targets(snapshot: &Snapshot) -> BTreeSet<SocketAddr> {
 
 /// The names in a policy that `Destination.Get` is then asked about.
 pub fn names(policy: &OutboundPolicy) -> BTreeSet<String> {
-    let (routes, opaque) = match policy.protocol.as_ref().and_then(|of| of.kind.as_ref()) {
-        Some(Kind::Detect(of)) => (of.http1.as_ref().map(|of| of.routes.as_slice()), of.opaque.as_ref()),
+    let (routes, opaque) = match policy.protocol.as_ref().and_then(|protocol| protocol.kind.as_ref()) {
+        Some(Kind::Detect(of)) => (of.http1.as_ref().map(|http| http.routes.as_slice()), of.opaque.as_ref()),
         Some(Kind::Opaque(of)) => (None, Some(of)),
         // We say neither.
         Some(Kind::Http1(_) | Kind::Http2(_) | Kind::Grpc(_) | Kind::Tls(_)) | None => (None, None),
     };
     let mut names = BTreeSet::new();
-    for rule in routes.into_iter().flatten().flat_map(|of| &of.rules) {
-        match rule.backends.as_ref().and_then(|of| of.kind.as_ref()) {
+    for rule in routes.into_iter().flatten().flat_map(|route| &route.rules) {
+        match rule.backends.as_ref().and_then(|backend| backend.kind.as_ref()) {
             Some(distribution::Kind::FirstAvailable(of)) => {
-                names.extend(of.backends.iter().filter_map(|of| name(of.backend.as_ref()?)));
+                names.extend(of.backends.iter().filter_map(|backend| name(backend.backend.as_ref()?)));
             }
             Some(distribution::Kind::RandomAvailable(of)) => {
-                let backends = of.backends.iter().filter_map(|of| of.backend.as_ref());
-                names.extend(backends.filter_map(|of| name(of.backend.as_ref()?)));
+                let backends = of.backends.iter().filter_map(|backend| backend.backend.as_ref());
+                names.extend(backends.filter_map(|backend| name(backend.backend.as_ref()?)));
             }
             Some(distribution::Kind::Empty(_)) | None => {}
         }
     }
-    for rule in opaque.into_iter().flat_map(|of| &of.routes).flat_map(|of| &of.rules) {
+    for rule in opaque.into_iter().flat_map(|opaque| &opaque.routes).flat_map(|route| &route.rules) {
         if let Some(opaque_route::distribution::Kind::FirstAvailable(of)) =
-            rule.backends.as_ref().and_then(|of| of.kind.as_ref())
+            rule.backends.as_ref().and_then(|backend| backend.kind.as_ref())
         {
-            names.extend(of.backends.iter().filter_map(|of| name(of.backend.as_ref()?)));
+            names.extend(of.backends.iter().filter_map(|backend| name(backend.backend.as_ref()?)));
         }
     }
     names
 }
 
-fn name(of: &Backend) -> Option<String> {
-    let Some(backend::Kind::Balancer(of)) = &of.kind else { return None };
-    let endpoint_discovery::Kind::Dst(get) = of.discovery.as_ref()?.kind.as_ref()?;
+fn name(given: &Backend) -> Option<String> {
+    let Some(backend::Kind::Balancer(given)) = &given.kind else { return None };
+    let endpoint_discovery::Kind::Dst(get) = given.discovery.as_ref()?.kind.as_ref()?;
     Some(get.path.clone())
 }

@@ -88,11 +88,11 @@ fn endpoints(path: &str, client: &WorkloadKey, snapshot: &Snapshot) -> Result<Su
             return Err(Refused::Malformed(format!("Service {} is of type ExternalName", port.service)));
         }
     }
-    if !found.ports.iter().any(|of| of.number == port.port) {
+    if !found.ports.iter().any(|one| one.number == port.port) {
         return Err(Refused::NotFound(format!("Service {} has no port {}", port.service, port.port)));
     }
     let client: Option<&Workload> = snapshot.workloads.get(client).map(|found| &**found);
-    let (node, zone) = client.map_or((None, None), |of| (of.node.as_ref(), of.zone.as_ref()));
+    let (node, zone) = client.map_or((None, None), |client| (client.node.as_ref(), client.zone.as_ref()));
     Ok(Subscription::Endpoints { place: Place::for_locality(found.locality, node, zone), family, port })
 }
 
@@ -103,7 +103,7 @@ fn profile(path: &str, snapshot: &Snapshot) -> Result<Target, Refused> {
     }
     let (port, _) = service(path)?;
     let found = snapshot.services.get(&port.service);
-    if found.is_some_and(|found| found.ports.iter().any(|of| of.number == port.port)) {
+    if found.is_some_and(|found| found.ports.iter().any(|one| one.number == port.port)) {
         return Ok(Target::Service(port));
     }
     Err(Refused::Malformed(format!("there is no Service port {port}")))
@@ -216,10 +216,10 @@ mod tests {
 
     #[test]
     fn one_address_has_one_topic_however_it_is_written() {
-        let of = |target: &str| {
+        let subscription = |target: &str| {
             let ask = ProxyRequest::Outbound { target: target.parse().expect("an address") };
             topic(&ask, &client(), &snapshot())
         };
-        assert_eq!(of("[::ffff:10.0.0.1]:80"), of("10.0.0.1:80"));
+        assert_eq!(subscription("[::ffff:10.0.0.1]:80"), subscription("10.0.0.1:80"));
     }
 }

@@ -1,4 +1,4 @@
-//! What is wrong with one object, as it is found.
+//! The diagnostics of one object, as they are found.
 
 use crate::field::{FieldError, INVALID};
 use crate::unicast::Loopback;

@@ -1,4 +1,4 @@
-//! How much one object may say.
+//! Limits of one object's size.
 
 use crate::field::{Field, FieldError};
 use heddle_model::{Kind, Origin};

@@ -1,4 +1,4 @@
-//! What every object says of itself.
+//! The metadata of every object.
 
 use crate::field::{Field, FieldError};
 use heddle_model::{Kind, Meta, Scope, SourceRef, StatusForm};

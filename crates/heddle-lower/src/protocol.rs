@@ -1,4 +1,4 @@
-//! What a port speaks, as Services and Heddle's kinds say it.
+//! The protocol of a port, as Services and Heddle's kinds say it.
 
 use crate::diagnostics::Diagnostics;
 use crate::field::{Field, FieldError, UNSUPPORTED};

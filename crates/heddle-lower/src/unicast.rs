@@ -50,7 +50,8 @@ mod tests {
     fn what_only_one_host_or_link_understands_is_special() {
         let check = |address: &str, refused: Option<&str>, granted: Option<&str>| {
             let address: IpAddr = address.parse().unwrap();
-            let found = [Loopback::Refused, Loopback::Granted].map(|of| special(address.to_canonical(), of));
+            let found =
+                [Loopback::Refused, Loopback::Granted].map(|one| special(address.to_canonical(), one));
             assert_eq!(found, [refused, granted], "{address}");
         };
         let always = |address: &str, what: &'static str| check(address, Some(what), Some(what));

@@ -1,4 +1,4 @@
-//! What Pods and ExternalWorkloads have in common.
+//! The common parts of Pods and ExternalWorkloads.
 
 use crate::diagnostics::Diagnostics;
 use crate::field::{Field, LONGEST};

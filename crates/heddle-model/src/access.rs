@@ -1,4 +1,4 @@
-//! Who may call: rules, and the rules that hold at one port.
+//! Access: rules, and the rules that hold at one port.
 
 use crate::http::{HttpMatch, KeyMatch, PathMatch};
 use crate::{Identity, Name, SourceRef};

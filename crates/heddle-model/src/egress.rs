@@ -1,4 +1,4 @@
-//! Which EgressNetwork a destination outside of the mesh belongs to.
+//! The EgressNetwork of a destination outside of the mesh.
 
 use crate::fact::EgressNetwork;
 use crate::{Snapshot, SourceRef};
@@ -12,7 +12,7 @@ impl Snapshot {
     /// The EgressNetwork that decides about an address for the clients of a namespace: one of their own namespace
     /// before one of [`GLOBAL_NAMESPACE`], then the smallest network, the oldest object, the first by name.
     pub fn egress_network(&self, client: &str, address: IpAddr) -> Option<(&SourceRef, &EgressNetwork)> {
-        let of = |namespace: &str| {
+        let within = |namespace: &str| {
             let own = self.egress.iter().filter(|(source, _)| source.namespace.as_str() == namespace);
             own.filter_map(|(source, network)| {
                 let key = (Reverse(narrowest(network, address)?), network.created, &source.name);
@@ -21,7 +21,7 @@ impl Snapshot {
             .min_by(|(one, _), (other, _)| one.cmp(other))
             .map(|(_, found)| found)
         };
-        of(client).or_else(|| of(GLOBAL_NAMESPACE))
+        within(client).or_else(|| within(GLOBAL_NAMESPACE))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What enters the one queue: lowered objects, deletes and complete lists.
+//! Events of the one queue: lowered objects, deletes and complete lists.
 
 use crate::{Diagnostic, Fact, Kind, SourceRef};
 

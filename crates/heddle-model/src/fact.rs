@@ -1,4 +1,4 @@
-//! What one object says, after its Kubernetes type has ended.
+//! Facts: the content of one object, after its Kubernetes type has ended.
 
 use crate::access::{Action, Mode, Posture, Rule};
 use crate::http::{HeaderChange, HttpMatch};

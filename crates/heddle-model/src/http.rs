@@ -1,4 +1,4 @@
-//! What an HTTP request looks like to a route or a policy.
+//! Conditions on HTTP requests, as routes and policies have them.
 
 use crate::Name;
 use crate::path::{self, BadPath};

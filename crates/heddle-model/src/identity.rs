@@ -1,4 +1,4 @@
-//! Who a workload is: its ServiceAccount, as a SPIFFE ID and as a DNS name.
+//! The identity of a workload: its ServiceAccount, as a SPIFFE ID and as a DNS name.
 
 use crate::Name;
 use std::fmt;

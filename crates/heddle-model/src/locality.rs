@@ -1,4 +1,4 @@
-//! Which endpoints of a Service may be chosen for a client, and which before others: the one rule that the decisions and
+//! Endpoints of a Service that may be chosen for a client, and their order: the one rule that the decisions and
 //! every dialect share.
 
 use crate::Name;

@@ -1,4 +1,4 @@
-//! What matches mean: whether a value fulfils one, whether one lies within another, and what two have in common.
+//! The meaning of matches: whether a value fulfils one, whether one lies within another, and what two have in common.
 //!
 //! The one algebra of routes and policies: deciding, the index and the projections use it, so that a prefix or a header
 //! means the same to all. Users' regular expressions are asked of [`Expressions`], which the caller brings.

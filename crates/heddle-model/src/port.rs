@@ -1,4 +1,4 @@
-//! What ports are called and speak.
+//! Names and protocols of ports.
 
 use crate::Name;
 

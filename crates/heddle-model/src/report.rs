@@ -1,4 +1,4 @@
-//! What became of an object, for its status and for `heddle explain`.
+//! Reports on objects, for their status and for `heddle explain`.
 
 use crate::SourceRef;
 

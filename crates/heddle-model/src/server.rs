@@ -1,4 +1,4 @@
-//! What opens and closes ports, as Linkerd's policy objects say it: a Server is a port of some workloads, and is
+//! Linkerd's policy objects, which open and close ports: a Server is a port of some workloads, and is
 //! closed but to those that authorizations name.
 
 use crate::access::{Network, Principal};

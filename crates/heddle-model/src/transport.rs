@@ -1,4 +1,4 @@
-//! How a port is dialled: the one rule that the index, the decisions and every dialect share.
+//! The transport to a port: the one rule that the index, the decisions and every dialect share.
 
 use crate::PortRules;
 use crate::fact::{DataPlane, Mtls, Protocol};

@@ -1,4 +1,4 @@
-//! What `xtask generate proto` wrote, by package.
+//! The output of `xtask generate proto`, by package.
 #![allow(
     clippy::all,
     clippy::allow_attributes_without_reason,

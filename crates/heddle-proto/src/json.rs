@@ -76,11 +76,11 @@ fn with_addresses(value: &mut Value) {
 }
 
 /// An `io.linkerd.proxy.net.IPAddress`.
-fn address(of: &Value) -> Option<IpAddr> {
-    if let Some(ip) = of.get("ipv4") {
+fn address(value: &Value) -> Option<IpAddr> {
+    if let Some(ip) = value.get("ipv4") {
         return Some(Ipv4Addr::from(u32::try_from(ip.as_u64()?).ok()?).into());
     }
-    let six = of.get("ipv6")?;
+    let six = value.get("ipv6")?;
     let half = |name: &str| six.get(name).and_then(Value::as_u64).map_or(0, u128::from);
     Some(Ipv6Addr::from((half("first") << 64) | half("last")).into())
 }
@@ -111,8 +111,8 @@ mod tests {
     fn linkerds_addresses_are_text() {
         use crate::io::linkerd::proxy::net::{IPv6, IpAddress, TcpAddress, ip_address::Ip};
         let print = |ip| {
-            let of = TcpAddress { ip: Some(IpAddress { ip: Some(ip) }), port: 80 };
-            Printer::new().linkerd::<TcpAddress>(of.encode_to_vec().into()).expect("prints")
+            let address = TcpAddress { ip: Some(IpAddress { ip: Some(ip) }), port: 80 };
+            Printer::new().linkerd::<TcpAddress>(address.encode_to_vec().into()).expect("prints")
         };
         assert_eq!(print(Ip::Ipv4(0x0a00_0001)), json!({"ip": "10.0.0.1", "port": 80}));
         let six = IPv6 { first: 0x2001_0db8_0000_0000, last: 1 };

@@ -1,4 +1,4 @@
-//! Who calls: by the certificate of the connection, else by a token.
+//! Authentication of callers: by the certificate of the connection, else by a token.
 
 use crate::peer::{Leaf, Peer};
 use crate::refusal::Refusal;

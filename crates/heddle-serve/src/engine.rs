@@ -1,4 +1,4 @@
-//! What the servers need from the task that owns the mesh: what it published, and who it publishes for.
+//! The servers' interface to the task that owns the mesh: its published states, and the clients that it publishes for.
 
 pub use heddle_xds::Client;
 
@@ -170,11 +170,11 @@ impl<P> News<P> {
     /// The next state that may be of interest; `None` if the owner has gone. May be cancelled.
     pub(crate) async fn next(&mut self, awaited: Awaited) -> Option<Arc<P>> {
         loop {
-            let told = tokio::select! {
-                told = self.published.changed() => told,
-                told = self.admitted.changed(), if awaited == Awaited::Admission => told,
+            let changed = tokio::select! {
+                changed = self.published.changed() => changed,
+                changed = self.admitted.changed(), if awaited == Awaited::Admission => changed,
             };
-            told.ok()?;
+            changed.ok()?;
             if let Some(state) = self.latest() {
                 return Some(state);
             }

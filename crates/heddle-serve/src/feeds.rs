@@ -31,9 +31,9 @@ pub struct FeedServer<F: Feed> {
 }
 
 /// Something that a server told the owner.
-pub struct FeedCommand<F: Feed>(Said<F>);
+pub struct FeedCommand<F: Feed>(Command<F>);
 
-enum Said<F: Feed> {
+enum Command<F: Feed> {
     Asked(Asked<F>),
     Left(Left<F>),
 }
@@ -74,36 +74,36 @@ pub fn feeds<F: Feed>() -> (FeedServer<F>, Subscriber<F>) {
 impl<F: Feed> FeedServer<F> {
     /// Returns what a server says next; `None` when all have gone. May be cancelled.
     pub async fn next(&mut self) -> Option<FeedCommand<F>> {
-        let said = tokio::select! {
-            asked = self.asked.recv() => Said::Asked(asked?),
-            Some(left) = self.left.recv() => Said::Left(left),
+        let command = tokio::select! {
+            asked = self.asked.recv() => Command::Asked(asked?),
+            Some(left) = self.left.recv() => Command::Left(left),
         };
-        Some(FeedCommand(said))
+        Some(FeedCommand(command))
     }
 
     /// Takes in what a server said, and what waits behind it; not what comes meanwhile.
     pub fn take(&mut self, first: FeedCommand<F>) {
         self.take_one(first.0);
         while let Ok(left) = self.left.try_recv() {
-            self.take_one(Said::Left(left));
+            self.take_one(Command::Left(left));
         }
         for _ in 0..ASKED {
             let Ok(asked) = self.asked.try_recv() else { return };
-            self.take_one(Said::Asked(asked));
+            self.take_one(Command::Asked(asked));
         }
     }
 
     /// Whoever asked and went meanwhile leaves as its answer is dropped.
-    fn take_one(&mut self, said: Said<F>) {
-        match said {
-            Said::Asked(Asked::Follow(topic, reply)) => drop(reply.send(self.follow(topic))),
-            Said::Asked(Asked::Attend(workload, reply)) => drop(reply.send(self.attend(workload))),
-            Said::Left(Left::Subscription(topic)) => {
+    fn take_one(&mut self, command: Command<F>) {
+        match command {
+            Command::Asked(Asked::Follow(topic, reply)) => drop(reply.send(self.follow(topic))),
+            Command::Asked(Asked::Attend(workload, reply)) => drop(reply.send(self.attend(workload))),
+            Command::Left(Left::Subscription(topic)) => {
                 if self.feeds.leave(&topic) {
                     self.lines.remove(&topic);
                 }
             }
-            Said::Left(Left::Workload(workload)) => self.unattend(&workload),
+            Command::Left(Left::Workload(workload)) => self.unattend(&workload),
         }
     }
 

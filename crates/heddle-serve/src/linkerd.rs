@@ -1,4 +1,4 @@
-//! What linkerd2-proxies ask: one stream per question, answered whole at first and then as it changes.
+//! The streams of linkerd2-proxies: one per question, answered whole at first and then as it changes.
 //!
 //! ```text
 //! request ──▶ question ──▶ auth ──▶ bind ──▶ resolve ──▶ follow ──▶ answers ──▶ socket

@@ -1,4 +1,4 @@
-//! What is counted about clients. Labels come from closed sets, never from what a client sends.
+//! Metrics about clients. Labels come from closed sets, never from what a client sends.
 
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;

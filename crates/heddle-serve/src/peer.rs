@@ -1,4 +1,4 @@
-//! Who is at the other end of a connection, as far as the connection proves it.
+//! The peer of a connection, as far as the connection proves it.
 
 use crate::gate::Standing;
 use heddle_model::{Identity, Name};

@@ -1,4 +1,4 @@
-//! How much of something each key holds, and no more than a given amount.
+//! Quotas: each key holds no more of something than a given amount.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

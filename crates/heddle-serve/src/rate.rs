@@ -1,4 +1,4 @@
-//! How often each key may do something: so many times at once, and then one more every so often.
+//! Rates: each key may do something so many times at once, and then one more every so often.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

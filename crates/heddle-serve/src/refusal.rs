@@ -1,4 +1,4 @@
-//! Why a caller is not served, or no longer, in words for whoever reads the proxy's log.
+//! Reasons for which a caller is not served, or no longer, in words for whoever reads the proxy's log.
 
 use crate::messages::BadMessage;
 use crate::quota::Exceeded;

@@ -1,4 +1,4 @@
-//! Who is connected, and where each of them stands: for `/debug/clients` and `heddle proxies`.
+//! The connected clients and the state of each: for `/debug/clients` and `heddle proxies`.
 
 mod quarantine;
 mod view;

@@ -1,4 +1,4 @@
-//! What a call is answered with: messages as they come, and then how it ended.
+//! Responses of calls: messages as they come, and then the status.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http::header::CONTENT_TYPE;

@@ -69,17 +69,17 @@ impl Places {
     fn evict(&mut self) {
         let Some((network, _)) = self.networks.iter().max_by_key(|(_, of)| of.len()) else { return };
         let network = *network;
-        let oldest = self.networks.get(&network).and_then(|of| of.keys().next().copied());
+        let oldest = self.networks.get(&network).and_then(|network| network.keys().next().copied());
         if let Some(token) = oldest.and_then(|number| self.remove(network, number)) {
             token.cancel();
         }
     }
 
     fn remove(&mut self, network: IpAddr, number: u64) -> Option<CancellationToken> {
-        let of = self.networks.get_mut(&network)?;
-        let token = of.remove(&number)?;
+        let peers = self.networks.get_mut(&network)?;
+        let token = peers.remove(&number)?;
         self.count -= 1;
-        if of.is_empty() {
+        if peers.is_empty() {
             self.networks.remove(&network);
         }
         Some(token)
@@ -132,10 +132,10 @@ mod tests {
 
     #[test]
     fn a_subnet_is_one_peer() {
-        let of = |text: &str| network(text.parse().unwrap());
-        assert_eq!(of("fd00:1:2:3::1"), of("fd00:1:2:3:ffff::2"));
-        assert_ne!(of("fd00:1:2:3::1"), of("fd00:1:2:4::1"));
-        assert_eq!(of("::ffff:10.0.0.1"), of("10.0.0.1"));
-        assert_ne!(of("10.0.0.1"), of("10.0.0.2"));
+        let of_text = |text: &str| network(text.parse().unwrap());
+        assert_eq!(of_text("fd00:1:2:3::1"), of_text("fd00:1:2:3:ffff::2"));
+        assert_ne!(of_text("fd00:1:2:3::1"), of_text("fd00:1:2:4::1"));
+        assert_eq!(of_text("::ffff:10.0.0.1"), of_text("10.0.0.1"));
+        assert_ne!(of_text("10.0.0.1"), of_text("10.0.0.2"));
     }
 }

@@ -51,10 +51,12 @@ impl<R: Resource> Gate<'_, R> {
 
     /// A cluster stays while the client may hold a listener or route that refers to it and is to be replaced.
     fn remove_cluster(&self, name: &Name) -> Verdict {
-        if !self.clusters.told(name).is_some() {
+        if !self.clusters.state(name).is_some() {
             return Verdict::Go;
         }
-        let kept = |user: &Subscription<R>| user.refused.keys().any(|of| self.refers(user.told(of), name));
+        let kept = |user: &Subscription<R>| {
+            user.refused.keys().any(|refused| self.refers(user.state(refused), name))
+        };
         if kept(self.listeners) || kept(self.routes) {
             return Verdict::Stay;
         }
@@ -75,17 +77,17 @@ impl<R: Resource> Gate<'_, R> {
             self.refers(&item.old, name)
                 || item.sent().is_some_and(|new| self.refers(&ClientState::Has(new.clone()), name))
         }) || user.isolated.values().any(|old| self.refers(old, name))
-            || user.dirty.keys().any(|of| self.refers(user.told(of), name))
+            || user.dirty.keys().any(|dirty| self.refers(user.state(dirty), name))
     }
 
     /// Returns whether a listener or route refers to a cluster, or may; a listener also by the routes it uses.
-    fn refers(&self, told: &ClientState<R>, cluster: &Name) -> bool {
-        let ClientState::Has(resource) = told else { return told.is_some() };
+    fn refers(&self, state: &ClientState<R>, cluster: &Name) -> bool {
+        let ClientState::Has(resource) = state else { return state.is_some() };
         let mut found = false;
         resource.needs(&mut |ty, name| {
             found |= match ty {
                 ResourceType::Cluster => name == cluster,
-                ResourceType::Route => may_need(self.routes.told(name), cluster),
+                ResourceType::Route => may_need(self.routes.state(name), cluster),
                 ResourceType::Endpoint | ResourceType::Listener => false,
             }
         });
@@ -125,13 +127,13 @@ impl<R: Resource> Gate<'_, R> {
         }
         let young = self.clusters.flights.iter().filter(|flight| self.now < flight.due(self.patience));
         let mut young = young.flat_map(|flight| &flight.items);
-        self.clusters.told(name).is_some() && !young.any(|item| item.name == *name && !item.old.is_some())
+        self.clusters.state(name).is_some() && !young.any(|item| item.name == *name && !item.old.is_some())
     }
 }
 
 /// Returns whether a route refers to a cluster, or may.
-fn may_need<R: Resource>(told: &ClientState<R>, cluster: &Name) -> bool {
-    let ClientState::Has(resource) = told else { return told.is_some() };
+fn may_need<R: Resource>(state: &ClientState<R>, cluster: &Name) -> bool {
+    let ClientState::Has(resource) = state else { return state.is_some() };
     let mut found = false;
     resource.needs(&mut |ty, name| found |= ty == ResourceType::Cluster && name == cluster);
     found

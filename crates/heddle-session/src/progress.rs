@@ -1,4 +1,4 @@
-//! Where a client stands, for `/debug/clients` and `heddle proxies`.
+//! The progress of a client, for `/debug/clients` and `heddle proxies`.
 
 use crate::{ResourceType, Version};
 use heddle_model::Name;

@@ -1,4 +1,4 @@
-//! What a client says, in either variant of the protocol, and what is too much.
+//! Requests of a client, in either variant of the protocol, and their limits.
 
 use crate::ResourceType;
 use heddle_model::Name;

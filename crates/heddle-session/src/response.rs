@@ -1,4 +1,4 @@
-//! What a session says: to its client, and to its owner.
+//! Responses of a session to its client, and notices to its owner.
 
 use crate::{ResourceType, Version};
 use bytes::Bytes;

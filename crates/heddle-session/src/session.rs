@@ -47,10 +47,10 @@ impl<R: Resource> Session<R> {
 
     /// Returns what the client refused and is not sent again until it changes.
     pub fn refused(&self) -> Vec<(ResourceType, Refused)> {
-        let of = |of: &Subscription<R>| -> Vec<_> {
-            of.refused.values().map(|refused| (of.ty, refused.clone())).collect()
+        let of_type = |subscription: &Subscription<R>| -> Vec<_> {
+            subscription.refused.values().map(|refused| (subscription.ty, refused.clone())).collect()
         };
-        self.subscriptions.iter().flat_map(of).collect()
+        self.subscriptions.iter().flat_map(of_type).collect()
     }
 
     /// Takes in what the client said. An error ends the stream. Poll afterwards.

@@ -1,4 +1,4 @@
-//! What one client asked for of one type, what it was told, and what it answered.
+//! One client's subscription to one type: what it asked for, was sent, and answered.
 
 mod answer;
 mod plan;
@@ -152,8 +152,8 @@ impl<R: Resource> Subscription<R> {
         for (name, version) in versions {
             let named = !is_wildcard(name) && names.contains(name);
             if self.wildcard || named {
-                let told = ClientState::Unknown(Version::parse(version).map(Box::new));
-                self.slots.insert(name.clone(), Slot { subscribed: named, told });
+                let state = ClientState::Unknown(Version::parse(version).map(Box::new));
+                self.slots.insert(name.clone(), Slot { subscribed: named, state });
             }
         }
     }
@@ -167,7 +167,7 @@ impl<R: Resource> Subscription<R> {
             return;
         }
         if self.slots.change(&name, |slot| slot.subscribed = true).is_none() {
-            self.slots.insert(name.clone(), Slot { subscribed: true, told: ClientState::Nothing });
+            self.slots.insert(name.clone(), Slot { subscribed: true, state: ClientState::Nothing });
         }
         self.mark(name, reason);
     }
@@ -182,7 +182,7 @@ impl<R: Resource> Subscription<R> {
         }
         let let_go = |slot: &mut Slot<R>| {
             slot.subscribed = false;
-            slot.told.is_some()
+            slot.state.is_some()
         };
         let Some(has) = self.slots.change(name, let_go) else { return };
         if self.wildcard && has {
@@ -232,15 +232,15 @@ impl<R: Resource> Subscription<R> {
 
     /// Returns how many resources the client holds.
     pub(crate) fn held(&self) -> usize {
-        self.slots.iter().filter(|(_, slot)| slot.told.is_some()).count()
+        self.slots.iter().filter(|(_, slot)| slot.state.is_some()).count()
     }
 
     pub(crate) fn is_subscribed(&self, name: &str) -> bool {
         self.slots.get(name).is_some_and(|slot| slot.subscribed)
     }
 
-    pub(crate) fn told(&self, name: &str) -> &ClientState<R> {
-        self.slots.get(name).map_or(&ClientState::Nothing, |slot| &slot.told)
+    pub(crate) fn state(&self, name: &str) -> &ClientState<R> {
+        self.slots.get(name).map_or(&ClientState::Nothing, |slot| &slot.state)
     }
 
     /// Notes that `name` may differ from what the client was told.
@@ -280,7 +280,7 @@ impl<R: Resource> Subscription<R> {
     fn compare<V: View<Resource = R>>(&mut self, view: &V) {
         if self.wildcard {
             view.for_each(self.ty, &mut |resource| {
-                if !matches!(self.told(resource.name()), ClientState::Has(held) if held.version() == resource.version()) {
+                if !matches!(self.state(resource.name()), ClientState::Has(held) if held.version() == resource.version()) {
                     self.dirty.entry(resource.name().clone()).or_insert(Reason::Compare);
                 }
             });
@@ -306,10 +306,10 @@ impl<R: Resource> Subscription<R> {
     /// Recognises what a client said it holds.
     fn adopt<V: View<Resource = R>>(&mut self, name: &Name, view: &V) {
         let Some(slot) = self.slots.get(name) else { return };
-        let ClientState::Unknown(Some(version)) = &slot.told else { return };
+        let ClientState::Unknown(Some(version)) = &slot.state else { return };
         let known = view.get(self.ty, name).or_else(|| view.absent(self.ty, name));
         if let Some(resource) = known.filter(|resource| resource.version() == **version) {
-            self.slots.change(name, |slot| slot.told = ClientState::Has(resource));
+            self.slots.change(name, |slot| slot.state = ClientState::Has(resource));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which of the resources sent a refusal speaks of.
+//! The resources that a refusal may speak of.
 
 use heddle_model::Name;
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! What there is to send to one client.
+//! Resources for one client.
 
 use crate::Version;
 use bytes::Bytes;

@@ -1,4 +1,4 @@
-//! What proxies cannot do of what objects say: asked of each projection, counted by object, kept up with the mesh.
+//! Limitations of proxies: asked of each projection, counted by object, kept up with the mesh.
 
 use heddle_model::fact::DataPlane;
 use heddle_model::report::{Condition, Report};
@@ -149,7 +149,7 @@ impl LimitationTracker {
 
 fn add(conditions: &mut Vec<Condition>, words: &str) {
     const KIND: &str = "Enforced";
-    let at = conditions.partition_point(|of| of.kind < KIND);
+    let at = conditions.partition_point(|condition| condition.kind < KIND);
     let message = match conditions.get(at) {
         Some(there) if there.kind == KIND => format!("{}; {words}", conditions.remove(at).message),
         Some(_) | None => words.into(),

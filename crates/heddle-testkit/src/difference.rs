@@ -1,4 +1,4 @@
-//! Which keys of two Snapshots have different values, by comparing all of them.
+//! The keys of two Snapshots that have different values, by comparing all of them.
 
 use heddle_model::snapshot::Key;
 use heddle_model::{Map, Snapshot};

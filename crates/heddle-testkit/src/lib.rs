@@ -1,4 +1,4 @@
-//! What the tests of several crates share: reading objects, shuffling histories, printing Snapshots, goldens.
+//! Test support of several crates: reading objects, shuffling histories, printing Snapshots, goldens.
 
 pub mod difference;
 pub mod dump;

@@ -1,4 +1,4 @@
-//! How a workload's traffic reaches its proxy.
+//! The capture of a workload's traffic by its proxy.
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::fmt;

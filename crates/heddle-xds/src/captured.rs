@@ -87,7 +87,9 @@ pub(crate) fn of_service(snapshot: &Snapshot, service: &Service) -> BTreeSet<IpN
 pub(crate) fn of_workload(snapshot: &Snapshot, reach: &Reach, workload: &Workload) -> BTreeSet<IpNet> {
     let alone = workload.addresses.iter().map(|address| IpNet::from(*address)).filter(|network| {
         let network = snapshot.networks.get(network);
-        network.is_some_and(|of| of.source == workload.key.source() && direct::has_chain(snapshot, of))
+        network.is_some_and(|network| {
+            network.source == workload.key.source() && direct::has_chain(snapshot, network)
+        })
     });
     alone.chain(strict_strays(snapshot, reach, workload)).collect()
 }

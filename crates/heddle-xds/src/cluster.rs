@@ -40,7 +40,10 @@ pub(crate) fn of_port(
         common_lb_config: Some(whoever_is_listed()),
         transport_socket: Some(tls::nobody()),
         outlier_detection: service.accrual.as_ref().map(ejection),
-        transport_socket_matches: transports.iter().filter_map(|of| socket_match(mesh, of)).collect(),
+        transport_socket_matches: transports
+            .iter()
+            .filter_map(|transport| socket_match(mesh, transport))
+            .collect(),
         typed_extension_protocol_options: http_options(port.protocol),
         ..base(mesh, &name)
     };

@@ -64,7 +64,7 @@ pub(crate) fn at(snapshot: &Snapshot, reach: &Reach, address: IpAddr) -> Option<
     }
     let key = AddressKey { address, reach: reach.clone() };
     let Some(Owner::Workload(key)) = snapshot.addresses.get(&key) else { return None };
-    let workload = snapshot.workloads.get(key).filter(|of| of.addresses.contains(&address))?;
+    let workload = snapshot.workloads.get(key).filter(|workload| workload.addresses.contains(&address))?;
     let subject = Subject::DirectAt(address);
     let cluster = match workload.transport_undeclared() {
         Transport::Plain => cluster::passthrough(&snapshot.mesh, &subject),
@@ -122,7 +122,7 @@ pub(crate) fn headless_ports(service: &Service) -> Vec<ServicePortKey> {
 
 /// The endpoints of a headless Service's port that no workload backs, at addresses that are the Service's.
 fn hand_made(snapshot: &Snapshot, reach: &Reach, port: &ServicePortKey) -> BTreeSet<SocketAddr> {
-    let items = snapshot.endpoints.get(port).map(|of| of.items.as_slice()).unwrap_or_default();
+    let items = snapshot.endpoints.get(port).map(|endpoint| endpoint.items.as_slice()).unwrap_or_default();
     let own = |item: &&Endpoint| match snapshot.addresses.seen_from(reach, item.address) {
         Some(Owner::Endpoints(ports)) => ports.get(&item.port) == Some(port),
         Some(Owner::Service(_) | Owner::Workload(_) | Owner::Node(_) | Owner::ApiServer) | None => false,

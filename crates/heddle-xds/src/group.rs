@@ -1,4 +1,4 @@
-//! Who shares resources.
+//! Groups of clients that share resources.
 
 use crate::Capture;
 use heddle_model::snapshot::Workload;

@@ -1,4 +1,4 @@
-//! What comes in: a workload's inbound listeners and the clusters of its application.
+//! A workload's inbound listeners and the clusters of its application.
 
 mod chain;
 mod routes;
@@ -21,7 +21,8 @@ const CAPTURE_PORT: u16 = 15006;
 
 /// Returns what a workload's proxy has for what comes in, by name.
 pub(crate) fn names(workload: &Workload, capture: &Capture) -> BTreeSet<ResourceKey> {
-    let subjects = |ty, all: Vec<Subject>| all.into_iter().map(move |of| ResourceKey { ty, name: of.name() });
+    let subjects =
+        |ty, all: Vec<Subject>| all.into_iter().map(move |one| ResourceKey { ty, name: one.name() });
     if !is_guarded(workload) {
         return BTreeSet::new();
     }

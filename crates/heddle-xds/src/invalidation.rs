@@ -1,4 +1,4 @@
-//! What a change may change.
+//! The resources that a change may touch.
 
 use crate::capture::Capture;
 use crate::family_port::FamilyPort;
@@ -41,9 +41,9 @@ struct Change<'a> {
 }
 
 impl Change<'_> {
-    fn both(&self, of: impl Fn(&Snapshot) -> BTreeSet<ResourceKey>) -> BTreeSet<ResourceKey> {
-        let mut all = of(self.old);
-        all.append(&mut of(self.new));
+    fn both(&self, resource_key: impl Fn(&Snapshot) -> BTreeSet<ResourceKey>) -> BTreeSet<ResourceKey> {
+        let mut all = resource_key(self.old);
+        all.append(&mut resource_key(self.new));
         all
     }
 
@@ -284,14 +284,15 @@ impl Change<'_> {
     }
 
     fn is_local(&self, key: &ServiceKey) -> bool {
-        let local =
-            |snapshot: &Snapshot| snapshot.services.get(key).is_some_and(|of| of.locality != Locality::Any);
+        let local = |snapshot: &Snapshot| {
+            snapshot.services.get(key).is_some_and(|service| service.locality != Locality::Any)
+        };
         local(self.old) || local(self.new)
     }
 
     fn is_headless(&self, key: &ServiceKey) -> bool {
         let headless = |snapshot: &Snapshot| {
-            snapshot.services.get(key).is_some_and(|of| of.form == ServiceForm::Headless)
+            snapshot.services.get(key).is_some_and(|service| service.form == ServiceForm::Headless)
         };
         headless(self.old) || headless(self.new)
     }
@@ -299,7 +300,7 @@ impl Change<'_> {
     fn moves_inside(&self, reach: &Reach, key: &WorkloadKey) -> bool {
         let strays = |snapshot: &Snapshot| {
             let workload = snapshot.workloads.get(key);
-            workload.map(|of| captured::of_workload(snapshot, reach, of)).unwrap_or_default()
+            workload.map(|workload| captured::of_workload(snapshot, reach, workload)).unwrap_or_default()
         };
         strays(self.old) != strays(self.new)
     }
@@ -307,7 +308,7 @@ impl Change<'_> {
     fn service_moves_inside(&self, key: &ServiceKey) -> bool {
         let strays = |snapshot: &Snapshot| {
             let service = snapshot.services.get(key);
-            service.map(|of| captured::of_service(snapshot, of)).unwrap_or_default()
+            service.map(|service| captured::of_service(snapshot, service)).unwrap_or_default()
         };
         strays(self.old) != strays(self.new)
     }
@@ -322,6 +323,6 @@ fn place(address: IpAddr) -> ResourceKey {
     subject(ResourceType::Cluster, &Subject::DirectAt(address))
 }
 
-fn subject(ty: ResourceType, of: &Subject) -> ResourceKey {
-    ResourceKey { ty, name: of.name() }
+fn subject(ty: ResourceType, subject: &Subject) -> ResourceKey {
+    ResourceKey { ty, name: subject.name() }
 }

@@ -73,7 +73,7 @@ fn of_capture(capture: &Capture, snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
 }
 
 fn of_captured(snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
-    let subject = |ty, of: Subject| ResourceKey { ty, name: of.name() };
+    let subject = |ty, named: Subject| ResourceKey { ty, name: named.name() };
     let workloads =
         snapshot.workloads.keys().map(|key| subject(ResourceType::Listener, Subject::Direct(key.clone())));
     let headless = snapshot.services.values().flat_map(|service| direct::headless_ports(service));
@@ -85,7 +85,7 @@ fn of_captured(snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
     let mut names: BTreeSet<_> =
         listeners.chain(places).filter(|key| project(&group, key, snapshot).is_some()).collect();
     let identities = direct::identities(snapshot, &Reach::Mesh).into_iter();
-    names.extend(identities.map(|of| subject(ResourceType::Cluster, Subject::DirectTo(of))));
+    names.extend(identities.map(|identity| subject(ResourceType::Cluster, Subject::DirectTo(identity))));
     names.extend([
         subject(ResourceType::Listener, Subject::Outbound),
         subject(ResourceType::Cluster, Subject::Passthrough),
@@ -95,7 +95,7 @@ fn of_captured(snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
 }
 
 fn of_own_addresses(namespace: &Name, snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
-    let subject = |ty, of: Subject| ResourceKey { ty, name: of.name() };
+    let subject = |ty, named: Subject| ResourceKey { ty, name: named.name() };
     let externals = snapshot.workloads.range_from(&direct::externals(namespace));
     let externals = externals.take_while(|(key, _)| key.namespace == *namespace);
     let mut names = BTreeSet::from([subject(ResourceType::Listener, Subject::Outbound)]);
@@ -110,7 +110,7 @@ fn of_own_addresses(namespace: &Name, snapshot: &Snapshot) -> BTreeSet<ResourceK
     names.extend(headless.map(|port| named(ResourceType::Listener, &FamilyPort::first(port))));
     let reach = Reach::Namespace(namespace.clone());
     let identities = direct::identities(snapshot, &reach).into_iter();
-    names.extend(identities.map(|of| subject(ResourceType::Cluster, Subject::DirectTo(of))));
+    names.extend(identities.map(|identity| subject(ResourceType::Cluster, Subject::DirectTo(identity))));
     let group = Group::OwnAddresses(namespace.clone());
     names.into_iter().filter(|key| project(&group, key, snapshot).is_some()).collect()
 }

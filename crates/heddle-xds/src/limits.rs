@@ -1,4 +1,4 @@
-//! What Envoy would refuse, drop or cut of its own accord, set as wide as servers commonly have it: what passes without a
+//! Envoy's own limits, set as wide as servers commonly have them: what passes without a
 //! mesh passes with it. `docs/limits.md` says what cannot be set, and what the rest costs.
 
 use crate::xds;

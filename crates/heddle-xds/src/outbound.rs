@@ -1,4 +1,4 @@
-//! What goes out to Services: a listener for each port.
+//! Outbound listeners: one for each Service port.
 
 use crate::access_log::Direction;
 use crate::capture::Capture;
@@ -122,7 +122,7 @@ fn chains(mesh: &Mesh, protocol: Protocol, name: &str) -> Vec<xds::FilterChain> 
 }
 
 fn requests(mesh: &Mesh, protocol: Protocol, name: &str) -> xds::FilterChain {
-    let told: &[&str] = match protocol {
+    let alpn: &[&str] = match protocol {
         Protocol::Detect => &["http/1.0", "http/1.1", "h2c"],
         Protocol::Http | Protocol::Http2 | Protocol::Grpc | Protocol::Tcp | Protocol::Opaque => &[],
     };
@@ -138,7 +138,7 @@ fn requests(mesh: &Mesh, protocol: Protocol, name: &str) -> xds::FilterChain {
     xds::FilterChain {
         name: "requests".into(),
         filter_chain_match: Some(xds::FilterChainMatch {
-            application_protocols: told.iter().map(|name| (*name).into()).collect(),
+            application_protocols: alpn.iter().map(|name| (*name).into()).collect(),
             ..xds::FilterChainMatch::default()
         }),
         filters: vec![manager.filter()],

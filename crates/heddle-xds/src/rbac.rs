@@ -1,4 +1,4 @@
-//! Who may call, as Envoy's RBAC filters.
+//! Access, as Envoy's RBAC filters.
 //!
 //! Two stages, in the order that [`Access`] states. The first refuses what an enforced Deny matches, what is no request
 //! of the routes that a port serves, and where policies compare escapes, paths with lower-case ones, which Envoy would

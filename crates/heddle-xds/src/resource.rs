@@ -1,4 +1,4 @@
-//! What is served: a resource, its name and where it comes from.
+//! Resources, their names and origins.
 
 use crate::xds;
 use heddle_model::{Name, SourceRef};

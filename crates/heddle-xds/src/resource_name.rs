@@ -1,4 +1,4 @@
-//! What the name of a resource means.
+//! Names of resources, and their meaning.
 
 use crate::family_port::FamilyPort;
 use heddle_model::{Identity, Name, WorkloadKey};

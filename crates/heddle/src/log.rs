@@ -1,4 +1,4 @@
-//! What the process logs, and how much.
+//! The log of the process, and its level.
 
 use anyhow::{Context, Result};
 use heddle_serve::admin::LogLevel;

@@ -20,13 +20,13 @@ pub(crate) fn of(client: &Client, snapshot: &Snapshot, only: Option<&str>) -> Re
             }
         }
     }
-    let of = |ty: ResourceType| -> Vec<&Value> {
+    let bodies = |ty: ResourceType| -> Vec<&Value> {
         found.iter().filter(|(key, _)| key.ty == ty).map(|(_, body)| body).collect()
     };
     Ok(json!({
-        "clusters": of(ResourceType::Cluster),
-        "endpoints": of(ResourceType::Endpoint),
-        "listeners": of(ResourceType::Listener),
-        "routes": of(ResourceType::Route),
+        "clusters": bodies(ResourceType::Cluster),
+        "endpoints": bodies(ResourceType::Endpoint),
+        "listeners": bodies(ResourceType::Listener),
+        "routes": bodies(ResourceType::Route),
     }))
 }

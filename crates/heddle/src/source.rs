@@ -1,4 +1,4 @@
-//! Where objects come from.
+//! The source of objects.
 
 use std::path::PathBuf;
 use std::str::FromStr;

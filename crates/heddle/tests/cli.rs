@@ -146,12 +146,13 @@ fn render_speaks_the_dialect_of_the_workloads_proxy() {
     };
     let split = render(&["external/clients/web", "--only", "198.18.65.4:8080"]);
     let routes =
-        split.pointer("/outbound/0/policy/protocol/detect/http1/routes").and_then(|of| of.as_array());
+        split.pointer("/outbound/0/policy/protocol/detect/http1/routes").and_then(|split| split.as_array());
     assert_eq!(routes.map(Vec::len), Some(4), "one per rule: {split:#}");
-    let paths: Vec<_> = split["endpoints"].as_array().expect("a list").iter().map(|of| &of["path"]).collect();
+    let paths: Vec<_> =
+        split["endpoints"].as_array().expect("a list").iter().map(|split| &split["path"]).collect();
     assert_eq!(paths, ["cart-v1.shop.svc.cluster.local:8080", "cart-v2.shop.svc.cluster.local:8080"]);
     let ports = render(&["external/shop/cart-v1"])["inbound"].clone();
-    let ports: Vec<_> = ports.as_array().expect("a list").iter().map(|of| of["port"].clone()).collect();
+    let ports: Vec<_> = ports.as_array().expect("a list").iter().map(|port| port["port"].clone()).collect();
     assert_eq!(ports, [8080, 8090, 9000, 9001, 65535], "one that nobody declares comes last");
     let one = render(&["external/shop/cart-v1", "--only", "9000"]);
     assert!(one.pointer("/inbound/0/server/protocol/tls").is_some(), "{one:#}");

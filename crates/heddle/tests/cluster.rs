@@ -15,14 +15,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
-/// Where this test lies on loopback.
+/// The address of the controller on loopback.
 const CONTROLLER: &str = "127.0.22.100:15012";
 const ADMIN: &str = "127.0.22.100:15014";
 const ENVOY_ADMIN: &str = "127.0.22.1:15000";
 /// The virtual IP 198.19.0.10, where the Envoy of this test binds it.
 const API: &str = "http://127.222.0.10:8080/";
 
-/// Where the application lies: no loopback address may be an ExternalWorkload's, so this one is given to the loopback
+/// The address of the application: no loopback address may be an ExternalWorkload's, so this one is given to the loopback
 /// interface of a network namespace of the test's own.
 const APPLICATION: &str = "198.19.22.2";
 /// Set for the test as it runs within that namespace.

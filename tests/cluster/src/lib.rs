@@ -27,7 +27,7 @@ use tokio::time::sleep;
 /// The issuer of the cluster's ServiceAccount tokens.
 pub const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 
-/// How long the API server may take to start: three seconds on an idle machine.
+/// The time that the API server may take to start: three seconds on an idle machine.
 const READY: Duration = Duration::from_secs(90);
 
 /// An API server and its store. Both end with this value, and with the process whatever happens.

@@ -1,4 +1,4 @@
-//! What Heddle's watches make of a cluster.
+//! A cluster as Heddle's watches see it.
 
 use heddle_kube::Watches;
 use heddle_model::{Event, Fact, Kind, Lowered, SourceRef};
@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 /// Everything that came out of the queue, applied.
 pub struct Mirror {
-    /// How the watches are doing.
+    /// The state of the watches.
     pub watches: Watches,
     seen: Arc<Mutex<Seen>>,
     tasks: [JoinHandle<()>; 2],

@@ -1,4 +1,4 @@
-//! What is in the cluster.
+//! Objects of the cluster.
 
 use crate::eventually;
 use k8s_openapi::api::authentication::v1::{BoundObjectReference, TokenRequest, TokenRequestSpec};

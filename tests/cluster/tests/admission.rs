@@ -1,4 +1,4 @@
-//! What the API server refuses by Heddle's definitions.
+//! Refusals of the API server by Heddle's definitions.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
@@ -202,7 +202,7 @@ async fn fields_that_contradict_each_other_are_refused_with_the_reason() {
     assert!(error.to_string().contains("trustDomain cannot be changed"), "{error}");
 }
 
-/// What the rules of the Gateway API refuse: the rule's field, and a part of a rule.
+/// Routes that the rules of the Gateway API refuse: the field, and the part of a route.
 fn broken_routes() -> Vec<(&'static str, Value)> {
     let rule = |rule: Value| json!({"rules": [rule]});
     let path = |value: &str| rule(json!({"matches": [{"path": {"type": "PathPrefix", "value": value}}]}));

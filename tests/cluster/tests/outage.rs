@@ -9,7 +9,7 @@ use serde_json::json;
 use std::time::Duration;
 use tokio::time::sleep;
 
-/// How long the API server is away.
+/// The time for which the API server is away.
 const OUTAGE: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread")]

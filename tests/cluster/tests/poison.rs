@@ -84,7 +84,7 @@ fn seen(mirror: &Mirror, kind: Kind) -> Option<Lowered> {
     mirror.object(&SourceRef::new(kind, "shop", "large"))
 }
 
-/// What is kept of the large objects: never more than they say, and of what cannot be used nothing.
+/// Checks what is kept of the large objects: never more than they say, and of what cannot be used nothing.
 fn check_kept(mirror: &Mirror) {
     let policy = seen(mirror, Kind::AccessPolicy).unwrap();
     let Fact::Invalid(invalid) = &policy.fact else { panic!("an AccessPolicy of 40,000 rules is used") };

@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// Where the tokens come from.
+/// The address from which the tokens come.
 const HERE: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 /// A key set that never has the key that is looked for.
@@ -43,7 +43,7 @@ impl Review for ApiServer {
             Verdict::Bad(text) => Answer::Bad(text),
         };
         review(&self.0, token, audiences)
-            .map(move |said| said.map(answer).map_err(|error| error.to_string()))
+            .map(move |answered| answered.map(answer).map_err(|error| error.to_string()))
             .boxed()
     }
 }

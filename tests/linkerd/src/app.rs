@@ -71,8 +71,8 @@ async fn talk(mut stream: TcpStream, name: &str, greets: bool) -> std::io::Resul
         if length == 0 {
             return Ok(());
         }
-        let said = String::from_utf8_lossy(&heard[..length]);
-        stream.write_all(format!("{name} heard {said}").as_bytes()).await?;
+        let text = String::from_utf8_lossy(&heard[..length]);
+        stream.write_all(format!("{name} heard {text}").as_bytes()).await?;
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a client of a place sends, and what it is answered.
+//! Calls of a client at a place, and their answers.
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// How long anything may take.
+/// The time that anything may take.
 const PATIENCE: Duration = Duration::from_secs(12);
 
-/// How something is asked.
+/// The protocol of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Speaks {
     /// HTTP/1.1.
@@ -26,7 +26,7 @@ pub enum Speaks {
     Grpc,
 }
 
-/// What an HTTP call came to.
+/// The outcome of an HTTP call.
 #[derive(Debug)]
 pub struct Reply {
     /// The status; for gRPC what it stands for is [`Reply::grpc`].
@@ -35,7 +35,7 @@ pub struct Reply {
     pub grpc: Option<String>,
     /// The body.
     pub body: Bytes,
-    /// How long it took, connecting included.
+    /// The time that it took, connecting included.
     pub took: Duration,
 }
 
@@ -94,12 +94,12 @@ pub async fn request(to: SocketAddr, speaks: Speaks, path: &str, headers: &[(&st
         .with_context(|| format!("no answer from {to} in {PATIENCE:?}"))?
 }
 
-/// What came of a connection of bytes.
+/// The outcome of a connection of bytes.
 #[derive(Debug)]
 pub struct Heard {
     /// All lines, up to as many as were wanted; fewer if the connection closed.
     pub lines: Vec<String>,
-    /// How long it took.
+    /// The time that it took.
     pub took: Duration,
 }
 

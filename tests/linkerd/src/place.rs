@@ -33,10 +33,10 @@ pub struct Actor {
 
 /// A running workload. Ends in the order of its fields.
 pub struct Place {
-    /// Who it is.
+    /// The actor.
     pub actor: Actor,
     agent: Process,
-    /// Where it is.
+    /// The network namespace.
     pub namespace: Namespace,
 }
 
@@ -85,16 +85,16 @@ impl Place {
         let start = Instant::now();
         loop {
             self.agent.check()?;
-            let said =
+            let answer =
                 self.get("http://127.0.0.1:15020/ready").unwrap_or_else(|error| (0, format!("{error:#}")));
-            if said.0 == 200 && self.proxy_is_ready() {
+            if answer.0 == 200 && self.proxy_is_ready() {
                 return Ok(());
             }
             if start.elapsed() > patience {
                 bail!(
                     "{} is not ready after {patience:?}: {}\n{}",
                     self.actor.name,
-                    said.1.trim(),
+                    answer.1.trim(),
                     self.tail()
                 );
             }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long a process may take to end.
+/// The time that a process may take to end.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A running process.
@@ -20,9 +20,9 @@ pub struct Process {
     child: Child,
 }
 
-/// What to start, and as whom.
+/// A process to start.
 pub struct Start<'a> {
-    /// What it is called.
+    /// Its name.
     pub name: &'a str,
     /// The program.
     pub program: &'a Path,
@@ -30,7 +30,7 @@ pub struct Start<'a> {
     pub args: Vec<OsString>,
     /// The user; root if there is none.
     pub user: Option<u32>,
-    /// Where its output goes.
+    /// The file of its output.
     pub log: PathBuf,
 }
 

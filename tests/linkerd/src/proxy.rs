@@ -27,9 +27,9 @@ use tonic::codegen::tokio_stream::{Stream, StreamExt};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 
-/// Whom to ask, and by which name it must be known.
+/// The controller, and the name by which it must be known.
 pub struct Controller {
-    /// Where it listens.
+    /// Its address.
     pub address: SocketAddr,
     /// A name in its certificate.
     pub name: String,

@@ -1,4 +1,4 @@
-//! What is shown. Each scene asserts; one that does not hold ends with what it saw, and the next one plays.
+//! The scenes. Each asserts; one that does not hold ends with what it saw, and the next one plays.
 
 mod access;
 mod changes;
@@ -12,21 +12,21 @@ use heddle::demo::load::Tally;
 use heddle::demo::scene::Outcome;
 use heddle_agent::capture::CapturedBy::{Envoy, Linkerd};
 
-/// Who may call.
+/// The caller that policies admit.
 pub const WEB: Actor = Actor { namespace: "clients", name: "web", account: "web", host: 10, plane: Linkerd };
-/// Who may not, once somebody says so.
+/// The caller that policies refuse, once there are some.
 pub const INTRUDER: Actor =
     Actor { namespace: "clients", name: "intruder", account: "intruder", host: 11, plane: Linkerd };
 /// A caller with an Envoy.
 pub const ENVOY_WEB: Actor =
     Actor { namespace: "clients", name: "envoy-web", account: "envoy-web", host: 12, plane: Envoy };
-/// Who is called.
+/// The server.
 pub const CART_V1: Actor =
     Actor { namespace: "shop", name: "cart-v1", account: "cart", host: 20, plane: Linkerd };
 /// The same, newer.
 pub const CART_V2: Actor =
     Actor { namespace: "shop", name: "cart-v2", account: "cart", host: 21, plane: Linkerd };
-/// Who is called, with an Envoy.
+/// The server with an Envoy.
 pub const EDGE: Actor = Actor { namespace: "shop", name: "edge", account: "edge", host: 30, plane: Envoy };
 /// Everyone.
 pub const CAST: [Actor; 6] = [WEB, INTRUDER, ENVOY_WEB, CART_V1, CART_V2, EDGE];

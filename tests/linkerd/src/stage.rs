@@ -16,7 +16,7 @@ const CONTROLLER: Ipv4Addr = Ipv4Addr::new(198, 18, 64, 1);
 /// A proxy of debug build on a busy machine takes seconds to start.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a stage is set with.
+/// The setting of a stage.
 pub struct Setting {
     /// The `heddle` binary.
     pub program: PathBuf,
@@ -26,7 +26,7 @@ pub struct Setting {
     pub linkerd: PathBuf,
     /// A folder of its own.
     pub folder: PathBuf,
-    /// Where applications are served.
+    /// The runtime of the applications.
     pub runtime: Handle,
 }
 
@@ -36,9 +36,9 @@ pub struct Stage {
     controller: Process,
     control: Namespace,
     _switch: Namespace,
-    /// What the controller reads.
+    /// The manifests that the controller reads.
     pub manifests: Manifests,
-    /// What it was set with.
+    /// Its setting.
     pub setting: Setting,
 }
 
@@ -71,8 +71,8 @@ impl Setting {
     /// If it cannot be made.
     pub fn token(&self, actor: Actor, file: &Path) -> Result<String> {
         let (workload, state, file) = (actor.workload(), text(&self.state()), text(file));
-        let of = ["token", "create", "--state", &state, "--workload", &workload];
-        self.run(&[&of[..], &["--service-account", actor.account, "--output", &file]].concat())?;
+        let create = ["token", "create", "--state", &state, "--workload", &workload];
+        self.run(&[&create[..], &["--service-account", actor.account, "--output", &file]].concat())?;
         Ok(std::fs::read_to_string(file)?)
     }
 

@@ -1,4 +1,4 @@
-//! How the mesh changes while linkerd2-proxies are told of it.
+//! Changes of the mesh that linkerd2-proxies follow.
 
 use crate::manifests::Manifests;
 use anyhow::Result;
@@ -36,7 +36,7 @@ pub const STORY: [Edit; 8] = [
     ("the canary is sent to cart-v2", |all| all.edit("routes.yaml", OTHER, CANARY)),
 ];
 
-/// Where requests that say `x-canary: yes` go.
+/// The backends of requests with `x-canary: yes`.
 pub const CANARY: &str = "backendRefs: [{name: cart-v2";
-/// Where they may go instead.
+/// Other backends of them.
 pub const OTHER: &str = "backendRefs: [{name: cart-v1";

@@ -1,4 +1,4 @@
-//! What real linkerd2-proxies asked, and what they were told as the mesh changed: recorded once, and held ever since.
+//! Questions of real linkerd2-proxies, and the answers as the mesh changed: recorded once, and held ever since.
 
 use crate::manifests::Manifests;
 use crate::proxy::{Controller, Credential, Heard, Proxy};
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long an answer may take, and how long silence is listened to where nothing says what comes.
+/// The time that an answer may take, and for which silence is listened to where nothing says what comes.
 const PATIENCE: Duration = Duration::from_secs(30);
 const SILENCE: Duration = Duration::from_secs(2);
 
@@ -25,16 +25,16 @@ pub struct Question {
     pub asked: String,
 }
 
-/// What the questions were answered with after each step.
+/// The answers after a step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
-    /// What changed.
+    /// The change.
     pub after: String,
-    /// What was heard then; questions of which nothing was heard are left out.
+    /// The answers that came then; questions without one are left out.
     pub heard: Vec<Answers>,
 }
 
-/// What one question was answered with.
+/// The answers to one question.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Answers {
     /// The question.
@@ -43,11 +43,11 @@ pub struct Answers {
     pub messages: Vec<Value>,
 }
 
-/// Whom to ask, who asks, and how the mesh is edited.
+/// The controller, the callers and the manifests.
 pub struct Asking<'a> {
     /// The controller.
     pub controller: &'a Controller,
-    /// What the controller reads.
+    /// The manifests that the controller reads.
     pub manifests: &'a Manifests,
     /// The token of a workload, and the name of its identity.
     pub token: &'a (dyn Fn(&str) -> Result<(String, String)> + Sync),
@@ -55,7 +55,7 @@ pub struct Asking<'a> {
 
 /// The questions in a controller's log at level debug, each once.
 pub fn questions(log: &str) -> BTreeSet<Question> {
-    let of = |line: &str| {
+    let question = |line: &str| {
         let (_, fields) = line.split_once(" asked workload=")?;
         let field = |name: &str| {
             let (_, rest) = fields.split_once(&format!(" {name}="))?;
@@ -63,7 +63,7 @@ pub fn questions(log: &str) -> BTreeSet<Question> {
         };
         Some(Question { who: field("who")?, method: field("method")?, asked: field("asked")? })
     };
-    log.lines().filter_map(of).collect()
+    log.lines().filter_map(question).collect()
 }
 
 /// Asks all of it, edits as [`STORY`] tells, and returns what was heard. With `wanted` as much is waited for as it tells;
@@ -113,8 +113,9 @@ async fn listen(streams: &mut BTreeMap<Question, Heard>, wanted: Option<&[Answer
         tokio::time::sleep(SILENCE).await;
     }
     for (question, stream) in streams {
-        let count = wanted
-            .map(|all| all.iter().find(|of| of.question == *question).map_or(0, |of| of.messages.len()));
+        let count = wanted.map(|all| {
+            all.iter().find(|one| one.question == *question).map_or(0, |find| find.messages.len())
+        });
         let messages = take(stream, count).await.with_context(|| format!("{question:?}"))?;
         if !messages.is_empty() {
             heard.push(Answers { question: question.clone(), messages });

@@ -1,4 +1,4 @@
-//! What real linkerd2-proxies asked in `make try-linkerd` is answered as it was then, edit by edit, over the real port.
+//! Questions that real linkerd2-proxies asked in `make try-linkerd` are answered as then, edit by edit, over the real port.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
@@ -31,8 +31,8 @@ fn heddle(args: &[&str]) {
 fn start_controller(manifests: &Path, state: &Path) {
     let (source, state) = (format!("dir:{}", manifests.display()), state.display().to_string());
     std::thread::spawn(move || {
-        let of = ["controller", "--source", &source, "--state", &state];
-        heddle(&[&of[..], &["--listen", LISTEN, "--admin", ADMIN, "--log", "warn"]].concat());
+        let args = ["controller", "--source", &source, "--state", &state];
+        heddle(&[&args[..], &["--listen", LISTEN, "--admin", ADMIN, "--log", "warn"]].concat());
     });
 }
 
@@ -55,7 +55,7 @@ async fn what_real_proxies_asked_is_answered_as_it_was() {
     let recorded = std::fs::read_to_string(root.join("recorded.yaml")).expect("it was recorded");
     let wanted: Vec<Step> = serde_saphyr::from_str(&recorded).expect("steps");
     // Every question is answered when it is asked.
-    let questions: BTreeSet<Question> = wanted[0].heard.iter().map(|of| of.question.clone()).collect();
+    let questions: BTreeSet<Question> = wanted[0].heard.iter().map(|heard| heard.question.clone()).collect();
 
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
@@ -71,8 +71,8 @@ async fn what_real_proxies_asked_is_answered_as_it_was() {
         let actor = CAST.iter().find(|actor| actor.workload() == who).expect("one of the cast");
         let (file, state) = (folder.path().join(actor.name), state.display().to_string());
         let output = file.display().to_string();
-        let of = ["token", "create", "--state", &state, "--workload", who];
-        let args = [&of[..], &["--service-account", actor.account, "--output", &output]].concat();
+        let args = ["token", "create", "--state", &state, "--workload", who];
+        let args = [&args[..], &["--service-account", actor.account, "--output", &output]].concat();
         std::thread::scope(|scope| scope.spawn(|| heddle(&args)).join()).expect("a token");
         Ok((std::fs::read_to_string(file)?, actor.dns()))
     };

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where a proxy's admin page is, within its own namespace.
+/// The port of a proxy's admin page, within its own namespace.
 pub(crate) const ADMIN_PORT: u16 = 15000;
 
 /// Writes every resource of a client below a folder, and a bootstrap that reads them. Each is as projected, but

@@ -1,4 +1,4 @@
-//! What a verdict lets a client see.
+//! The answers that a verdict lets a client see.
 
 use crate::seen::{Echo, Seen};
 use heddle_decide::Verdict;
@@ -6,7 +6,7 @@ use heddle_decide::verdict::{Admission, Candidate, Carried, Dial, Forward, Outco
 use heddle_model::http::HeaderChange;
 use heddle_scenario_tests::{Ask, Sent};
 
-/// Who answers at addresses that are no workload's.
+/// The name of whoever answers at addresses that are no workload's.
 pub(crate) const OUTSIDE: &str = "outside";
 
 /// One thing that a client may see.
@@ -91,8 +91,8 @@ pub(crate) fn of_candidate(
                 Dial::Mesh(_) => verdict.caller.identity.as_ref().map(|id| id.spiffe(trust_domain)),
                 Dial::Plain | Dial::Refused => None,
             };
-            let told = is_http(ask) && arrives != Some(Carried::Bytes);
-            Want::Echo { who, identity: told.then_some(caller) }
+            let is_seen = is_http(ask) && arrives != Some(Carried::Bytes);
+            Want::Echo { who, identity: is_seen.then_some(caller) }
         }
         (Admission::Denied(_), Some(Carried::Http)) => Want::Status(403),
         (Admission::Answered { status, why: _ }, _) => Want::Status(*status),

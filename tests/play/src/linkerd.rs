@@ -1,4 +1,4 @@
-//! What a linkerd2-proxy does for its application before an Envoy: mesh TLS by the endpoint's identity, and no word of
+//! A linkerd2-proxy's part before an Envoy: mesh TLS by the endpoint's identity, and no word of
 //! what is carried in it (no ALPN).
 
 use crate::call::{answer, connect};

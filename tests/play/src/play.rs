@@ -18,18 +18,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// How often a request is sent at most until everything that may be seen was seen.
+/// The number of times that a request is sent at most until everything that may be seen was seen.
 const TRIES: usize = 400;
-/// How many scenarios are played side by side.
+/// The number of scenarios that are played at once.
 const SIDE_BY_SIDE: usize = 3;
 
-/// What was played.
+/// The result of playing.
 pub struct Played {
     /// Requests that were held against their verdicts.
     pub requests: usize,
-    /// What was otherwise than the verdict says.
+    /// Differences from the verdicts.
     pub wrong: Vec<String>,
-    /// How long each scenario took, the longest first.
+    /// The time that each scenario took, the longest first.
     pub times: Vec<(Duration, String)>,
 }
 
@@ -80,14 +80,14 @@ fn one(ground: &Ground, index: usize, scenario: &Scenario) -> Vec<String> {
         })
         .collect();
     let name = format!("hp{}x{index}", std::process::id());
-    let said = |text: String| format!("{}: {text}", scenario.name);
+    let report = |text: String| format!("{}: {text}", scenario.name);
     let built = decided.and_then(|decided| {
         let site = Site::build(ground, &name, &snapshot, &decided)?;
         Ok((decided, site))
     });
     let (decided, site) = match built {
         Ok(built) => built,
-        Err(error) => return vec![said(error)],
+        Err(error) => return vec![report(error)],
     };
     let mut wrong = Vec::new();
     for (ask, (request, verdict)) in asks.iter().zip(&decided) {
@@ -98,11 +98,11 @@ fn one(ground: &Ground, index: usize, scenario: &Scenario) -> Vec<String> {
                 .runtime
                 .block_on(turn.play())
                 .into_iter()
-                .map(|text| said(format!("{}: {text}", ask.name))),
+                .map(|text| report(format!("{}: {text}", ask.name))),
         );
     }
     if !wrong.is_empty() {
-        wrong.push(said(format!("\n{}", site.logs())));
+        wrong.push(report(format!("\n{}", site.logs())));
     }
     wrong
 }
@@ -195,8 +195,8 @@ impl Turn<'_> {
     fn is_beyond_an_envoy(&self) -> bool {
         let Outcome::Forwarded(forward) = &self.verdict.outcome else { return false };
         let read = |candidate: &Candidate| {
-            let told = forward.carried == Carried::Http || candidate.transport == Dial::Plain;
-            !told && candidate.arrives == Some(Carried::Http) && !self.is_of_envoy(candidate)
+            let is_seen = forward.carried == Carried::Http || candidate.transport == Dial::Plain;
+            !is_seen && candidate.arrives == Some(Carried::Http) && !self.is_of_envoy(candidate)
         };
         candidates(self.verdict).any(read)
     }

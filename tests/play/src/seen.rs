@@ -1,8 +1,8 @@
-//! What a client saw.
+//! The answer that a client saw.
 
 use std::collections::BTreeMap;
 
-/// What a client saw.
+/// The answer that a client saw.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
     /// An application answered.
@@ -13,7 +13,7 @@ pub(crate) enum Seen {
     Closed,
 }
 
-/// What an application saw.
+/// The request that an application saw.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Echo {
     /// The application.

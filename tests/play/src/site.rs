@@ -33,11 +33,11 @@ struct Place {
     namespace: Namespace,
     addresses: BTreeSet<IpAddr>,
     applications: Vec<AbortHandle>,
-    /// Where what a linkerd2-proxy does is done by us.
+    /// The part of a linkerd2-proxy, where we play it.
     linkerd: Option<Proxy>,
 }
 
-/// What places a scenario needs.
+/// The places that a scenario needs.
 #[derive(Default)]
 struct Plan {
     addresses: BTreeMap<String, BTreeSet<IpAddr>>,
@@ -45,7 +45,7 @@ struct Plan {
     workloads: BTreeSet<WorkloadKey>,
 }
 
-/// What all sites share.
+/// The parts that all sites share.
 pub(crate) struct Ground<'a> {
     pub(crate) authority: &'a Authority,
     pub(crate) envoy: &'a Path,

@@ -1,4 +1,4 @@
-//! What a linkerd2-proxy would do with what it is told: the two sides of a call, read from the messages alone.
+//! A linkerd2-proxy, interpreted: the two sides of a call, read from the messages alone.
 
 mod agree;
 mod brief;

@@ -21,13 +21,13 @@ pub struct Requests {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ask {
-    /// What it shows.
+    /// Its name: what it shows.
     pub name: String,
     /// `pod/NAMESPACE/NAME`, `external/NAMESPACE/NAME`, or an address that is nobody's.
     pub from: String,
     /// `NAMESPACE/SERVICE:PORT` (its first virtual IP), or `ADDRESS:PORT`.
     pub to: String,
-    /// What is sent.
+    /// The call.
     #[serde(default)]
     pub kind: Sent,
     /// The method.
@@ -41,11 +41,11 @@ pub struct Ask {
     /// Headers; one with a list of values is sent as often.
     #[serde(default)]
     pub headers: BTreeMap<String, Values>,
-    /// What is wanted, as [`crate::Summary`] says it.
+    /// The wanted outcome, as [`crate::Summary`] says it.
     pub want: String,
-    /// Who may answer: workloads, or addresses that are nobody's.
+    /// The workloads that may answer, or addresses that are nobody's.
     pub at: Option<Vec<String>>,
-    /// What admits or refuses it.
+    /// The rule that admits or refuses it.
     pub by: Option<String>,
     /// The rule of the route.
     pub route: Option<String>,
@@ -71,7 +71,7 @@ impl Values {
     }
 }
 
-/// What is sent.
+/// The call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Sent {
@@ -86,7 +86,7 @@ pub enum Sent {
     Tls,
 }
 
-/// Why a request cannot be made.
+/// The reason for which a request cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadAsk(pub String);
 

@@ -20,12 +20,12 @@ pub fn resources(client: &Client, snapshot: &Snapshot) -> BTreeMap<ResourceKey, 
     named.collect()
 }
 
-/// How much of each resource is shown.
+/// The detail in which resources are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detail {
     /// All.
     Full,
-    /// What is alike in all of them in a word.
+    /// Parts that all of them have in a word.
     Brief,
 }
 

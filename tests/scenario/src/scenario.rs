@@ -17,7 +17,7 @@ pub struct Scenario {
     pub dir: PathBuf,
     /// The folder's name.
     pub name: String,
-    /// Why it exists.
+    /// The reason for which it exists.
     pub why: String,
     /// `in.yaml`, lowered.
     pub objects: Objects,
@@ -68,7 +68,7 @@ impl Scenario {
 
     /// Returns whether every proxy is an Envoy.
     pub fn is_of_envoys(&self) -> bool {
-        self.snapshot().workloads.values().all(|of| of.plane != Some(DataPlane::Linkerd))
+        self.snapshot().workloads.values().all(|workload| workload.plane != Some(DataPlane::Linkerd))
     }
 
     /// An index that was given the objects as complete lists, resolved.

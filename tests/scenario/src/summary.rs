@@ -5,16 +5,16 @@ use heddle_decide::verdict::{Admission, Candidate, Dial, Ground, Outcome, Share,
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
-/// What a verdict comes to.
+/// The summary of a verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
     /// `passed`, `refused`, `404`, `500`, or for each share, with its percentage where there are several: `500`
     /// (broken), `503` (no endpoint), or what happens at its endpoints: `allowed mtls`, `denied plain`,
     /// `unenforced plain`, `refused -`, alternatives between bars.
     pub want: String,
-    /// Who may answer.
+    /// The workloads that may answer.
     pub at: BTreeSet<String>,
-    /// What admits or refuses: `AccessPolicy shop/a[0]`, `AccessPolicy shop/a` (no rule of it), `posture Deny`.
+    /// The rule that admits or refuses: `AccessPolicy shop/a[0]`, `AccessPolicy shop/a` (no rule of it), `posture Deny`.
     pub by: String,
     /// `shop/cart[0]`
     pub route: String,
@@ -67,7 +67,7 @@ fn want(outcome: &Outcome) -> String {
 }
 
 fn percent(share: &Share) -> String {
-    let text = format!("{:.4}", 100.0 * share.weight as f64 / share.of as f64);
+    let text = format!("{:.4}", 100.0 * share.weight as f64 / share.total as f64);
     text.trim_end_matches('0').trim_end_matches('.').to_string()
 }
 

@@ -12,11 +12,11 @@ use std::fmt::Write;
 pub fn verdicts_text(scenario: &Scenario, snapshot: &Snapshot) -> String {
     let mut text = String::new();
     for ask in &scenario.requests.requests {
-        let said = match ask.request(snapshot) {
+        let answer = match ask.request(snapshot) {
             Ok(request) => explain(&decide(snapshot, &request)),
             Err(bad) => format!("{}\n", bad.0),
         };
-        writeln!(text, "## {}\n{} -> {}\n{said}", ask.name, ask.from, ask.to).expect("a String");
+        writeln!(text, "## {}\n{} -> {}\n{answer}", ask.name, ask.from, ask.to).expect("a String");
     }
     text.truncate(text.trim_end().len());
     text + "\n"

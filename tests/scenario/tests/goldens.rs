@@ -28,7 +28,11 @@ fn golden(scenario: &Scenario, bless: bool) -> Result<(), String> {
     ]);
     rendered.extend(findings_text(&snapshot).map(|text| ("findings.txt", text)));
     let client = client(scenario);
-    if snapshot.workloads.get(&client.workload).is_none_or(|of| of.plane != Some(DataPlane::Linkerd)) {
+    if snapshot
+        .workloads
+        .get(&client.workload)
+        .is_none_or(|workload| workload.plane != Some(DataPlane::Linkerd))
+    {
         rendered.insert("xds.yaml", xds_text(&client, &snapshot, detail));
     }
     let detail = if scenario.name == "linkerd-service" { Detail::Full } else { Detail::Brief };

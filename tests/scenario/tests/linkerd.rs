@@ -1,4 +1,4 @@
-//! What linkerd2-proxies do with what they are told is what is decided.
+//! linkerd2-proxies do with their answers what is decided.
 //!
 //! Every scenario is read a second time with linkerd2-proxies in the place of its Envoys.
 
@@ -28,7 +28,7 @@ fn proxies_beside_envoys_do_what_is_decided() {
 fn check(is_chosen: fn(usize) -> bool) {
     let all = all();
     let snapshot = |scenario: &Scenario| scenario.switched(is_chosen).snapshot();
-    let wrong: Vec<String> = all.iter().flat_map(|of| differences(of, snapshot(of))).collect();
+    let wrong: Vec<String> = all.iter().flat_map(|one| differences(one, snapshot(one))).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 

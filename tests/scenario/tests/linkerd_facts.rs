@@ -1,4 +1,4 @@
-//! What only Linkerd's objects say, put into a Snapshot by hand and decided.
+//! Facts that only Linkerd's objects say, put into a Snapshot by hand and decided.
 
 use heddle_decide::verdict::{Forward, Outcome};
 use heddle_decide::{Call, Client, HttpCall, Request, Verdict, decide};

@@ -19,7 +19,7 @@ fn an_answer_holds_until_a_key_of_it_changes() {
         let mut index = heddle_index::Index::new();
         let mut old = index.snapshot();
         let mut known: BTreeMap<&Subscription, Projected> =
-            topics.iter().map(|of| (of, project(of, &old))).collect();
+            topics.iter().map(|topic| (topic, project(topic, &old))).collect();
         while !history.is_empty() {
             let rest = history.split_off(STEP.min(history.len()));
             history.into_iter().for_each(|event| index.apply(event));
@@ -71,7 +71,7 @@ fn topics(scenario: &Scenario, snapshot: &Snapshot) -> BTreeSet<Subscription> {
 /// Everything that there is to ask, and what there is not.
 fn asks(scenario: &Scenario, snapshot: &Snapshot) -> Vec<ProxyRequest> {
     let mut addresses: BTreeSet<IpAddr> =
-        snapshot.workloads.values().flat_map(|of| of.addresses.clone()).collect();
+        snapshot.workloads.values().flat_map(|workload| workload.addresses.clone()).collect();
     let mut ports = BTreeSet::from([4191, 65_535]);
     let mut asks = Vec::new();
     for service in snapshot.services.values() {
@@ -87,7 +87,9 @@ fn asks(scenario: &Scenario, snapshot: &Snapshot) -> Vec<ProxyRequest> {
             asks.push(ProxyRequest::OutboundName { authority: path });
         }
     }
-    ports.extend(snapshot.workloads.values().flat_map(|of| of.inbound.iter().map(|port| port.port)));
+    ports.extend(
+        snapshot.workloads.values().flat_map(|workload| workload.inbound.iter().map(|port| port.port)),
+    );
     let pairs = addresses.iter().flat_map(|ip| ports.iter().map(|port| SocketAddr::new(*ip, *port)));
     let written = scenario.requests.requests.iter().filter_map(|ask| ask.to.parse().ok());
     for target in pairs.chain(written) {

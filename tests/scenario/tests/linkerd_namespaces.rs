@@ -1,4 +1,4 @@
-//! What a namespace holds changes, for clients of others, only answers about its own.
+//! A namespace's objects change, for clients of others, only answers about its own.
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test is about some variants")]
 
@@ -17,12 +17,12 @@ fn another_namespace_changes_only_answers_about_its_own() {
     for scenario in all().into_iter().map(|scenario| scenario.switched(|_| true)) {
         let before = scenario.snapshot();
         let namespaces = scenario.objects.lowered.iter().map(|one| one.source.namespace.clone());
-        for namespace in namespaces.filter(|of| !of.is_empty()).collect::<BTreeSet<Name>>() {
+        for namespace in namespaces.filter(|namespace| !namespace.is_empty()).collect::<BTreeSet<Name>>() {
             let after = resolved(scenario.without(&namespace)).snapshot();
             for topic in topics(&before, &namespace) {
                 assert!(
                     project(&topic, &before).answer == project(&topic, &after).answer
-                        || [&before, &after].iter().any(|of| is_about(&topic, &namespace, of))
+                        || [&before, &after].iter().any(|one| is_about(&topic, &namespace, one))
                         || is_granted(&scenario, &topic, &namespace)
                         || gives_way(&scenario, &topic, &namespace, [&before, &after]),
                     "{}: {namespace} changes {topic:?}",
@@ -46,11 +46,11 @@ fn nobody_takes_an_address_from_another_namespace() {
     }
 }
 
-/// What a namespace claims by hand gives way to what lives there.
+/// Claims of a namespace give way to what lives there.
 fn gives_way(scenario: &Scenario, topic: &Subscription, to: &Name, snapshots: [&Snapshot; 2]) -> bool {
     let namespaces: BTreeSet<&Name> =
         scenario.objects.lowered.iter().map(|one| &one.source.namespace).collect();
-    let mut claimants = namespaces.into_iter().filter(|of| scenario.loses_to(of, to));
+    let mut claimants = namespaces.into_iter().filter(|namespace| scenario.loses_to(namespace, to));
     claimants.any(|claimant| snapshots.iter().any(|snapshot| is_about(topic, claimant, snapshot)))
 }
 
@@ -69,7 +69,7 @@ fn topics(snapshot: &Snapshot, namespace: &Name) -> BTreeSet<Subscription> {
             }
         }
     }
-    let addresses = snapshot.workloads.values().flat_map(|of| &of.addresses);
+    let addresses = snapshot.workloads.values().flat_map(|workload| &workload.addresses);
     asks.extend(addresses.map(|ip| ProxyRequest::Outbound { target: SocketAddr::new(*ip, 8080) }));
     let clients = snapshot.workloads.keys().filter(|key| key.namespace != *namespace);
     clients.flat_map(|key| asks.iter().filter_map(|ask| topic(ask, key, snapshot).ok())).collect()
@@ -103,11 +103,12 @@ fn is_about(topic: &Subscription, namespace: &Name, snapshot: &Snapshot) -> bool
 fn is_led_to(port: &ServicePortKey, client: &Name, namespace: &Name, snapshot: &Snapshot) -> bool {
     let tables = [Some(client.clone()), None].map(|consumer| RouteKey { port: port.clone(), consumer });
     let entries = tables.iter().filter_map(|key| snapshot.routes.get(key)).flat_map(|table| &table.entries);
-    let backends = entries.flat_map(|entry| &entry.rule.backends).filter_map(|of| match &of.backend {
-        Backend::Service { port, families: _ } => Some(port.service.namespace.clone()),
-        Backend::Broken { .. } => None,
-    });
-    port.service.namespace == *namespace || backends.into_iter().any(|of| of == *namespace)
+    let backends =
+        entries.flat_map(|entry| &entry.rule.backends).filter_map(|backend| match &backend.backend {
+            Backend::Service { port, families: _ } => Some(port.service.namespace.clone()),
+            Backend::Broken { .. } => None,
+        });
+    port.service.namespace == *namespace || backends.into_iter().any(|backend| backend == *namespace)
 }
 
 /// A namespace may require another's authentications.

@@ -1,4 +1,4 @@
-//! What proxies are told is what the published crate reads, and its own conversions take.
+//! Answers to proxies are read by the published crate, and taken by its own conversions.
 
 use heddle_linkerd::{Answer, ProxyRequest, project, topic};
 use heddle_model::Snapshot;
@@ -72,38 +72,38 @@ fn endpoints(bytes: &[u8]) {
     }
 }
 
-fn endpoint(of: WeightedAddr) {
-    SocketAddr::try_from(of.addr.expect("an address")).expect("an address");
+fn endpoint(endpoint: WeightedAddr) {
+    SocketAddr::try_from(endpoint.addr.expect("an address")).expect("an address");
 }
 
-fn server(of: Server) {
-    of.authorizations.into_iter().for_each(authz);
-    let Some(inbound::Kind::Detect(detect)) = of.protocol.expect("a protocol").kind else { return };
+fn server(server: Server) {
+    server.authorizations.into_iter().for_each(authz);
+    let Some(inbound::Kind::Detect(detect)) = server.protocol.expect("a protocol").kind else { return };
     for route in detect.http_routes {
         route.authorizations.into_iter().for_each(authz);
         route.rules.into_iter().flat_map(|rule| rule.matches).for_each(matches);
     }
 }
 
-fn authz(of: Authz) {
-    for network in of.networks {
+fn authz(authz: Authz) {
+    for network in authz.networks {
         for net in network.net.into_iter().chain(network.except) {
             ipnet::IpNet::try_from(net).expect("a network");
         }
     }
 }
 
-fn policy(of: OutboundPolicy) {
-    let Some(outbound::Kind::Detect(detect)) = of.protocol.expect("a protocol").kind else { return };
+fn policy(policy: OutboundPolicy) {
+    let Some(outbound::Kind::Detect(detect)) = policy.protocol.expect("a protocol").kind else { return };
     let routes = detect.http1.expect("HTTP/1").routes;
     routes.into_iter().flat_map(|route| route.rules).flat_map(|rule| rule.matches).for_each(matches);
 }
 
-fn matches(of: HttpRouteMatch) {
-    if let Some(method) = of.method {
+fn matches(matcher: HttpRouteMatch) {
+    if let Some(method) = matcher.method {
         http::Method::try_from(method).expect("a method");
     }
-    for header in of.headers {
+    for header in matcher.headers {
         http::HeaderName::from_bytes(header.name.as_bytes()).expect("a header");
     }
 }

@@ -1,4 +1,4 @@
-//! What linkerd2-proxies do with what they are told is what is decided, whatever the tables and policies.
+//! linkerd2-proxies do with their answers what is decided, whatever the tables and policies.
 
 use heddle_decide::{Call, Client, HttpCall, Request};
 use heddle_linkerd::limitations;
@@ -205,8 +205,8 @@ fn caller() -> impl Strategy<Value = Client> {
     ])
 }
 
-fn name(of: &'static [&'static str]) -> impl Strategy<Value = Name> {
-    select(of).prop_map(Name::from)
+fn name(one: &'static [&'static str]) -> impl Strategy<Value = Name> {
+    select(one).prop_map(Name::from)
 }
 
 fn plain_path() -> impl Strategy<Value = PathMatch> {
@@ -258,7 +258,7 @@ fn call() -> impl Strategy<Value = HttpCall> {
     ]);
     let header = |name: &'static str| {
         option::of(select(vec!["v", "vv", "x"]))
-            .prop_map(move |value| value.map(|of| (name.to_string(), of.to_string())))
+            .prop_map(move |value| value.map(|value| (name.to_string(), value.to_string())))
     };
     (path, select(vec!["GET", "POST", "PUT"]), header("h"), header("k")).prop_map(|(path, method, h, k)| {
         let mut call = HttpCall::new(method, "cart:80", path);
@@ -339,7 +339,7 @@ fn peer() -> impl Strategy<Value = Peer> {
     ];
     let net = |cidr: &str, except: &[&str]| Network {
         cidr: cidr.parse().expect("a network"),
-        except: except.iter().map(|of| of.parse().expect("a network")).collect(),
+        except: except.iter().map(|except| except.parse().expect("a network")).collect(),
     };
     let networks = vec![
         net("10.0.0.0/8", &["10.0.0.0/24"]),

@@ -1,4 +1,4 @@
-//! What holds for every scenario: the Snapshot depends on the set of objects alone.
+//! Properties of every scenario: the Snapshot depends on the set of objects alone.
 
 use heddle_model::{Event, Kind};
 use heddle_scenario_tests::{Scenario, all, resolved};

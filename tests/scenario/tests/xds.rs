@@ -1,4 +1,4 @@
-//! What holds of every client's resources in every scenario.
+//! Properties of every client's resources in every scenario.
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test is about some variants")]
 
@@ -73,7 +73,7 @@ fn walk(value: &serde_json::Value, named: &mut BTreeSet<String>) {
     }
 }
 
-/// What one namespace writes changes, for proxies of other namespaces, only resources named for its own
+/// Objects of one namespace change, for proxies of other namespaces, only resources named for its own
 /// Services and workloads; and what those may call, where their own policies say that it decides.
 #[test]
 fn another_namespace_changes_only_what_is_named_for_it() {
@@ -189,7 +189,7 @@ fn groups_by_address(snapshot: &Snapshot) -> BTreeSet<Group> {
 fn gives_way(scenario: &Scenario, key: &ResourceKey, to: &Name) -> bool {
     let namespaces: BTreeSet<&Name> =
         scenario.objects.lowered.iter().map(|one| &one.source.namespace).collect();
-    let mut claimants = namespaces.into_iter().filter(|of| is_named_for(key, of));
+    let mut claimants = namespaces.into_iter().filter(|namespace| is_named_for(key, namespace));
     claimants.any(|claimant| scenario.loses_to(claimant, to))
 }
 
@@ -221,7 +221,7 @@ fn is_address_of(key: &ResourceKey, namespace: &str, snapshots: [&Snapshot; 2]) 
     let Some(address) = address else { return false };
     snapshots.into_iter().any(|snapshot| {
         let owner = snapshot.addresses.get(&AddressKey::of_mesh(address));
-        owner.and_then(Owner::namespace).is_some_and(|of| of.as_str() == namespace)
+        owner.and_then(Owner::namespace).is_some_and(|one| one.as_str() == namespace)
     })
 }
 

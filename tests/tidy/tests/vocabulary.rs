@@ -1,4 +1,4 @@
-//! Rules about words. What is left of old habits is counted, and may only shrink.
+//! Rules about words. Names that several crates share are counted, and may only become fewer.
 
 use heddle_tidy::{is_generated, sources};
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,14 +8,10 @@ use std::path::Path;
 /// Words with which the first line of a doc comment has no subject.
 const RELATIVE: [&str; 12] =
     ["Whether", "What", "Who", "Whom", "Whose", "Where", "Which", "How", "Why", "When", "That", "If"];
-/// The most doc comments that still open with one of them, of about six thousand.
-const MOST_RELATIVE: usize = 298;
 /// Bindings that name nothing.
 const EMPTY_NAMES: [&str; 3] = ["of", "told", "said"];
-/// The most bindings that still have such a name.
-const MOST_EMPTY_NAMES: usize = 305;
 /// The most type names that more than two crates define.
-const MOST_SHARED_NAMES: usize = 30;
+const MOST_SHARED_NAMES: usize = 28;
 
 fn texts() -> Vec<(String, String)> {
     let read = |path: std::path::PathBuf| {
@@ -44,7 +40,7 @@ fn doc_comments_open_with_a_noun_or_a_verb() {
             inside = doc.is_some();
         }
     }
-    at_most("doc comments open with a relative word", &found, MOST_RELATIVE);
+    at_most("doc comments open with a relative word", &found, 0);
 }
 
 #[test]
@@ -64,7 +60,7 @@ fn bindings_are_nouns() {
             }
         }
     }
-    at_most("bindings are named of, told or said", &found, MOST_EMPTY_NAMES);
+    at_most("bindings are named of, told or said", &found, 0);
 }
 
 #[test]

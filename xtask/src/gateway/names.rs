@@ -1,4 +1,4 @@
-//! What the objects inside a kind are called in Rust.
+//! Rust names of the objects inside a kind.
 
 /// The field of an object and the Rust name of the type in it, where the field's own name would not do. The
 /// first that ends the path of the field decides.

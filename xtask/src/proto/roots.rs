@@ -1,4 +1,4 @@
-//! What of the data planes' APIs is used.
+//! The messages of the data planes' APIs that are used.
 
 /// The files that declare [`ROOTS`].
 pub(super) const FILES: &[&str] = &[

@@ -1,4 +1,4 @@
-//! What a linkerd2-proxy is told by its environment: who it is and where it listens. All else the controller says.
+//! The environment of a linkerd2-proxy: its identity and its addresses. All else comes from the controller.
 
 use super::Sidecar;
 use crate::Config;

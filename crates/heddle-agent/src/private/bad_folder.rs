@@ -1,4 +1,4 @@
-//! Why a folder for keys, or something in it, cannot be used.
+//! Reasons for which a folder for keys, or something in it, cannot be used.
 
 use std::fs::{FileType, Metadata};
 use std::io;

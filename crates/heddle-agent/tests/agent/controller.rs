@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tonic::{Request, Response, Status};
 
-/// What the tests see of the controller, and what they tell it.
+/// The tests' view of the controller, and their means to direct it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seen {
     /// Connections whose handshake failed.
@@ -30,7 +30,7 @@ pub(crate) struct Seen {
     pub(crate) issued: usize,
 }
 
-/// What outlives a controller: its authority and the key of its tokens.
+/// The parts that outlive a controller: its authority and the key of its tokens.
 pub(crate) struct Mesh {
     authority: Authority,
     tokens: TokenKey,

@@ -1,4 +1,4 @@
-//! When to make an intermediate again.
+//! The time at which an intermediate is made again.
 
 use super::{BadAuthority, INTERMEDIATE_LIFETIME};
 use crate::certificate::{self, issued, validity_of};

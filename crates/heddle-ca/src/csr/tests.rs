@@ -122,7 +122,7 @@ fn no_cut_off_request_is_taken() {
     }
 }
 
-/// What is outside the signature may be changed; what comes out of it may not.
+/// Bits outside the signature may be changed; the key that comes out of it may not.
 #[test]
 fn no_changed_bit_makes_another_key_of_a_request() {
     let key = PrivateKey::generate();

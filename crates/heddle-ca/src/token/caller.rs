@@ -1,4 +1,4 @@
-//! Who a token proved its bearer to be, and whether that workload still lives.
+//! The workload that a token proves its bearer to be, and whether it still lives.
 
 use heddle_model::{Identity, Name, WorkloadKey};
 use std::time::SystemTime;

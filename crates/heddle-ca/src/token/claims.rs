@@ -1,4 +1,4 @@
-//! What a token claims, believed only after its signature.
+//! The claims of a token, believed only after its signature.
 
 use super::{BadToken, Caller, LEEWAY, Rules, shown};
 use heddle_model::{Identity, Name, WorkloadKey, WorkloadKind};

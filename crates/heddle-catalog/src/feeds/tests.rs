@@ -190,7 +190,7 @@ fn a_topic_that_nobody_follows_costs_nothing() {
 }
 
 proptest! {
-    /// What is told step by step is what is answered from nothing, and the index holds no more than its keys.
+    /// Following step by step gives the answer that is given from nothing, and the index holds no more than its keys.
     #[test]
     fn any_history_ends_in_the_answer_of_what_is_left(
         steps in proptest::collection::vec((0..4_usize, proptest::option::of(0..4_usize), any::<bool>()), 1..40),

@@ -173,7 +173,7 @@ spec:
     );
 }
 
-/// What is sound but not supported is told by status and diagnostics, as in a cluster.
+/// Something sound that is not supported is named by status and diagnostics, as in a cluster.
 #[test]
 fn what_is_not_supported_is_no_fault() {
     let route = "\

@@ -1,4 +1,4 @@
-//! What policies name and what is not there: workloads to cover, and callers.
+//! Workloads and callers that policies name and that are not there.
 
 use crate::access::policy;
 use crate::tables::{Row, Tables};

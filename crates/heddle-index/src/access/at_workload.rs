@@ -1,4 +1,4 @@
-//! Who may call each port of one workload.
+//! Access to each port of one workload.
 
 use crate::access::default_policy;
 use crate::access::governing;
@@ -83,8 +83,8 @@ impl<'a> AccessContext<'a> {
 
     /// Returns what a Server says that a port speaks, or an annotation.
     pub(crate) fn protocol(&self, number: u16) -> Option<Protocol> {
-        let said = self.selected.ports.get(&number).and_then(|at| at.server.protocol);
-        said.or_else(|| self.settings.is_opaque(number).then_some(Protocol::Opaque))
+        let of_server = self.selected.ports.get(&number).and_then(|at| at.server.protocol);
+        of_server.or_else(|| self.settings.is_opaque(number).then_some(Protocol::Opaque))
     }
 
     /// Returns what a port speaks of which nobody says it.
@@ -104,12 +104,12 @@ impl<'a> AccessContext<'a> {
 
     /// The ports that policies, Servers and annotations name.
     pub(crate) fn ports(&self) -> impl Iterator<Item = u16> {
-        let said = self.selected.ports.keys().copied().chain(self.declared());
+        let named = self.selected.ports.keys().copied().chain(self.declared());
         let covered = self.policies.iter().flat_map(|(_, _, covered)| match covered {
             Covered::Ports(ports) => ports.iter().copied().collect::<Vec<_>>(),
             Covered::Targets { whole, routed } => whole.union(routed).copied().collect(),
         });
-        said.chain(covered)
+        named.chain(covered)
     }
 
     /// The Servers at the workload's ports.

@@ -1,4 +1,4 @@
-//! Whom a port admits by default, as Linkerd says it, in Heddle's words.
+//! The default callers of a port, as Linkerd's settings say them, as Heddle's policies.
 
 use heddle_model::access::{Action, Mode, Network, Peer, Policy, Posture, Principal, Rule};
 use heddle_model::server::DefaultPolicy;

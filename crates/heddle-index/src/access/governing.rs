@@ -1,4 +1,4 @@
-//! Which routes govern which requests at a port: claims of routes, made into one list of which the first match counts.
+//! The routes that govern requests at a port: claims of routes, made into one list of which the first match counts.
 
 use crate::routes::precedence::Rank;
 use heddle_model::SourceRef;

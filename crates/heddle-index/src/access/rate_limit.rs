@@ -1,4 +1,4 @@
-//! Which rate limit holds at a Server, and what is told to the others.
+//! The rate limit that holds at a Server, and the reports of those that do not.
 
 use crate::tables::Tables;
 use heddle_model::access::RateLimit;

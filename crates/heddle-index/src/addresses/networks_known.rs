@@ -1,4 +1,4 @@
-//! What the Mesh's status says of the networks of the cluster.
+//! The condition of the Mesh about the networks of the cluster.
 
 use crate::addresses::network::{self, node_address_in};
 use crate::tables::Tables;
@@ -147,6 +147,9 @@ mod tests {
     #[test]
     fn the_common_network_holds_first_and_last() {
         let addresses = ["10.1.0.3", "10.1.200.7"].map(|text| text.parse().expect("an address"));
-        assert_eq!(common(addresses.into_iter()).map(|of| of.to_string()).as_deref(), Some("10.1.0.0/16"));
+        assert_eq!(
+            common(addresses.into_iter()).map(|common| common.to_string()).as_deref(),
+            Some("10.1.0.0/16")
+        );
     }
 }

@@ -31,12 +31,15 @@ pub(crate) fn resolve(tables: &Tables, mesh: &Mesh, address: IpAddr) -> Vec<(Rea
     let owner = |namespace: &Name| {
         owner_of(tables, address, hand_made.iter().filter(|claim| claim.namespace == *namespace))
     };
-    let granted = hand_made.iter().map(|claim| &claim.namespace).filter(|of| mesh.grants(of, address));
+    let granted =
+        hand_made.iter().map(|claim| &claim.namespace).filter(|namespace| mesh.grants(namespace, address));
     if let Some(owner) = granted.filter_map(owner).next() {
         return vec![(Reach::Mesh, owner)];
     }
     let namespaces: BTreeSet<&Name> = hand_made.iter().map(|claim| &claim.namespace).collect();
-    let owned = namespaces.into_iter().filter_map(|of| Some((Reach::Namespace(of.clone()), owner(of)?)));
+    let owned = namespaces
+        .into_iter()
+        .filter_map(|namespace| Some((Reach::Namespace(namespace.clone()), owner(namespace)?)));
     owned.collect()
 }
 

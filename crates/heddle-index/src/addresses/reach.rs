@@ -62,11 +62,11 @@ impl View<'_> {
             Kind::Service => ("", self.service(source)),
             _ => return Vec::new(),
         };
-        let told =
+        let diagnostic =
             |reason, message| Diagnostic { object: source.clone(), field: field.into(), reason, message };
-        let refused = claimed.refused.into_iter().map(|message| told("ForeignAddress", message));
+        let refused = claimed.refused.into_iter().map(|message| diagnostic("ForeignAddress", message));
         let own = (!claimed.own.is_empty())
-            .then(|| told("OwnNamespace", self.how_to_grant(&source.namespace, &claimed.own)));
+            .then(|| diagnostic("OwnNamespace", self.how_to_grant(&source.namespace, &claimed.own)));
         refused.chain(own).collect()
     }
 
@@ -96,12 +96,13 @@ impl View<'_> {
     fn service(&self, source: &SourceRef) -> Claimed {
         let mut claimed = Claimed::default();
         let key = ServiceKey { namespace: source.namespace.clone(), name: source.name.clone() };
-        let headless = |key| self.tables.service(key).is_some_and(|of| of.form == ServiceForm::Headless);
+        let headless =
+            |key| self.tables.service(key).is_some_and(|service| service.form == ServiceForm::Headless);
         if !headless(&key) {
             return claimed;
         }
         for slice in self.tables.slices.of(&key) {
-            let claims = self.tables.slice(slice).map(|of| claim::of_slice(slice, of));
+            let claims = self.tables.slice(slice).map(|one| claim::of_slice(slice, one));
             for (address, _) in claims.into_iter().flatten() {
                 if let Some((at, _)) = self.owners.at(address).find(|(_, owner)| is_listed(owner, &key)) {
                     claimed.add(&at.reach, address);

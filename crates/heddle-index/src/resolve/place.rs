@@ -178,5 +178,5 @@ impl Index {
 /// Returns the namespaces whose grants differ.
 fn regranted(old: &Mesh, new: &Mesh) -> BTreeSet<Name> {
     let all = old.address_grants.keys().chain(new.address_grants.keys());
-    all.filter(|of| old.address_grants.get(*of) != new.address_grants.get(*of)).cloned().collect()
+    all.filter(|one| old.address_grants.get(*one) != new.address_grants.get(*one)).cloned().collect()
 }

@@ -47,8 +47,8 @@ impl Index {
             if old == new {
                 continue;
             }
-            let said = |form: &authorization::Resolved| (form.opens.clone(), form.rules.clone());
-            if old.as_ref().map(said) != new.as_ref().map(said) {
+            let effect = |form: &authorization::Resolved| (form.opens.clone(), form.rules.clone());
+            if old.as_ref().map(effect) != new.as_ref().map(effect) {
                 for form in [&old, &new].into_iter().flatten() {
                     let opened = self.opened(&source, &form.opens);
                     self.dirty.servers.extend(opened);

@@ -1,4 +1,4 @@
-//! What a server sees of the requests of a match, after the filters of a route and its backend.
+//! The requests of a match as a server sees them, after the filters of a route and its backend.
 
 use heddle_model::Name;
 use heddle_model::http::{HeaderChange, HttpMatch, KeyMatch, ValueMatch};

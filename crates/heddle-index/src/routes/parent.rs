@@ -1,4 +1,4 @@
-//! Which parents of a route are Services or Servers, and what they name.
+//! The parents of a route that are Services or Servers.
 
 use heddle_model::fact::Route;
 use heddle_model::report::ParentRef;

@@ -1,4 +1,4 @@
-//! Which of two matches wins: Gateway API's order over all rules of all routes of a table.
+//! Precedence of matches: Gateway API's order over all rules of all routes of a table.
 
 use heddle_model::SourceRef;
 use heddle_model::http::{HttpMatch, PathMatch};

@@ -1,4 +1,4 @@
-//! What a workload's port speaks, where no InboundPolicy says it.
+//! The protocol of a workload's port, where no InboundPolicy says it.
 
 use crate::services::member::ServiceBackend;
 use crate::status::findings::Finding;

@@ -1,4 +1,4 @@
-//! What many recomputed things say of one object, counted, so that a change of one of them costs only itself.
+//! Findings about one object by many recomputed things, counted, so that a change of one of them costs only itself.
 
 use crate::access::coverage::{Coverage, Total};
 use heddle_model::{Counted, Diagnostic, SourceRef};

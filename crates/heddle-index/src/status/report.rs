@@ -1,4 +1,4 @@
-//! What became of each policy, Mesh and ExternalWorkload.
+//! Reports of policies, the Mesh and ExternalWorkloads.
 
 use crate::access::coverage::PORT_NOT_FOUND;
 use crate::access::policy;

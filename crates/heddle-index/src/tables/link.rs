@@ -1,4 +1,4 @@
-//! What finds objects by what they say: each fact puts itself into the inverse indices, and takes itself out.
+//! The inverse indices: each fact puts itself into them, and takes itself out.
 
 use super::claim::{self, Claim};
 use super::{Tables, api_server_addresses, host_addresses, owned, service_key, virtual_ips};
@@ -130,11 +130,11 @@ fn policy_targets(source: &SourceRef, policy: &AccessPolicy) -> Vec<SourceRef> {
     let Covers::Targets(targets) = &policy.covers else { return Vec::new() };
     let object =
         |kind, name: &Name| SourceRef { kind, namespace: source.namespace.clone(), name: name.clone() };
-    let of = |target: &Target| match target {
+    let target_object = |target: &Target| match target {
         Target::Service { name, port: _ } => object(Kind::Service, name),
         Target::HttpRoute { name } => object(Kind::HttpRoute, name),
     };
-    targets.iter().map(of).collect()
+    targets.iter().map(target_object).collect()
 }
 
 /// Returns where an authorization is found: at the Server or the route that it opens, or at the Namespace.

@@ -1,4 +1,4 @@
-//! Who may call each port: which policies cover it, with which scope, and what the posture is.
+//! Access to each port: the policies that cover it, their scope, and the posture.
 
 use super::build::*;
 use heddle_model::access::{Access, Action, Governor, Policy, Posture, Sight};
@@ -246,13 +246,13 @@ fn an_allow_admits_nothing_by_a_match_that_no_server_can_tell_and_closes_around_
     let want = "8080 Allow; GET /b/* r~ (Allow p [0]) and port (); GET /a/* r (Allow p [1]); \
                 GET * r~ (Allow p [0]) and port (); /b/* r~ (Allow p [0]) and port (); /a/* r (Allow p [1])";
     let snapshot = check(objects, &[want, "9090 Allow", "* Allow"]);
-    let told = "has a query or a regular expression, which no server can tell: \
+    let reason = "has a query or a regular expression, which no server can tell: \
                 nothing is admitted by it, and all that the rest of it matches is closed";
     assert_eq!(
         conditions(&snapshot, "AccessPolicy shop/p")[1],
         format!(
-            "PartiallyInvalid=true UnsupportedValue: HTTPRoute shop/r rules[0].matches[1] {told}; \
-             HTTPRoute shop/r rules[0].matches[2] {told}"
+            "PartiallyInvalid=true UnsupportedValue: HTTPRoute shop/r rules[0].matches[1] {reason}; \
+             HTTPRoute shop/r rules[0].matches[2] {reason}"
         )
     );
 }

@@ -1,4 +1,4 @@
-//! Who owns an address, and what an ExternalWorkload is told of one that it does not.
+//! Owners of addresses, and the report of an ExternalWorkload about one that it does not own.
 
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test is about some variants")]
 
@@ -171,9 +171,9 @@ fn a_virtual_ip_that_another_service_owns_is_not_the_services() {
     );
     let service = snapshot.services.get(&heddle_model::ServiceKey::new("shop", "b")).unwrap();
     assert_eq!(service.form, ServiceForm::Virtual(vec![]));
-    let told = snapshot.diagnostics.get(&source("Service shop/b")).unwrap();
-    assert_eq!(told[0].reason, "ForeignAddress");
-    assert_eq!(told[0].message, "10.1.0.1 belongs to Service shop/a: it leads there");
+    let found = snapshot.diagnostics.get(&source("Service shop/b")).unwrap();
+    assert_eq!(found[0].reason, "ForeignAddress");
+    assert_eq!(found[0].message, "10.1.0.1 belongs to Service shop/a: it leads there");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Which endpoints a Service has, and how each is dialled.
+//! Endpoints of Services, and the transport to each.
 
 use super::build::*;
 use heddle_model::fact::{
@@ -93,10 +93,10 @@ fn an_address_of_another_namespace_is_refused_and_told() {
     };
     check(objects(), &["10.0.0.8:8080 plain"]);
     let snapshot = snapshot(objects());
-    let told = snapshot.diagnostics.get(&source("EndpointSlice shop/web")).unwrap();
-    let told: Vec<_> = told.iter().map(|d| format!("{} {}: {}", d.reason, d.field, d.message)).collect();
+    let found = snapshot.diagnostics.get(&source("EndpointSlice shop/web")).unwrap();
+    let found: Vec<_> = found.iter().map(|d| format!("{} {}: {}", d.reason, d.field, d.message)).collect();
     assert_eq!(
-        told,
+        found,
         [
             "ForeignAddress endpoints[0].addresses[0]: 10.0.0.9 belongs to Pod bank/vault of another namespace: it is no endpoint; a ReferenceGrant in namespace bank from Services of namespace shop to the Pod, and a targetRef that names the Pod would make it one",
             "ForeignAddress endpoints[1].addresses[0]: 10.1.0.9 belongs to Service bank/vault of another namespace: it is no endpoint",
@@ -195,12 +195,12 @@ fn an_endpoint_of_a_family_that_the_service_lacks_is_none() {
         let both = slice("web", vec![endpoint("10.0.0.1", None), endpoint("fd00::1", None)]);
         ("EndpointSlice shop/web", both)
     };
-    let of = |families| {
+    let service_of = |families| {
         ("Service shop/web", Fact::Service(Service { families, ..virtual_service("web", "10.1.0.1") }))
     };
-    check([of(Families::Single(Family::V4)), slice()], &["10.0.0.1:8080 plain"]);
-    check([of(Families::Single(Family::V6)), slice()], &["fd00::1:8080 plain"]);
-    check([of(Families::Dual(Family::V6)), slice()], &["10.0.0.1:8080 plain", "fd00::1:8080 plain"]);
+    check([service_of(Families::Single(Family::V4)), slice()], &["10.0.0.1:8080 plain"]);
+    check([service_of(Families::Single(Family::V6)), slice()], &["fd00::1:8080 plain"]);
+    check([service_of(Families::Dual(Family::V6)), slice()], &["10.0.0.1:8080 plain", "fd00::1:8080 plain"]);
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What is left after a history, and the index that lived it.
+/// The rest after a history, and the index that lived it.
 #[derive(Default)]
 struct Played {
     index: Index,

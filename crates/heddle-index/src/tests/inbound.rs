@@ -154,18 +154,18 @@ fn two_services_that_disagree_are_both_told_and_the_port_is_detected() {
     };
     check(objects(), &["8080 Detect Permissive", "* Permissive"]);
     let snapshot = snapshot(objects());
-    let told = |service: &str| {
-        let told = snapshot.diagnostics.get(&source(service)).unwrap();
-        told.iter().map(|d| format!("{} {}: {}", d.reason, d.field, d.message)).collect::<Vec<_>>()
+    let found = |service: &str| {
+        let found = snapshot.diagnostics.get(&source(service)).unwrap();
+        found.iter().map(|d| format!("{} {}: {}", d.reason, d.field, d.message)).collect::<Vec<_>>()
     };
     assert_eq!(
-        told("Service shop/web"),
+        found("Service shop/web"),
         [
             "ProtocolConflict spec.ports: port 80 says Http of target port 8080, but shop/raw:90 says Tcp: it is detected"
         ]
     );
     assert_eq!(
-        told("Service shop/raw"),
+        found("Service shop/raw"),
         [
             "ProtocolConflict spec.ports: port 90 says Tcp of target port 8080, but shop/web:80 says Http: it is detected"
         ]

@@ -94,7 +94,7 @@ fn a_network_that_holds_a_node_is_shared_and_what_is_learnt_within_counts_too() 
 
 #[test]
 fn the_mesh_says_which_pods_no_network_holds_and_what_to_set() {
-    let told = |objects: Vec<(&'static str, Fact)>| {
+    let condition = |objects: Vec<(&'static str, Fact)>| {
         let all = snapshot(objects);
         let report = all.reports.get(&source("Mesh default")).expect("the Mesh has a report");
         let conditions = &report.subjects[0].conditions;
@@ -108,19 +108,19 @@ fn the_mesh_says_which_pods_no_network_holds_and_what_to_set() {
         ("Pod shop/b", pod("b", "10.2.0.7")),
     ];
     assert_eq!(
-        told(outside.clone()).as_deref(),
+        condition(outside.clone()).as_deref(),
         Some(
             "PodsOutside no network of Pods holds 2 Pods such as Pod shop/a at 10.2.0.1, so each \
              proxy is told of the address of each of them: set spec.networks to [\"10.2.0.0/29\", \"10.96.0.0/16\"]"
         )
     );
     let beside_a_node = outside.into_iter().chain([("Node n1", node(&["10.2.0.3"], &[]))]).collect();
-    let text = told(beside_a_node).unwrap_or_default();
+    let text = condition(beside_a_node).unwrap_or_default();
     assert!(text.ends_with("no network holds them that holds no Node"), "{text}");
     let wide = vec![mesh(&["10.0.0.0/8"]), ("Node n1", node(&["10.9.0.7"], &[]))];
-    let text = told(wide).unwrap_or_default();
+    let text = condition(wide).unwrap_or_default();
     assert!(text.contains("spec.networks[0] 10.0.0.0/8 holds 10.9.0.7 of Node n1"), "{text}");
-    assert_eq!(told(vec![mesh(&["10.0.0.0/8"]), ("Pod shop/a", pod("a", "10.2.0.1"))]), None);
+    assert_eq!(condition(vec![mesh(&["10.0.0.0/8"]), ("Pod shop/a", pod("a", "10.2.0.1"))]), None);
 }
 
 #[test]

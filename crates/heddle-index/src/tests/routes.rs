@@ -175,10 +175,10 @@ fn app_protocol_comes_before_a_route_that_names_the_port_before_the_ports_name()
 fn headless_services_external_names_and_missing_services_are_no_parents() {
     let parents = ["db", "out", "gone"].map(parent).to_vec();
     let snapshot = check([("HTTPRoute shop/r", route(parents, any()))], &[]);
-    let told: Vec<_> =
+    let found: Vec<_> =
         (0..3).map(|place| conditions(&snapshot, "HTTPRoute shop/r", place)[0].clone()).collect();
     assert_eq!(
-        told,
+        found,
         [
             "Accepted=false NoMatchingParent: Service shop/db is headless: it has no virtual IP to route",
             "Accepted=false NoMatchingParent: Service shop/out is an ExternalName: nothing dials it",

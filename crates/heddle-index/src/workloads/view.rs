@@ -1,4 +1,4 @@
-//! What workloads are resolved from.
+//! The input from which workloads are resolved.
 
 use crate::access::policy;
 use crate::access::route_access;

@@ -1,4 +1,4 @@
-//! When a replica may take the Lease.
+//! The time at which a replica may take the Lease.
 
 use super::TERM;
 use k8s_openapi::api::coordination::v1::LeaseSpec;

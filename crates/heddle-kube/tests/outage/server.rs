@@ -14,13 +14,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// How long a client waits for an answer that does not come.
+/// The time that a client waits for an answer that does not come.
 const SILENCE: Duration = Duration::from_secs(20);
 
 type Frame = Result<hyper::body::Frame<Bytes>, io::Error>;
 type Answer = Response<StreamBody<BoxStream<'static, Frame>>>;
 
-/// How the server takes requests.
+/// The server's treatment of requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mood {
     /// It answers.
@@ -85,7 +85,7 @@ impl Server {
         state.history.clear();
     }
 
-    /// How requests about one kind, or (empty) all kinds, are taken from now on.
+    /// Sets the treatment of requests about one kind, or (empty) all kinds, from now on.
     pub(crate) fn becomes(&self, plural: &str, mood: Mood) {
         let mut state = self.lock();
         if plural.is_empty() {
@@ -104,7 +104,7 @@ impl Server {
         }
     }
 
-    /// When a kind was asked about, since a moment.
+    /// Returns the times at which a kind was asked about, since a moment.
     pub(crate) fn asked(&self, plural: &str, since: Instant) -> Vec<Instant> {
         let asked = &self.lock().asked;
         asked.iter().filter(|(at, of)| of == plural && *at >= since).map(|(at, _)| *at).collect()
@@ -131,8 +131,12 @@ impl Server {
         let event = json!({"type": word, "object": object});
         state.history.push((revision, plural.to_owned(), event.clone()));
         if state.mood(plural) != Mood::Frozen {
-            let of = |watch: &&(String, _)| watch.0 == plural;
-            state.watches.iter().filter(of).for_each(|(_, watch)| drop(watch.unbounded_send(line(&event))));
+            let is_wanted = |watch: &&(String, _)| watch.0 == plural;
+            state
+                .watches
+                .iter()
+                .filter(is_wanted)
+                .for_each(|(_, watch)| drop(watch.unbounded_send(line(&event))));
         }
     }
 

@@ -27,7 +27,7 @@ impl SupportedPolicy {
                 }
                 update::Update::Remove(set) => {
                     assert!(
-                        set.addrs.iter().all(|of| self.items.remove(&socket(of)).is_some()),
+                        set.addrs.iter().all(|address| self.items.remove(&socket(address)).is_some()),
                         "nobody removed"
                     );
                 }
@@ -40,9 +40,9 @@ impl SupportedPolicy {
     }
 }
 
-fn socket(of: &l5d::TcpAddress) -> SocketAddr {
-    let Some(ip_address::Ip::Ipv4(ip)) = of.ip.as_ref().and_then(|of| of.ip) else { panic!("not here") };
-    SocketAddr::new(std::net::Ipv4Addr::from(ip).into(), of.port.try_into().expect("a port"))
+fn socket(address: &l5d::TcpAddress) -> SocketAddr {
+    let Some(ip_address::Ip::Ipv4(ip)) = address.ip.as_ref().and_then(|ip| ip.ip) else { panic!("not here") };
+    SocketAddr::new(std::net::Ipv4Addr::from(ip).into(), address.port.try_into().expect("a port"))
 }
 
 fn set(zones: BTreeMap<u8, u8>, exists: bool, label: u8) -> Endpoints {

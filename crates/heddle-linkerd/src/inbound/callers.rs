@@ -114,7 +114,8 @@ pub(crate) fn of_requests(
     mode: Mode,
     mesh: &Mesh,
 ) -> Vec<Grant> {
-    let matches = |rule: &SupportedRule| rule.requests.as_ref().is_none_or(|of| cell.is_within_any(of));
+    let matches =
+        |rule: &SupportedRule| rule.requests.as_ref().is_none_or(|request| cell.is_within_any(request));
     let mut grants = granted_by(access, policies, &matches, mode, mesh);
     for policy in policies.iter().filter(|policy| policy.action == Action::Deny) {
         for rule in policy.rules.iter().filter(|rule| matches(rule)) {
@@ -201,8 +202,8 @@ fn by_posture(access: &Access, mode: Mode, mesh: &Mesh) -> Vec<Grant> {
 fn merged(grants: BTreeSet<Grant>) -> Vec<Grant> {
     let mut all: Vec<Grant> = Vec::new();
     for grant in grants {
-        let same = all.iter_mut().find(|of| of.by == grant.by && of.networks == grant.networks);
-        match (same.map(|of| &mut of.who), grant.who) {
+        let same = all.iter_mut().find(|one| one.by == grant.by && one.networks == grant.networks);
+        match (same.map(|same| &mut same.who), grant.who) {
             (Some(Who::Clients(clients)), Who::Clients(more)) => clients.extend(more),
             (Some(Who::Anyone), Who::Clients(_)) => {}
             (_, who) => all.push(Grant { who, ..grant }),
@@ -228,7 +229,9 @@ fn peers<'a>(from: &'a [Peer], mesh: &'a Mesh) -> impl Iterator<Item = (Vec<Netw
         let networks = if networks.is_empty() { everywhere() } else { networks.to_vec() };
         let who = match principals.is_empty() {
             true => Who::Anyone,
-            false => Who::Clients(principals.iter().filter_map(|of| Clients::of(of, mesh)).collect()),
+            false => {
+                Who::Clients(principals.iter().filter_map(|principal| Clients::of(principal, mesh)).collect())
+            }
         };
         (networks, who)
     });
@@ -266,9 +269,9 @@ fn others(who: &Who, refused: &BTreeSet<Clients>) -> (Option<Who>, bool) {
         Who::Clients(clients) => {
             let is_gone = |of: &&Clients| refused.iter().any(|refused| of.is_within(refused));
             let is_cut = |of: &&Clients| refused.iter().any(|refused| refused.is_within(of));
-            let exact = !clients.iter().any(|of| is_cut(&of) && !is_gone(&of));
+            let exact = !clients.iter().any(|client| is_cut(&client) && !is_gone(&client));
             let left: BTreeSet<_> =
-                clients.iter().filter(|of| !is_gone(of) && !is_cut(of)).cloned().collect();
+                clients.iter().filter(|client| !is_gone(client) && !is_cut(client)).cloned().collect();
             ((!left.is_empty()).then_some(Who::Clients(left)), exact)
         }
     }

@@ -14,17 +14,17 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    pub(crate) fn is_within_any(&self, of: &[HttpMatch]) -> bool {
-        of.iter().any(|of| self.matcher.is_within(of, &CompiledExpressions::default()))
+    pub(crate) fn is_within_any(&self, matcher: &[HttpMatch]) -> bool {
+        matcher.iter().any(|one| self.matcher.is_within(one, &CompiledExpressions::default()))
     }
 
     /// Returns whether all who send these are among the clients.
     pub(crate) fn is_of(&self, clients: &BTreeSet<Clients>) -> bool {
-        self.clients.as_ref().is_some_and(|own| clients.iter().any(|of| own.is_within(of)))
+        self.clients.as_ref().is_some_and(|own| clients.iter().any(|client| own.is_within(client)))
     }
 
     pub(crate) fn is_within(&self, outer: &Self) -> bool {
-        let clients = outer.clients.as_ref().is_none_or(|of| self.is_of(&[of.clone()].into()));
+        let clients = outer.clients.as_ref().is_none_or(|client| self.is_of(&[client.clone()].into()));
         clients && self.matcher.is_within(&outer.matcher, &CompiledExpressions::default())
     }
 

@@ -13,7 +13,7 @@ pub(crate) fn everywhere() -> Vec<Network> {
 pub(crate) fn outside(networks: &[Network], holes: &[Network]) -> Vec<Network> {
     holes.iter().fold(networks.to_vec(), |left, hole| {
         left.iter()
-            .flat_map(|of| [but(of, hole.cidr)].into_iter().flatten().chain(within_holes(of, hole)))
+            .flat_map(|left| [but(left, hole.cidr)].into_iter().flatten().chain(within_holes(left, hole)))
             .collect()
     })
 }
@@ -24,33 +24,33 @@ pub(crate) fn inside(networks: &[Network], others: &[Network]) -> Vec<Network> {
         let narrowed = within(of, other.cidr)?;
         other.except.iter().try_fold(narrowed, |left, hole| but(&left, *hole))
     };
-    networks.iter().flat_map(|of| others.iter().filter_map(move |other| both(of, other))).collect()
+    networks.iter().flat_map(|network| others.iter().filter_map(move |other| both(network, other))).collect()
 }
 
 /// Returns what lies in a hole of the other network is not of it.
-fn within_holes(of: &Network, other: &Network) -> Vec<Network> {
-    other.except.iter().filter_map(|hole| within(of, *hole)).collect()
+fn within_holes(network: &Network, other: &Network) -> Vec<Network> {
+    other.except.iter().filter_map(|hole| within(network, *hole)).collect()
 }
 
-fn within(of: &Network, cidr: IpNet) -> Option<Network> {
-    let narrower = match (cidr.contains(&of.cidr), of.cidr.contains(&cidr)) {
-        (true, _) => of.cidr,
+fn within(network: &Network, cidr: IpNet) -> Option<Network> {
+    let narrower = match (cidr.contains(&network.cidr), network.cidr.contains(&cidr)) {
+        (true, _) => network.cidr,
         (false, true) => cidr,
         (false, false) => return None,
     };
     let narrowed = Network { cidr: narrower, except: Vec::new() };
-    of.except.iter().try_fold(narrowed, |left, hole| but(&left, *hole))
+    network.except.iter().try_fold(narrowed, |left, hole| but(&left, *hole))
 }
 
 /// A network without another; `None` where nothing is left.
-fn but(of: &Network, hole: IpNet) -> Option<Network> {
-    if hole.contains(&of.cidr) {
+fn but(network: &Network, hole: IpNet) -> Option<Network> {
+    if hole.contains(&network.cidr) {
         return None;
     }
-    let mut left = of.clone();
-    let known = left.except.iter().any(|of| of.contains(&hole));
+    let mut left = network.clone();
+    let known = left.except.iter().any(|except| except.contains(&hole));
     if left.cidr.contains(&hole) && !known {
-        left.except.retain(|of| !hole.contains(of));
+        left.except.retain(|except| !hole.contains(except));
         left.except.push(hole);
         left.except.sort();
     }
@@ -77,7 +77,9 @@ mod tests {
     }
 
     fn holds(networks: &[Network], ip: IpAddr) -> bool {
-        networks.iter().any(|of| of.cidr.contains(&ip) && !of.except.iter().any(|hole| hole.contains(&ip)))
+        networks.iter().any(|network| {
+            network.cidr.contains(&ip) && !network.except.iter().any(|hole| hole.contains(&ip))
+        })
     }
 
     proptest! {

@@ -92,7 +92,7 @@ fn bases(policies: &Policies, port: &Port) -> Option<BTreeSet<Cell>> {
     let everything = [HttpMatch::default()];
     let mut bases = BTreeSet::new();
     let entries = policies.entries.iter().flat_map(|entry| &entry.matchers);
-    bases.extend(entries.map(|of| Cell { matcher: of.normal(), clients: None }));
+    bases.extend(entries.map(|entry| Cell { matcher: entry.normal(), clients: None }));
     for policy in &policies.port {
         told_apart(policy, &everything, port, &mut bases)?;
     }
@@ -114,12 +114,12 @@ fn told_apart(
     let requests = || policy.rules.iter().flat_map(|rule| rule.requests.iter().flatten());
     let peers = policy.rules.iter().flat_map(|rule| rule.from);
     let is_minded = policy.action == Action::Deny && Mode::of(port.rules.mtls) != Mode::Nobody;
-    let principals = peers.filter(|_| is_minded).flat_map(|of| &*of.principals);
-    let clients: BTreeSet<_> = principals.filter_map(|of| Clients::of(of, port.mesh)).collect();
+    let principals = peers.filter(|_| is_minded).flat_map(|peer| &*peer.principals);
+    let clients: BTreeSet<_> = principals.filter_map(|principal| Clients::of(principal, port.mesh)).collect();
     for scope in among {
         let scope = Cell { matcher: scope.normal(), clients: None };
-        let asked = requests().map(|of| Cell { matcher: of.normal(), clients: None });
-        let clients = clients.iter().map(|of| Cell { clients: Some(of.clone()), ..Cell::default() });
+        let asked = requests().map(|request| Cell { matcher: request.normal(), clients: None });
+        let clients = clients.iter().map(|client| Cell { clients: Some(client.clone()), ..Cell::default() });
         for base in asked.chain(clients) {
             bases.extend(scope.meet(&base));
             if bases.len() > MOST {
@@ -167,14 +167,15 @@ fn of_cells(
 ) -> Option<l5d_in::HttpRoute> {
     let matches: Vec<_> = cells.iter().filter_map(|cell| message(cell, port)).collect();
     let name = if cells.iter().any(|cell| **cell == Cell::default()) { "default" } else { "access" };
-    let authorizations = authz::messages(grants, port.mesh).into_iter().filter(|of| !bytes.contains(of));
+    let authorizations =
+        authz::messages(grants, port.mesh).into_iter().filter(|message| !bytes.contains(message));
     let rule = route::Rule { matches, filters: Vec::new() };
     (!rule.matches.is_empty()).then(|| http_route(name, authorizations.collect(), rule))
 }
 
 fn message(cell: &Cell, port: &Port) -> Option<l5d::HttpRouteMatch> {
     let mut matcher = cell.matcher.clone();
-    matcher.headers.extend(cell.clients.as_ref().map(|of| of.header(port.mesh)));
+    matcher.headers.extend(cell.clients.as_ref().map(|client| client.header(port.mesh)));
     matching::message(&matcher)
 }
 

@@ -129,8 +129,8 @@ fn without_rules(policy: SupportedPolicy<'_>) -> SupportedPolicy<'_> {
 }
 
 fn entry(AccessEntry { matcher, governors, audits: _ }: &AccessEntry) -> Entry<'_> {
-    let told = without_untold(matcher);
-    Entry { matchers: spelled(std::slice::from_ref(&told)), is_blurred: has_untold(matcher), governors }
+    let tellable = without_untold(matcher);
+    Entry { matchers: spelled(std::slice::from_ref(&tellable)), is_blurred: has_untold(matcher), governors }
 }
 
 fn enforced<'a>(policies: impl Iterator<Item = &'a Policy>) -> impl Iterator<Item = &'a Policy> {
@@ -139,20 +139,21 @@ fn enforced<'a>(policies: impl Iterator<Item = &'a Policy>) -> impl Iterator<Ite
 
 /// The Allows in Audit, but for those that speak of requests: these are not told.
 pub(crate) fn audits(access: &Access) -> impl Iterator<Item = &Policy> {
-    let audits = access.policies.iter().filter(|of| of.mode == Mode::Audit && of.action == Action::Allow);
-    audits.filter(|of| of.rules.iter().all(|rule| rule.requests.is_empty()))
+    let audits =
+        access.policies.iter().filter(|policy| policy.mode == Mode::Audit && policy.action == Action::Allow);
+    audits.filter(|audit| audit.rules.iter().all(|rule| rule.requests.is_empty()))
 }
 
 /// These in every spelling of their paths that is compared at all.
 pub(crate) fn spelled(scope: &[HttpMatch]) -> Vec<HttpMatch> {
-    scope.iter().flat_map(spellings).map(|of| of.normal()).collect()
+    scope.iter().flat_map(spellings).map(|spelling| spelling.normal()).collect()
 }
 
-fn spellings(of: &HttpMatch) -> Vec<HttpMatch> {
-    let Some(path) = &of.path else { return vec![of.clone()] };
+fn spellings(matcher: &HttpMatch) -> Vec<HttpMatch> {
+    let Some(path) = &matcher.path else { return vec![matcher.clone()] };
     let expressions = CompiledExpressions::default();
     let plain = path.spellings().into_iter().filter(|path| is_plain(path, &expressions));
-    plain.map(|path| HttpMatch { path: Some(path), ..of.clone() }).collect()
+    plain.map(|path| HttpMatch { path: Some(path), ..matcher.clone() }).collect()
 }
 
 fn one(policy: &Policy, of_route: bool) -> SupportedPolicy<'_> {
@@ -164,15 +165,15 @@ fn one(policy: &Policy, of_route: bool) -> SupportedPolicy<'_> {
 fn told_rule(rule: &Rule, action: Action, of_route: bool) -> SupportedRule<'_> {
     let Rule { index: _, from, requests } = rule;
     let all: Vec<HttpMatch> = requests.iter().flat_map(expanded).collect();
-    let told = spelled(&all).into_iter().filter(|of| action == Action::Deny || !has_untold(of));
-    let told: Vec<HttpMatch> = told.map(|of| without_untold(&of)).collect();
+    let tellable = spelled(&all).into_iter().filter(|spelled| action == Action::Deny || !has_untold(spelled));
+    let tellable: Vec<HttpMatch> = tellable.map(|tellable| without_untold(&tellable)).collect();
     let minds_requests = of_route || !requests.is_empty();
-    SupportedRule { from, minds_requests, requests: (!requests.is_empty()).then_some(told) }
+    SupportedRule { from, minds_requests, requests: (!requests.is_empty()).then_some(tellable) }
 }
 
 /// One match for each method and path.
-fn expanded(of: &RequestMatch) -> Vec<HttpMatch> {
-    let RequestMatch { methods, paths, headers } = of;
+fn expanded(request: &RequestMatch) -> Vec<HttpMatch> {
+    let RequestMatch { methods, paths, headers } = request;
     let methods: Vec<_> = match methods.is_empty() {
         true => vec![None],
         false => methods.iter().cloned().map(Some).collect(),
@@ -197,16 +198,16 @@ fn is_plain(path: &PathMatch, expressions: &CompiledExpressions) -> bool {
 }
 
 fn minds_untold(policy: &Policy) -> bool {
-    policy.rules.iter().flat_map(|rule| &rule.requests).flat_map(|of| &of.headers).any(is_untold)
+    policy.rules.iter().flat_map(|rule| &rule.requests).flat_map(|request| &request.headers).any(is_untold)
 }
 
-fn has_untold(of: &HttpMatch) -> bool {
-    of.headers.iter().any(is_untold)
+fn has_untold(matcher: &HttpMatch) -> bool {
+    matcher.headers.iter().any(is_untold)
 }
 
-fn without_untold(of: &HttpMatch) -> HttpMatch {
-    let headers = of.headers.iter().filter(|header| !is_untold(header)).cloned().collect();
-    HttpMatch { headers, ..of.clone() }
+fn without_untold(matcher: &HttpMatch) -> HttpMatch {
+    let headers = matcher.headers.iter().filter(|header| !is_untold(header)).cloned().collect();
+    HttpMatch { headers, ..matcher.clone() }
 }
 
 /// HTTP/2 has no header of the authority, and a proxy compares authorities without their port. Where others join the

@@ -98,7 +98,8 @@ impl Routed<'_> {
     }
 
     fn shares(&self, backends: &[WeightedBackend]) -> distribution::Kind {
-        let mut shares: Vec<_> = backends.iter().map(|of| (self.backend(of), of.weight)).collect();
+        let mut shares: Vec<_> =
+            backends.iter().map(|backend| (self.backend(backend), backend.weight)).collect();
         match shares.len() {
             0 => distribution::Kind::Empty(distribution::Empty {}),
             1 => first(shares.remove(0).0),
@@ -106,8 +107,8 @@ impl Routed<'_> {
         }
     }
 
-    fn backend(&self, of: &WeightedBackend) -> route::RouteBackend {
-        let WeightedBackend { weight: _, backend, request_headers, response_headers } = of;
+    fn backend(&self, given: &WeightedBackend) -> route::RouteBackend {
+        let WeightedBackend { weight: _, backend, request_headers, response_headers } = given;
         match backend {
             Backend::Service { port, families } => {
                 self.to_port(port, *families, filter::changes(request_headers, response_headers))

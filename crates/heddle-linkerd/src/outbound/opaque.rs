@@ -6,10 +6,10 @@ use l5d_out::opaque_route::{self as route, distribution, filter};
 use l5d_out::proxy_protocol;
 
 /// All to one backend.
-pub(crate) fn to(of: &Route, backend: l5d_out::Backend) -> proxy_protocol::Opaque {
+pub(crate) fn to(given: &Route, backend: l5d_out::Backend) -> proxy_protocol::Opaque {
     let backend = route::RouteBackend { backend: Some(backend), filters: Vec::new() };
     let first = distribution::FirstAvailable { backends: vec![backend] };
-    one(of, distribution::Kind::FirstAvailable(first), Vec::new())
+    one(given, distribution::Kind::FirstAvailable(first), Vec::new())
 }
 
 /// Closed at once.
@@ -19,10 +19,10 @@ pub(crate) fn forbidden() -> proxy_protocol::Opaque {
 }
 
 /// A proxy takes exactly one route with one rule.
-fn one(of: &Route, kind: distribution::Kind, filters: Vec<route::Filter>) -> proxy_protocol::Opaque {
+fn one(given: &Route, kind: distribution::Kind, filters: Vec<route::Filter>) -> proxy_protocol::Opaque {
     let backends = Some(route::Distribution { kind: Some(kind) });
     let rules = vec![route::Rule { backends, filters }];
     proxy_protocol::Opaque {
-        routes: vec![l5d_out::OpaqueRoute { metadata: Some(of.metadata.clone()), rules }],
+        routes: vec![l5d_out::OpaqueRoute { metadata: Some(given.metadata.clone()), rules }],
     }
 }

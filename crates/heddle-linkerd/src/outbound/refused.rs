@@ -1,4 +1,4 @@
-//! What is not led anywhere.
+//! Destinations that are refused.
 //!
 //! A connection's protocol is settled when it is accepted. One that was HTTP before its destination went is told so
 //! request by request; every other is closed.

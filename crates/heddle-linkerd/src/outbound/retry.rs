@@ -1,4 +1,4 @@
-//! How long a request may take, how often it is tried, and when an endpoint that fails is left alone.
+//! Timeouts and retries of requests, and the time for which a failing endpoint is left alone.
 
 use crate::l5d::{self, outbound as l5d_out};
 use heddle_model::fact::Accrual;
@@ -32,7 +32,7 @@ impl Limits<'_> {
 
     /// Of each attempt.
     pub(crate) fn retries(&self) -> Option<route::Retry> {
-        let Retry { attempts, codes, backoff } = self.retry.filter(|of| of.attempts > 0)?;
+        let Retry { attempts, codes, backoff } = self.retry.filter(|retry| retry.attempts > 0)?;
         let least = backoff.unwrap_or(MIN_BACKOFF);
         let timeout = self.attempt.filter(|limit| !limit.is_zero());
         Some(route::Retry {
@@ -60,8 +60,8 @@ fn ranges(codes: &[u16]) -> Vec<StatusRange> {
 }
 
 /// The time at which an endpoint is left alone.
-pub(crate) fn accrual(of: Accrual) -> l5d_out::FailureAccrual {
-    let Accrual { max_failures, min_penalty, max_penalty, jitter_percent } = of;
+pub(crate) fn accrual(accrual: Accrual) -> l5d_out::FailureAccrual {
+    let Accrual { max_failures, min_penalty, max_penalty, jitter_percent } = accrual;
     let jitter = f32::from(jitter_percent.min(10_000)) / 100.0;
     let failures = ConsecutiveFailures {
         max_failures: max_failures.max(1),

@@ -101,21 +101,21 @@ pub(crate) fn accrual(root: &Field<'_>, notes: &mut Diagnostics) -> Option<Accru
 }
 
 fn consecutive(root: &Field<'_>) -> Result<Accrual, FieldError> {
-    let of =
+    let setting =
         |name: &str| annotation(root, &format!("balancer.linkerd.io/failure-accrual-consecutive-{name}"));
     let penalty = |place: Option<Field<'_>>, unset| match place {
         Some(place) => duration(&place),
         None => Ok(Duration::from_secs(unset)),
     };
-    let max_failures = of("max-failures").map_or(Ok(7), |place| place.parse("a number of failures"))?;
-    let min_penalty = penalty(of("min-penalty"), 1)?;
-    let max_penalty = penalty(of("max-penalty"), 60)?;
-    if let Some(place) = of("min-penalty").or_else(|| of("max-penalty"))
+    let max_failures = setting("max-failures").map_or(Ok(7), |place| place.parse("a number of failures"))?;
+    let min_penalty = penalty(setting("min-penalty"), 1)?;
+    let max_penalty = penalty(setting("max-penalty"), 60)?;
+    if let Some(place) = setting("min-penalty").or_else(|| setting("max-penalty"))
         && (min_penalty.is_zero() || min_penalty > max_penalty)
     {
         return Err(place.wrong(format!("penalties from {min_penalty:?} to {max_penalty:?} are none")));
     }
-    let jitter = of("jitter-ratio").map_or(Ok(0.5), |place| ratio(&place))?;
+    let jitter = setting("jitter-ratio").map_or(Ok(0.5), |place| ratio(&place))?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 100 times 100")]
     let jitter_percent = (jitter * 100.0).round() as u16;
     Ok(Accrual { max_failures, min_penalty, max_penalty, jitter_percent })

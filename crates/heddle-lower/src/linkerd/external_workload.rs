@@ -61,8 +61,8 @@ fn identity(tls: &Field<'_>, notes: &mut Diagnostics) -> Result<Identity, FieldE
         return Err(FieldError { field: place.path().into(), reason: "ForeignIdentity", message });
     }
     if let Some(name) = tls.get("serverName").filter(|name| {
-        let said = name.value().as_str().and_then(by_dns);
-        said.as_ref() != Some(&identity)
+        let named = name.value().as_str().and_then(by_dns);
+        named.as_ref() != Some(&identity)
     }) {
         let message = format!("{} is not the name of the same identity", name.shown());
         let wrong = FieldError { field: name.path().into(), reason: UNSUPPORTED, message };

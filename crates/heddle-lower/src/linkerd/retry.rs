@@ -1,4 +1,4 @@
-//! When requests are tried again, as annotations `retry.linkerd.io/…` say it.
+//! Retries, as annotations `retry.linkerd.io/…` say them.
 
 use super::duration::duration;
 use crate::diagnostics::Diagnostics;

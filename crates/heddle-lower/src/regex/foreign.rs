@@ -1,4 +1,4 @@
-//! What the parser takes and RE2 does not, or takes for something else.
+//! Expressions that the parser takes and RE2 does not, or takes for something else.
 
 use regex_syntax::ast::{
     self, AssertionKind, Ast, ClassSetBinaryOp, ClassSetItem, Flag, Flags, FlagsItemKind, GroupKind, Literal,

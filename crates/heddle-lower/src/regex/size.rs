@@ -1,8 +1,8 @@
-//! How large a program RE2 makes of an expression, rather too large than too small.
+//! The size of the program that RE2 makes of an expression, rather too large than too small.
 
 use regex_syntax::ast::{Ast, ClassSet, ClassSetItem, GroupKind, RepetitionKind, RepetitionRange};
 
-/// What any program has: its start, its end and the loop that finds a match.
+/// The parts of any program: its start, its end and the loop that finds a match.
 const BASE: u32 = 6;
 
 /// Any byte, or any but one: up to two ranges of bytes (Envoy compares bytes, not characters).

@@ -1,4 +1,4 @@
-//! Where the requests of a rule go.
+//! The backends of a rule.
 
 use super::filter;
 use crate::diagnostics::Diagnostics;

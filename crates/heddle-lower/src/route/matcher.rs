@@ -1,4 +1,4 @@
-//! What a rule matches.
+//! The matches of a rule.
 
 use super::BROKEN;
 use crate::diagnostics::Diagnostics;

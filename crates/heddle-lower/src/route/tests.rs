@@ -70,10 +70,10 @@ fn a_path_that_no_proxy_compares_breaks_what_it_may_have_meant() {
         ("PathPrefix", "/a/é", "Prefix(\"/a\")", character),
         ("PathPrefix", "/é", "", character),
     ] {
-        let told = format!(
+        let fault = format!(
             "spec.rules[0].matches[0].path.value Invalid: {text:?} {fault}; requests of this rule are answered 500"
         );
-        check_matches(json!([{"path": {"type": kind, "value": text}}]), &[meant], &[&told]);
+        check_matches(json!([{"path": {"type": kind, "value": text}}]), &[meant], &[&fault]);
     }
     for (text, want) in [("/foo//", r#"Exact("/foo//")"#), ("/a{b}|c", r#"Exact("/a{b}|c")"#)] {
         check_matches(json!([{"path": {"type": "Exact", "value": text}}]), &[want], &[]);

@@ -306,7 +306,7 @@ proptest! {
         }
     }
 
-    /// What is spoilt is either named, or was nothing that this kind reads.
+    /// A spoilt part is either named, or was nothing that this kind reads.
     #[test]
     fn a_spoilt_object_is_lowered_the_same_way_each_time(which in 0usize..20, at in 0usize..60, new in any_json()) {
         let (kind, mut object) = sound().swap_remove(which);

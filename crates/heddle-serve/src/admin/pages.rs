@@ -1,4 +1,4 @@
-//! What the admin port shows.
+//! The pages of the admin port.
 
 use super::local;
 use crate::drain::Drain;

@@ -21,7 +21,7 @@ pub(super) struct Answers<F: Feed> {
     seat: StreamSlot,
     extent: Extent,
     /// The edition that the client was told last.
-    told: Option<Arc<Edition<F>>>,
+    known: Option<Arc<Edition<F>>>,
     /// Its messages, and how many of them are on their way.
     messages: Arc<[Bytes]>,
     next: usize,
@@ -31,7 +31,7 @@ pub(super) struct Answers<F: Feed> {
 impl<F: Feed> Answers<F> {
     pub(super) fn new(following: Following<F>, seat: StreamSlot, extent: Extent) -> Self {
         let messages = Arc::default();
-        Self { following, seat, extent, told: None, messages, next: 0, ended: false }
+        Self { following, seat, extent, known: None, messages, next: 0, ended: false }
     }
 
     /// The next message, or the status that the stream ends with.
@@ -46,7 +46,7 @@ impl<F: Feed> Answers<F> {
                 return Poll::Ready(Ok(message.clone()));
             }
             self.messages = Arc::default();
-            if self.extent == Extent::Once && self.told.is_some() {
+            if self.extent == Extent::Once && self.known.is_some() {
                 return Poll::Ready(Err(Status::ok("")));
             }
             let Poll::Ready(edition) = self.following.poll(cx) else { return Poll::Pending };
@@ -58,8 +58,8 @@ impl<F: Feed> Answers<F> {
     }
 
     fn take(&mut self, edition: Arc<Edition<F>>) {
-        let told = self.told.replace(edition.clone());
-        self.messages = told.map_or_else(|| edition.whole(), |told| edition.since(&told));
+        let known = self.known.replace(edition.clone());
+        self.messages = known.map_or_else(|| edition.whole(), |known| edition.since(&known));
         self.next = 0;
         self.seat.tells(edition.sequence());
     }

@@ -1,4 +1,4 @@
-//! Who asks, as the proxy's settings say it.
+//! The workload that asks, as the proxy's settings name it.
 
 use heddle_model::{WorkloadKey, WorkloadKind};
 use serde::Deserialize;

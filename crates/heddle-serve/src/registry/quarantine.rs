@@ -1,4 +1,4 @@
-//! What workloads refused, kept from one of their streams to the next.
+//! Refused resources of workloads, kept from one of their streams to the next.
 //!
 //! A stream ends every half hour: without this each proxy would be sent again, each time, what it refuses.
 

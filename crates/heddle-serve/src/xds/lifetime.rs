@@ -1,4 +1,4 @@
-//! How long a stream may live.
+//! The lifetime of a stream.
 
 use crate::drain::share;
 use crate::limits::Limits;

@@ -1,4 +1,4 @@
-//! What one stream adds to the metrics.
+//! The metrics of one stream.
 
 use crate::metrics::Metrics;
 use heddle_session::{ResourceType, Response};

@@ -1,4 +1,4 @@
-//! What is refused, in which words, and that it harms nobody else.
+//! Refusals: their words, and that they harm nobody else.
 
 use crate::client::{Delta, all, check, names, node_of};
 use crate::world::{World, grant, rules};

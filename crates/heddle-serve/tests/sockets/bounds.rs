@@ -1,4 +1,4 @@
-//! What one peer, or ten thousand, can take.
+//! Bounds on one peer, and on ten thousand.
 
 use crate::client::{Delta, all, check, names, node_of};
 use crate::world::World;

@@ -1,4 +1,4 @@
-//! How streams end, and why.
+//! Ends of streams, and their reasons.
 
 use crate::client::{Delta, all, check, node_of};
 use crate::world::{World, credential};

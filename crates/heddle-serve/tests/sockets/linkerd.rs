@@ -1,4 +1,4 @@
-//! What linkerd2-proxies are served, to the clients of the published crate.
+//! The service of linkerd2-proxies, to the clients of the published crate.
 
 mod bad_input;
 mod certify;

@@ -1,4 +1,4 @@
-//! What a proxy refused, on its next stream.
+//! A proxy's refusals, on its next stream.
 
 use crate::client::{Delta, all, names};
 use crate::world::World;
@@ -37,7 +37,7 @@ async fn refused(world: &World) -> (String, String) {
 
 async fn refuses(world: &World) -> Vec<(String, String)> {
     let client = world.only_client().await;
-    let types = client.types.into_iter().flat_map(|of| of.refused);
+    let types = client.types.into_iter().flat_map(|one| one.refused);
     types.map(|refused| (refused.name, refused.text)).collect()
 }
 

@@ -1,4 +1,4 @@
-//! What a proxy hears that does all as it should.
+//! The stream of a proxy that does all as it should.
 
 use crate::client::{Delta, Sotw, all, names, node_of};
 use crate::world::World;

@@ -1,4 +1,4 @@
-//! Who gets a connection at all.
+//! Peers that get a connection at all.
 
 use crate::client::{all, dial, names};
 use crate::world::{World, authority, credential, material};

@@ -31,7 +31,7 @@ use tokio::task::JoinHandle;
 pub(crate) const WORKLOADS: &[(&str, &str)] =
     &[("external/shop/web-0", "web"), ("external/shop/web-1", "web"), ("external/shop/cart-0", "cart")];
 
-/// What a workload shows: its certificates and its key.
+/// The credential of a workload: its certificates and its key.
 pub(crate) struct Credential {
     pub(crate) leaf: Leaf,
     pub(crate) key: PrivateKey,
@@ -52,7 +52,7 @@ pub(crate) struct World {
     stale: Arc<Mutex<Vec<String>>>,
 }
 
-/// Which workloads live, as the token check sees it.
+/// The live workloads, as the token check sees them.
 #[derive(Default)]
 struct Living(Mutex<Vec<(WorkloadKey, Liveness)>>);
 

@@ -1,4 +1,4 @@
-//! What an acknowledgement or a refusal changes.
+//! The effect of an acknowledgement or a refusal.
 
 use super::{ClientState, InFlight, Item, Reason, Slot, Subscription};
 use crate::suspects::suspects;
@@ -40,16 +40,16 @@ impl<R: Resource> Subscription<R> {
             self.forget_gone(&item.name);
             // A name that was let go and asked for again while the response was under way.
             if let Some(new) = item.new
-                && self.slots.get(&item.name).is_some_and(|slot| matches!(slot.told, ClientState::Nothing))
+                && self.slots.get(&item.name).is_some_and(|slot| matches!(slot.state, ClientState::Nothing))
             {
-                self.slots.change(&item.name, |slot| slot.told = ClientState::Has(new));
+                self.slots.change(&item.name, |slot| slot.state = ClientState::Has(new));
             }
         }
     }
 
     /// A removed resource of a wildcard needs no memory once the client has let go of it.
     fn forget_gone(&mut self, name: &Name) {
-        let is_gone = |slot: &Slot<R>| !slot.subscribed && matches!(slot.told, ClientState::Gone);
+        let is_gone = |slot: &Slot<R>| !slot.subscribed && matches!(slot.state, ClientState::Gone);
         if self.slots.get(name).is_some_and(is_gone) {
             self.slots.remove(name);
         }
@@ -90,7 +90,7 @@ impl<R: Resource> Subscription<R> {
         if !self.is_latest(&item) {
             return;
         }
-        if self.slots.change(&item.name, |slot| slot.told = ClientState::Unknown(None)).is_none() {
+        if self.slots.change(&item.name, |slot| slot.state = ClientState::Unknown(None)).is_none() {
             return;
         }
         self.isolated.insert(item.name.clone(), item.old);
@@ -107,7 +107,7 @@ impl<R: Resource> Subscription<R> {
             if self.slots.get(&name).is_some() {
                 self.rebase(&name, version, &item.old);
             }
-        } else if self.slots.change(&name, |slot| slot.told = item.old).is_some() {
+        } else if self.slots.change(&name, |slot| slot.state = item.old).is_some() {
             self.mark(name.clone(), Reason::Compare);
         }
         Some(Notice::Quarantined { ty: self.ty, name, version, text: text.to_string() })
@@ -118,7 +118,7 @@ impl<R: Resource> Subscription<R> {
         let mut later = self.flights.iter().flat_map(|flight| &flight.items);
         later.all(|later| later.name != item.name)
             && item.new.as_ref().is_some_and(
-                |new| matches!(self.told(&item.name), ClientState::Has(held) if held.version() == new.version()),
+                |new| matches!(self.state(&item.name), ClientState::Has(held) if held.version() == new.version()),
             )
     }
 

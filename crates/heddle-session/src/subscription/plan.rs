@@ -1,4 +1,4 @@
-//! What to send next of one type.
+//! The plan of the next response of one type.
 
 use super::{ClientState, InFlight, Item, Reason, Slot, Subscription};
 use crate::view::endpoints;
@@ -46,7 +46,7 @@ impl<R: Resource> Subscription<R> {
         if self.refused.get(name).is_some_and(|refused| refused.version == version) {
             return self.instead(name, reason, view);
         }
-        if reason == Reason::Compare && self.told(name).is(version) {
+        if reason == Reason::Compare && self.state(name).is(version) {
             return Step::Nothing;
         }
         Step::Send(resource)
@@ -57,7 +57,7 @@ impl<R: Resource> Subscription<R> {
         if reason == Reason::Compare || self.ty.is_root() {
             return Step::Nothing;
         }
-        match self.told(name) {
+        match self.state(name) {
             ClientState::Has(held) => Step::Send(held.clone()),
             ClientState::Nothing | ClientState::Gone | ClientState::Unknown(_) => {
                 view.absent(self.ty, name).map_or(Step::Remove, Step::Send)
@@ -71,9 +71,9 @@ impl<R: Resource> Subscription<R> {
     /// with them, the client then lets go of them by itself, and to empty them before would break requests
     /// under way. A client that waits is answered, in the way that ends its wait.
     fn vanished<V: View<Resource = R>>(&self, name: &Name, reason: Reason, view: &V) -> Step<R> {
-        let told = self.told(name);
+        let state = self.state(name);
         let again = reason == Reason::Force;
-        match (self.ty, told) {
+        match (self.ty, state) {
             (
                 ResourceType::Cluster | ResourceType::Listener,
                 ClientState::Unknown(_) | ClientState::Has(_),
@@ -184,15 +184,15 @@ impl<R: Resource> Subscription<R> {
     }
 
     fn tell(&mut self, name: Name, new: Option<R>) -> Item<R> {
-        let told = new.clone().map_or(ClientState::Gone, ClientState::Has);
+        let state = new.clone().map_or(ClientState::Gone, ClientState::Has);
         let (name, slot) = match (self.slots.remove(&name), &new) {
             // The client's spelling of the name is let go for the shared one.
             (Some((_, slot)), Some(resource)) => (resource.name().clone(), slot),
             (Some((name, slot)), None) => (name, slot),
-            (None, _) => (name, Slot { subscribed: false, told: ClientState::Nothing }),
+            (None, _) => (name, Slot { subscribed: false, state: ClientState::Nothing }),
         };
-        let old = self.isolated.remove(&name).unwrap_or(slot.told);
-        self.slots.insert(name.clone(), Slot { subscribed: slot.subscribed, told });
+        let old = self.isolated.remove(&name).unwrap_or(slot.state);
+        self.slots.insert(name.clone(), Slot { subscribed: slot.subscribed, state });
         Item { name, old, new }
     }
 
@@ -218,7 +218,7 @@ impl<R: Resource> Subscription<R> {
 
     /// The resources of a complete set: what the client holds once everything sent is applied.
     pub(crate) fn complete(&self) -> Vec<R> {
-        let held = |(name, slot): (&Name, &Slot<R>)| match (&slot.told, self.isolated.get(name)) {
+        let held = |(name, slot): (&Name, &Slot<R>)| match (&slot.state, self.isolated.get(name)) {
             (ClientState::Has(resource), _) | (ClientState::Unknown(_), Some(ClientState::Has(resource))) => {
                 Some(resource.clone())
             }

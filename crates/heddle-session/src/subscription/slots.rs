@@ -1,4 +1,4 @@
-//! What a client names of one type, or was sent, and how many bytes of it nobody else keeps.
+//! The names of one type that a client gave or was sent, and the bytes of them that nobody else keeps.
 
 use super::ClientState;
 use crate::Resource;
@@ -10,7 +10,7 @@ pub(crate) struct Slot<R> {
     /// By name; a wildcard's resources are not.
     pub(super) subscribed: bool,
     /// With everything sent applied.
-    pub(super) told: ClientState<R>,
+    pub(super) state: ClientState<R>,
 }
 
 /// The names of one type.
@@ -31,7 +31,7 @@ const STAND_IN_NAMES: usize = 3;
 impl<R: Resource> Slot<R> {
     /// Bytes that are kept for this client alone. A shared resource is not: there are only so many of these.
     fn own_bytes(&self, name: &Name) -> usize {
-        match &self.told {
+        match &self.state {
             ClientState::Has(resource) if resource.is_shared() => 0,
             ClientState::Has(_) => SLOT + STAND_IN + (1 + STAND_IN_NAMES) * name.len(),
             ClientState::Unknown(_) => SLOT + VERSION + name.len(),
@@ -89,7 +89,7 @@ impl<R: Resource> Slots<R> {
     /// Takes no more memory than must be: the nodes of a tree that grew in order are half empty, those of one built at
     /// once are full, and a resource's own name is shared where the client's spelling of it is not.
     pub(super) fn pack(&mut self) {
-        let shared = |(name, slot): (Name, Slot<R>)| match &slot.told {
+        let shared = |(name, slot): (Name, Slot<R>)| match &slot.state {
             ClientState::Has(resource) => (resource.name().clone(), slot),
             ClientState::Nothing | ClientState::Gone | ClientState::Unknown(_) => (name, slot),
         };

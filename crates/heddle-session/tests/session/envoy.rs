@@ -28,7 +28,7 @@ pub(crate) struct Envoy {
     pub refused: BTreeSet<(ResourceType, Name)>,
     /// Clusters taken in since they were refused, if they were: whole again once they serve.
     mended: BTreeSet<Name>,
-    /// How it picks what a bad response leaves behind.
+    /// The choice of what a bad response leaves behind.
     pub luck: u64,
     /// Resources received, for tests of silence.
     pub received: usize,

@@ -114,7 +114,7 @@ const FAILED_ON_STREAMS: &[u64] = &[1, 58, 105];
 /// 57: nobody can know what is held in place of what was refused together and then replaced.
 const FAILED_SLOWLY: &[u64] = &[23, 57];
 
-/// What happens in a history beside changes.
+/// The events of a history beside changes.
 #[derive(Clone, Copy)]
 struct Mix {
     poison: bool,

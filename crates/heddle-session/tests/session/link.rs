@@ -18,9 +18,9 @@ pub(crate) struct Link {
     asked: BTreeSet<ResourceType>,
     /// The client may hold what the session cannot know.
     unsure: bool,
-    /// What was refused alone and is still what there is.
+    /// Resources that were refused alone and have not changed.
     quarantined: BTreeMap<(ResourceType, Name), Version>,
-    /// How often nothing moved but the clock.
+    /// The number of times that nothing moved but the clock.
     pub waits: usize,
 }
 
@@ -128,7 +128,7 @@ impl Link {
         panic!("never at rest: {:#?}", self.session.progress());
     }
 
-    /// What the client holds is what there is, but for what it refused.
+    /// Checks that the client holds what there is, but for what it refused.
     pub(crate) fn check(&self) {
         for ty in ResourceType::ALL {
             let held = &self.envoy.held[ty as usize];
@@ -153,7 +153,7 @@ impl Link {
     fn is_kept(&self, ty: ResourceType, thing: &Thing) -> bool {
         let users = |of: ResourceType| self.envoy.held[of as usize].values();
         let refused =
-            |of| users(of).filter(move |user| self.envoy.refused.contains(&(of, user.name.clone())));
+            |one| users(one).filter(move |user| self.envoy.refused.contains(&(one, user.name.clone())));
         match ty {
             ResourceType::Cluster => {
                 let unknown = |(ty, _): &(ResourceType, Name)| {

@@ -1,4 +1,4 @@
-//! What follows a refusal, with the client's part written out.
+//! The consequences of a refusal, with the client's part written out.
 
 use crate::stream::{Stream, list, show, to, two};
 use crate::world::{Thing, name};

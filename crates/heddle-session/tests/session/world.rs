@@ -53,8 +53,8 @@ impl Thing {
         Version(hash.as_bytes()[..16].try_into().expect("16 of 32"))
     }
 
-    pub(crate) fn needs_of(&self, of: ResourceType) -> impl Iterator<Item = &Name> {
-        self.needs.iter().filter(move |(ty, _)| *ty == of).map(|(_, name)| name)
+    pub(crate) fn needs_of(&self, resource_type: ResourceType) -> impl Iterator<Item = &Name> {
+        self.needs.iter().filter(move |(ty, _)| *ty == resource_type).map(|(_, name)| name)
     }
 }
 

@@ -23,8 +23,8 @@ fn envoys(snapshot: &Snapshot, key: &Key, _: &BTreeSet<DataPlane>) -> BTreeSet<D
 
 /// Workloads with an Envoy are told of while there is a linkerd2-proxy.
 fn beside(_: &Snapshot, key: &Key, planes: &BTreeSet<DataPlane>) -> BTreeSet<Diagnostic> {
-    let told = matches!(key, Key::Workload(_)) && planes.len() == 2;
-    told.then(|| says("both planes are here")).into_iter().collect()
+    let is_limited = matches!(key, Key::Workload(_)) && planes.len() == 2;
+    is_limited.then(|| says("both planes are here")).into_iter().collect()
 }
 
 fn says(message: &str) -> Diagnostic {

@@ -1,4 +1,4 @@
-//! Who may call, as text.
+//! Access, as text.
 
 use super::{Text, field, list};
 use heddle_model::Kind;

@@ -62,9 +62,9 @@ fn entries(cluster: &str, access: &RouteAccess) -> Vec<xds::Route> {
 }
 
 /// A match in every spelling of its path, which is canonical.
-fn spellings(of: &HttpMatch) -> Vec<HttpMatch> {
-    let Some(path) = &of.path else { return vec![of.clone()] };
-    path.spellings().into_iter().map(|path| HttpMatch { path: Some(path), ..of.clone() }).collect()
+fn spellings(matcher: &HttpMatch) -> Vec<HttpMatch> {
+    let Some(path) = &matcher.path else { return vec![matcher.clone()] };
+    path.spellings().into_iter().map(|path| HttpMatch { path: Some(path), ..matcher.clone() }).collect()
 }
 
 /// The routes that govern an entry, for logs: `HTTPRoute/<namespace>/<name>`.

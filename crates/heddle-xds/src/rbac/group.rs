@@ -1,4 +1,4 @@
-//! Which routes govern which requests, as metadata of Envoy's routes.
+//! The routes that govern a request, as metadata of Envoy's routes.
 
 use crate::xds;
 use heddle_model::access::{AccessEntry, RouteAccess};

@@ -1,4 +1,4 @@
-//! What is asked, as RBAC permissions.
+//! Requests, as RBAC permissions.
 
 use super::group;
 use crate::route::matching;
@@ -29,8 +29,8 @@ pub(crate) fn requests(requests: &[RequestMatch]) -> xds::Permission {
     one_of(requests.iter().map(request).collect()).unwrap_or_else(any)
 }
 
-fn request(of: &RequestMatch) -> xds::Permission {
-    let RequestMatch { methods, paths, headers } = of;
+fn request(request: &RequestMatch) -> xds::Permission {
+    let RequestMatch { methods, paths, headers } = request;
     let methods = one_of(methods.iter().map(method_is).collect());
     let paths = one_of(paths.iter().map(path_is).collect());
     all(methods.into_iter().chain(paths).chain(headers.iter().map(header_is)).collect())

@@ -1,4 +1,4 @@
-//! Who asks, as RBAC principals.
+//! Callers, as RBAC principals.
 //!
 //! An identity is the URI of the client's certificate, compared exactly or by prefix: a connection without one
 //! matches no identity at all.
@@ -20,18 +20,18 @@ pub(crate) fn anyone_of(trust_domain: &str) -> xds::Principal {
 
 /// Any of these; everyone where none is listed.
 pub(crate) fn peers(peers: &[Peer], trust_domain: &str) -> xds::Principal {
-    one_of(peers.iter().map(|of| peer(of, trust_domain)).collect()).unwrap_or_else(anyone)
+    one_of(peers.iter().map(|one| peer(one, trust_domain)).collect()).unwrap_or_else(anyone)
 }
 
-fn peer(of: &Peer, trust_domain: &str) -> xds::Principal {
-    let Peer { principals, networks } = of;
-    let who = one_of(principals.iter().map(|of| principal(of, trust_domain)).collect());
+fn peer(peer: &Peer, trust_domain: &str) -> xds::Principal {
+    let Peer { principals, networks } = peer;
+    let who = one_of(principals.iter().map(|one| principal(one, trust_domain)).collect());
     let whence = one_of(networks.iter().map(network).collect());
     all(who.into_iter().chain(whence).collect())
 }
 
-fn principal(of: &Principal, trust_domain: &str) -> xds::Principal {
-    match of {
+fn principal(principal: &Principal, trust_domain: &str) -> xds::Principal {
+    match principal {
         Principal::Any => anyone_of(trust_domain),
         Principal::Namespace(namespace) => {
             identity(xds::prefix(&format!("spiffe://{trust_domain}/ns/{namespace}/sa/")))
@@ -42,8 +42,8 @@ fn principal(of: &Principal, trust_domain: &str) -> xds::Principal {
 }
 
 /// By the address of the connection itself, never by a header.
-fn network(of: &Network) -> xds::Principal {
-    let Network { cidr, except } = of;
+fn network(given: &Network) -> xds::Principal {
+    let Network { cidr, except } = given;
     let within = |net| is(Identifier::DirectRemoteIp(address::network(net)));
     let hole = one_of(except.iter().map(within).collect());
     let but = hole.map(|hole| is(Identifier::NotId(Box::new(hole))));

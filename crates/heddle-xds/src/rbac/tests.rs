@@ -52,10 +52,11 @@ fn routed(posture: Posture, policies: Vec<Policy>, routes: RouteAccess) -> Acces
 }
 
 /// The tags that metadata of a route are asked for.
-fn tags(of: &xds::SourcedMetadata) -> String {
+fn tags(metadata: &xds::SourcedMetadata) -> String {
     use xds::value_matcher::MatchPattern;
-    assert_eq!(of.metadata_source, i32::from(xds::MetadataSource::Route));
-    let value = of.metadata_matcher.as_ref().and_then(|matcher| matcher.value.clone()).expect("a value");
+    assert_eq!(metadata.metadata_source, i32::from(xds::MetadataSource::Route));
+    let value =
+        metadata.metadata_matcher.as_ref().and_then(|matcher| matcher.value.clone()).expect("a value");
     let one = |value: &xds::ValueMatcher| match &value.match_pattern {
         Some(MatchPattern::StringMatch(tag)) => text(&Some(tag.clone())),
         other => panic!("{other:?}"),
@@ -80,9 +81,9 @@ fn list<T>(items: &[T], word: &str, say: impl Fn(&T) -> String) -> String {
     format!("({})", items.iter().map(say).collect::<Vec<_>>().join(word))
 }
 
-fn asked(of: &xds::Permission) -> String {
+fn asked(given: &xds::Permission) -> String {
     use xds::permission::Rule;
-    match of.rule.as_ref().expect("a rule") {
+    match given.rule.as_ref().expect("a rule") {
         Rule::Any(true) => "any".into(),
         Rule::AndRules(set) => list(&set.rules, " and ", asked),
         Rule::OrRules(set) => list(&set.rules, " or ", asked),
@@ -103,14 +104,14 @@ fn asked(of: &xds::Permission) -> String {
     }
 }
 
-fn who(of: &xds::Principal) -> String {
+fn who(given: &xds::Principal) -> String {
     use xds::principal::Identifier;
-    match of.identifier.as_ref().expect("an identifier") {
+    match given.identifier.as_ref().expect("an identifier") {
         Identifier::Any(true) => "anyone".into(),
         Identifier::AndIds(set) => list(&set.ids, " and ", who),
         Identifier::OrIds(set) => list(&set.ids, " or ", who),
         Identifier::NotId(id) => format!("not {}", who(id)),
-        Identifier::Authenticated(of) => text(&of.principal_name),
+        Identifier::Authenticated(given) => text(&given.principal_name),
         Identifier::DirectRemoteIp(net) => {
             format!("{}/{}", net.address_prefix, net.prefix_len.map_or(0, |len| len.value))
         }

@@ -1,4 +1,4 @@
-//! What is done with the requests of a route.
+//! The action of a route.
 
 mod headers;
 mod retry;
@@ -94,9 +94,9 @@ fn destination(backends: &[WeightedBackend], dialled: Option<Family>) -> Cluster
     })
 }
 
-fn share(of: &WeightedBackend, dialled: Option<Family>) -> xds::weighted_cluster::ClusterWeight {
+fn share(given: &WeightedBackend, dialled: Option<Family>) -> xds::weighted_cluster::ClusterWeight {
     use xds::weighted_cluster::cluster_weight::HostRewriteSpecifier;
-    let WeightedBackend { weight, backend, request_headers, response_headers } = of;
+    let WeightedBackend { weight, backend, request_headers, response_headers } = given;
     xds::weighted_cluster::ClusterWeight {
         name: cluster(backend, dialled),
         weight: xds::number(*weight),

@@ -1,4 +1,4 @@
-//! Which requests, as Envoy matchers.
+//! Matches of requests, as Envoy matchers.
 
 use crate::xds;
 use crate::xds::route_match::PathSpecifier;
@@ -11,10 +11,10 @@ pub(crate) fn everything() -> xds::RouteMatch {
 }
 
 /// The requests of a match.
-pub(crate) fn request(of: &HttpMatch) -> xds::RouteMatch {
-    let HttpMatch { path: of_path, method: of_method, headers, query } = of;
+pub(crate) fn request(given: &HttpMatch) -> xds::RouteMatch {
+    let HttpMatch { path: of_path, method: of_method, headers, query } = given;
     let mut matcher = match of_path {
-        Some(of) => at(path(of)),
+        Some(given) => at(path(given)),
         None => everything(),
     };
     matcher.headers = of_method.iter().map(method).chain(headers.iter().map(header)).collect();
@@ -23,9 +23,9 @@ pub(crate) fn request(of: &HttpMatch) -> xds::RouteMatch {
 }
 
 /// A header with this value; `host` is the authority, in HTTP/2 as well.
-pub(crate) fn header(of: &KeyMatch) -> xds::HeaderMatcher {
+pub(crate) fn header(given: &KeyMatch) -> xds::HeaderMatcher {
     use xds::header_matcher::HeaderMatchSpecifier;
-    let KeyMatch { name, value } = of;
+    let KeyMatch { name, value } = given;
     let name = if name.eq_ignore_ascii_case("host") { ":authority" } else { name.as_str() };
     let specifier = match text(value) {
         Some(matcher) => HeaderMatchSpecifier::StringMatch(matcher),
@@ -48,9 +48,9 @@ pub(crate) fn method(method: &Name) -> xds::HeaderMatcher {
     }
 }
 
-fn parameter(of: &KeyMatch) -> xds::QueryParameterMatcher {
+fn parameter(given: &KeyMatch) -> xds::QueryParameterMatcher {
     use xds::query_parameter_matcher::QueryParameterMatchSpecifier;
-    let KeyMatch { name, value } = of;
+    let KeyMatch { name, value } = given;
     let specifier = match text(value) {
         Some(matcher) => QueryParameterMatchSpecifier::StringMatch(matcher),
         None => QueryParameterMatchSpecifier::PresentMatch(true),
@@ -69,8 +69,8 @@ fn text(value: &ValueMatch) -> Option<xds::StringMatcher> {
 }
 
 /// Envoy takes a prefix of whole elements only without a slash at its end, so the root is written as a plain one.
-fn path(of: &PathMatch) -> PathSpecifier {
-    match of {
+fn path(given: &PathMatch) -> PathSpecifier {
+    match given {
         PathMatch::Exact(path) => PathSpecifier::Path(path.to_string()),
         PathMatch::Prefix(path) if path.is_empty() => PathSpecifier::Prefix("/".into()),
         PathMatch::Prefix(path) => PathSpecifier::PathSeparatedPrefix(path.to_string()),

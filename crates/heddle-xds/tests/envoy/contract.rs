@@ -1,4 +1,4 @@
-//! What the crate promises of itself, held on every scenario.
+//! The crate's promises, held on every scenario.
 
 use crate::view::{View, clients, scenarios, snapshot};
 use heddle_model::Snapshot;
@@ -9,11 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 fn groups(snapshots: &[&Snapshot]) -> BTreeSet<Group> {
     let clients: BTreeSet<Client> = snapshots.iter().flat_map(|snapshot| clients(snapshot)).collect();
-    let of = |snapshot: &&Snapshot| {
+    let groups_of = |snapshot: &&Snapshot| {
         let snapshot: &Snapshot = snapshot;
         clients.iter().flat_map(|client| client.groups(snapshot)).collect::<Vec<_>>()
     };
-    snapshots.iter().flat_map(of).collect()
+    snapshots.iter().flat_map(groups_of).collect()
 }
 
 fn bodies(group: &Group, snapshot: &Snapshot) -> BTreeMap<ResourceKey, heddle_xds::Resource> {
@@ -50,9 +50,9 @@ fn a_change_touches_whatever_it_changes() {
                 let (before, after) = (bodies(&group, old), bodies(&group, new));
                 let changed =
                     before.keys().chain(after.keys()).filter(|key| before.get(key) != after.get(key));
-                let told: BTreeSet<_> = keys.iter().flat_map(|key| touched(&group, key, old, new)).collect();
+                let named: BTreeSet<_> = keys.iter().flat_map(|key| touched(&group, key, old, new)).collect();
                 for key in changed {
-                    assert!(told.contains(key), "{from} -> {to}: {key:?} of {group:?} changed unseen");
+                    assert!(named.contains(key), "{from} -> {to}: {key:?} of {group:?} changed unseen");
                 }
             }
         }
@@ -69,8 +69,8 @@ fn a_workload_that_comes_or_goes_touches_its_own_resources_alone() {
     for key in whole.workloads.keys() {
         let mut without = whole.clone();
         without.workloads.remove(key);
-        let told = touched(&group, &Key::Workload(key.clone()), &without, &whole);
-        assert!(told.len() <= 3, "{key}: {told:?}");
-        assert!(!told.iter().any(|key| key.name.as_str() == "outbound"), "{key}: {told:?}");
+        let named = touched(&group, &Key::Workload(key.clone()), &without, &whole);
+        assert!(named.len() <= 3, "{key}: {named:?}");
+        assert!(!named.iter().any(|key| key.name.as_str() == "outbound"), "{key}: {named:?}");
     }
 }

@@ -168,7 +168,7 @@ fn routes(namespace: &str) -> Vec<Value> {
     rules.extend(
         weights
             .iter()
-            .map(|all| json!({"backendRefs": all.iter().map(|of| backend(*of)).collect::<Vec<_>>()})),
+            .map(|all| json!({"backendRefs": all.iter().map(|one| backend(*one)).collect::<Vec<_>>()})),
     );
     let parent = json!({"group": "", "kind": "Service", "name": label()});
     let named = |at: usize| format!("{at:0>253}");

@@ -1,4 +1,4 @@
-//! What passes without a mesh passes two Envoys: one row per thing that Envoy refuses, drops or cuts of its own accord.
+//! Traffic that passes without a mesh passes two Envoys: one row per thing that Envoy refuses, drops or cuts of its own accord.
 
 mod application;
 
@@ -12,7 +12,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// Where the client's Envoy has the Service.
+/// The address of the Service at the client's Envoy.
 const SERVICE: &str = "127.67.0.1";
 const APP: &str = "127.65.0.3";
 
@@ -64,7 +64,7 @@ fn request(start: &str, headers: &str) -> String {
     format!("{start} HTTP/1.1\r\nhost: app\r\n{headers}\r\n")
 }
 
-/// What is sent, what follows once it is answered, and what is answered.
+/// A name, the request, what follows once it is answered, and the answer.
 struct Row(&'static str, String, &'static str, &'static str);
 
 fn rows() -> Vec<Row> {

@@ -54,7 +54,7 @@ fn a_real_envoy_takes_every_view_of_every_scenario() {
     }
 }
 
-/// What only Linkerd's objects say, of everything in a Snapshot.
+/// Gives everything in a Snapshot what only Linkerd's objects say.
 fn with_linkerds_words(snapshot: &mut Snapshot) {
     let accrual = Accrual {
         max_failures: 7,

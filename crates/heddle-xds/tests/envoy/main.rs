@@ -1,4 +1,4 @@
-//! What is projected, held against its own contract and against a real Envoy.
+//! The projection, held against its own contract and against a real Envoy.
 //!
 //! `HEDDLE_ENVOY` names the binary; without it `.cache/envoy/bin/envoy` of the workspace is taken, which
 //! `make envoy` puts there.

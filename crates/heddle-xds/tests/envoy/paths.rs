@@ -1,4 +1,4 @@
-//! What a real Envoy makes of a path before policies compare it: `heddle_model::path` says the same.
+//! Paths as a real Envoy compares them with policies: `heddle_model::path` says the same.
 
 use crate::certificates::Authority;
 use crate::load::folder;

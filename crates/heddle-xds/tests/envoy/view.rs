@@ -1,4 +1,4 @@
-//! What one client is given, as a whole.
+//! All resources of one client.
 
 use heddle_index::Index;
 use heddle_model::Snapshot;
@@ -42,11 +42,11 @@ pub(crate) fn scenarios() -> Vec<(String, String)> {
 pub(crate) fn clients(snapshot: &Snapshot) -> Vec<Client> {
     let net = "127.77.0.0/16".parse().expect("a network");
     let captures = [Capture::Captured, Capture::Bound(None), Capture::Bound(Some(net))];
-    let of = |capture: &Capture| {
+    let clients_of = |capture: &Capture| {
         let capture = capture.clone();
         snapshot.workloads.keys().map(move |key| Client { workload: key.clone(), capture: capture.clone() })
     };
-    captures.iter().flat_map(of).collect()
+    captures.iter().flat_map(clients_of).collect()
 }
 
 impl View {
@@ -66,7 +66,7 @@ impl View {
     /// A bootstrap that has it all in itself: endpoints within clusters, routes within listeners.
     pub(crate) fn bootstrap(&self) -> Value {
         let printer = Printer::new();
-        let of = |ty: ResourceType| -> BTreeMap<String, Value> {
+        let bodies = |ty: ResourceType| -> BTreeMap<String, Value> {
             let own = self.0.iter().filter(|(key, _)| key.ty == ty);
             own.map(|(key, resource)| {
                 let mut body = printer.print(&resource.body).expect("every message within is known");
@@ -75,8 +75,8 @@ impl View {
             })
             .collect()
         };
-        let (mut clusters, mut listeners) = (of(ResourceType::Cluster), of(ResourceType::Listener));
-        let (endpoints, routes) = (of(ResourceType::Endpoint), of(ResourceType::Route));
+        let (mut clusters, mut listeners) = (bodies(ResourceType::Cluster), bodies(ResourceType::Listener));
+        let (endpoints, routes) = (bodies(ResourceType::Endpoint), bodies(ResourceType::Route));
         clusters.values_mut().for_each(|cluster| settle_endpoints(cluster, &endpoints));
         listeners.values_mut().for_each(|listener| settle_routes(listener, &routes));
         json!({

@@ -1,4 +1,4 @@
-//! What `/ready` says of the authority.
+//! The authority's condition, for `/ready`.
 
 use heddle_ca::{Authority, Validity};
 use std::time::{Duration, SystemTime};

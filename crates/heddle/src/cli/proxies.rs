@@ -78,11 +78,12 @@ fn table(clients: &[ClientView], now: u64) -> Table {
 
 /// `ok`, or what is refused or still under way.
 fn sync(types: &[TypeView]) -> String {
-    let of = |is: fn(&TypeView) -> bool| {
+    let names = |is: fn(&TypeView) -> bool| {
         let names: Vec<&str> = types.iter().filter(|ty| is(ty)).map(|ty| ty.r#type.as_str()).collect();
         names.join(",")
     };
-    let (refused, pending) = (of(|ty| !ty.refused.is_empty()), of(|ty| ty.pending > 0 || ty.unanswered > 0));
+    let (refused, pending) =
+        (names(|ty| !ty.refused.is_empty()), names(|ty| ty.pending > 0 || ty.unanswered > 0));
     match (refused.is_empty(), pending.is_empty()) {
         (false, _) => format!("rejected {refused}"),
         (true, false) => format!("pending {pending}"),

@@ -1,4 +1,4 @@
-//! What only a linkerd2-proxy is told, as arguments.
+//! Arguments about a linkerd2-proxy.
 
 use anyhow::{Result, bail};
 use heddle_agent::linkerd::{Given, Sidecar, VARIABLES};

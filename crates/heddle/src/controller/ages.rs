@@ -1,4 +1,4 @@
-//! How long the watches have been failing, as a metric.
+//! The time for which watches have been failing, as a metric.
 
 use heddle_kube::Watches;
 use prometheus_client::collector::Collector;

@@ -21,7 +21,7 @@ pub(super) fn watch(folder: PathBuf, queue: mpsc::Sender<Event>, vital: &mut Vit
     });
     vital.spawn("following the folder", async move {
         if let Err(error) = heddle_dir::watch(folder, queue, say).await {
-            tracing::error!(%error, "the folder is not followed any more");
+            tracing::error!(%error, "folder watch failed");
         }
     });
     troubles

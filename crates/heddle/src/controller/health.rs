@@ -1,4 +1,4 @@
-//! How the source is doing.
+//! The health of the source.
 
 use super::ages::Ages;
 use super::folder::Troubles;

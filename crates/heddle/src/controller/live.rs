@@ -1,4 +1,4 @@
-//! What the token check asks of the mesh.
+//! The token check's view of live workloads.
 
 use crate::engine::State;
 use futures::future::{BoxFuture, FutureExt, ready};

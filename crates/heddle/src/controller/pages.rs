@@ -1,4 +1,4 @@
-//! What the controller's admin pages show of it.
+//! The controller's admin pages.
 
 mod objects;
 

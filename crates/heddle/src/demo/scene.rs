@@ -1,4 +1,4 @@
-//! What a scene asserts, printed as it happens and gathered for the table at the end.
+//! The assertions of a scene, printed as they are made and gathered for the table at the end.
 
 use anyhow::{Result, ensure};
 use std::time::Instant;

@@ -162,11 +162,12 @@ pub(crate) async fn access(stage: &mut Stage) -> Result<Outcome> {
         .await?;
     scene.assert(client.get(&bad, &[]).await?.status == 403, "enforced, the intruder gets 403")?;
     scene.assert(client.get(&good, &[]).await?.status == 200, "and web is served as before")?;
-    let told = stage
+    let answer = stage
         .ask(&["explain", "--from", "shop/intruder", "--to", "shop/payments:8080", "--path", "/pay"])
         .await?;
-    scene.tell(format!("$ heddle explain --from shop/intruder --to shop/payments:8080 --path /pay\n{told}"));
-    let names = told.contains("shop/payments-callers") && told.contains("DENIED");
+    scene
+        .tell(format!("$ heddle explain --from shop/intruder --to shop/payments:8080 --path /pay\n{answer}"));
+    let names = answer.contains("shop/payments-callers") && answer.contains("DENIED");
     scene.assert(names, "heddle explain says DENIED and names AccessPolicy shop/payments-callers")?;
     Ok(scene.close("audited, then denied, then explained"))
 }

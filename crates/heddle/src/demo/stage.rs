@@ -167,8 +167,8 @@ impl Stage {
     /// # Errors
     /// If one of them cannot be ended.
     pub async fn leave(&mut self, name: &str) -> Result<()> {
-        let of = format!("{name}'s ");
-        while let Some(at) = self.others.iter().position(|process| process.name().starts_with(&of)) {
+        let prefix = format!("{name}'s ");
+        while let Some(at) = self.others.iter().position(|process| process.name().starts_with(&prefix)) {
             self.others.remove(at).terminate().await?;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! What tokens made without Kubernetes say.
+//! Tokens made without Kubernetes.
 
 use heddle_ca::token::Rules;
 use std::collections::BTreeSet;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-/// How long anything may take that is waited for.
+/// The time that anything may take that is waited for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 
 const MESH: &str = "

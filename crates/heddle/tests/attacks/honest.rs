@@ -26,7 +26,7 @@ use tonic::{Request, Status, Streaming};
 /// The type of clusters.
 pub(crate) const CDS: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
 
-/// Who somebody is to the controller.
+/// A caller of the controller.
 #[derive(Clone)]
 pub(crate) struct Caller {
     listen: SocketAddr,

@@ -3,7 +3,7 @@
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::task::JoinHandle;
 
-/// Where every caller may send a message before it is known who it is.
+/// The method to which callers may send a message before they have proved who they are.
 pub(crate) const CERTIFY: &str = "/io.linkerd.proxy.identity.Identity/Certify";
 
 const DATA: u8 = 0;

@@ -1,4 +1,4 @@
-//! What peers write, where people read it.
+//! Text of peers, where people read it.
 
 use crate::controller::Controller;
 use crate::honest::{CDS, Caller};

@@ -26,7 +26,7 @@ spec: {{selector: {{matchLabels: {{app: {name}}}}}, mtls: {mode}}}
     )
 }
 
-/// What a client gets: an answer from the application, with the caller's identity if there was one; or nothing.
+/// The answer that a client gets: the application's, with the caller's identity if there was one; or nothing.
 #[derive(Debug, PartialEq, Eq)]
 enum Got {
     From(Option<String>),

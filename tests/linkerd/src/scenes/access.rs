@@ -54,10 +54,10 @@ fn enforce(stage: &mut Stage, scene: &mut Scene, service: &str, host: u8) -> Res
     scene.assert(heard.lines.len() == 1, format!("web bytes: {:?}", heard.lines))?;
     let question = ["explain", "--from", "clients/intruder", "--to", &format!("shop/{service}:8080")];
     let source = format!("dir:{}", stage.manifests.0.display());
-    let told = stage.ask(&[&question[..], &["--source", &source]].concat())?;
-    scene.tell(&told);
+    let answer = stage.ask(&[&question[..], &["--source", &source]].concat())?;
+    scene.tell(&answer);
     scene.assert(
-        told.contains("DENIED") && told.contains("shop/only-web"),
+        answer.contains("DENIED") && answer.contains("shop/only-web"),
         "heddle explain says who denies it",
     )?;
     stage.manifests.write(POLICY, None)?;

@@ -1,4 +1,4 @@
-//! What changes under load, and what nobody should notice of it.
+//! Changes under load, which nobody should notice.
 
 use super::{CART, CART_1, CART_2, CART_V1, EMPTY, SPLIT, WEB, why};
 use crate::app;

@@ -36,8 +36,8 @@ pub(super) fn linkerd_to_linkerd(stage: &mut Stage, number: usize) -> Result<Out
         let at = SocketAddr::new(IpAddr::V4(CART_V1.address()), port);
         let plain = stage.from_outside(at);
         let refused = plain.as_ref().map_or(true, |reply| reply.status == 403);
-        let said = plain.map_or_else(|error| format!("{error:#}"), |reply| reply.line());
-        scene.assert(refused, format!("plain text to {at} is refused: {said}"))?;
+        let answer = plain.map_or_else(|error| format!("{error:#}"), |reply| reply.line());
+        scene.assert(refused, format!("plain text to {at} is refused: {answer}"))?;
     }
     Ok(scene.close("each call's client identity verified by the server"))
 }

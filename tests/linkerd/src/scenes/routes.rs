@@ -1,4 +1,4 @@
-//! What an HTTPRoute says, done by the client's linkerd2-proxy.
+//! HTTPRoutes, as the client's linkerd2-proxy follows them.
 
 use super::{CART_1, SPLIT, WEB};
 use crate::app;

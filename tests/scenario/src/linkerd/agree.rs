@@ -1,4 +1,4 @@
-//! Whether linkerd2-proxies do with a request what is decided.
+//! Agreement of linkerd2-proxies with the decisions.
 
 use super::{Arrival, Dialled, Outcome, ShareTo, client, server};
 use heddle_decide::verdict::{Admission, Candidate, Carried, Dial, Forward, Outcome as Meant, ShareTarget};
@@ -42,7 +42,7 @@ fn from_another(snapshot: &Snapshot, request: &Request, meant: &Meant) -> Result
                 Dial::Refused => continue,
             };
             // What the client changes of the request is not seen from here.
-            if !changes.is_empty() || route.as_ref().is_some_and(|of| !of.request_headers.is_empty()) {
+            if !changes.is_empty() || route.as_ref().is_some_and(|route| !route.request_headers.is_empty()) {
                 continue;
             }
             let call = request.call.clone();
@@ -59,7 +59,7 @@ fn compare(snapshot: &Snapshot, request: &Request, meant: &Meant, got: &Outcome)
         (Meant::PassedThrough, Outcome::Forwarded(shares)) => match shares.as_slice() {
             [(_, ShareTo::Endpoints(all))] => {
                 let at = SocketAddr::new(request.address, request.port);
-                let plain = all.get(&at).is_some_and(|of| of.identity.is_none());
+                let plain = all.get(&at).is_some_and(|one| one.identity.is_none());
                 if all.len() == 1 && plain { Ok(()) } else { differ() }
             }
             _ => differ(),
@@ -72,9 +72,9 @@ fn compare(snapshot: &Snapshot, request: &Request, meant: &Meant, got: &Outcome)
             if forward.shares.len() != shares.len() {
                 return differ();
             }
-            let of: u64 = shares.iter().map(|(weight, _)| u64::from(*weight)).sum();
+            let total: u64 = shares.iter().map(|(weight, _)| u64::from(*weight)).sum();
             for (meant, (weight, got)) in forward.shares.iter().zip(shares) {
-                if meant.weight * of != u64::from(*weight) * meant.of {
+                if meant.weight * total != u64::from(*weight) * meant.total {
                     return differ();
                 }
                 share(snapshot, request, &meant.to, got)?;
@@ -99,8 +99,8 @@ fn share(snapshot: &Snapshot, request: &Request, meant: &ShareTarget, got: &Shar
         (ShareTarget::Endpoints { candidates, .. }, got) => {
             let meant: BTreeMap<SocketAddr, &Candidate> = candidates
                 .iter()
-                .filter(|of| of.transport != Dial::Refused)
-                .map(|of| (SocketAddr::new(of.address, of.port), of))
+                .filter(|candidate| candidate.transport != Dial::Refused)
+                .map(|candidate| (SocketAddr::new(candidate.address, candidate.port), candidate))
                 .collect();
             match got {
                 ShareTo::Answered(503) if meant.is_empty() => Ok(()),
@@ -156,12 +156,14 @@ fn is_told(snapshot: &Snapshot, key: &WorkloadKey, meant: &Candidate, call: &Cal
     let is_odd = |path: &str| path.contains("//") || path.contains("/.") || path.contains(odd);
     let spelled = matches!(call, Call::Http(call) if is_odd(&call.path));
     let planes = [DataPlane::Linkerd].into();
-    limitations(snapshot, &Key::Workload(key.clone()), &planes).iter().any(|of| match of.reason {
-        "PathSpelling" => requests && spelled,
-        "OverDenied" => !requests,
-        "SeveralValues" => requests && is_repeated(call),
-        "HeaderMatch" | "TooManyRoutes" => requests,
-        other => panic!("{other}: when does it hold?"),
+    limitations(snapshot, &Key::Workload(key.clone()), &planes).iter().any(|limitation| {
+        match limitation.reason {
+            "PathSpelling" => requests && spelled,
+            "OverDenied" => !requests,
+            "SeveralValues" => requests && is_repeated(call),
+            "HeaderMatch" | "TooManyRoutes" => requests,
+            other => panic!("{other}: when does it hold?"),
+        }
     })
 }
 
@@ -176,10 +178,12 @@ fn caller(snapshot: &Snapshot, request: &Request, to: IpAddr) -> (Option<String>
         Client::Outside(address) => (None, Some(*address)),
         Client::Workload(key) => {
             let found = snapshot.workloads.get(key);
-            let identity =
-                found.and_then(|of| of.identity.as_ref()).map(|of| of.dns(&snapshot.mesh.identity_suffix));
-            let addresses = found.map(|of| of.addresses.as_slice()).unwrap_or_default();
-            let same = addresses.iter().find(|of| of.is_ipv4() == to.is_ipv4()).or(addresses.first());
+            let identity = found
+                .and_then(|found| found.identity.as_ref())
+                .map(|identity| identity.dns(&snapshot.mesh.identity_suffix));
+            let addresses = found.map(|found| found.addresses.as_slice()).unwrap_or_default();
+            let same =
+                addresses.iter().find(|address| address.is_ipv4() == to.is_ipv4()).or(addresses.first());
             (identity, same.copied())
         }
     }

@@ -18,7 +18,7 @@ fn object(mut fields: Map<String, Value>) -> Value {
             (None, length) => format!("{ip}/{}", length.unwrap_or(&json!(0))).into(),
         };
     }
-    if let Some(path) = fields.get("balancer").and_then(|of| of.pointer("/discovery/dst/path")) {
+    if let Some(path) = fields.get("balancer").and_then(|field| field.pointer("/discovery/dst/path")) {
         return format!("endpoints {}", path.as_str().unwrap_or_default()).into();
     }
     if fields.contains_key("http1") && fields.get("http1") == fields.get("http2") {

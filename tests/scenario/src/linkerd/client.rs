@@ -18,7 +18,7 @@ use prost::Message;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// What becomes of a call.
+/// The outcome of a call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// The connection is closed.
@@ -29,7 +29,7 @@ pub enum Outcome {
     Forwarded(Vec<(u32, ShareTo)>),
 }
 
-/// Where a share goes.
+/// The target of a share.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ShareTo {
     /// The proxy answers.
@@ -38,7 +38,7 @@ pub enum ShareTo {
     Endpoints(BTreeMap<SocketAddr, Dialled>),
 }
 
-/// How an endpoint is dialled.
+/// The transport to an endpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dialled {
     /// The name that the server must prove; `None` is plain text.
@@ -47,7 +47,7 @@ pub struct Dialled {
     pub direct: bool,
     /// It is carried as requests.
     pub requests: bool,
-    /// What is sent.
+    /// The call.
     pub call: Call,
 }
 
@@ -69,7 +69,7 @@ pub fn client(snapshot: &Snapshot, client: &WorkloadKey, target: SocketAddr, cal
     let policy = OutboundPolicy::decode(bytes).expect("an OutboundPolicy");
     valid::outbound(&policy);
     let to = To { snapshot, client, requests: false, call: call.clone() };
-    match (policy.protocol.and_then(|of| of.kind).expect("a protocol"), call) {
+    match (policy.protocol.and_then(|protocol| protocol.kind).expect("a protocol"), call) {
         (Kind::Detect(detect), Call::Http(http)) => {
             let Detect { timeout: _, opaque: _, http1, http2 } = detect;
             let (one, two) = (http1.expect("HTTP/1"), http2.expect("HTTP/2"));
@@ -93,25 +93,26 @@ impl To<'_> {
         if let Some(status) = answer {
             return Outcome::Answered(status);
         }
-        let distribution = rule.backends.as_ref().and_then(|of| of.kind.as_ref()).expect("backends");
+        let distribution =
+            rule.backends.as_ref().and_then(|backend| backend.kind.as_ref()).expect("backends");
         let shares = match distribution {
             distribution::Kind::Empty(_) => return Outcome::Answered(503),
             distribution::Kind::FirstAvailable(first) => vec![(1, first.backends.first().expect("one"))],
             distribution::Kind::RandomAvailable(random) => random
                 .backends
                 .iter()
-                .map(|of| (of.weight, of.backend.as_ref().expect("a backend")))
+                .map(|backend| (backend.weight, backend.backend.as_ref().expect("a backend")))
                 .collect(),
         };
         let share = |(weight, of)| (weight, self.share(of, &call));
         Outcome::Forwarded(shares.into_iter().map(share).collect())
     }
 
-    fn share(&self, of: &http_route::RouteBackend, call: &HttpCall) -> ShareTo {
-        let (call, answer) = filtered(&of.filters, call.clone());
+    fn share(&self, backend: &http_route::RouteBackend, call: &HttpCall) -> ShareTo {
+        let (call, answer) = filtered(&backend.filters, call.clone());
         match answer {
             Some(status) => ShareTo::Answered(status),
-            None => self.endpoints(of.backend.as_ref().expect("a backend"), &Call::Http(call)),
+            None => self.endpoints(backend.backend.as_ref().expect("a backend"), &Call::Http(call)),
         }
     }
 
@@ -121,9 +122,10 @@ impl To<'_> {
         if !rule.filters.is_empty() {
             return Outcome::Closed;
         }
-        match rule.backends.as_ref().and_then(|of| of.kind.as_ref()).expect("backends") {
+        match rule.backends.as_ref().and_then(|backend| backend.kind.as_ref()).expect("backends") {
             opaque_route::distribution::Kind::FirstAvailable(first) => {
-                let backend = first.backends.first().and_then(|of| of.backend.as_ref()).expect("one");
+                let backend =
+                    first.backends.first().and_then(|backend| backend.backend.as_ref()).expect("one");
                 Outcome::Forwarded(vec![(1, self.endpoints(backend, &self.call))])
             }
             opaque_route::distribution::Kind::Empty(_)
@@ -135,13 +137,15 @@ impl To<'_> {
         let all = match backend.kind.as_ref() {
             Some(backend::Kind::Forward(endpoint)) => vec![endpoint.clone()],
             Some(backend::Kind::Balancer(balancer)) => {
-                let discovery = balancer.discovery.as_ref().and_then(|of| of.kind.as_ref());
+                let discovery = balancer.discovery.as_ref().and_then(|discovery| discovery.kind.as_ref());
                 let Some(endpoint_discovery::Kind::Dst(get)) = discovery else { panic!("a name") };
                 self.resolved(&get.path)
             }
             None => return ShareTo::Answered(502),
         };
-        ShareTo::Endpoints(all.iter().map(|of| (socket(of.addr.as_ref()), self.dialled(of, call))).collect())
+        ShareTo::Endpoints(
+            all.iter().map(|one| (socket(one.addr.as_ref()), self.dialled(one, call))).collect(),
+        )
     }
 
     fn resolved(&self, path: &str) -> Vec<WeightedAddr> {
@@ -151,7 +155,7 @@ impl To<'_> {
             panic!("{path} has no answer")
         };
         let updates = all.whole().into_iter().map(|bytes| Update::decode(bytes).expect("an Update"));
-        let sets = updates.map(|of| match of.update.expect("an update says what") {
+        let sets = updates.map(|one| match one.update.expect("an update says what") {
             update::Update::Add(set) => set.addrs,
             update::Update::NoEndpoints(_) => Vec::new(),
             update::Update::Remove(_) => panic!("a remove is never first"),
@@ -159,11 +163,11 @@ impl To<'_> {
         sets.flatten().inspect(valid::endpoint).collect()
     }
 
-    fn dialled(&self, of: &WeightedAddr, call: &Call) -> Dialled {
-        let hint = of.protocol_hint.unwrap_or_default();
+    fn dialled(&self, endpoint: &WeightedAddr, call: &Call) -> Dialled {
+        let hint = endpoint.protocol_hint.unwrap_or_default();
         let opaque = matches!(hint.protocol, Some(protocol_hint::Protocol::Opaque(_)));
         Dialled {
-            identity: of.tls_identity.as_ref().map(name),
+            identity: endpoint.tls_identity.as_ref().map(name),
             direct: hint.opaque_transport.is_some(),
             requests: self.requests && !opaque,
             call: call.clone(),
@@ -191,8 +195,8 @@ fn filtered(filters: &[http_route::Filter], mut call: HttpCall) -> (HttpCall, Op
 fn change_headers(change: &RequestHeaderModifier, call: &mut HttpCall) {
     let pairs =
         |of: &Option<heddle_proto::io::linkerd::proxy::http_types::Headers>| -> Vec<(String, String)> {
-            let all = of.iter().flat_map(|of| &of.headers);
-            all.map(|of| (of.name.clone(), String::from_utf8_lossy(&of.value).into_owned())).collect()
+            let all = of.iter().flat_map(|one| &one.headers);
+            all.map(|one| (one.name.clone(), String::from_utf8_lossy(&one.value).into_owned())).collect()
         };
     call.headers.extend(pairs(&change.add));
     for (name, value) in pairs(&change.set) {
@@ -209,11 +213,11 @@ fn name(identity: &TlsIdentity) -> String {
     }
 }
 
-fn socket(of: Option<&TcpAddress>) -> SocketAddr {
-    let of = of.expect("an address");
-    let ip: IpAddr = match of.ip.as_ref().and_then(|ip| ip.ip.as_ref()).expect("an address") {
+fn socket(address: Option<&TcpAddress>) -> SocketAddr {
+    let address = address.expect("an address");
+    let ip: IpAddr = match address.ip.as_ref().and_then(|ip| ip.ip.as_ref()).expect("an address") {
         ip_address::Ip::Ipv4(ip) => Ipv4Addr::from(*ip).into(),
         ip_address::Ip::Ipv6(ip) => Ipv6Addr::from((u128::from(ip.first) << 64) | u128::from(ip.last)).into(),
     };
-    SocketAddr::new(ip, u16::try_from(of.port).expect("a port"))
+    SocketAddr::new(ip, u16::try_from(address.port).expect("a port"))
 }

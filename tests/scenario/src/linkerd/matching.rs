@@ -7,7 +7,7 @@ use heddle_proto::io::linkerd::proxy::http_route::{
 use heddle_proto::io::linkerd::proxy::http_types::{HttpMethod, http_method};
 use regex::Regex;
 
-/// How well a match matches: the length of the path, headers, query parameters, and a method.
+/// The rank of a match: the length of the path, headers, query parameters, and a method.
 pub(super) type Rank = (usize, usize, usize, bool);
 
 /// The first of the best.
@@ -23,24 +23,24 @@ fn rank_of_any(matches: &[HttpRouteMatch], call: &HttpCall) -> Option<Rank> {
     if matches.is_empty() {
         return Some((1, 0, 0, false));
     }
-    matches.iter().filter_map(|of| rank(of, call)).max()
+    matches.iter().filter_map(|matcher| rank(matcher, call)).max()
 }
 
-fn rank(of: &HttpRouteMatch, call: &HttpCall) -> Option<Rank> {
+fn rank(matcher: &HttpRouteMatch, call: &HttpCall) -> Option<Rank> {
     let whole = call.path.split('#').next().unwrap_or_default();
     let (path, query) = whole.split_once('?').unwrap_or((whole, ""));
-    let length = match &of.path {
+    let length = match &matcher.path {
         Some(wanted) => path_length(wanted, path)?,
         None => 1,
     };
-    let holds = of.method.as_ref().is_none_or(|method| method_is(method, &call.method))
-        && of.headers.iter().all(|header| header_matches(header, call))
-        && of.query_params.iter().all(|parameter| parameter_matches(parameter, query));
-    holds.then_some((length, of.headers.len(), of.query_params.len(), of.method.is_some()))
+    let holds = matcher.method.as_ref().is_none_or(|method| method_is(method, &call.method))
+        && matcher.headers.iter().all(|header| header_matches(header, call))
+        && matcher.query_params.iter().all(|parameter| parameter_matches(parameter, query));
+    holds.then_some((length, matcher.headers.len(), matcher.query_params.len(), matcher.method.is_some()))
 }
 
-fn path_length(of: &PathMatch, path: &str) -> Option<usize> {
-    match of.kind.as_ref().expect("a path match says what") {
+fn path_length(given: &PathMatch, path: &str) -> Option<usize> {
+    match given.kind.as_ref().expect("a path match says what") {
         path_match::Kind::Exact(exact) => (exact == path).then_some(path.len()),
         path_match::Kind::Regex(regex) => whole(regex, path).then_some(path.len()),
         path_match::Kind::Prefix(prefix) if prefix == "/" => Some(1),
@@ -58,8 +58,8 @@ fn whole(regex: &str, text: &str) -> bool {
     regex.find(text).is_some_and(|found| found.start() == 0 && found.end() == text.len())
 }
 
-fn method_is(of: &HttpMethod, method: &str) -> bool {
-    match of.r#type.as_ref().expect("a method says which") {
+fn method_is(given: &HttpMethod, method: &str) -> bool {
+    match given.r#type.as_ref().expect("a method says which") {
         http_method::Type::Registered(number) => {
             let known = http_method::Registered::try_from(*number).expect("a known number");
             known.as_str_name() == method
@@ -69,19 +69,20 @@ fn method_is(of: &HttpMethod, method: &str) -> bool {
 }
 
 /// Any of several values of one name will do.
-fn header_matches(of: &HeaderMatch, call: &HttpCall) -> bool {
-    let values = call.headers.iter().filter(|(name, _)| *name == of.name).map(|(_, value)| value.as_str());
-    let host = (of.name == "host").then_some(call.authority.as_str());
-    values.chain(host).any(|value| match of.value.as_ref().expect("a header match says what") {
+fn header_matches(matcher: &HeaderMatch, call: &HttpCall) -> bool {
+    let values =
+        call.headers.iter().filter(|(name, _)| *name == matcher.name).map(|(_, value)| value.as_str());
+    let host = (matcher.name == "host").then_some(call.authority.as_str());
+    values.chain(host).any(|value| match matcher.value.as_ref().expect("a header match says what") {
         header_match::Value::Exact(exact) => exact.as_ref() == value.as_bytes(),
         header_match::Value::Regex(regex) => whole(regex, value),
     })
 }
 
-fn parameter_matches(of: &QueryParamMatch, query: &str) -> bool {
+fn parameter_matches(matcher: &QueryParamMatch, query: &str) -> bool {
     let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    pairs.filter(|(name, _)| *name == of.name).any(|(_, value)| {
-        match of.value.as_ref().expect("a parameter match says what") {
+    pairs.filter(|(name, _)| *name == matcher.name).any(|(_, value)| {
+        match matcher.value.as_ref().expect("a parameter match says what") {
             query_param_match::Value::Exact(exact) => exact == value,
             query_param_match::Value::Regex(regex) => whole(regex, value),
         }

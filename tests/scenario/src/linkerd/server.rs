@@ -16,13 +16,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub struct Arrival<'a> {
     /// The client's name, where it comes with mesh TLS.
     pub client: Option<String>,
-    /// Where from.
+    /// The caller's address.
     pub from: Option<IpAddr>,
     /// It came to the direct port, with a header that says whether it is HTTP.
     pub direct: bool,
     /// It is carried as requests.
     pub requests: bool,
-    /// What is sent.
+    /// The call.
     pub call: &'a Call,
 }
 
@@ -36,7 +36,7 @@ pub fn server(snapshot: &Snapshot, workload: &WorkloadKey, port: u16, arrival: &
     let Answer::Message(bytes) = project(&topic, snapshot).answer else { panic!("{ask:?} has no policy") };
     let server = Server::decode(bytes).expect("a Server");
     valid::inbound(&server);
-    let kind = server.protocol.as_ref().and_then(|of| of.kind.as_ref()).expect("a protocol");
+    let kind = server.protocol.as_ref().and_then(|protocol| protocol.kind.as_ref()).expect("a protocol");
     match kind {
         // Nothing is looked at, so mesh TLS would reach the application.
         Kind::Opaque(_) if arrival.client.is_some() && !arrival.direct => false,
@@ -65,7 +65,7 @@ fn request(routes: &[HttpRoute], everywhere: &[Authz], call: &HttpCall, arrival:
     let pairs: Vec<_> = rules.collect();
     let matched = matching::best(pairs.iter().map(|pair| (pair, pair.1.matches.as_slice())), &call);
     let Some((route, rule)) = matched else { return false };
-    let fails = rule.filters.iter().any(|of| matches!(of.kind, Some(filter::Kind::FailureInjector(_))));
+    let fails = rule.filters.iter().any(|one| matches!(one.kind, Some(filter::Kind::FailureInjector(_))));
     !fails && (admits(&route.authorizations, arrival) || admits(everywhere, arrival))
 }
 
@@ -80,16 +80,21 @@ fn named(call: &HttpCall, arrival: &Arrival) -> HttpCall {
 fn admits(authorizations: &[Authz], arrival: &Arrival) -> bool {
     let local = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
     arrival.from.is_some_and(|from| {
-        local.contains(&from) || authorizations.iter().any(|of| admits_by(of, from, arrival))
+        local.contains(&from)
+            || authorizations.iter().any(|authorization| admits_by(authorization, from, arrival))
     })
 }
 
-fn admits_by(of: &Authz, from: IpAddr, arrival: &Arrival) -> bool {
-    let near = of.networks.iter().any(|network| {
+fn admits_by(authz: &Authz, from: IpAddr, arrival: &Arrival) -> bool {
+    let near = authz.networks.iter().any(|network| {
         let holes = network.except.iter().any(|hole| contains(hole, from));
         contains(network.net.as_ref().expect("a network"), from) && !holes
     });
-    let permit = of.authentication.as_ref().and_then(|of| of.permit.as_ref()).expect("whom it permits");
+    let permit = authz
+        .authentication
+        .as_ref()
+        .and_then(|authentication| authentication.permit.as_ref())
+        .expect("whom it permits");
     near && match permit {
         Permit::Unauthenticated(_) => true,
         Permit::MeshTls(tls) => match (tls.clients.as_ref().expect("which clients"), &arrival.client) {
@@ -100,8 +105,8 @@ fn admits_by(of: &Authz, from: IpAddr, arrival: &Arrival) -> bool {
                     [] => String::new(),
                     parts => format!(".{}", parts.join(".")),
                 };
-                all.identities.iter().any(|of| of.name == *client)
-                    || all.suffixes.iter().any(|of| client.ends_with(&suffix(&of.parts)))
+                all.identities.iter().any(|identity| identity.name == *client)
+                    || all.suffixes.iter().any(|one| client.ends_with(&suffix(&one.parts)))
             }
         },
     }
@@ -109,7 +114,7 @@ fn admits_by(of: &Authz, from: IpAddr, arrival: &Arrival) -> bool {
 
 fn contains(net: &IpNetwork, address: IpAddr) -> bool {
     let length = net.prefix_len;
-    match (net.ip.as_ref().and_then(|of| of.ip.as_ref()).expect("an address"), address) {
+    match (net.ip.as_ref().and_then(|ip| ip.ip.as_ref()).expect("an address"), address) {
         (ip_address::Ip::Ipv4(ip), IpAddr::V4(address)) => {
             same(u128::from(*ip), u32::from(address).into(), 32 - length)
         }

@@ -1,4 +1,4 @@
-//! What the linkerd2-proxies of a scenario are told, as YAML.
+//! The answers to a scenario's linkerd2-proxies, as YAML.
 
 use super::brief::brief;
 use crate::{Detail, Scenario};
@@ -25,7 +25,7 @@ pub fn linkerd_text(scenario: &Scenario, snapshot: &Snapshot, detail: Detail) ->
         return None;
     }
     let mut book =
-        Book { snapshot, detail, printer: Printer::new(), told: BTreeSet::new(), text: String::new() };
+        Book { snapshot, detail, printer: Printer::new(), printed: BTreeSet::new(), text: String::new() };
     for request in scenario.requests.requests.iter().filter_map(|ask| ask.request(snapshot).ok()) {
         let Client::Workload(key) = &request.client else { continue };
         if servers.iter().any(|(server, _)| *server == key) {
@@ -63,7 +63,7 @@ struct Book<'a> {
     snapshot: &'a Snapshot,
     detail: Detail,
     printer: Printer,
-    told: BTreeSet<String>,
+    printed: BTreeSet<String>,
     text: String,
 }
 
@@ -85,7 +85,7 @@ impl Book<'_> {
             topic(&ProxyRequest::Endpoints { path: path.into() }, key, self.snapshot).expect("it is there");
         let Answer::Endpoints(all) = project(&topic, self.snapshot).answer else { return };
         let title = format!("endpoints {path}");
-        if self.told.insert(title.clone()) {
+        if self.printed.insert(title.clone()) {
             all.whole().into_iter().for_each(|bytes| self.print::<Update>(&title, bytes.to_vec()));
         }
     }
@@ -99,7 +99,7 @@ impl Book<'_> {
     ) -> Option<Vec<u8>> {
         let topic = topic(ask, key, self.snapshot).expect("a question");
         let Answer::Message(bytes) = project(&topic, self.snapshot).answer else { return None };
-        self.told.insert(title.to_string()).then(|| {
+        self.printed.insert(title.to_string()).then(|| {
             self.print::<M>(title, bytes.to_vec());
             bytes.to_vec()
         })

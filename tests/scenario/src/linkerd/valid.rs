@@ -1,4 +1,4 @@
-//! What makes a proxy panic, or take a whole policy for invalid.
+//! Checks for messages that make a proxy panic, or take a whole policy for invalid.
 
 use heddle_proto::google::protobuf::Duration;
 use heddle_proto::io::linkerd::proxy::destination::{WeightedAddr, tls_identity};
@@ -16,13 +16,13 @@ use heddle_proto::io::linkerd::proxy::outbound::{
 use heddle_proto::io::linkerd::proxy::{inbound, net};
 use regex::Regex;
 
-/// Whether a proxy takes an outbound policy, and does not panic at it.
+/// Checks that a proxy takes an outbound policy, and does not panic at it.
 ///
 /// # Panics
 /// Where it does not: the text says why.
 pub fn outbound(policy: &OutboundPolicy) {
     metadata(policy.metadata.as_ref());
-    match policy.protocol.as_ref().and_then(|of| of.kind.as_ref()).expect("a protocol") {
+    match policy.protocol.as_ref().and_then(|protocol| protocol.kind.as_ref()).expect("a protocol") {
         outbound_protocol::Kind::Detect(detect) => {
             duration(detect.timeout.as_ref().expect("a timeout"));
             let (one, two) = (detect.http1.as_ref().expect("HTTP/1"), detect.http2.as_ref().expect("HTTP/2"));
@@ -47,14 +47,14 @@ pub fn outbound(policy: &OutboundPolicy) {
     }
 }
 
-/// Whether a proxy takes an inbound policy.
+/// Checks that a proxy takes an inbound policy.
 ///
 /// # Panics
 /// Where it does not: the text says why.
 pub fn inbound(server: &inbound::Server) {
     assert!(server.labels.contains_key("name"), "labels without a name");
     server.authorizations.iter().for_each(authz);
-    match server.protocol.as_ref().and_then(|of| of.kind.as_ref()).expect("a protocol") {
+    match server.protocol.as_ref().and_then(|protocol| protocol.kind.as_ref()).expect("a protocol") {
         inbound::proxy_protocol::Kind::Detect(detect) => {
             duration(detect.timeout.as_ref().expect("a timeout"));
             for route in &detect.http_routes {
@@ -79,16 +79,19 @@ pub fn inbound(server: &inbound::Server) {
     }
 }
 
-/// Whether a proxy can dial an endpoint as it is meant.
+/// Checks that a proxy can dial an endpoint as it is meant.
 ///
 /// # Panics
 /// Where it cannot: the text says why.
-pub fn endpoint(of: &WeightedAddr) {
-    let addr = of.addr.as_ref().expect("an address");
+pub fn endpoint(endpoint: &WeightedAddr) {
+    let addr = endpoint.addr.as_ref().expect("an address");
     assert!((1..=65535).contains(&addr.port), "port {}", addr.port);
     ip(addr.ip.as_ref());
-    let Some(tls) = &of.tls_identity else {
-        assert!(of.protocol_hint.is_none_or(|hint| hint.opaque_transport.is_none()), "a header without TLS");
+    let Some(tls) = &endpoint.tls_identity else {
+        assert!(
+            endpoint.protocol_hint.is_none_or(|hint| hint.opaque_transport.is_none()),
+            "a header without TLS"
+        );
         return;
     };
     match tls.strategy.as_ref().expect("an identity") {
@@ -105,64 +108,65 @@ pub fn endpoint(of: &WeightedAddr) {
     }
 }
 
-fn rule(of: &Rule) {
-    of.matches.iter().for_each(matches);
-    of.filters.iter().for_each(http_filter);
-    if let Some(timeouts) = &of.timeouts {
+fn rule(rule: &Rule) {
+    rule.matches.iter().for_each(matches);
+    rule.filters.iter().for_each(http_filter);
+    if let Some(timeouts) = &rule.timeouts {
         [&timeouts.request, &timeouts.response, &timeouts.idle].into_iter().flatten().for_each(duration);
     }
-    of.retry.iter().for_each(retry);
-    match of.backends.as_ref().and_then(|of| of.kind.as_ref()).expect("backends") {
+    rule.retry.iter().for_each(retry);
+    match rule.backends.as_ref().and_then(|backend| backend.kind.as_ref()).expect("backends") {
         distribution::Kind::Empty(_) => {}
         distribution::Kind::FirstAvailable(all) => {
             assert!(!all.backends.is_empty(), "a distribution over nobody");
-            for of in &all.backends {
-                of.filters.iter().for_each(http_filter);
-                backend(of.backend.as_ref());
+            for rule in &all.backends {
+                rule.filters.iter().for_each(http_filter);
+                backend(rule.backend.as_ref());
             }
         }
         distribution::Kind::RandomAvailable(all) => {
-            let sum: u64 = all.backends.iter().map(|of| u64::from(of.weight)).sum();
+            let sum: u64 = all.backends.iter().map(|backend| u64::from(backend.weight)).sum();
             assert!(sum > 0 && sum <= u64::from(u32::MAX), "weights add up to {sum}");
-            for of in &all.backends {
-                let of = of.backend.as_ref().expect("a backend");
-                of.filters.iter().for_each(http_filter);
-                backend(of.backend.as_ref());
+            for rule in &all.backends {
+                let rule = rule.backend.as_ref().expect("a backend");
+                rule.filters.iter().for_each(http_filter);
+                backend(rule.backend.as_ref());
             }
         }
     }
 }
 
-fn opaque(of: &outbound_protocol::Opaque) {
-    let [route] = of.routes.as_slice() else { panic!("{} opaque routes", of.routes.len()) };
+fn opaque(opaque: &outbound_protocol::Opaque) {
+    let [route] = opaque.routes.as_slice() else { panic!("{} opaque routes", opaque.routes.len()) };
     metadata(route.metadata.as_ref());
     let [rule] = route.rules.as_slice() else { panic!("{} opaque rules", route.rules.len()) };
-    assert!(rule.filters.iter().all(|of| of.kind.is_some()), "a filter of no kind");
-    match rule.backends.as_ref().and_then(|of| of.kind.as_ref()).expect("backends") {
+    assert!(rule.filters.iter().all(|filter| filter.kind.is_some()), "a filter of no kind");
+    match rule.backends.as_ref().and_then(|backend| backend.kind.as_ref()).expect("backends") {
         opaque_route::distribution::Kind::Empty(_) => {}
         opaque_route::distribution::Kind::FirstAvailable(all) => {
             assert!(!all.backends.is_empty(), "a distribution over nobody");
-            all.backends.iter().for_each(|of| backend(of.backend.as_ref()));
+            all.backends.iter().for_each(|one| backend(one.backend.as_ref()));
         }
         opaque_route::distribution::Kind::RandomAvailable(_) => panic!("never given"),
     }
 }
 
-fn backend(of: Option<&Backend>) {
-    let of = of.expect("a backend");
-    metadata(of.metadata.as_ref());
-    duration(of.queue.as_ref().and_then(|of| of.failfast_timeout.as_ref()).expect("a queue"));
-    match &of.kind {
+fn backend(given: Option<&Backend>) {
+    let given = given.expect("a backend");
+    metadata(given.metadata.as_ref());
+    duration(given.queue.as_ref().and_then(|queue| queue.failfast_timeout.as_ref()).expect("a queue"));
+    match &given.kind {
         None => {}
-        Some(backend::Kind::Forward(of)) => endpoint(of),
-        Some(backend::Kind::Balancer(of)) => {
-            let discovery = of.discovery.as_ref().and_then(|of| of.kind.as_ref()).expect("a discovery");
+        Some(backend::Kind::Forward(given)) => endpoint(given),
+        Some(backend::Kind::Balancer(given)) => {
+            let discovery =
+                given.discovery.as_ref().and_then(|discovery| discovery.kind.as_ref()).expect("a discovery");
             let endpoint_discovery::Kind::Dst(get) = discovery;
             name_and_port(&get.path);
-            match of.load.as_ref().expect("a load") {
-                balance_p2c::Load::PeakEwma(of) => {
-                    duration(of.decay.as_ref().expect("a decay"));
-                    duration(of.default_rtt.as_ref().expect("a round trip"));
+            match given.load.as_ref().expect("a load") {
+                balance_p2c::Load::PeakEwma(given) => {
+                    duration(given.decay.as_ref().expect("a decay"));
+                    duration(given.default_rtt.as_ref().expect("a round trip"));
                 }
                 balance_p2c::Load::PenaltyPeakEwma(_) => panic!("never given"),
             }
@@ -181,58 +185,61 @@ fn name_and_port(path: &str) {
     assert!(name.len() <= 253 && name.split('.').all(label), "{path}");
 }
 
-fn retry(of: &Retry) {
-    assert!(of.max_retries <= u32::from(u16::MAX), "{} retries", of.max_retries);
-    for range in &of.conditions.as_ref().expect("conditions").status_ranges {
+fn retry(retry: &Retry) {
+    assert!(retry.max_retries <= u32::from(u16::MAX), "{} retries", retry.max_retries);
+    for range in &retry.conditions.as_ref().expect("conditions").status_ranges {
         assert!(range.start >= 1 && range.start <= range.end && range.end <= 599, "{range:?}");
     }
-    of.timeout.iter().for_each(duration);
-    of.backoff.iter().for_each(backoff);
+    retry.timeout.iter().for_each(duration);
+    retry.backoff.iter().for_each(backoff);
 }
 
-fn failures(of: &failure_accrual::Kind) {
-    match of {
-        failure_accrual::Kind::ConsecutiveFailures(of) => backoff(of.backoff.as_ref().expect("a backoff")),
+fn failures(kind: &failure_accrual::Kind) {
+    match kind {
+        failure_accrual::Kind::ConsecutiveFailures(kind) => {
+            backoff(kind.backoff.as_ref().expect("a backoff"))
+        }
         failure_accrual::Kind::Unified(_) => panic!("never given"),
     }
 }
 
-fn backoff(of: &ExponentialBackoff) {
-    let (min, max) = (of.min_backoff.as_ref().expect("a least"), of.max_backoff.as_ref().expect("a most"));
-    let length = |of: &Duration| {
-        duration(of);
-        (of.seconds, of.nanos)
+fn backoff(backoff: &ExponentialBackoff) {
+    let (min, max) =
+        (backoff.min_backoff.as_ref().expect("a least"), backoff.max_backoff.as_ref().expect("a most"));
+    let length = |backoff: &Duration| {
+        duration(backoff);
+        (backoff.seconds, backoff.nanos)
     };
-    assert!(length(min) <= length(max) && length(max) > (0, 0), "{of:?}");
-    assert!((0.0..=100.0).contains(&of.jitter_ratio), "{of:?}");
+    assert!(length(min) <= length(max) && length(max) > (0, 0), "{backoff:?}");
+    assert!((0.0..=100.0).contains(&backoff.jitter_ratio), "{backoff:?}");
 }
 
-fn duration(of: &Duration) {
-    assert!(of.seconds >= 0 && (0..1_000_000_000).contains(&of.nanos), "{of:?}");
+fn duration(duration: &Duration) {
+    assert!(duration.seconds >= 0 && (0..1_000_000_000).contains(&duration.nanos), "{duration:?}");
 }
 
-fn http_filter(of: &Filter) {
-    match of.kind.as_ref().expect("a kind of filter") {
-        filter::Kind::FailureInjector(of) => failure(of),
-        filter::Kind::RequestHeaderModifier(of) => {
-            [&of.add, &of.set].into_iter().flatten().for_each(headers);
-            of.remove.iter().for_each(|name| header_name(name));
+fn http_filter(given: &Filter) {
+    match given.kind.as_ref().expect("a kind of filter") {
+        filter::Kind::FailureInjector(given) => failure(given),
+        filter::Kind::RequestHeaderModifier(given) => {
+            [&given.add, &given.set].into_iter().flatten().for_each(headers);
+            given.remove.iter().for_each(|name| header_name(name));
         }
-        filter::Kind::ResponseHeaderModifier(of) => {
-            [&of.add, &of.set].into_iter().flatten().for_each(headers);
-            of.remove.iter().for_each(|name| header_name(name));
+        filter::Kind::ResponseHeaderModifier(given) => {
+            [&given.add, &given.set].into_iter().flatten().for_each(headers);
+            given.remove.iter().for_each(|name| header_name(name));
         }
         filter::Kind::Redirect(_) => panic!("never given"),
     }
 }
 
-fn failure(of: &HttpFailureInjector) {
-    assert!((100..=599).contains(&of.status), "status {}", of.status);
-    assert!(of.ratio.is_none(), "a ratio");
+fn failure(failure: &HttpFailureInjector) {
+    assert!((100..=599).contains(&failure.status), "status {}", failure.status);
+    assert!(failure.ratio.is_none(), "a ratio");
 }
 
-fn matches(of: &HttpRouteMatch) {
-    if let Some(path) = &of.path {
+fn matches(matcher: &HttpRouteMatch) {
+    if let Some(path) = &matcher.path {
         match path.kind.as_ref().expect("a kind of path") {
             path_match::Kind::Regex(text) => drop(Regex::new(text).expect("an expression")),
             path_match::Kind::Exact(text) | path_match::Kind::Prefix(text) => {
@@ -240,21 +247,21 @@ fn matches(of: &HttpRouteMatch) {
             }
         }
     }
-    for of in &of.headers {
-        header_name(&of.name);
-        match of.value.as_ref().expect("a value") {
+    for matcher in &matcher.headers {
+        header_name(&matcher.name);
+        match matcher.value.as_ref().expect("a value") {
             header_match::Value::Exact(value) => header_value(value),
             header_match::Value::Regex(text) => drop(Regex::new(text).expect("an expression")),
         }
     }
-    for of in &of.query_params {
-        assert!(!of.name.is_empty(), "a parameter without a name");
-        match of.value.as_ref().expect("a value") {
+    for matcher in &matcher.query_params {
+        assert!(!matcher.name.is_empty(), "a parameter without a name");
+        match matcher.value.as_ref().expect("a value") {
             query_param_match::Value::Exact(_) => {}
             query_param_match::Value::Regex(text) => drop(Regex::new(text).expect("an expression")),
         }
     }
-    if let Some(method) = &of.method {
+    if let Some(method) = &matcher.method {
         match method.r#type.as_ref().expect("a method") {
             http_method::Type::Registered(number) => assert!((0..=8).contains(number), "method {number}"),
             http_method::Type::Unregistered(name) => header_name(name),
@@ -262,10 +269,10 @@ fn matches(of: &HttpRouteMatch) {
     }
 }
 
-fn headers(of: &Headers) {
-    for of in &of.headers {
-        header_name(&of.name);
-        header_value(&of.value);
+fn headers(headers: &Headers) {
+    for headers in &headers.headers {
+        header_name(&headers.name);
+        header_value(&headers.value);
     }
 }
 
@@ -281,51 +288,59 @@ fn header_value(value: &[u8]) {
     assert!(value.iter().all(|byte| *byte == b'\t' || (*byte >= 32 && *byte != 127)), "{value:?}");
 }
 
-fn authz(of: &inbound::Authz) {
+fn authz(authz: &inbound::Authz) {
     use inbound::authn::{Permit, permit_mesh_tls::Clients};
     // What an authorization of this name admits is logged: meant where a policy is in Audit, and nowhere else a name.
-    if !of.metadata.as_ref().is_some_and(is_audit) {
-        metadata(of.metadata.as_ref());
+    if !authz.metadata.as_ref().is_some_and(is_audit) {
+        metadata(authz.metadata.as_ref());
     }
-    assert!(!of.networks.is_empty(), "an authorization of no network");
-    for of in &of.networks {
-        [of.net.as_ref()].into_iter().chain(of.except.iter().map(Some)).for_each(network);
+    assert!(!authz.networks.is_empty(), "an authorization of no network");
+    for authz in &authz.networks {
+        [authz.net.as_ref()].into_iter().chain(authz.except.iter().map(Some)).for_each(network);
     }
-    match of.authentication.as_ref().and_then(|of| of.permit.as_ref()).expect("whom it permits") {
+    match authz
+        .authentication
+        .as_ref()
+        .and_then(|authentication| authentication.permit.as_ref())
+        .expect("whom it permits")
+    {
         Permit::Unauthenticated(_) => {}
-        Permit::MeshTls(of) => match of.clients.as_ref().expect("which clients") {
+        Permit::MeshTls(authz) => match authz.clients.as_ref().expect("which clients") {
             Clients::Unauthenticated(_) => panic!("TLS without a client's certificate is no identity"),
-            Clients::Identities(of) => {
-                assert!(!of.identities.is_empty() || !of.suffixes.is_empty(), "nobody");
-                assert!(of.suffixes.iter().all(|of| !of.parts.is_empty()), "whoever has any certificate");
+            Clients::Identities(authz) => {
+                assert!(!authz.identities.is_empty() || !authz.suffixes.is_empty(), "nobody");
+                assert!(
+                    authz.suffixes.iter().all(|suffix| !suffix.parts.is_empty()),
+                    "whoever has any certificate"
+                );
             }
         },
     }
 }
 
-fn network(of: Option<&net::IpNetwork>) {
-    let of = of.expect("a network");
-    let bits = match ip(of.ip.as_ref()) {
+fn network(network: Option<&net::IpNetwork>) {
+    let network = network.expect("a network");
+    let bits = match ip(network.ip.as_ref()) {
         net::ip_address::Ip::Ipv4(_) => 32,
         net::ip_address::Ip::Ipv6(_) => 128,
     };
-    assert!(of.prefix_len <= bits, "/{}", of.prefix_len);
+    assert!(network.prefix_len <= bits, "/{}", network.prefix_len);
 }
 
-fn ip(of: Option<&net::IpAddress>) -> &net::ip_address::Ip {
-    of.and_then(|of| of.ip.as_ref()).expect("an address")
+fn ip(address: Option<&net::IpAddress>) -> &net::ip_address::Ip {
+    address.and_then(|one| one.ip.as_ref()).expect("an address")
 }
 
-fn is_audit(of: &Metadata) -> bool {
-    matches!(&of.kind, Some(metadata::Kind::Default(name)) if name == "audit")
+fn is_audit(given: &Metadata) -> bool {
+    matches!(&given.kind, Some(metadata::Kind::Default(name)) if name == "audit")
 }
 
-fn metadata(of: Option<&Metadata>) {
-    match of.and_then(|of| of.kind.as_ref()).expect("metadata") {
+fn metadata(given: Option<&Metadata>) {
+    match given.and_then(|one| one.kind.as_ref()).expect("metadata") {
         metadata::Kind::Default(name) => assert!(!name.is_empty() && name != "audit", "metadata {name:?}"),
-        metadata::Kind::Resource(of) => {
-            let all = [&of.group, &of.kind, &of.name, &of.namespace];
-            assert!(all.iter().all(|of| !of.is_empty()), "metadata {of:?}");
+        metadata::Kind::Resource(given) => {
+            let all = [&given.group, &given.kind, &given.name, &given.namespace];
+            assert!(all.iter().all(|one| !one.is_empty()), "metadata {given:?}");
         }
     }
 }

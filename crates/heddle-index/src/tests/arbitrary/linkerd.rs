@@ -37,8 +37,8 @@ pub(crate) fn server() -> impl Strategy<Value = Server> {
     let among = prop_oneof![3 => Just(WorkloadClass::Pods), 1 => Just(WorkloadClass::Externals)];
     let port =
         prop_oneof![number().prop_map(TargetPort::Number), name(&["p", "q"]).prop_map(TargetPort::Name)];
-    let said = (option::of(protocol()), default_policy(), labels(), option::of(0..3i64));
-    (among, selector(), port, said).prop_map(
+    let settings = (option::of(protocol()), default_policy(), labels(), option::of(0..3i64));
+    (among, selector(), port, settings).prop_map(
         |(among, selector, port, (protocol, default_policy, labels, created))| Server {
             among,
             selector,

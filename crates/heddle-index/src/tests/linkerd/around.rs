@@ -1,4 +1,4 @@
-//! What stands around Servers: limits, what lies outside, annotations.
+//! The surroundings of Servers: limits, destinations outside, annotations.
 
 use super::*;
 use heddle_model::fact::{

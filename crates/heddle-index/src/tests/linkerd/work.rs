@@ -1,4 +1,4 @@
-//! What a change of an object of Linkerd's costs.
+//! The cost of a change of one of Linkerd's objects.
 
 use super::*;
 use crate::Index;
@@ -118,7 +118,7 @@ fn a_server_that_names_far_too_many_callers_is_closed_and_says_why() {
     let snapshot = index.snapshot();
     let access = snapshot.workloads.get(&pod_key("web")).unwrap().inbound[0].access.clone();
     assert!(access.policies.iter().all(|policy| policy.rules.is_empty()) && !access.policies.is_empty());
-    let told = snapshot.diagnostics.get(&source("AuthorizationPolicy shop/a0")).unwrap();
-    assert_eq!(told[0].reason, "TooManyCallers");
-    assert!(told[0].message.contains("names 17000 identities and networks together, at most 16384"));
+    let found = snapshot.diagnostics.get(&source("AuthorizationPolicy shop/a0")).unwrap();
+    assert_eq!(found[0].reason, "TooManyCallers");
+    assert!(found[0].message.contains("names 17000 identities and networks together, at most 16384"));
 }

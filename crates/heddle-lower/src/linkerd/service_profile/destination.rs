@@ -1,4 +1,4 @@
-//! Where the requests of a ServiceProfile go.
+//! The destinations of a ServiceProfile's requests.
 
 use crate::diagnostics::Diagnostics;
 use crate::field::{Field, FieldError};

@@ -120,7 +120,7 @@ fn a_routes_annotations_hold_where_its_rules_do_not_say() {
     let rules = json!([{"backendRefs": backends}, {"timeouts": {"request": "1s"}, "retry": {"attempts": 9}, "backendRefs": backends}]);
     let (fact, _) = annotated(Kind::HttpRoute, annotations, json!({"rules": rules}));
     let Fact::HttpRoute(route) = fact else { panic!("{fact:?}") };
-    let said: Vec<_> = route
+    let limits: Vec<_> = route
         .rules
         .iter()
         .map(|rule| {
@@ -128,5 +128,5 @@ fn a_routes_annotations_hold_where_its_rules_do_not_say() {
         })
         .collect();
     let seconds = |seconds| Some(Duration::from_secs(seconds));
-    assert_eq!(said, [(seconds(5), seconds(2), Some(1)), (seconds(1), None, Some(9))]);
+    assert_eq!(limits, [(seconds(5), seconds(2), Some(1)), (seconds(1), None, Some(9))]);
 }

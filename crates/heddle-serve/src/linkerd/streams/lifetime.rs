@@ -1,4 +1,4 @@
-//! What ends a group: one task per group, so that no stream wakes but to end.
+//! The end of a group: one task per group, so that no stream wakes but to end.
 
 use super::{AuthenticatedStream, Groups, Key};
 use crate::auth::{Caller, Proof};

@@ -1,4 +1,4 @@
-//! What is refused, with which code and in which words: a proxy asks again or not by the code.
+//! Refusals, their codes and words: a proxy asks again or not by the code.
 
 use super::client::{Proxy, WEB, Words};
 use crate::client::check;

@@ -18,7 +18,7 @@ use std::time::Duration;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status, Streaming};
 
-/// How long an answer may take, and how long silence is listened to.
+/// The time that an answer may take, and for which silence is listened to.
 const PATIENCE: Duration = Duration::from_secs(20);
 const SILENCE: Duration = Duration::from_millis(200);
 
@@ -33,7 +33,7 @@ pub(crate) struct Proxy {
     token: Option<String>,
 }
 
-/// What comes over a stream, in words.
+/// The messages of a stream, in words.
 pub(crate) struct Heard<M>(Streaming<M>);
 
 /// A message in words.

@@ -1,4 +1,4 @@
-//! How streams end, and why.
+//! Ends of streams, and their reasons.
 
 use super::client::{WEB, Words};
 use crate::client::check;

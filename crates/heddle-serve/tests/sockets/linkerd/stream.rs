@@ -1,4 +1,4 @@
-//! What a proxy hears that does all as it should.
+//! The stream of a proxy that does all as it should.
 
 use super::client::{WEB, Words};
 use crate::world::World;

@@ -56,9 +56,9 @@ impl Feed for Toy {
     type UnkeyedDependency = ();
 
     fn project(topic: &String, snapshot: &Snapshot) -> Made<Self::Answer, ()> {
-        let said = snapshot.workloads.get(&source(topic)).and_then(|found| found.zone.clone());
-        let said = said.map(|text| text.to_string()).unwrap_or_default();
-        let answer = match said.as_str() {
+        let text = snapshot.workloads.get(&source(topic)).and_then(|found| found.zone.clone());
+        let text = text.map(|text| text.to_string()).unwrap_or_default();
+        let answer = match text.as_str() {
             "again" => Answer::AskAgain,
             ports if topic.starts_with("Get ") => {
                 Answer::Ports(ports.split_whitespace().map(|port| port.parse().unwrap()).collect())

@@ -77,7 +77,7 @@ fn forward_of(forward: &Forward) -> Value {
                 })
             }
         };
-        json!({"weight": share.weight, "of": share.of, "to": to})
+        json!({"weight": share.weight, "of": share.total, "to": to})
     });
     json!({
         "kind": "Forwarded",

@@ -1,4 +1,4 @@
-//! What is wrong with the objects that decided a request, or might have.
+//! Findings about the objects that decided a request, or might have.
 
 use crate::world::World;
 use heddle_decide::Verdict;
@@ -17,7 +17,8 @@ const PRINTED: usize = 20;
 pub(super) fn notes(world: &World, verdict: &Verdict) -> BTreeSet<Finding> {
     let snapshot = &world.snapshot;
     let candidates = candidates(verdict);
-    let servers: BTreeSet<&WorkloadKey> = candidates.iter().filter_map(|of| of.workload.as_ref()).collect();
+    let servers: BTreeSet<&WorkloadKey> =
+        candidates.iter().filter_map(|candidate| candidate.workload.as_ref()).collect();
     let surroundings = Surroundings::new(verdict, &servers);
     let mut all = all_findings(snapshot, world.limitations.by_object());
     all.retain(|finding| surroundings.has(&finding.object));
@@ -93,7 +94,7 @@ fn candidates(verdict: &Verdict) -> Vec<&Candidate> {
 }
 
 fn decided(verdict: &Verdict, candidates: &[&Candidate]) -> BTreeSet<SourceRef> {
-    let steps = candidates.iter().flat_map(|of| &of.steps).chain(&verdict.steps);
+    let steps = candidates.iter().flat_map(|candidate| &candidate.steps).chain(&verdict.steps);
     steps.filter_map(|Step { source, topic: _, text: _, field: _ }| source.clone()).collect()
 }
 
@@ -101,9 +102,9 @@ fn decided(verdict: &Verdict, candidates: &[&Candidate]) -> BTreeSet<SourceRef> 
 fn table(snapshot: &Snapshot, verdict: &Verdict) -> Option<RouteKey> {
     let client = verdict.caller.workload.as_ref().filter(|key| is_linkerd(snapshot, key))?;
     let Destination::Service(port) = &verdict.destination else { return None };
-    let of = |consumer: Option<Name>| RouteKey { port: port.clone(), consumer };
-    let own = of(Some(client.namespace.clone()));
-    Some(if snapshot.routes.contains_key(&own) { own } else { of(None) })
+    let key = |consumer: Option<Name>| RouteKey { port: port.clone(), consumer };
+    let own = key(Some(client.namespace.clone()));
+    Some(if snapshot.routes.contains_key(&own) { own } else { key(None) })
 }
 
 fn is_linkerd(snapshot: &Snapshot, key: &WorkloadKey) -> bool {

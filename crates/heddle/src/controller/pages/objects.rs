@@ -1,4 +1,4 @@
-//! What became of objects, as the debug page shows it.
+//! Reports and diagnostics, as the debug page shows them.
 
 use crate::engine::State;
 use heddle_model::report::{Condition, ParentRef, Report, Subject};
