@@ -27,7 +27,7 @@ fn generate(workspace: &Path, what: &str) -> Result<()> {
     let all = match what {
         "proto" => vec![proto::generate(workspace)?],
         "gateway" => vec![gateway::generate(workspace)?],
-        "crds" => vec![crds::manifests()?, crds::chart()?],
+        "crds" => vec![crds::manifests()?, crds::chart()?, crds::rights()],
         "docs" => vec![docs::generate()?],
         _ => bail!(USAGE),
     };

@@ -1,16 +1,21 @@
-//! The descriptors that this process and its child may have.
+//! The number of files and connections that this process and its child may have open.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Raises the soft limit to the hard one. The child inherits it: a proxy has a descriptor for each connection.
+/// Raises the soft limit to the hard one, and returns what holds then. A limit that cannot be raised stays as it is, and is
+/// logged.
 ///
-/// A limit that cannot be raised stays as it is, and is logged: what the agent itself needs is bounded far below.
-pub(crate) fn raise() {
+/// The soft limit is often 1,024 for the sake of programs that call `select`; these do not. A child inherits it: a proxy has
+/// a descriptor for each connection.
+pub fn raise() -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    if current == maximum {
-        return;
-    }
-    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
-        tracing::warn!(%error, limit = current, "cannot raise the limit of open files");
-    }
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    let limit = match raised {
+        Ok(()) => maximum,
+        Err(error) => {
+            tracing::warn!(%error, limit = current, "cannot raise the limit of open files");
+            current
+        }
+    };
+    limit.unwrap_or(u64::MAX)
 }

@@ -20,7 +20,7 @@ mod child;
 mod clock;
 pub mod config;
 mod csr_client;
-mod descriptors;
+pub mod descriptors;
 mod drain;
 mod envoy_arguments;
 mod files;
@@ -38,6 +38,7 @@ pub use config::{Config, Proxy};
 pub use private::BadFolder;
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use tokio::sync::watch;
 
 /// The reason for which an agent could not start, or its child could not.
@@ -82,16 +83,23 @@ pub async fn run(config: Config, command: Vec<OsString>) -> Result<u8, Error> {
     let (progress, _) = watch::channel(progress::Progress::default());
     let supervisor = child::Supervisor { config, signals, progress };
     match supervisor.config.proxy.clone() {
-        config::Proxy::Files { seed, .. } => beside_files(supervisor, seed, command).await,
+        config::Proxy::Files { seed, envoy_admin } => {
+            beside_files(supervisor, seed, envoy_admin, command).await
+        }
         config::Proxy::Linkerd(sidecar) => linkerd::run(supervisor, sidecar, command).await,
     }
 }
 
-async fn beside_files(supervisor: child::Supervisor, seed: u32, command: Vec<OsString>) -> Result<u8, Error> {
+async fn beside_files(
+    supervisor: child::Supervisor,
+    seed: u32,
+    envoy_admin: Option<SocketAddr>,
+    command: Vec<OsString>,
+) -> Result<u8, Error> {
     let child::Supervisor { config, progress, .. } = &supervisor;
     let left = renewal::Left::open(&config.folder)?;
     let probe = probe::Probe::bind(config.probe).await?;
-    let serving = tokio::spawn(probe.serve(probe::pages(progress.subscribe())));
+    let serving = tokio::spawn(probe.serve(probe::pages(progress.subscribe(), envoy_admin)));
     let mut keeping = tokio::spawn(renewal::keep(config.clone(), seed, left, progress.clone()));
     let mut watched = progress.subscribe();
     let issued = async move {

@@ -10,7 +10,6 @@ pub use crate::config::{Given, Sidecar};
 pub use environment::{Settings, VARIABLES};
 
 use crate::Error;
-use crate::admin;
 use crate::child::Supervisor;
 use crate::config::Config;
 use crate::csr_client::{self, NoAnswer};
@@ -90,9 +89,5 @@ async fn ready(State(ProxyReadiness { progress, admin }): State<ProxyReadiness>)
     if waits_for.is_some() {
         return probe::readiness(waits_for);
     }
-    match admin::ask(admin, "GET /ready").await {
-        Ok(status) if status.contains(" 200 ") => probe::readiness(None),
-        Ok(status) => probe::readiness(Some(&format!("the proxy, which answers {status}"))),
-        Err(error) => probe::readiness(Some(&format!("the proxy at {admin}: {error}"))),
-    }
+    probe::proxy_readiness(admin).await
 }

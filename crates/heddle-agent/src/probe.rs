@@ -3,6 +3,7 @@
 mod connections;
 
 use crate::Error;
+use crate::admin;
 use crate::progress::Progress;
 use axum::Router;
 use axum::extract::State;
@@ -35,14 +36,30 @@ pub(crate) fn live() -> Router {
     Router::new().route("/live", get(async || "live\n"))
 }
 
-/// The pages beside a proxy whose certificates are ours to keep.
-pub(crate) fn pages(progress: watch::Receiver<Progress>) -> Router {
-    live()
-        .merge(Router::new().route("/ready", get(ready)).route("/metrics", get(metrics)).with_state(progress))
+/// The pages beside a proxy whose certificates are ours to keep. With an admin address the proxy's own readiness counts
+/// too.
+pub(crate) fn pages(progress: watch::Receiver<Progress>, admin: Option<SocketAddr>) -> Router {
+    let ready = Router::new().route("/ready", get(ready)).with_state((progress.clone(), admin));
+    live().merge(ready).merge(Router::new().route("/metrics", get(metrics)).with_state(progress))
 }
 
-async fn ready(State(progress): State<watch::Receiver<Progress>>) -> (StatusCode, String) {
-    readiness(progress.borrow().waits_for(SystemTime::now()))
+async fn ready(
+    State((progress, admin)): State<(watch::Receiver<Progress>, Option<SocketAddr>)>,
+) -> (StatusCode, String) {
+    let waits_for = progress.borrow().waits_for(SystemTime::now());
+    match admin.filter(|_| waits_for.is_none()) {
+        Some(admin) => proxy_readiness(admin).await,
+        None => readiness(waits_for),
+    }
+}
+
+/// The answer of `/ready` by the proxy's own, at its admin address.
+pub(crate) async fn proxy_readiness(admin: SocketAddr) -> (StatusCode, String) {
+    match admin::ask(admin, "GET /ready").await {
+        Ok(status) if status.contains(" 200 ") => readiness(None),
+        Ok(status) => readiness(Some(&format!("the proxy, which answers {status}"))),
+        Err(error) => readiness(Some(&format!("the proxy at {admin}: {error}"))),
+    }
 }
 
 /// The answer of `/ready`.

@@ -14,6 +14,7 @@ mod retry;
 mod review;
 mod secret;
 mod status;
+mod trust;
 mod watch;
 mod watch_error;
 mod watches;
@@ -26,6 +27,7 @@ pub use list::list;
 pub use review::{Verdict, review};
 pub use secret::{Created, Data as SecretData, Replaced, Secrets, Stored};
 pub use status::StatusWriter;
+pub use trust::keep_trust;
 pub use watch::watch;
 pub use watches::{Cause, Phase, STALE, WatchState, Watches};
 

@@ -3,6 +3,9 @@
 use crate::Name;
 use std::fmt;
 
+/// The signer of workload certificates, as Kubernetes names signers; the trust bundle of the mesh's roots is its.
+pub const SIGNER: &str = "heddle.dev/workload";
+
 /// The identity of a workload within its mesh: a ServiceAccount.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identity {

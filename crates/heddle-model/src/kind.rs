@@ -135,11 +135,11 @@ pub struct Keys {
 static SPECS: [KindSpec; 22] = [
     KindSpec {
         scope: Scope::Cluster,
-        keys: keys(&[], &["heddle.dev/default-posture"]),
+        keys: keys(&["heddle.dev/inject"], &["heddle.dev/default-posture"]),
         ..kubernetes(Kind::Namespace, "", "Namespace", "namespaces")
     },
     KindSpec { scope: Scope::Cluster, ..kubernetes(Kind::Node, "", "Node", "nodes") },
-    KindSpec { keys: WORKLOAD, ..kubernetes(Kind::Pod, "", "Pod", "pods") },
+    KindSpec { keys: POD, ..kubernetes(Kind::Pod, "", "Pod", "pods") },
     KindSpec {
         scope: Scope::Cluster,
         // Served since Kubernetes 1.33.
@@ -212,6 +212,10 @@ static SPECS: [KindSpec; 22] = [
 ];
 
 const CLOSED: &str = "until it is corrected nobody is admitted to any workload of the namespace";
+const POD: Option<Keys> = keys(
+    &["heddle.dev/inject", "heddle.dev/plane"],
+    &["heddle.dev/injected", "heddle.dev/skip-inbound-ports", "heddle.dev/skip-outbound-ports"],
+);
 const WORKLOAD: Option<Keys> = keys(&["heddle.dev/plane"], &["heddle.dev/skip-inbound-ports"]);
 
 const fn keys(labels: &'static [&'static str], annotations: &'static [&'static str]) -> Option<Keys> {

@@ -53,7 +53,8 @@ impl Tls {
         Ok(())
     }
 
-    pub(crate) fn current(&self) -> Arc<ServerConfig> {
+    /// The settings of a connection that begins now.
+    pub fn current(&self) -> Arc<ServerConfig> {
         self.0.load_full()
     }
 }

@@ -9,8 +9,10 @@ pub(crate) use keys::{ClusterKeys, ClusterReviews};
 use crate::controller::vital::VitalTasks;
 use crate::engine::Outcome;
 use anyhow::{Context, Result};
+use heddle_ca::Authority;
 use heddle_kube::{Client, Election, StatusWriter, Watches, elect};
 use heddle_model::Event;
+use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::sync::{mpsc, watch};
 
@@ -35,16 +37,49 @@ pub(crate) fn follow(client: Client, queue: mpsc::Sender<Event>, vital: &mut Vit
     watches
 }
 
-/// Writes what became of objects, while this replica leads.
-pub(crate) fn write_statuses(
+/// Takes part in the election of the replica that writes. Returns whether this one leads.
+pub(crate) fn run_for_leader(
     client: &Client,
     namespace: &str,
     vital: &mut VitalTasks,
-) -> mpsc::Sender<Outcome> {
-    let (outcomes, mut came) = mpsc::channel::<Outcome>(OUTCOMES);
+) -> watch::Receiver<bool> {
     let (lead, leads) = watch::channel(false);
     let election = Election { namespace: namespace.into(), lease: "heddle".into(), replica: replica() };
     vital.spawn("the election", elect(client.clone(), election, lead));
+    leads
+}
+
+/// Publishes the trust anchors, while this replica leads.
+pub(crate) fn publish_trust(
+    client: Client,
+    webhook: Option<String>,
+    mut authority: watch::Receiver<Arc<Authority>>,
+    leads: watch::Receiver<bool>,
+    vital: &mut VitalTasks,
+) {
+    let (tell, roots) = watch::channel(authority.borrow().bundle().pem().to_owned());
+    vital.spawn("publishing the trust anchors", heddle_kube::keep_trust(client, webhook, roots, leads));
+    vital.spawn("following the trust anchors", async move {
+        while authority.changed().await.is_ok() {
+            let pem = authority.borrow_and_update().bundle().pem().to_owned();
+            tell.send_if_modified(|told| {
+                *told != pem && {
+                    *told = pem;
+                    true
+                }
+            });
+        }
+        tell.closed().await;
+    });
+}
+
+/// Writes what became of objects, while this replica leads.
+pub(crate) fn write_statuses(
+    client: &Client,
+    leads: watch::Receiver<bool>,
+    vital: &mut VitalTasks,
+) -> mpsc::Sender<Outcome> {
+    let (outcomes, mut came) = mpsc::channel::<Outcome>(OUTCOMES);
     let writer = StatusWriter::new(client.clone(), heddle_status::CONTROLLER);
     vital.spawn("writing statuses", writer.clone().run(leads));
     vital.spawn("collecting statuses", async move {

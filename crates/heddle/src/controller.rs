@@ -2,7 +2,6 @@
 
 mod ages;
 mod certificate;
-mod descriptors;
 mod folder;
 mod health;
 mod live;
@@ -13,7 +12,7 @@ use crate::authority::{Keeper, Kept, Origin};
 use crate::source::Source;
 use crate::state::{self, Lock, State};
 use crate::{cluster, engine};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use engine::EngineHandles;
 use health::Health;
 use heddle_ca::Authority;
@@ -28,6 +27,7 @@ use heddle_serve::limits::Limits;
 use heddle_serve::metrics::Metrics;
 use heddle_serve::registry::Registry;
 use heddle_serve::server::Server;
+use heddle_serve::tls::Tls;
 use heddle_serve::tokens::Tokens;
 use prometheus_client::registry::Registry as MetricRegistry;
 use std::net::SocketAddr;
@@ -56,6 +56,16 @@ pub(crate) struct Config {
     pub drain: Duration,
     pub own_networks: bool,
     pub serving_names: Vec<String>,
+    pub webhook: Option<Webhook>,
+}
+
+/// The webhook that gives Pods their proxies.
+#[derive(Clone)]
+pub(crate) struct Webhook {
+    pub listen: SocketAddr,
+    /// The name of its MutatingWebhookConfiguration.
+    pub configuration: String,
+    pub settings: heddle_admission::Settings,
 }
 
 /// The part of a source that the servers need.
@@ -89,7 +99,7 @@ pub(crate) async fn serve(config: Config, log: Arc<dyn LogLevel>) -> Result<()> 
         Metrics::new(&mut registry, env!("CARGO_PKG_VERSION"), option_env!("HEDDLE_COMMIT").unwrap_or("-"));
     health.register(&mut registry);
     vital.spawn("keeping the authority", keeper.run(metrics.clone()));
-    let descriptors = descriptors::raise();
+    let descriptors = heddle_agent::descriptors::raise();
     let limits = limits(&config, descriptors);
     tracing::info!(descriptors, connections = limits.connections, "limits");
     let clients = Arc::new(Registry::new(limits.streams_per_workload, metrics.clone()));
@@ -122,7 +132,8 @@ pub(crate) async fn serve(config: Config, log: Arc<dyn LogLevel>) -> Result<()> 
         clock: Arc::new(WallClock),
         drain: drain.clone(),
     };
-    let port = Port { listen: config.listen, names: names(&config), bound };
+    let webhook = config.webhook.clone();
+    let port = Port { listen: config.listen, names: names(&config), bound, webhook };
     let serving = tokio::spawn(port.serve(authority.authority, mesh, server));
     let outcome = tokio::select! {
         ended = serving => ended.context("serving ended")?,
@@ -178,7 +189,10 @@ async fn on_cluster(
             .reviewed_by(Box::new(cluster::ClusterReviews(client.clone())))
     };
     let (linkerd_tokens, tokens) = (check(state::with_linkerd(&rules)), check(rules));
-    let outcomes = cluster::write_statuses(&client, &config.namespace, vital);
+    let leads = cluster::run_for_leader(&client, &config.namespace, vital);
+    let outcomes = cluster::write_statuses(&client, leads.clone(), vital);
+    let webhook = config.webhook.as_ref().map(|webhook| webhook.configuration.clone());
+    cluster::publish_trust(client.clone(), webhook, authority.authority.clone(), leads, vital);
     let owner = engine::start(owner, Some(outcomes), vital);
     let health = Health::Cluster(cluster::follow(client, owner.queue.clone(), vital));
     Ok(SourceSetup { keeper, authority, _claim: None, tokens, linkerd_tokens, owner, health })
@@ -211,6 +225,7 @@ struct Port {
     names: Vec<String>,
     /// Set once the kernel takes connections: readiness waits for it.
     bound: Arc<AtomicBool>,
+    webhook: Option<Webhook>,
 }
 
 impl Port {
@@ -221,19 +236,42 @@ impl Port {
         mesh: Mesh,
         server: Server<engine::State, Linkerd>,
     ) -> Result<()> {
-        let Self { listen, names, bound } = self;
+        let Self { listen, names, bound, webhook } = self;
         let first = mesh.first().await.context("the owner has gone")?;
         let certificate =
             certificate::Certificate::new(names, authority, &first.snapshot.mesh, server.metrics.clone())?;
         let tls = certificate.tls()?;
         let listener =
             TcpListener::bind(listen).await.with_context(|| format!("cannot serve proxies at {listen}"))?;
+        let injecting = inject(webhook, tls.clone()).await?;
         bound.store(true, Ordering::Relaxed);
         tracing::info!(address = %listen, "serving proxies and agents");
         let serving = server.serve(listener, Security::Tls(tls.clone()));
         tokio::select! {
             served = serving => Ok(served?),
+            () = injecting => bail!("the webhook ended"),
             never = certificate.keep(tls) => match never {},
         }
     }
+}
+
+/// Binds the webhook, if there is one, under the controller's own certificate, and returns what serves it for ever.
+async fn inject(webhook: Option<Webhook>, tls: Arc<Tls>) -> Result<impl Future<Output = ()>> {
+    let bound = match webhook {
+        Some(Webhook { listen, configuration: _, settings }) => {
+            let listener = TcpListener::bind(listen).await;
+            let listener = listener.with_context(|| format!("cannot serve the webhook at {listen}"))?;
+            tracing::info!(address = %listen, "serving the webhook");
+            Some((listener, settings))
+        }
+        None => None,
+    };
+    Ok(async move {
+        match bound {
+            Some((listener, settings)) => {
+                heddle_admission::server::serve(listener, Arc::new(move || tls.current()), settings).await;
+            }
+            None => std::future::pending().await,
+        }
+    })
 }

@@ -42,11 +42,13 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("heddle-agent", &[MODEL, "heddle-ca", "heddle-proto"]),
+    ("heddle-admission", &[MODEL]),
     // the binary
     (
         "heddle",
         &[
             MODEL,
+            "heddle-admission",
             "heddle-agent",
             "heddle-api",
             "heddle-ca",

@@ -3,14 +3,21 @@
 use super::address::HostPort;
 use super::sidecar::{self, For};
 use super::{capture, files};
-use anyhow::Result;
+use crate::bootstrap::{Bootstrap, Variant};
+use anyhow::{Context, Result};
 use clap::{ArgMatches, Command, FromArgMatches};
 use heddle_agent::{Config, Proxy};
 use heddle_model::WorkloadKey;
+use heddle_xds::Capture;
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
+
+/// Envoy's admin address where nobody names one.
+const ENVOY_ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 15000);
+/// The address of Envoy's statistics, of which capture leaves the port alone.
+const ENVOY_STATS: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 15090);
 
 const EXAMPLES: &str = "Examples:\n  \
     heddle agent --workload pod/shop/web-0 --dir /var/run/heddle -- envoy -c bootstrap.json\n  \
@@ -56,6 +63,10 @@ pub(crate) struct Run {
     /// Envoy's admin address, which is told when a drain begins
     #[arg(long, value_name = "ADDRESS")]
     envoy_admin: Option<SocketAddr>,
+    /// Write an Envoy's bootstrap as bootstrap.json into --dir before the command starts, for captured traffic; with
+    /// its statistics for Prometheus on port 15090. For another, see heddle bootstrap
+    #[arg(long)]
+    bootstrap: bool,
     /// The time that the command goes on serving after SIGTERM
     #[arg(long, value_name = "DURATION", value_parser = super::duration::parse)]
     drain: Option<Duration>,
@@ -85,6 +96,9 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
 
 async fn supervise(args: Run) -> Result<ExitCode> {
     crate::log::start(&args.log, args.log_format)?;
+    if args.bootstrap {
+        write_bootstrap(&args)?;
+    }
     let proxy = match args.proxy {
         For::Envoy => Proxy::Files { seed: seed(&args.workload), envoy_admin: args.envoy_admin },
         For::Linkerd => Proxy::Linkerd(args.sidecar.of(args.workload, sidecar::given())?),
@@ -101,6 +115,22 @@ async fn supervise(args: Run) -> Result<ExitCode> {
         grace: args.grace,
     };
     Ok(ExitCode::from(heddle_agent::run(config, args.command).await?))
+}
+
+/// The folder is made as the agent makes it: its user's alone.
+fn write_bootstrap(args: &Run) -> Result<()> {
+    let bootstrap = Bootstrap {
+        workload: args.workload.clone(),
+        controller: (args.controller.host.clone(), args.controller.port),
+        server_name: args.server_name.clone(),
+        capture: Capture::Captured.to_string(),
+        admin: args.envoy_admin.unwrap_or(ENVOY_ADMIN),
+        stats: Some(ENVOY_STATS),
+        variant: Variant::default(),
+    };
+    let path = heddle_agent::private::open(&args.files.dir)?.join("bootstrap.json");
+    std::fs::write(&path, format!("{:#}\n", bootstrap.json()))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// The arguments of an agent that runs are required only where there is no subcommand, which clap cannot derive.

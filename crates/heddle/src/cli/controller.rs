@@ -1,5 +1,7 @@
 //! `heddle controller`: watch, resolve, serve.
 
+mod injector;
+
 use crate::controller::{Config, serve};
 use crate::source::Source;
 use anyhow::{Result, ensure};
@@ -47,6 +49,8 @@ pub(crate) struct Args {
     /// (linkerd-destination.linkerd.serviceaccount.identity.linkerd.cluster.local); may be repeated
     #[arg(long = "serving-name", env = "HEDDLE_SERVING_NAMES", value_name = "NAME", value_delimiter = ',')]
     serving_names: Vec<String>,
+    #[command(flatten)]
+    injector: injector::Injector,
     /// The log filter, as "info" or "info,heddle_serve=debug"; changes at run time with PUT /debug/log?filter=
     #[arg(long, env = "HEDDLE_LOG", default_value = "info")]
     log: String,
@@ -69,9 +73,11 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         drain,
         own_networks,
         serving_names,
+        injector,
         log,
         log_format,
     } = args;
+    let webhook = injector.webhook(&namespace, &cluster_domain)?;
     ensure!(certificate_lifetime >= Duration::from_secs(5), "--certificate-lifetime must be at least 5s");
     ensure!(
         certificate_lifetime <= Duration::from_secs(30 * 24 * 3600),
@@ -91,6 +97,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
             drain,
             own_networks,
             serving_names,
+            webhook,
         },
         log,
     )

@@ -1,0 +1,119 @@
+//! The containers and volumes that are injected.
+
+use crate::settings::{PROXY_USER, Settings};
+use heddle_model::identity::SIGNER;
+use serde_json::{Value, json};
+
+/// The names of what is injected all begin so.
+pub(crate) const PREFIX: &str = "heddle-";
+
+/// The path of the agent in Heddle's image, which is mounted beside the proxy.
+const AGENT: &str = "/heddle/usr/local/bin/heddle";
+
+/// The audience of the tokens by which agents prove who they are.
+const AUDIENCE: &str = "heddle";
+
+/// Leads the Pod's traffic through its proxy, once. It alone needs a capability that the baseline profile refuses.
+pub(crate) fn capture(settings: &Settings, skip_inbound: &str, skip_outbound: &str) -> Value {
+    let mut args = vec!["agent".to_string(), "capture".into(), format!("--uid={PROXY_USER}")];
+    for (flag, ports) in [("--skip-inbound-ports", skip_inbound), ("--skip-outbound-ports", skip_outbound)] {
+        if !ports.is_empty() {
+            args.push(format!("{flag}={ports}"));
+        }
+    }
+    json!({
+        "name": "heddle-capture",
+        "image": settings.agent_image,
+        "imagePullPolicy": settings.pull_policy,
+        "command": ["/usr/local/bin/heddle"],
+        "args": args,
+        "securityContext": {
+            "runAsUser": 0,
+            "runAsGroup": 0,
+            "runAsNonRoot": false,
+            "allowPrivilegeEscalation": false,
+            "readOnlyRootFilesystem": true,
+            "capabilities": {"drop": ["ALL"], "add": ["NET_ADMIN"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
+    })
+}
+
+/// The agent and its child, the proxy: a native sidecar, which starts before and ends after the application.
+pub(crate) fn proxy(settings: &Settings) -> Value {
+    json!({
+        "name": "heddle-proxy",
+        "image": settings.proxy_image,
+        "imagePullPolicy": settings.pull_policy,
+        "restartPolicy": "Always",
+        "command": [AGENT],
+        "args": [
+            "agent",
+            "--workload=pod/$(POD_NAMESPACE)/$(POD_NAME)",
+            format!("--controller={}", settings.controller),
+            format!("--server-name={}", settings.server_name),
+            "--roots=/var/run/secrets/heddle/roots/roots.pem",
+            "--token=/var/run/secrets/heddle/token/token",
+            "--dir=/var/run/heddle/agent",
+            "--listen=[::]:15020",
+            "--envoy-admin=127.0.0.1:15000",
+            "--bootstrap",
+            "--",
+            "envoy",
+            "-c",
+            "bootstrap.json",
+        ],
+        "env": [
+            {"name": "POD_NAME", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}},
+            {"name": "POD_NAMESPACE", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}},
+        ],
+        "ports": [{"name": "heddle-agent", "containerPort": 15020, "protocol": "TCP"}],
+        "startupProbe": {
+            "httpGet": {"path": "/ready", "port": 15020, "scheme": "HTTP"},
+            "periodSeconds": 1,
+            "timeoutSeconds": 1,
+            "successThreshold": 1,
+            "failureThreshold": 120,
+        },
+        "securityContext": {
+            "runAsUser": PROXY_USER,
+            "runAsGroup": PROXY_USER,
+            "runAsNonRoot": true,
+            "allowPrivilegeEscalation": false,
+            "readOnlyRootFilesystem": true,
+            "capabilities": {"drop": ["ALL"]},
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "resources": {"requests": {"cpu": "50m", "memory": "96Mi"}},
+        "volumeMounts": [
+            {"name": "heddle-agent", "mountPath": "/heddle", "readOnly": true},
+            {"name": "heddle-run", "mountPath": "/var/run/heddle"},
+            {"name": "heddle-token", "mountPath": "/var/run/secrets/heddle/token", "readOnly": true},
+            {"name": "heddle-roots", "mountPath": "/var/run/secrets/heddle/roots", "readOnly": true},
+        ],
+    })
+}
+
+/// The volumes of [`proxy`]: the agent, its folder, the token that it shows, and the roots that it trusts.
+pub(crate) fn volumes(settings: &Settings) -> Vec<Value> {
+    vec![
+        json!({
+            "name": "heddle-agent",
+            "image": {"reference": settings.agent_image, "pullPolicy": settings.pull_policy},
+        }),
+        json!({"name": "heddle-run", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}}),
+        json!({
+            "name": "heddle-token",
+            "projected": {"defaultMode": 420, "sources": [
+                {"serviceAccountToken": {"audience": AUDIENCE, "expirationSeconds": 3600, "path": "token"}},
+            ]},
+        }),
+        json!({
+            "name": "heddle-roots",
+            "projected": {"defaultMode": 420, "sources": [
+                {"clusterTrustBundle": {"signerName": SIGNER, "labelSelector": {}, "path": "roots.pem"}},
+            ]},
+        }),
+    ]
+}

@@ -1,0 +1,58 @@
+//! A Pod with its proxy.
+
+use crate::container::{PREFIX, capture, proxy, volumes};
+use crate::settings::Settings;
+use serde_json::{Value, json};
+
+/// The annotation of an injected Pod: the version of the injector.
+pub const INJECTED: &str = "heddle.dev/injected";
+
+/// The label by which the mesh knows a Pod's proxy.
+const PLANE: &str = "heddle.dev/plane";
+
+/// Returns whether a container or volume was injected.
+pub(crate) fn is_ours(item: &Value) -> bool {
+    item["name"].as_str().is_some_and(|name| name.starts_with(PREFIX))
+}
+
+/// Returns the Pod with an Envoy. Of a Pod that has one already it is what this injector would have made, so that a
+/// webhook that comes after others, and again, changes nothing that is right.
+pub fn inject(pod: &Value, settings: &Settings) -> Value {
+    let mut pod = pod.clone();
+    let skipped = |name: &str| {
+        let ports = pod["metadata"]["annotations"][name].as_str().unwrap_or_default();
+        ports.split_whitespace().collect::<String>()
+    };
+    let (inbound, outbound) =
+        (skipped("heddle.dev/skip-inbound-ports"), skipped("heddle.dev/skip-outbound-ports"));
+    // Capture comes first, so that nothing leaves past the proxy, and the proxy next, so that it serves what follows.
+    let first = vec![capture(settings, &inbound, &outbound), proxy(settings)];
+    put(&mut pod, "initContainers", first);
+    let of_others = pod["spec"]["volumes"].take();
+    pod["spec"]["volumes"] = [others(of_others), volumes(settings)].concat().into();
+    let metadata = &mut pod["metadata"];
+    if metadata.is_null() {
+        *metadata = json!({});
+    }
+    for (field, name, value) in [("labels", PLANE, "envoy"), ("annotations", INJECTED, &*settings.version)] {
+        if metadata[field].is_null() {
+            metadata[field] = json!({});
+        }
+        metadata[field][name] = value.into();
+    }
+    pod
+}
+
+/// Puts containers before those of others, in the place of those that were injected before.
+fn put(pod: &mut Value, list: &str, first: Vec<Value>) {
+    let of_others = others(pod["spec"][list].take());
+    pod["spec"][list] = [first, of_others].concat().into();
+}
+
+fn others(items: Value) -> Vec<Value> {
+    let Value::Array(items) = items else { return Vec::new() };
+    items.into_iter().filter(|item| !is_ours(item)).collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

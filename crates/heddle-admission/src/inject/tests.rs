@@ -1,0 +1,128 @@
+use super::*;
+use proptest::prelude::*;
+
+pub(crate) fn settings() -> Settings {
+    Settings {
+        agent_image: "heddle:1".into(),
+        proxy_image: "envoy:1.40".into(),
+        pull_policy: "IfNotPresent".into(),
+        controller: "heddle.heddle-system.svc.cluster.local:15012".into(),
+        server_name: "heddle.heddle-system.svc".into(),
+        namespace: "heddle-system".into(),
+        version: "0.1.0".into(),
+    }
+}
+
+fn names(list: &Value) -> Vec<&str> {
+    list.as_array().into_iter().flatten().filter_map(|item| item["name"].as_str()).collect()
+}
+
+fn pod() -> Value {
+    json!({
+        "metadata": {"labels": {"app": "web"}, "annotations": {"heddle.dev/skip-inbound-ports": "9090, 9100-9110"}},
+        "spec": {
+            "initContainers": [{"name": "migrate"}],
+            "containers": [{"name": "web", "ports": [{"containerPort": 8080}]}],
+            "volumes": [{"name": "data", "emptyDir": {}}],
+        },
+    })
+}
+
+#[test]
+fn capture_and_proxy_come_before_what_the_author_wrote() {
+    let pod = inject(&pod(), &settings());
+    assert_eq!(names(&pod["spec"]["initContainers"]), ["heddle-capture", "heddle-proxy", "migrate"]);
+    assert_eq!(names(&pod["spec"]["containers"]), ["web"]);
+    let volumes = ["data", "heddle-agent", "heddle-run", "heddle-token", "heddle-roots"];
+    assert_eq!(names(&pod["spec"]["volumes"]), volumes);
+    assert_eq!(pod["metadata"]["labels"], json!({"app": "web", "heddle.dev/plane": "envoy"}));
+    assert_eq!(pod["metadata"]["annotations"]["heddle.dev/injected"], "0.1.0");
+    let args = pod["spec"]["initContainers"][0]["args"].as_array().expect("arguments");
+    assert!(args.contains(&"--skip-inbound-ports=9090,9100-9110".into()), "{args:?}");
+}
+
+#[test]
+fn another_version_takes_the_place_of_what_was_injected() {
+    let newer = Settings { proxy_image: "envoy:2".into(), version: "0.2.0".into(), ..settings() };
+    assert_eq!(inject(&inject(&pod(), &settings()), &newer), inject(&pod(), &newer));
+}
+
+/// Every field that the restricted profile looks at (Pod Security Standards, version latest).
+#[test]
+fn all_but_the_capture_container_is_restricted() {
+    let pod = inject(&pod(), &settings());
+    for container in pod["spec"]["initContainers"].as_array().expect("a list") {
+        let name = container["name"].as_str().expect("a name");
+        if !name.starts_with("heddle-") || name == "heddle-capture" {
+            continue;
+        }
+        let security = &container["securityContext"];
+        assert_eq!(security["runAsNonRoot"], true, "{name}");
+        assert_ne!(security["runAsUser"], 0, "{name}");
+        assert_eq!(security["allowPrivilegeEscalation"], false, "{name}");
+        assert_eq!(security["capabilities"], json!({"drop": ["ALL"]}), "{name}");
+        assert_eq!(security["seccompProfile"]["type"], "RuntimeDefault", "{name}");
+        assert!(security["privileged"].is_null() && security["procMount"].is_null(), "{name}");
+        let ports = container["ports"].as_array().into_iter().flatten();
+        assert!(ports.into_iter().all(|port| port["hostPort"].is_null()), "{name}");
+    }
+    let kinds = ["image", "emptyDir", "projected"];
+    for volume in pod["spec"]["volumes"].as_array().expect("a list") {
+        assert!(kinds.iter().any(|kind| !volume[kind].is_null()), "{volume}");
+    }
+}
+
+fn container() -> impl Strategy<Value = Value> {
+    let name = prop_oneof!["[a-z]{1,8}", Just("heddle-proxy".to_string()), Just("heddle-old".to_string())];
+    (name, any::<bool>()).prop_map(|(name, keeps)| {
+        let mut container = json!({"name": name, "image": "x"});
+        if keeps {
+            container["restartPolicy"] = "Always".into();
+        }
+        container
+    })
+}
+
+fn any_pod() -> impl Strategy<Value = Value> {
+    let containers = || proptest::collection::vec(container(), 0..4);
+    let volume = "(heddle-)?[a-z]{1,6}".prop_map(|name| json!({"name": name, "emptyDir": {}}));
+    let volumes = proptest::option::of(proptest::collection::vec(volume, 0..4));
+    let inits = proptest::option::of(containers());
+    (inits, containers(), volumes, any::<bool>()).prop_map(|(inits, containers, volumes, named)| {
+        let mut pod = json!({"spec": {"containers": containers}});
+        if let Some(inits) = inits {
+            pod["spec"]["initContainers"] = inits.into();
+        }
+        if let Some(volumes) = volumes {
+            pod["spec"]["volumes"] = volumes.into();
+        }
+        if named {
+            pod["metadata"] = json!({"name": "a", "annotations": {"x": "y"}});
+        }
+        pod
+    })
+}
+
+proptest! {
+    #[test]
+    fn injecting_twice_is_injecting_once(pod in any_pod(), added in container()) {
+        let once = inject(&pod, &settings());
+        prop_assert_eq!(&inject(&once, &settings()), &once);
+        // Another webhook adds a container between the two, wherever it likes.
+        let mut between = once.clone();
+        between["spec"]["initContainers"].as_array_mut().expect("a list").insert(0, added.clone());
+        let again = inject(&between, &settings());
+        prop_assert_eq!(&names(&again["spec"]["initContainers"])[..2], &["heddle-capture", "heddle-proxy"]);
+        prop_assert_eq!(inject(&again, &settings()), again);
+    }
+
+    #[test]
+    fn nothing_of_the_authors_is_changed(pod in any_pod()) {
+        let injected = inject(&pod, &settings());
+        prop_assert_eq!(&injected["spec"]["containers"], &pod["spec"]["containers"]);
+        for list in ["initContainers", "volumes"] {
+            let own = |pod: &Value| others(pod["spec"][list].clone());
+            prop_assert_eq!(own(&injected), own(&pod));
+        }
+    }
+}

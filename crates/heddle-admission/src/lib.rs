@@ -1,0 +1,24 @@
+//! Admission: Pods get their proxies as they are created.
+//!
+//! ```text
+//! AdmissionReview ──▶ review ──▶ choice ──▶ inject ──▶ JSON patch ──▶ AdmissionReview
+//! ```
+//!
+//! Everything but [`server`] is pure: a Pod and [`Settings`] in, a Pod out. Invariants, each with a test of its name:
+//!
+//! - Injecting twice is injecting once, whatever others change in between.
+//! - A Pod is refused or left alone whole: no half of the containers is added.
+//! - Nothing that the Pod's author wrote is changed, but for labels and annotations of `heddle.dev`.
+//! - Everything injected beside the capture container passes the restricted Pod Security profile.
+
+mod choice;
+mod container;
+mod inject;
+mod review;
+pub mod server;
+mod settings;
+
+pub use choice::{Choice, INJECT, choose};
+pub use inject::{INJECTED, inject};
+pub use review::review;
+pub use settings::Settings;

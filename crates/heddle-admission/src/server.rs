@@ -1,0 +1,92 @@
+//! The webhook's server. Whoever reaches the port may ask: the API server shows no credential, and what is answered
+//! follows from what was asked.
+
+use crate::review::review;
+use crate::settings::Settings;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::StatusCode;
+use axum::routing::post;
+use axum::{Json, Router};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::service::TowerToHyperService;
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tower::limit::ConcurrencyLimitLayer;
+
+/// Connections at once. One more is closed: the API servers of a cluster keep a few each.
+const CONNECTIONS: usize = 64;
+/// Reviews that are read or answered at once. More wait.
+const REVIEWS: usize = 8;
+/// Bytes of one review: the API server takes objects of 1.5 MiB, and a review has the old one too.
+const REVIEW_BYTES: usize = 4 << 20;
+/// The time that a handshake may take, and how long a connection may rest.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The TLS settings in force.
+pub type TlsConfig = Arc<dyn Fn() -> Arc<ServerConfig> + Send + Sync>;
+
+/// Returns the pages: `/inject/namespace/VALUE` for Pods of labelled namespaces, by the label's value, and `/inject/pod`
+/// for Pods with a label of their own.
+fn router(settings: Arc<Settings>) -> Router {
+    Router::new()
+        .route("/inject/pod", post(for_pod))
+        .route("/inject/namespace/{value}", post(for_namespace))
+        .layer(ConcurrencyLimitLayer::new(REVIEWS))
+        .layer(DefaultBodyLimit::max(REVIEW_BYTES))
+        .with_state(settings)
+}
+
+type Answer = Result<Json<Value>, (StatusCode, &'static str)>;
+
+async fn for_pod(State(settings): State<Arc<Settings>>, Json(asked): Json<Value>) -> Answer {
+    answer(&asked, None, &settings)
+}
+
+async fn for_namespace(
+    State(settings): State<Arc<Settings>>,
+    Path(value): Path<String>,
+    Json(asked): Json<Value>,
+) -> Answer {
+    answer(&asked, Some(&value), &settings)
+}
+
+fn answer(asked: &Value, of_namespace: Option<&str>, settings: &Settings) -> Answer {
+    review(asked, of_namespace, settings).map(Json).map_err(|why| (StatusCode::BAD_REQUEST, why))
+}
+
+/// Serves until it is dropped.
+pub async fn serve(listener: TcpListener, tls: TlsConfig, settings: Settings) {
+    let router = router(Arc::new(settings));
+    let connections = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok((socket, peer)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let Ok(permit) = connections.clone().try_acquire_owned() else { continue };
+        let (router, tls) = (router.clone(), tls());
+        tokio::spawn(async move {
+            let _permit = permit;
+            if let Err(error) = talk(socket, tls, router).await {
+                tracing::debug!(%peer, error, "admission connection ended");
+            }
+        });
+    }
+}
+
+async fn talk(socket: TcpStream, tls: Arc<ServerConfig>, router: Router) -> Result<(), String> {
+    let shake = tokio::time::timeout(TIMEOUT, TlsAcceptor::from(tls).accept(socket));
+    let stream =
+        shake.await.map_err(|_| "the handshake took too long")?.map_err(|error| error.to_string())?;
+    let mut http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+    http.timer(hyper_util::rt::TokioTimer::new());
+    http.keep_alive_interval(TIMEOUT).keep_alive_timeout(TIMEOUT);
+    http.max_concurrent_streams(32).max_header_list_size(16 << 10);
+    let served = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    served.await.map_err(|error| error.to_string())
+}

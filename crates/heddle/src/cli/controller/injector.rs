@@ -1,0 +1,46 @@
+//! Arguments of the webhook that gives Pods their proxies.
+
+use crate::controller::Webhook;
+use anyhow::{Context, Result};
+use heddle_admission::Settings;
+use std::net::SocketAddr;
+
+/// The injector's settings. Without an address nothing is injected.
+#[derive(clap::Args)]
+pub(super) struct Injector {
+    /// The address of the admission webhook that gives Pods their proxies, over TLS; not served if not given
+    #[arg(long, env = "HEDDLE_INJECT_LISTEN", value_name = "ADDRESS")]
+    inject_listen: Option<SocketAddr>,
+    /// The image of Heddle for injected Pods, which holds the agent at /usr/local/bin/heddle
+    #[arg(long, env = "HEDDLE_AGENT_IMAGE", value_name = "IMAGE")]
+    agent_image: Option<String>,
+    /// The image of Envoy for injected Pods, as it is published
+    #[arg(long, env = "HEDDLE_PROXY_IMAGE", value_name = "IMAGE")]
+    proxy_image: Option<String>,
+    /// imagePullPolicy of both
+    #[arg(long, env = "HEDDLE_PULL_POLICY", value_name = "POLICY", default_value = "IfNotPresent")]
+    pull_policy: String,
+    /// The MutatingWebhookConfiguration whose caBundle the leader keeps
+    #[arg(long, env = "HEDDLE_WEBHOOK", value_name = "NAME", default_value = "heddle-injector")]
+    webhook_configuration: String,
+}
+
+impl Injector {
+    /// Returns the webhook, if it is to be served. Injected agents reach the controller by its Service `heddle`.
+    ///
+    /// # Errors
+    /// Names the image that is missing.
+    pub(super) fn webhook(self, namespace: &str, cluster_domain: &str) -> Result<Option<Webhook>> {
+        let Some(listen) = self.inject_listen else { return Ok(None) };
+        let settings = Settings {
+            agent_image: self.agent_image.context("--inject-listen needs --agent-image")?,
+            proxy_image: self.proxy_image.context("--inject-listen needs --proxy-image")?,
+            pull_policy: self.pull_policy,
+            controller: format!("heddle.{namespace}.svc.{cluster_domain}:15012"),
+            server_name: format!("heddle.{namespace}.svc"),
+            namespace: namespace.into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+        };
+        Ok(Some(Webhook { listen, configuration: self.webhook_configuration, settings }))
+    }
+}
