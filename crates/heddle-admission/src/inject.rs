@@ -1,7 +1,7 @@
 //! A Pod with its proxy.
 
 use crate::container::{PREFIX, capture, proxy, volumes};
-use crate::settings::Settings;
+use crate::settings::InjectorSettings;
 use serde_json::{Value, json};
 
 /// The annotation of an injected Pod: the version of the injector.
@@ -17,7 +17,7 @@ pub(crate) fn is_ours(item: &Value) -> bool {
 
 /// Returns the Pod with an Envoy. Of a Pod that has one already it is what this injector would have made, so that a
 /// webhook that comes after others, and again, changes nothing that is right.
-pub fn inject(pod: &Value, settings: &Settings) -> Value {
+pub fn inject(pod: &Value, settings: &InjectorSettings) -> Value {
     let mut pod = pod.clone();
     let skipped = |name: &str| {
         let ports = pod["metadata"]["annotations"][name].as_str().unwrap_or_default();

@@ -4,7 +4,7 @@
 //! AdmissionReview ──▶ review ──▶ choice ──▶ inject ──▶ JSON patch ──▶ AdmissionReview
 //! ```
 //!
-//! Everything but [`server`] is pure: a Pod and [`Settings`] in, a Pod out. Invariants, each with a test of its name:
+//! Everything but [`server`] is pure: a Pod and [`InjectorSettings`] in, a Pod out. Invariants, each with a test of its name:
 //!
 //! - Injecting twice is injecting once, whatever others change in between.
 //! - A Pod is refused or left alone whole: no half of the containers is added.
@@ -21,4 +21,4 @@ mod settings;
 pub use choice::{Choice, INJECT, choose};
 pub use inject::{INJECTED, inject};
 pub use review::review;
-pub use settings::Settings;
+pub use settings::InjectorSettings;

@@ -2,7 +2,7 @@
 
 use crate::choice::{Choice, choose};
 use crate::inject::inject;
-use crate::settings::Settings;
+use crate::settings::InjectorSettings;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 pub fn review(
     review: &Value,
     of_namespace: Option<&str>,
-    settings: &Settings,
+    settings: &InjectorSettings,
 ) -> Result<Value, &'static str> {
     let request = &review["request"];
     let uid = request["uid"].as_str().ok_or("request.uid is missing")?;

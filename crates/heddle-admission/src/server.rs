@@ -2,12 +2,13 @@
 //! follows from what was asked.
 
 use crate::review::review;
-use crate::settings::Settings;
+use crate::settings::InjectorSettings;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
 use serde_json::Value;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ pub type TlsConfig = Arc<dyn Fn() -> Arc<ServerConfig> + Send + Sync>;
 
 /// Returns the pages: `/inject/namespace/VALUE` for Pods of labelled namespaces, by the label's value, and `/inject/pod`
 /// for Pods with a label of their own.
-fn router(settings: Arc<Settings>) -> Router {
+fn router(settings: Arc<InjectorSettings>) -> Router {
     Router::new()
         .route("/inject/pod", post(for_pod))
         .route("/inject/namespace/{value}", post(for_namespace))
@@ -43,24 +44,24 @@ fn router(settings: Arc<Settings>) -> Router {
 
 type Answer = Result<Json<Value>, (StatusCode, &'static str)>;
 
-async fn for_pod(State(settings): State<Arc<Settings>>, Json(asked): Json<Value>) -> Answer {
+async fn for_pod(State(settings): State<Arc<InjectorSettings>>, Json(asked): Json<Value>) -> Answer {
     answer(&asked, None, &settings)
 }
 
 async fn for_namespace(
-    State(settings): State<Arc<Settings>>,
+    State(settings): State<Arc<InjectorSettings>>,
     Path(value): Path<String>,
     Json(asked): Json<Value>,
 ) -> Answer {
     answer(&asked, Some(&value), &settings)
 }
 
-fn answer(asked: &Value, of_namespace: Option<&str>, settings: &Settings) -> Answer {
+fn answer(asked: &Value, of_namespace: Option<&str>, settings: &InjectorSettings) -> Answer {
     review(asked, of_namespace, settings).map(Json).map_err(|why| (StatusCode::BAD_REQUEST, why))
 }
 
 /// Serves until it is dropped.
-pub async fn serve(listener: TcpListener, tls: TlsConfig, settings: Settings) {
+pub async fn serve(listener: TcpListener, tls: TlsConfig, settings: InjectorSettings) {
     let router = router(Arc::new(settings));
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
@@ -80,13 +81,16 @@ pub async fn serve(listener: TcpListener, tls: TlsConfig, settings: Settings) {
 }
 
 async fn talk(socket: TcpStream, tls: Arc<ServerConfig>, router: Router) -> Result<(), String> {
-    let shake = tokio::time::timeout(TIMEOUT, TlsAcceptor::from(tls).accept(socket));
+    let mut config = ServerConfig::clone(&tls);
+    // The API server calls webhooks by HTTP/1.1, and asks for nothing else.
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let shake = tokio::time::timeout(TIMEOUT, TlsAcceptor::from(Arc::new(config)).accept(socket));
     let stream =
         shake.await.map_err(|_| "the handshake took too long")?.map_err(|error| error.to_string())?;
-    let mut http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-    http.timer(hyper_util::rt::TokioTimer::new());
-    http.keep_alive_interval(TIMEOUT).keep_alive_timeout(TIMEOUT);
-    http.max_concurrent_streams(32).max_header_list_size(16 << 10);
+    let mut http = Builder::new(TokioExecutor::new());
+    http.http1().timer(TokioTimer::new()).header_read_timeout(TIMEOUT);
+    http.http2().timer(TokioTimer::new()).keep_alive_interval(TIMEOUT).keep_alive_timeout(TIMEOUT);
+    http.http2().max_concurrent_streams(32).max_header_list_size(16 << 10);
     let served = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     served.await.map_err(|error| error.to_string())
 }

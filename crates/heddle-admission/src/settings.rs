@@ -2,7 +2,7 @@
 
 /// The settings of the injector. Plain data: the binary's arguments fill it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct InjectorSettings {
     /// The image of Heddle itself, which holds the agent as a static binary.
     pub agent_image: String,
     /// The image of Envoy, as it is published.

@@ -62,9 +62,9 @@ pub(crate) fn publish_trust(
     vital.spawn("following the trust anchors", async move {
         while authority.changed().await.is_ok() {
             let pem = authority.borrow_and_update().bundle().pem().to_owned();
-            tell.send_if_modified(|told| {
-                *told != pem && {
-                    *told = pem;
+            tell.send_if_modified(|published| {
+                *published != pem && {
+                    *published = pem;
                     true
                 }
             });

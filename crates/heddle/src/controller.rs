@@ -65,7 +65,7 @@ pub(crate) struct Webhook {
     pub listen: SocketAddr,
     /// The name of its MutatingWebhookConfiguration.
     pub configuration: String,
-    pub settings: heddle_admission::Settings,
+    pub settings: heddle_admission::InjectorSettings,
 }
 
 /// The part of a source that the servers need.

@@ -66,6 +66,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "heddle-xds",
         ],
     ),
+    // the example
+    ("heddle-shop", &[]),
 ];
 
 /// Crates that exist to test or to generate: they may depend on anything, and nothing above depends on them.

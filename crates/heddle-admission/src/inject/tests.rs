@@ -1,8 +1,8 @@
 use super::*;
 use proptest::prelude::*;
 
-pub(crate) fn settings() -> Settings {
-    Settings {
+pub(crate) fn settings() -> InjectorSettings {
+    InjectorSettings {
         agent_image: "heddle:1".into(),
         proxy_image: "envoy:1.40".into(),
         pull_policy: "IfNotPresent".into(),
@@ -43,7 +43,7 @@ fn capture_and_proxy_come_before_what_the_author_wrote() {
 
 #[test]
 fn another_version_takes_the_place_of_what_was_injected() {
-    let newer = Settings { proxy_image: "envoy:2".into(), version: "0.2.0".into(), ..settings() };
+    let newer = InjectorSettings { proxy_image: "envoy:2".into(), version: "0.2.0".into(), ..settings() };
     assert_eq!(inject(&inject(&pod(), &settings()), &newer), inject(&pod(), &newer));
 }
 

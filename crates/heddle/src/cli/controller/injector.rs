@@ -2,7 +2,7 @@
 
 use crate::controller::Webhook;
 use anyhow::{Context, Result};
-use heddle_admission::Settings;
+use heddle_admission::InjectorSettings;
 use std::net::SocketAddr;
 
 /// The injector's settings. Without an address nothing is injected.
@@ -32,7 +32,7 @@ impl Injector {
     /// Names the image that is missing.
     pub(super) fn webhook(self, namespace: &str, cluster_domain: &str) -> Result<Option<Webhook>> {
         let Some(listen) = self.inject_listen else { return Ok(None) };
-        let settings = Settings {
+        let settings = InjectorSettings {
             agent_image: self.agent_image.context("--inject-listen needs --agent-image")?,
             proxy_image: self.proxy_image.context("--inject-listen needs --proxy-image")?,
             pull_policy: self.pull_policy,

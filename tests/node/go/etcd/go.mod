@@ -1,5 +1,5 @@
 // The store of the tests' API server, in a module of its own: its requirements clash with Kubernetes's.
-module heddle.dev/tests/kubernetes/etcd
+module heddle.dev/tests/node/etcd
 
 go 1.26.0
 

@@ -1,0 +1,20 @@
+//! A real Kubernetes node (etcd, kube-apiserver, kubelet, containerd, kube-proxy, CoreDNS) in a network namespace of its
+//! own, without a container engine and without a way out.
+//!
+//! ```text
+//! netns ──▶ pki ──▶ etcd, kube-apiserver ──▶ containerd, kubelet, kube-proxy, CoreDNS ──▶ images ──▶ Pods
+//! ```
+//!
+//! Needs root, cgroups and overlayfs. The programs are built by `xtask node-binaries`; all processes end with the value
+//! that started them, and what a killed one left behind is taken away by the next.
+
+mod config;
+pub mod image;
+mod leftovers;
+mod netns;
+mod node;
+mod pki;
+mod process;
+pub mod programs;
+
+pub use node::Node;

@@ -1,0 +1,192 @@
+//! The node: its processes in order, and what is asked of it.
+
+use crate::config;
+use crate::image::Image;
+use crate::leftovers;
+use crate::netns::Netns;
+use crate::pki;
+use crate::process::Process;
+use anyhow::{Context, Result, bail, ensure};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+/// The time that the node may take to be ready: a few seconds on an idle machine.
+const READY: Duration = Duration::from_secs(120);
+/// The names under which the one program of Kubernetes is started.
+const KUBERNETES: [&str; 6] =
+    ["kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubelet", "kubectl"];
+
+/// A running node. Everything of it ends with this value.
+pub struct Node {
+    folder: PathBuf,
+    programs: PathBuf,
+    processes: Vec<Process>,
+    netns: Netns,
+}
+
+impl Node {
+    /// Starts a node whose files lie in `folder`, with the programs in `programs`, and waits until it is ready.
+    ///
+    /// # Errors
+    /// Says which part did not start, with the end of its log.
+    pub fn start(folder: &Path, programs: &Path, etcd: &Path) -> Result<Self> {
+        leftovers::clear(folder);
+        let _gone = fs::remove_dir_all(folder);
+        fs::create_dir_all(folder)?;
+        for name in KUBERNETES {
+            std::os::unix::fs::symlink(programs.join("kube"), folder.join(name))?;
+        }
+        std::os::unix::fs::symlink(
+            programs.join("containerd-shim-runc-v2"),
+            folder.join("containerd-shim-runc-v2"),
+        )?;
+        pki::write(folder)?;
+        config::write(folder, programs)?;
+        fs::write(folder.join("audit.json"), config::audit())?;
+        let netns = Netns::make("heddle-node")?;
+        let mut node =
+            Self { folder: folder.into(), programs: programs.into(), processes: Vec::new(), netns };
+        node.start_all(etcd)?;
+        Ok(node)
+    }
+
+    fn start_all(&mut self, etcd: &Path) -> Result<()> {
+        let folder = self.folder.clone();
+        let file = |name: &str| folder.join(name).display().to_string();
+        let url = "http://127.0.0.1:2379";
+        let data = format!("--data-dir={}", file("etcd"));
+        let (listen, advertise) =
+            (format!("--listen-client-urls={url}"), format!("--advertise-client-urls={url}"));
+        self.run(
+            "etcd",
+            etcd,
+            vec![data, listen, advertise, "--unsafe-no-fsync".into(), "--log-level=error".into()],
+        )?;
+        self.run("kube-apiserver", &folder.join("kube-apiserver"), config::apiserver(&folder))?;
+        self.run(
+            "containerd",
+            &self.programs.join("containerd"),
+            vec![format!("--config={}", file("containerd.toml"))],
+        )?;
+        self.until("the API server", |node| node.kubectl(&["get", "--raw", "/readyz"]).is_ok())?;
+        let manager = config::controller_manager(&folder);
+        self.run("kube-controller-manager", &folder.join("kube-controller-manager"), manager)?;
+        let scheduler = vec![
+            format!("--kubeconfig={}", file("kube-scheduler.kubeconfig")),
+            "--leader-elect=false".into(),
+        ];
+        self.run("kube-scheduler", &folder.join("kube-scheduler"), scheduler)?;
+        self.until("containerd", |node| node.ctr(&["version"]).is_ok())?;
+        let kubelet = vec![
+            format!("--config={}", file("kubelet.json")),
+            format!("--kubeconfig={}", file("kubelet.kubeconfig")),
+            format!("--root-dir={}", file("kubelet-root")),
+            "--hostname-override=node".into(),
+            format!("--node-ip={}", crate::netns::ADDRESS),
+        ];
+        self.run("kubelet", &folder.join("kubelet"), kubelet)?;
+        self.run(
+            "kube-proxy",
+            &folder.join("kube-proxy"),
+            vec![format!("--config={}", file("kube-proxy.json"))],
+        )?;
+        self.run("coredns", &self.programs.join("coredns"), vec!["-conf".into(), file("Corefile")])?;
+        self.until("the node", |node| {
+            let ready = "jsonpath={.items[0].status.conditions[?(@.type=='Ready')].status}";
+            node.kubectl(&["get", "nodes", "-o", ready]).is_ok_and(|status| status == "True")
+        })
+    }
+
+    fn run(&mut self, name: &str, program: &Path, args: Vec<String>) -> Result<()> {
+        let mut command = self.netns.enter();
+        command.push(program.display().to_string());
+        command.extend(args);
+        self.processes.push(Process::start(name, &command, &self.folder)?);
+        Ok(())
+    }
+
+    fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) -> Result<()> {
+        let start = Instant::now();
+        while !holds(self) {
+            if start.elapsed() > READY {
+                bail!("{what} is not ready after {READY:?}; logs are in {}", self.folder.display());
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        Ok(())
+    }
+
+    /// Runs a command in the node's network.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn within(&self, command: &[&str]) -> Result<Output> {
+        let enter = self.netns.enter();
+        let mut run = Command::new(&enter[0]);
+        run.args(&enter[1..]).args(command).env("KUBECONFIG", self.folder.join("admin.kubeconfig"));
+        run.output().with_context(|| command.join(" "))
+    }
+
+    /// Runs kubectl, and returns what it printed.
+    ///
+    /// # Errors
+    /// What it said.
+    pub fn kubectl(&self, args: &[&str]) -> Result<String> {
+        self.program(&self.folder.join("kubectl"), args)
+    }
+
+    /// Runs helm, and returns what it printed.
+    ///
+    /// # Errors
+    /// What it said.
+    pub fn helm(&self, args: &[&str]) -> Result<String> {
+        self.program(&self.programs.join("helm"), args)
+    }
+
+    /// Makes an image known to the node.
+    ///
+    /// # Errors
+    /// If it cannot be packed or taken in.
+    pub fn load(&self, image: &Image) -> Result<()> {
+        let archive = self.folder.join("image.tar");
+        image.write(&archive)?;
+        self.ctr(&["-n", "k8s.io", "images", "import", &archive.display().to_string()])?;
+        fs::remove_file(archive)?;
+        Ok(())
+    }
+
+    /// Returns the argument by which `nsenter` enters the node's network.
+    pub fn enter(&self) -> String {
+        self.netns.enter().remove(1)
+    }
+
+    /// The folder of the node's files and logs.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn ctr(&self, args: &[&str]) -> Result<String> {
+        let socket = self.folder.join("containerd.sock").display().to_string();
+        self.program(&self.programs.join("ctr"), &[&["--address", &socket], args].concat())
+    }
+
+    fn program(&self, program: &Path, args: &[&str]) -> Result<String> {
+        let program = program.display().to_string();
+        let out = self.within(&[&[program.as_str()], args].concat())?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        ensure!(out.status.success(), "{program} {}: {}", args.join(" "), text(&out.stderr));
+        Ok(text(&out.stdout))
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // The kubelet first: it would start again what is taken away.
+        while let Some(process) = self.processes.pop() {
+            drop(process);
+        }
+        leftovers::clear(&self.folder);
+    }
+}

@@ -1,0 +1,28 @@
+//! The programs of a node, as `xtask binaries` builds them.
+
+use std::path::{Path, PathBuf};
+
+fn cache() -> PathBuf {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    std::env::var_os("HEDDLE_CACHE").map_or_else(|| workspace.join(".cache"), PathBuf::from)
+}
+
+/// Returns the folder of Kubernetes, containerd, runc, CoreDNS and helm.
+pub fn folder() -> PathBuf {
+    cache().join("node")
+}
+
+/// Returns etcd, which is that of the other tests.
+pub fn etcd() -> PathBuf {
+    cache().join("kubernetes/etcd-v3.6.7")
+}
+
+/// Returns Envoy.
+pub fn envoy() -> PathBuf {
+    std::env::var_os("HEDDLE_ENVOY").map_or_else(|| cache().join("envoy/bin/envoy"), PathBuf::from)
+}
+
+/// Returns a static program of this workspace, as `xtask static` builds it.
+pub fn built(name: &str) -> PathBuf {
+    cache().join("static").join(name)
+}
