@@ -1,6 +1,6 @@
 //! The choice for one Pod: a proxy, none, or a refusal.
 
-use crate::inject::is_ours;
+use crate::names::is_ours;
 use crate::settings::{InjectorSettings, PROXY_USER};
 use heddle_model::fact::DataPlane;
 use serde_json::Value;

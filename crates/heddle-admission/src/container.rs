@@ -1,11 +1,9 @@
 //! The containers and volumes that are injected.
 
+use crate::names::{AGENT_PORT, HANDLERS, PROXY};
 use crate::settings::{InjectorSettings, PROXY_USER};
 use heddle_model::identity::SIGNER;
-use serde_json::{Value, json};
-
-/// The names of what is injected all begin so.
-pub(crate) const PREFIX: &str = "heddle-";
+use serde_json::{Map, Value, json};
 
 /// The path of the agent in Heddle's image, which is mounted beside the proxy.
 const AGENT: &str = "/heddle/usr/local/bin/heddle";
@@ -41,9 +39,18 @@ pub(crate) fn capture(settings: &InjectorSettings, skip_inbound: &str, skip_outb
 }
 
 /// The agent and its child, the proxy: a native sidecar, which starts before and ends after the application.
-pub(crate) fn proxy(settings: &InjectorSettings) -> Value {
+pub(crate) fn proxy(settings: &InjectorSettings, handlers: &Map<String, Value>) -> Value {
+    let field = |path: &str| json!({"fieldRef": {"apiVersion": "v1", "fieldPath": path}});
+    let mut environment = vec![
+        json!({"name": "POD_NAME", "valueFrom": field("metadata.name")}),
+        json!({"name": "POD_NAMESPACE", "valueFrom": field("metadata.namespace")}),
+    ];
+    if !handlers.is_empty() {
+        environment.push(json!({"name": "HEDDLE_POD_IP", "valueFrom": field("status.podIP")}));
+        environment.push(json!({"name": HANDLERS, "value": json!(handlers).to_string()}));
+    }
     json!({
-        "name": "heddle-proxy",
+        "name": PROXY,
         "image": settings.proxy_image,
         "imagePullPolicy": settings.pull_policy,
         "restartPolicy": "Always",
@@ -56,7 +63,7 @@ pub(crate) fn proxy(settings: &InjectorSettings) -> Value {
             "--roots=/var/run/secrets/heddle/roots/roots.pem",
             "--token=/var/run/secrets/heddle/token/token",
             "--dir=/var/run/heddle/agent",
-            "--listen=[::]:15020",
+            format!("--listen=[::]:{AGENT_PORT}"),
             "--envoy-admin=127.0.0.1:15000",
             "--bootstrap",
             "--",
@@ -64,13 +71,10 @@ pub(crate) fn proxy(settings: &InjectorSettings) -> Value {
             "-c",
             "bootstrap.json",
         ],
-        "env": [
-            {"name": "POD_NAME", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}},
-            {"name": "POD_NAMESPACE", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}}},
-        ],
-        "ports": [{"name": "heddle-agent", "containerPort": 15020, "protocol": "TCP"}],
+        "env": environment,
+        "ports": [{"name": "heddle-agent", "containerPort": AGENT_PORT, "protocol": "TCP"}],
         "startupProbe": {
-            "httpGet": {"path": "/ready", "port": 15020, "scheme": "HTTP"},
+            "httpGet": {"path": "/ready", "port": AGENT_PORT, "scheme": "HTTP"},
             "periodSeconds": 1,
             "timeoutSeconds": 1,
             "successThreshold": 1,

@@ -1,6 +1,8 @@
 //! A Pod with its proxy.
 
-use crate::container::{PREFIX, capture, proxy, volumes};
+use crate::container::{capture, proxy, volumes};
+use crate::names::is_ours;
+use crate::probes;
 use crate::settings::InjectorSettings;
 use serde_json::{Value, json};
 
@@ -10,15 +12,12 @@ pub const INJECTED: &str = "heddle.dev/injected";
 /// The label by which the mesh knows a Pod's proxy.
 const PLANE: &str = "heddle.dev/plane";
 
-/// Returns whether a container or volume was injected.
-pub(crate) fn is_ours(item: &Value) -> bool {
-    item["name"].as_str().is_some_and(|name| name.starts_with(PREFIX))
-}
-
 /// Returns the Pod with an Envoy. Of a Pod that has one already it is what this injector would have made, so that a
 /// webhook that comes after others, and again, changes nothing that is right.
 pub fn inject(pod: &Value, settings: &InjectorSettings) -> Value {
     let mut pod = pod.clone();
+    probes::restore(&mut pod);
+    let handlers = probes::redirect(&mut pod);
     let skipped = |name: &str| {
         let ports = pod["metadata"]["annotations"][name].as_str().unwrap_or_default();
         ports.split_whitespace().collect::<String>()
@@ -26,7 +25,7 @@ pub fn inject(pod: &Value, settings: &InjectorSettings) -> Value {
     let (inbound, outbound) =
         (skipped("heddle.dev/skip-inbound-ports"), skipped("heddle.dev/skip-outbound-ports"));
     // Capture comes first, so that nothing leaves past the proxy, and the proxy next, so that it serves what follows.
-    let first = vec![capture(settings, &inbound, &outbound), proxy(settings)];
+    let first = vec![capture(settings, &inbound, &outbound), proxy(settings, &handlers)];
     put(&mut pod, "initContainers", first);
     let of_others = pod["spec"]["volumes"].take();
     pod["spec"]["volumes"] = [others(of_others), volumes(settings)].concat().into();

@@ -8,12 +8,15 @@
 //!
 //! - Injecting twice is injecting once, whatever others change in between.
 //! - A Pod is refused or left alone whole: no half of the containers is added.
-//! - Nothing that the Pod's author wrote is changed, but for labels and annotations of `heddle.dev`.
+//! - Nothing that the Pod's author wrote is changed, but for labels and annotations of `heddle.dev` and for the way of probes
+//!   and hooks, which ask the agent what they asked the application.
 //! - Everything injected beside the capture container passes the restricted Pod Security profile.
 
 mod choice;
 mod container;
 mod inject;
+mod names;
+mod probes;
 mod review;
 pub mod server;
 mod settings;

@@ -21,7 +21,7 @@ use std::ops::RangeInclusive;
 pub const TABLE: &str = "heddle";
 
 /// The source addresses from which an Envoy dials its own application, one per family.
-const ENVOY_SOURCES: [IpAddr; 2] =
+pub(crate) const ENVOY_SOURCES: [IpAddr; 2] =
     [IpAddr::V4(Ipv4Addr::new(127, 0, 0, 6)), IpAddr::V6(Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0, 6))];
 
 /// DNS over TCP is never captured: a resolver may be needed before there is a proxy.

@@ -1,5 +1,6 @@
 //! The settings of an agent.
 
+use crate::application::Application;
 use heddle_model::WorkloadKey;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -24,6 +25,8 @@ pub struct Config {
     pub proxy: Proxy,
     /// The address at which `/live`, `/ready` and `/metrics` are served; `None`: nowhere.
     pub probe: Option<SocketAddr>,
+    /// The application, which is asked in the kubelet's stead.
+    pub application: Application,
     /// The time that the child goes on serving after SIGTERM, while its peers learn that it leaves.
     pub drain: Duration,
     /// The time that the child may take to end after it was told to, before it is killed.

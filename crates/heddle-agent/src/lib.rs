@@ -8,13 +8,14 @@
 //!      │       └─ health ─▶ one log line per change of state
 //!      ├─▶ linkerd (instead of keep) ──▶ identity/{key.p8,csr.der}, environment
 //!      ├─▶ child ──▶ starts once the files are there; signals; drain; exit code
-//!      └─▶ probe ──▶ /live, /ready, /metrics
+//!      └─▶ probe ──▶ /live, /ready, /metrics; application ──▶ /probe/CONTAINER/HANDLER
 //! ```
 //!
 //! What is in use is never given up for something worse: an answer is read and checked before it replaces a
 //! file, and a controller that is away changes nothing but the time left.
 
 mod admin;
+pub mod application;
 pub mod capture;
 mod child;
 mod clock;
@@ -99,7 +100,8 @@ async fn beside_files(
     let child::Supervisor { config, progress, .. } = &supervisor;
     let left = renewal::Left::open(&config.folder)?;
     let probe = probe::Probe::bind(config.probe).await?;
-    let serving = tokio::spawn(probe.serve(probe::pages(progress.subscribe(), envoy_admin)));
+    let pages = probe::pages(progress.subscribe(), envoy_admin);
+    let serving = tokio::spawn(probe.serve(pages.merge(application::pages(config.application.clone()))));
     let mut keeping = tokio::spawn(renewal::keep(config.clone(), seed, left, progress.clone()));
     let mut watched = progress.subscribe();
     let issued = async move {

@@ -162,6 +162,19 @@ spec:
       containers: [{name: once, image: 'heddle.test/shop:test', imagePullPolicy: Never, args: [get, 'http://cart/']}]
 ";
 
+const DOWN: &str = "
+apiVersion: v1
+kind: Pod
+metadata: {name: down, namespace: shop}
+spec:
+  containers:
+    - name: down
+      image: heddle.test/shop:test
+      imagePullPolicy: Never
+      args: [serve, --name=down]
+      livenessProbe: {tcpSocket: {port: PORT}, periodSeconds: 1, failureThreshold: 1}
+";
+
 #[test]
 fn a_labelled_namespace_has_mtls() {
     let world = World::start();
@@ -186,6 +199,20 @@ fn a_labelled_namespace_has_mtls() {
     });
     let answer = world.get("shop", "deployment/web", "http://cart/").expect("and takes who is of the mesh");
     assert!(answer.contains("/sa/web"), "{answer}");
+
+    world.kubectl(&["-n", "shop", "rollout", "restart", "deployment/cart"]);
+    world.kubectl(&["-n", "shop", "rollout", "status", "deployment/cart", "--timeout=60s"]);
+    world.say("under Strict the kubelet's probes find new Pods ready");
+    world.apply(&DOWN.replace("PORT", "8080"));
+    world.kubectl(&["-n", "shop", "wait", "pod/down", "--for=condition=Ready", "--timeout=60s"]);
+    world.kubectl(&["-n", "shop", "delete", "pod/down", "--grace-period=1"]);
+    world.apply(&DOWN.replace("PORT", "8081"));
+    world.until("a probe of a port where nobody listens restarts the container", || {
+        let restarts = "jsonpath={.status.containerStatuses[0].restartCount}";
+        let count = world.kubectl(&["-n", "shop", "get", "pod/down", "-o", restarts]);
+        count.parse::<u32>().is_ok_and(|count| count > 0)
+    });
+    world.kubectl(&["-n", "shop", "delete", "pod/down", "--grace-period=1"]);
 
     world.apply(JOB);
     world.kubectl(&["-n", "shop", "wait", "job/once", "--for=condition=Complete", "--timeout=60s"]);

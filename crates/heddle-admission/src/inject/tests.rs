@@ -74,8 +74,16 @@ fn all_but_the_capture_container_is_restricted() {
 
 fn container() -> impl Strategy<Value = Value> {
     let name = prop_oneof!["[a-z]{1,8}", Just("heddle-proxy".to_string()), Just("heddle-old".to_string())];
-    (name, any::<bool>()).prop_map(|(name, keeps)| {
-        let mut container = json!({"name": name, "image": "x"});
+    let port = prop_oneof![Just(json!(8080)), Just(json!("http")), Just(json!(15020))];
+    let action = prop_oneof![Just("httpGet"), Just("tcpSocket"), Just("grpc"), Just("exec")];
+    let probe = (port, action)
+        .prop_map(|(port, action)| json!({action: {"port": port, "path": "/probe/a/liveness"}}));
+    (name, any::<bool>(), proptest::option::of(probe)).prop_map(|(name, keeps, probe)| {
+        let ports = json!([{"name": "http", "containerPort": 80}]);
+        let mut container = json!({"name": name, "image": "x", "ports": ports});
+        if let Some(probe) = probe {
+            container["livenessProbe"] = probe;
+        }
         if keeps {
             container["restartPolicy"] = "Always".into();
         }
@@ -118,7 +126,8 @@ proptest! {
 
     #[test]
     fn nothing_of_the_authors_is_changed(pod in any_pod()) {
-        let injected = inject(&pod, &settings());
+        let mut injected = inject(&pod, &settings());
+        probes::restore(&mut injected);
         prop_assert_eq!(&injected["spec"]["containers"], &pod["spec"]["containers"]);
         for list in ["initContainers", "volumes"] {
             let own = |pod: &Value| others(pod["spec"][list].clone());

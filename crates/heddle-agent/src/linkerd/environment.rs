@@ -126,6 +126,7 @@ mod tests {
             token: "/run/token".into(),
             proxy: Proxy::Linkerd(sidecar.clone()),
             probe: None,
+            application: crate::application::Application::default(),
             drain: Duration::ZERO,
             grace: Duration::from_secs(10),
         };

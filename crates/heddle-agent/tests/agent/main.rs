@@ -6,6 +6,7 @@ mod controller;
 mod linkerd;
 
 use controller::{Controller, Mesh, Seen};
+use heddle_agent::application::Application;
 use heddle_agent::{Config, Error, Proxy, run};
 use heddle_ca::{Answer, PrivateKey};
 use rustix::process::{Signal, getpid, kill_process};
@@ -65,6 +66,7 @@ impl Bench {
             token: self.temporary.path().join("token"),
             proxy: Proxy::Files { seed: 0, envoy_admin: None },
             probe: None,
+            application: Application::default(),
             drain: Duration::ZERO,
             grace: LIMIT,
         }

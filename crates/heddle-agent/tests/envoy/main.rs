@@ -9,6 +9,7 @@
 mod controller;
 
 use controller::Mesh;
+use heddle_agent::application::Application;
 use heddle_agent::{Config, Proxy, run};
 use heddle_ca::Bundle;
 use rustix::process::{Signal, getpid, kill_process};
@@ -108,6 +109,7 @@ impl Bench {
             token: self.temporary.path().join("token"),
             proxy: Proxy::Files { seed: 0, envoy_admin: None },
             probe: None,
+            application: Application::default(),
             drain: Duration::ZERO,
             grace: LIMIT,
         }

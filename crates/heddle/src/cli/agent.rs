@@ -6,6 +6,7 @@ use super::{capture, files};
 use crate::bootstrap::{Bootstrap, Variant};
 use anyhow::{Context, Result};
 use clap::{ArgMatches, Command, FromArgMatches};
+use heddle_agent::application::{Application, Handlers};
 use heddle_agent::{Config, Proxy};
 use heddle_model::WorkloadKey;
 use heddle_xds::Capture;
@@ -60,6 +61,19 @@ pub(crate) struct Run {
     /// The address at which /live, /ready and /metrics are served
     #[arg(long, env = "HEDDLE_AGENT_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:15020")]
     listen: SocketAddr,
+    /// Probes and hooks of the application that are asked of --listen at /probe/CONTAINER/HANDLER, as the injector writes
+    /// them: JSON, by CONTAINER/HANDLER, with port and httpGet, tcpSocket or grpc
+    #[arg(
+        long,
+        env = "HEDDLE_HANDLERS",
+        value_name = "JSON",
+        default_value = "{}",
+        hide_default_value = true
+    )]
+    handlers: Handlers,
+    /// The address at which --handlers find the application
+    #[arg(long, env = "HEDDLE_POD_IP", value_name = "IP", default_value = "127.0.0.1")]
+    pod_ip: IpAddr,
     /// Envoy's admin address, which is told when a drain begins
     #[arg(long, value_name = "ADDRESS")]
     envoy_admin: Option<SocketAddr>,
@@ -111,6 +125,7 @@ async fn supervise(args: Run) -> Result<ExitCode> {
         token: args.files.token,
         proxy,
         probe: Some(args.listen),
+        application: Application { address: args.pod_ip, handlers: args.handlers },
         drain: args.drain.unwrap_or_default(),
         grace: args.grace,
     };

@@ -3,6 +3,7 @@
 use super::Args;
 use crate::cli::sidecar::given;
 use anyhow::{Context, Result};
+use heddle_agent::application::Application;
 use heddle_agent::linkerd::Settings;
 use heddle_agent::{Config, Proxy};
 use std::ffi::OsStr;
@@ -26,6 +27,7 @@ pub(super) fn print(args: Args) -> Result<String> {
         token: files.token,
         proxy: Proxy::Linkerd(sidecar.clone()),
         probe: None,
+        application: Application::default(),
         drain: Duration::ZERO,
         grace: GRACE,
     };
