@@ -9,13 +9,16 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper::Uri;
 use hyper::body::Bytes;
 use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
 
 /// The time that a call may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -47,23 +50,41 @@ enum Role {
         /// The URL
         url: Uri,
     },
+    /// Ask a URL over and over, then print how many requests were sent and how each failure reads, as JSON
+    Load {
+        /// The URL
+        url: Uri,
+        /// The time after which to stop
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+        /// The number of requests that are under way at one time
+        #[arg(long, default_value_t = 4)]
+        callers: u64,
+    },
     /// Wait for SIGTERM or SIGINT: the container that holds a Pod's namespaces
     Pause,
 }
 
+type HttpClient = Client<HttpConnector, Empty<Bytes>>;
+
 struct Shop {
     name: String,
+    client: HttpClient,
     next: Option<Uri>,
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
     match Args::parse().role {
-        Role::Serve { name, listen, next } => serve(listen, Shop { name, next }).await,
+        Role::Serve { name, listen, next } => serve(listen, Shop { name, client: client(), next }).await,
         Role::Get { url } => {
-            let (status, body) = get(&url).await?;
+            let (status, body) = get(&client(), &url).await?;
             println!("{status} {body}");
             ensure!(status == 200, "the answer is {status}");
+            Ok(())
+        }
+        Role::Load { url, seconds, callers } => {
+            println!("{}", load(&url, Duration::from_secs(seconds), callers).await?);
             Ok(())
         }
         Role::Pause => ended().await,
@@ -85,7 +106,7 @@ async fn serve(listen: SocketAddr, shop: Shop) -> Result<()> {
 async fn answer(State(shop): State<Arc<Shop>>, uri: Uri, headers: HeaderMap) -> Json<Value> {
     let caller = headers.get("x-forwarded-client-cert").and_then(|value| value.to_str().ok());
     let next = match &shop.next {
-        Some(next) => match get(next).await {
+        Some(next) => match get(&shop.client, next).await {
             Ok((status, body)) => {
                 json!({"status": status, "answer": serde_json::from_str(&body).unwrap_or(Value::String(body))})
             }
@@ -101,8 +122,42 @@ fn identity(forwarded: &str) -> &str {
     forwarded.split(';').find_map(|part| part.strip_prefix("URI=")).unwrap_or(forwarded)
 }
 
-async fn get(url: &Uri) -> Result<(u16, String)> {
-    let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+fn client() -> HttpClient {
+    Client::builder(TokioExecutor::new()).build_http()
+}
+
+/// Asks until the time is up.
+async fn load(url: &Uri, time: Duration, callers: u64) -> Result<Value> {
+    let end = Instant::now() + time;
+    let mut all = JoinSet::new();
+    for _ in 0..callers {
+        let url = url.clone();
+        all.spawn(async move {
+            let (client, mut sent, mut failures) = (client(), 0_u64, BTreeMap::<String, u64>::new());
+            while Instant::now() < end {
+                sent += 1;
+                let failure = match get(&client, &url).await {
+                    Ok((200, _)) => continue,
+                    Ok((status, body)) => format!("{status} {body}"),
+                    Err(error) => format!("{error:#}"),
+                };
+                *failures.entry(failure).or_default() += 1;
+            }
+            (sent, failures)
+        });
+    }
+    let (mut sent, mut failures) = (0, BTreeMap::<String, u64>::new());
+    while let Some(caller) = all.join_next().await {
+        let (more, failed) = caller?;
+        sent += more;
+        for (text, count) in failed {
+            *failures.entry(text).or_default() += count;
+        }
+    }
+    Ok(json!({"sent": sent, "failed": failures.values().sum::<u64>(), "failures": failures}))
+}
+
+async fn get(client: &HttpClient, url: &Uri) -> Result<(u16, String)> {
     let exchange = async {
         let response = client.get(url.clone()).await?;
         let status = response.status().as_u16();

@@ -4,6 +4,7 @@
 
 use heddle_node_tests::image::Image;
 use heddle_node_tests::{Node, programs};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -125,6 +126,89 @@ impl World {
         self.node.kubectl(&args).map_err(|error| format!("{error:#}"))
     }
 
+    /// Asks cart from web for some seconds while `disturb` runs. Returns what `shop load` counted.
+    fn under_load(&self, seconds: u64, disturb: impl FnOnce()) -> Value {
+        let time = format!("--seconds={seconds}");
+        let load = [
+            "-n",
+            "shop",
+            "exec",
+            "deployment/web",
+            "-c",
+            "web",
+            "--",
+            "/shop",
+            "load",
+            "http://cart/",
+            &time,
+        ];
+        std::thread::scope(|scope| {
+            let loaded = scope.spawn(|| self.kubectl(&load));
+            // The first requests are under way.
+            std::thread::sleep(Duration::from_secs(1));
+            disturb();
+            serde_json::from_str(&loaded.join().expect("the load ends")).expect("counts")
+        })
+    }
+
+    fn no_request_is_lost(&self, what: &str, seconds: u64, disturb: impl FnOnce()) {
+        let counts = self.under_load(seconds, disturb);
+        assert_eq!(counts["failed"], 0, "{what}: {counts}\n{}", self.state());
+        assert!(counts["sent"].as_u64().is_some_and(|sent| sent > 100), "{what}: {counts}");
+        self.say(&format!("{what}: 0 of {} requests lost", counts["sent"]));
+    }
+
+    fn scale(&self, replicas: u32) {
+        let replicas = format!("--replicas={replicas}");
+        self.kubectl(&["-n", "heddle-system", "scale", "deployment/heddle", &replicas]);
+        let gone = ["-n", "heddle-system", "rollout", "status", "deployment/heddle", "--timeout=60s"];
+        self.kubectl(&gone);
+    }
+
+    fn create(&self, pod: &str) -> Result<String, String> {
+        let file = self.node.folder().join("pod.yaml");
+        std::fs::write(&file, pod).unwrap();
+        let file = file.display().to_string();
+        self.node.kubectl(&["create", "-f", &file]).map_err(|error| format!("{error:#}"))
+    }
+
+    /// With the controller dead, Pods that are not to be injected start, and those that are do not start without a proxy.
+    fn without_controller(&self) {
+        self.scale(0);
+        let replicas = ["-n", "heddle-system", "get", "pods", "-o", "name"];
+        self.until("no controller is left", || self.kubectl(&replicas).is_empty());
+        let pod = |name: &str, namespace: &str, labels: &str| {
+            PLAIN.replace(
+                "{name: plain, namespace: default}",
+                &format!("{{name: {name}, namespace: {namespace}{labels}}}"),
+            )
+        };
+        self.create(&pod("outside", "default", "")).expect("an unlabelled namespace needs no controller");
+        self.create(&pod("without", "shop", ", labels: {heddle.dev/inject: none}"))
+            .expect("nor does who opts out");
+        let refused = self.create(&pod("within", "shop", "")).expect_err("Fail is the policy");
+        assert!(refused.contains("namespace.inject.heddle.dev"), "{refused}");
+        let refused = self.create(&pod("within", "default", ", labels: {heddle.dev/inject: envoy}"));
+        assert!(refused.expect_err("it asked for a proxy").contains("pod.inject.heddle.dev"));
+        self.kubectl(&["wait", "pod/outside", "--for=condition=Ready", "--timeout=60s"]);
+        self.say("without a controller, Pods that want no proxy start");
+        self.scale(2);
+        // kube-proxy learns of the new Pods a little later than the Deployment.
+        self.until("the controller is back", || self.create(&pod("within", "shop", "")).is_ok());
+        let user =
+            PLAIN.replace("name: plain, image", "name: plain, securityContext: {runAsUser: 2102}, image");
+        let user = user.replace("{name: plain, namespace: default}", "{name: user, namespace: shop}");
+        let refused = self.create(&user).expect_err("the proxy's user is taken");
+        assert!(refused.contains("runs as user 2102"), "{refused}");
+        let host = pod("host", "shop", "").replace("spec:", "spec:\n  hostNetwork: true");
+        self.create(&host).expect("a Pod on its Node's network is left alone");
+        let containers = ["-n", "shop", "get", "pod/host", "-o", "jsonpath={.spec.initContainers}"];
+        assert_eq!(self.kubectl(&containers), "");
+        let wrong = self.create(&pod("wrong", "default", ", labels: {heddle.dev/inject: envoi}"));
+        assert!(wrong.expect_err("no such proxy").contains("none of envoy, linkerd and none"));
+        self.say("bad Pods are refused with the reason");
+    }
+
     fn until(&self, what: &str, holds: impl Fn() -> bool) {
         let start = Instant::now();
         while !holds() {
@@ -200,9 +284,14 @@ fn a_labelled_namespace_has_mtls() {
     let answer = world.get("shop", "deployment/web", "http://cart/").expect("and takes who is of the mesh");
     assert!(answer.contains("/sa/web"), "{answer}");
 
-    world.kubectl(&["-n", "shop", "rollout", "restart", "deployment/cart"]);
-    world.kubectl(&["-n", "shop", "rollout", "status", "deployment/cart", "--timeout=60s"]);
-    world.say("under Strict the kubelet's probes find new Pods ready");
+    world.no_request_is_lost("cart is rolled, its Pods ready under Strict", 12, || {
+        world.kubectl(&["-n", "shop", "rollout", "restart", "deployment/cart"]);
+        world.kubectl(&["-n", "shop", "rollout", "status", "deployment/cart", "--timeout=60s"]);
+    });
+    world.no_request_is_lost("the controllers are killed", 10, || {
+        let pods = ["-n", "heddle-system", "delete", "pods", "-l", "app.kubernetes.io/name=heddle"];
+        world.kubectl(&[&pods[..], &["--grace-period=0", "--force"]].concat());
+    });
     world.apply(&DOWN.replace("PORT", "8080"));
     world.kubectl(&["-n", "shop", "wait", "pod/down", "--for=condition=Ready", "--timeout=60s"]);
     world.kubectl(&["-n", "shop", "delete", "pod/down", "--grace-period=1"]);
@@ -217,6 +306,8 @@ fn a_labelled_namespace_has_mtls() {
     world.apply(JOB);
     world.kubectl(&["-n", "shop", "wait", "job/once", "--for=condition=Complete", "--timeout=60s"]);
     world.say("a Job with a proxy completes");
+
+    world.without_controller();
 
     let audit = std::fs::read_to_string(world.node.folder().join("audit.log")).expect("an audit log");
     let refused: Vec<&str> = audit.lines().filter(|line| line.contains(r#""code":403"#)).collect();
