@@ -56,6 +56,8 @@ pub(crate) struct Config {
     pub drain: Duration,
     pub own_networks: bool,
     pub serving_names: Vec<String>,
+    /// The fields of the Mesh that this installation states.
+    pub mesh: Option<heddle_kube::MeshValues>,
     pub webhook: Option<Webhook>,
 }
 
@@ -179,6 +181,9 @@ async fn on_cluster(
     vital: &mut VitalTasks,
 ) -> Result<SourceSetup> {
     let client = cluster::connect().await?;
+    if let Some(values) = &config.mesh {
+        values.check(&client).await?;
+    }
     let own = Origin::Cluster { client: client.clone(), namespace: config.namespace.clone() };
     let (keeper, authority) = Keeper::start(mounted_or(config, own), SystemTime::now()).await?;
     let (rules, keys) = cluster::ClusterKeys(client.clone()).rules().await?;
@@ -192,7 +197,10 @@ async fn on_cluster(
     let leads = cluster::run_for_leader(&client, &config.namespace, vital);
     let outcomes = cluster::write_statuses(&client, leads.clone(), vital);
     let webhook = config.webhook.as_ref().map(|webhook| webhook.configuration.clone());
-    cluster::publish_trust(client.clone(), webhook, authority.authority.clone(), leads, vital);
+    cluster::publish_trust(client.clone(), webhook, authority.authority.clone(), leads.clone(), vital);
+    if let Some(values) = config.mesh.clone() {
+        vital.spawn("applying the values to the Mesh", heddle_kube::keep_mesh(client.clone(), values, leads));
+    }
     let owner = engine::start(owner, Some(outcomes), vital);
     let health = Health::Cluster(cluster::follow(client, owner.queue.clone(), vital));
     Ok(SourceSetup { keeper, authority, _claim: None, tokens, linkerd_tokens, owner, health })

@@ -172,6 +172,58 @@ impl World {
         self.node.kubectl(&["create", "-f", &file]).map_err(|error| format!("{error:#}"))
     }
 
+    /// The values make the Mesh; a field that somebody else sets wins and is named; another trust domain changes nothing.
+    fn mesh_from_values(&self) {
+        let field =
+            |path: &str| self.kubectl(&["get", "mesh", "default", "-o", &format!("jsonpath={{{path}}}")]);
+        assert_eq!(field(".spec.trustDomain"), "cluster.local");
+        assert_eq!(field(".status.conditions[?(@.type=='ValuesApplied')].status"), "True");
+        self.kubectl(&[
+            "patch",
+            "mesh",
+            "default",
+            "--type=merge",
+            "-p",
+            r#"{"spec": {"accessLog": "All"}}"#,
+        ]);
+        self.upgrade("--set=mesh.accessLog=Errors").unwrap();
+        let message = ".status.conditions[?(@.type=='ValuesApplied')].message";
+        self.until("a value that somebody else set is named", || {
+            let text = field(message);
+            text.contains("spec.accessLog") && text.contains("kubectl-patch")
+        });
+        assert_eq!(field(".spec.accessLog"), "All");
+        let refused = self.upgrade("--set=mesh.trustDomain=other.example").expect_err("a trust domain stays");
+        self.say(&format!(
+            "another trust domain fails the upgrade: {}",
+            refused.lines().next().unwrap_or_default()
+        ));
+        let logs =
+            ["-n", "heddle-system", "logs", "-l", "app.kubernetes.io/name=heddle", "--tail=20", "--prefix"];
+        let logs = self.kubectl(&logs);
+        assert!(logs.contains("a trust domain cannot be changed"), "{logs}");
+        let answer = self.get("shop", "deployment/web", "http://cart/").expect("the old replicas serve on");
+        assert!(answer.contains("/sa/web"), "{answer}");
+        self.node.helm(&["rollback", "heddle", "-n", "heddle-system", "--wait", "--timeout=60s"]).unwrap();
+        self.say("the rollback holds");
+    }
+
+    fn upgrade(&self, set: &str) -> Result<String, String> {
+        let chart = root().join("charts/heddle").display().to_string();
+        let helm = [
+            "upgrade",
+            "heddle",
+            &chart,
+            "-n",
+            "heddle-system",
+            "--reuse-values",
+            set,
+            "--wait",
+            "--timeout=20s",
+        ];
+        self.node.helm(&helm).map_err(|error| format!("{error:#}"))
+    }
+
     /// With the controller dead, Pods that are not to be injected start, and those that are do not start without a proxy.
     fn without_controller(&self) {
         self.scale(0);
@@ -307,6 +359,7 @@ fn a_labelled_namespace_has_mtls() {
     world.kubectl(&["-n", "shop", "wait", "job/once", "--for=condition=Complete", "--timeout=60s"]);
     world.say("a Job with a proxy completes");
 
+    world.mesh_from_values();
     world.without_controller();
 
     let audit = std::fs::read_to_string(world.node.folder().join("audit.log")).expect("an audit log");

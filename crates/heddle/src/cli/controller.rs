@@ -5,6 +5,7 @@ mod injector;
 use crate::controller::{Config, serve};
 use crate::source::Source;
 use anyhow::{Result, ensure};
+use heddle_kube::MeshValues;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -49,6 +50,9 @@ pub(crate) struct Args {
     /// (linkerd-destination.linkerd.serviceaccount.identity.linkerd.cluster.local); may be repeated
     #[arg(long = "serving-name", env = "HEDDLE_SERVING_NAMES", value_name = "NAME", value_delimiter = ',')]
     serving_names: Vec<String>,
+    /// The fields of Mesh/default that this installation states, as the JSON of its spec: the leader applies them
+    #[arg(long, env = "HEDDLE_MESH", value_name = "JSON")]
+    mesh: Option<MeshValues>,
     #[command(flatten)]
     injector: injector::Injector,
     /// The log filter, as "info" or "info,heddle_serve=debug"; changes at run time with PUT /debug/log?filter=
@@ -73,6 +77,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         drain,
         own_networks,
         serving_names,
+        mesh,
         injector,
         log,
         log_format,
@@ -97,6 +102,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
             drain,
             own_networks,
             serving_names,
+            mesh,
             webhook,
         },
         log,
