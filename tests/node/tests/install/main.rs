@@ -1,0 +1,207 @@
+//! Heddle as people get it: `helm install`, a label on a namespace, and the shop's requests are mTLS.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
+
+mod world;
+
+use heddle_node_tests::programs;
+use world::{World, root};
+
+const STRICT: &str = include_str!("strict.yaml");
+const PLAIN: &str = include_str!("plain.yaml");
+const JOB: &str = include_str!("job.yaml");
+const POLICY: &str = include_str!("policy.yaml");
+const CANARY: &str = include_str!("canary.yaml");
+const DOWN: &str = include_str!("down.yaml");
+
+impl World {
+    /// An AccessPolicy admits web alone, and `heddle explain` says so of the cluster.
+    fn policy(&self) {
+        self.apply(POLICY);
+        self.until("an AccessPolicy denies who is not named", || {
+            self.get("shop", "deployment/cart", "http://cart/").is_err_and(|error| error.contains("403"))
+        });
+        let answer = self.get("shop", "deployment/web", "http://cart/").expect("web is named");
+        assert!(answer.contains("/sa/web"), "{answer}");
+        let explained = |app: &str| {
+            let name = [
+                "-n",
+                "shop",
+                "get",
+                "pods",
+                "-l",
+                &format!("app={app}"),
+                "-o",
+                "jsonpath={.items[0].metadata.name}",
+            ];
+            let from = format!("shop/{}", self.kubectl(&name));
+            let heddle = programs::built("heddle").display().to_string();
+            let out =
+                self.node.within(&[&heddle, "explain", "--from", &from, "--to", "shop/cart:80"]).unwrap();
+            (out.status.code(), String::from_utf8_lossy(&out.stdout).into_owned())
+        };
+        let (code, text) = explained("cart");
+        assert!(code == Some(2) && text.contains("AccessPolicy shop/cart-callers"), "{text}");
+        let (code, text) = explained("web");
+        assert_eq!(code, Some(0), "{text}");
+        self.say("heddle explain says the same");
+    }
+
+    /// The Gateway API comes after Heddle, and a route of it counts without a restart.
+    fn canary(&self) {
+        let definition = root().join("crates/heddle-api/gateway/httproutes.yaml").display().to_string();
+        self.kubectl(&["apply", "--server-side", "-f", &definition]);
+        self.kubectl(&[
+            "wait",
+            "crd/httproutes.gateway.networking.k8s.io",
+            "--for=condition=Established",
+            "--timeout=30s",
+        ]);
+        self.apply(CANARY);
+        self.kubectl(&["-n", "shop", "wait", "pod/cart-v2", "--for=condition=Ready", "--timeout=60s"]);
+        self.until("an HTTPRoute shares requests between two versions", || {
+            let answers: Vec<_> =
+                (0..20).map(|_| self.get("shop", "deployment/web", "http://cart/")).collect();
+            let of = |name: &str| {
+                let wanted = format!(r#""name":"{name}""#);
+                answers
+                    .iter()
+                    .filter(|answer| answer.as_ref().is_ok_and(|text| text.contains(&wanted)))
+                    .count()
+            };
+            of("cart") > 0 && of("cart-v2") > 0 && of("cart") + of("cart-v2") == answers.len()
+        });
+    }
+
+    /// The values make the Mesh; a field that somebody else sets wins and is named; another trust domain changes nothing.
+    fn mesh_from_values(&self) {
+        let field =
+            |path: &str| self.kubectl(&["get", "mesh", "default", "-o", &format!("jsonpath={{{path}}}")]);
+        assert_eq!(field(".spec.trustDomain"), "cluster.local");
+        assert_eq!(field(".status.conditions[?(@.type=='ValuesApplied')].status"), "True");
+        self.kubectl(&[
+            "patch",
+            "mesh",
+            "default",
+            "--type=merge",
+            "-p",
+            r#"{"spec": {"accessLog": "All"}}"#,
+        ]);
+        self.upgrade("--set=mesh.accessLog=Errors").unwrap();
+        let message = ".status.conditions[?(@.type=='ValuesApplied')].message";
+        self.until("a value that somebody else set is named", || {
+            let text = field(message);
+            text.contains("spec.accessLog") && text.contains("kubectl-patch")
+        });
+        assert_eq!(field(".spec.accessLog"), "All");
+        let refused = self.upgrade("--set=mesh.trustDomain=other.example").expect_err("a trust domain stays");
+        self.say(&format!(
+            "another trust domain fails the upgrade: {}",
+            refused.lines().next().unwrap_or_default()
+        ));
+        let logs =
+            ["-n", "heddle-system", "logs", "-l", "app.kubernetes.io/name=heddle", "--tail=20", "--prefix"];
+        let logs = self.kubectl(&logs);
+        assert!(logs.contains("a trust domain cannot be changed"), "{logs}");
+        let answer = self.get("shop", "deployment/web", "http://cart/").expect("the old replicas serve on");
+        assert!(answer.contains("/sa/web"), "{answer}");
+        self.node.helm(&["rollback", "heddle", "-n", "heddle-system", "--wait", "--timeout=60s"]).unwrap();
+        self.say("the rollback holds");
+    }
+
+    /// With the controller dead, Pods that are not to be injected start, and those that are do not start without a proxy.
+    fn without_controller(&self) {
+        self.scale(0);
+        let replicas = ["-n", "heddle-system", "get", "pods", "-o", "name"];
+        self.until("no controller is left", || self.kubectl(&replicas).is_empty());
+        let pod = |name: &str, namespace: &str, labels: &str| {
+            PLAIN.replace(
+                "{name: plain, namespace: default}",
+                &format!("{{name: {name}, namespace: {namespace}{labels}}}"),
+            )
+        };
+        self.create(&pod("outside", "default", "")).expect("an unlabelled namespace needs no controller");
+        self.create(&pod("without", "shop", ", labels: {heddle.dev/inject: none}"))
+            .expect("nor does who opts out");
+        let refused = self.create(&pod("within", "shop", "")).expect_err("Fail is the policy");
+        assert!(refused.contains("namespace.inject.heddle.dev"), "{refused}");
+        let refused = self.create(&pod("within", "default", ", labels: {heddle.dev/inject: envoy}"));
+        assert!(refused.expect_err("it asked for a proxy").contains("pod.inject.heddle.dev"));
+        self.kubectl(&["wait", "pod/outside", "--for=condition=Ready", "--timeout=60s"]);
+        self.say("without a controller, Pods that want no proxy start");
+        self.scale(2);
+        // kube-proxy learns of the new Pods a little later than the Deployment.
+        self.until("the controller is back", || self.create(&pod("within", "shop", "")).is_ok());
+        let user =
+            PLAIN.replace("name: plain, image", "name: plain, securityContext: {runAsUser: 2102}, image");
+        let user = user.replace("{name: plain, namespace: default}", "{name: user, namespace: shop}");
+        let refused = self.create(&user).expect_err("the proxy's user is taken");
+        assert!(refused.contains("runs as user 2102"), "{refused}");
+        let host = pod("host", "shop", "").replace("spec:", "spec:\n  hostNetwork: true");
+        self.create(&host).expect("a Pod on its Node's network is left alone");
+        let containers = ["-n", "shop", "get", "pod/host", "-o", "jsonpath={.spec.initContainers}"];
+        assert_eq!(self.kubectl(&containers), "");
+        let wrong = self.create(&pod("wrong", "default", ", labels: {heddle.dev/inject: envoi}"));
+        assert!(wrong.expect_err("no such proxy").contains("none of envoy, linkerd and none"));
+        self.say("bad Pods are refused with the reason");
+    }
+}
+
+#[test]
+fn a_labelled_namespace_has_mtls() {
+    let world = World::start();
+    world.install();
+    world.say("helm install is done");
+    world.shop();
+    world.say("the shop runs");
+    world.until("web asks cart as itself", || {
+        let answer = world.get("shop", "deployment/web", "http://cart/");
+        answer.is_ok_and(|text| text.contains(r#""caller":"spiffe://cluster.local/ns/shop/sa/web""#))
+    });
+    let web = world.get("shop", "deployment/cart", "http://web/").expect("an answer");
+    assert!(web.contains(r#""caller":"spiffe://cluster.local/ns/shop/sa/cart""#), "{web}");
+
+    world.apply(PLAIN);
+    world.kubectl(&["wait", "pod/plain", "--for=condition=Ready", "--timeout=60s"]);
+    let plain = world.get("default", "pod/plain", "http://cart.shop/").expect("Permissive takes plain text");
+    assert!(plain.contains(r#""caller":null"#), "{plain}");
+    world.apply(STRICT);
+    world.until("Strict refuses who proves nothing", || {
+        world.get("default", "pod/plain", "http://cart.shop/").is_err()
+    });
+    let answer = world.get("shop", "deployment/web", "http://cart/").expect("and takes who is of the mesh");
+    assert!(answer.contains("/sa/web"), "{answer}");
+
+    world.no_request_is_lost("cart is rolled, its Pods ready under Strict", 12, || {
+        world.kubectl(&["-n", "shop", "rollout", "restart", "deployment/cart"]);
+        world.kubectl(&["-n", "shop", "rollout", "status", "deployment/cart", "--timeout=60s"]);
+    });
+    world.no_request_is_lost("the controllers are killed", 10, || {
+        let pods = ["-n", "heddle-system", "delete", "pods", "-l", "app.kubernetes.io/name=heddle"];
+        world.kubectl(&[&pods[..], &["--grace-period=0", "--force"]].concat());
+    });
+    world.apply(&DOWN.replace("PORT", "8080"));
+    world.kubectl(&["-n", "shop", "wait", "pod/down", "--for=condition=Ready", "--timeout=60s"]);
+    world.kubectl(&["-n", "shop", "delete", "pod/down", "--grace-period=1"]);
+    world.apply(&DOWN.replace("PORT", "8081"));
+    world.until("a probe of a port where nobody listens restarts the container", || {
+        let restarts = "jsonpath={.status.containerStatuses[0].restartCount}";
+        let count = world.kubectl(&["-n", "shop", "get", "pod/down", "-o", restarts]);
+        count.parse::<u32>().is_ok_and(|count| count > 0)
+    });
+    world.kubectl(&["-n", "shop", "delete", "pod/down", "--grace-period=1"]);
+
+    world.apply(JOB);
+    world.kubectl(&["-n", "shop", "wait", "job/once", "--for=condition=Complete", "--timeout=60s"]);
+    world.say("a Job with a proxy completes");
+
+    world.policy();
+    world.canary();
+    world.mesh_from_values();
+    world.without_controller();
+
+    let audit = std::fs::read_to_string(world.node.folder().join("audit.log")).expect("an audit log");
+    let refused: Vec<&str> = audit.lines().filter(|line| line.contains(r#""code":403"#)).collect();
+    assert!(refused.is_empty(), "the chart gives too few rights: {}", refused[0]);
+    assert!(audit.lines().count() > 20, "the controller asked the API server");
+}
