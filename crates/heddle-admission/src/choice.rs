@@ -1,7 +1,7 @@
 //! The choice for one Pod: a proxy, none, or a refusal.
 
 use crate::names::is_ours;
-use crate::settings::{InjectorSettings, PROXY_USER};
+use crate::settings::PROXY_USER;
 use heddle_model::fact::DataPlane;
 use serde_json::Value;
 
@@ -31,14 +31,9 @@ pub enum Choice {
     },
 }
 
-/// Returns the choice for a Pod of a namespace. `of_namespace` is what the namespace's label says, where that is why we
+/// Returns the choice for a Pod of a namespace. `own_namespace` is the controller's. `of_namespace` is what the namespace's label says, where that is why we
 /// are asked.
-pub fn choose(
-    pod: &Value,
-    namespace: &str,
-    of_namespace: Option<&str>,
-    settings: &InjectorSettings,
-) -> Choice {
+pub fn choose(pod: &Value, namespace: &str, of_namespace: Option<&str>, own_namespace: &str) -> Choice {
     let own = pod["metadata"]["labels"][INJECT].as_str();
     let skip = |why: &str| Choice::Skip { why: Some(why.into()) };
     let plane = match own.or(of_namespace) {
@@ -50,7 +45,7 @@ pub fn choose(
             return Choice::Refuse { why };
         }
     };
-    if NEVER.contains(&namespace) || namespace == settings.namespace {
+    if NEVER.contains(&namespace) || namespace == own_namespace {
         return skip("Pods of this namespace are never injected");
     }
     if pod["spec"]["hostNetwork"] == true {
@@ -95,7 +90,6 @@ fn user_taken(pod: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inject::tests::settings;
     use serde_json::json;
 
     fn pod(labels: Value, spec: Value) -> Value {
@@ -108,7 +102,7 @@ mod tests {
 
     #[track_caller]
     fn check(pod: &Value, namespace: &str, of_namespace: Option<&str>, want: &str) {
-        let got = match choose(pod, namespace, of_namespace, &settings()) {
+        let got = match choose(pod, namespace, of_namespace, "heddle-system") {
             Choice::Inject(plane) => format!("inject {plane:?}"),
             Choice::Skip { why } => format!("skip {}", why.unwrap_or_default()),
             Choice::Refuse { why } => format!("refuse {why}"),

@@ -27,7 +27,7 @@ pub fn review(
     }
     let namespace = request["namespace"].as_str().unwrap_or_default();
     let mut response = json!({"uid": uid, "allowed": true});
-    match choose(pod, namespace, of_namespace, settings) {
+    match choose(pod, namespace, of_namespace, &settings.namespace) {
         Choice::Inject(_) => {
             let patch = json_patch::diff(pod, &inject(pod, settings));
             if !patch.0.is_empty() {

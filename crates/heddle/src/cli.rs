@@ -4,6 +4,7 @@ mod address;
 mod agent;
 mod bootstrap;
 mod capture;
+mod check;
 mod completion;
 mod controller;
 mod duration;
@@ -45,6 +46,7 @@ enum Command {
     Controller(Box<controller::Args>),
     Agent(Box<agent::Args>),
     Explain(Box<explain::Args>),
+    Check(check::Args),
     Lint(lint::Args),
     Render(render::Args),
     Proxies(proxies::Args),
@@ -77,6 +79,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
     match command {
         Command::Controller(args) => controller::run(*args).await.map(done),
         Command::Agent(args) => agent::run(*args).await,
+        Command::Check(args) => check::run(args).await,
         Command::Explain(args) => explain::run(*args).await,
         Command::Lint(args) => lint::run(args).await,
         Command::Render(args) => render::run(args).await.map(done),

@@ -35,16 +35,25 @@ impl World {
                 "jsonpath={.items[0].metadata.name}",
             ];
             let from = format!("shop/{}", self.kubectl(&name));
-            let heddle = programs::built("heddle").display().to_string();
-            let out =
-                self.node.within(&[&heddle, "explain", "--from", &from, "--to", "shop/cart:80"]).unwrap();
-            (out.status.code(), String::from_utf8_lossy(&out.stdout).into_owned())
+            self.heddle(&["explain", "--from", &from, "--to", "shop/cart:80"])
         };
         let (code, text) = explained("cart");
         assert!(code == Some(2) && text.contains("AccessPolicy shop/cart-callers"), "{text}");
         let (code, text) = explained("web");
         assert_eq!(code, Some(0), "{text}");
         self.say("heddle explain says the same");
+    }
+
+    fn check(&self, args: &[&str], code: Option<i32>, wanted: &str) {
+        let (found, text) = self.heddle(&[&["check"], args].concat());
+        assert!(found == code && text.contains(wanted), "{found:?}\n{text}");
+    }
+
+    /// Runs the command on the cluster. Returns its code and what it printed.
+    fn heddle(&self, args: &[&str]) -> (Option<i32>, String) {
+        let heddle = programs::built("heddle").display().to_string();
+        let out = self.node.within(&[&[heddle.as_str()], args].concat()).unwrap();
+        (out.status.code(), String::from_utf8_lossy(&out.stdout).into_owned())
     }
 
     /// The Gateway API comes after Heddle, and a route of it counts without a restart.
@@ -62,14 +71,14 @@ impl World {
         self.until("an HTTPRoute shares requests between two versions", || {
             let answers: Vec<_> =
                 (0..20).map(|_| self.get("shop", "deployment/web", "http://cart/")).collect();
-            let of = |name: &str| {
+            let count = |name: &str| {
                 let wanted = format!(r#""name":"{name}""#);
                 answers
                     .iter()
                     .filter(|answer| answer.as_ref().is_ok_and(|text| text.contains(&wanted)))
                     .count()
             };
-            of("cart") > 0 && of("cart-v2") > 0 && of("cart") + of("cart-v2") == answers.len()
+            count("cart") > 0 && count("cart-v2") > 0 && count("cart") + count("cart-v2") == answers.len()
         });
     }
 
@@ -195,6 +204,10 @@ fn a_labelled_namespace_has_mtls() {
     world.kubectl(&["-n", "shop", "wait", "job/once", "--for=condition=Complete", "--timeout=60s"]);
     world.say("a Job with a proxy completes");
 
+    world.check(&[], Some(0), "HI05 installation: the API server trusts the injector");
+    world.check(&["--proxy"], Some(0), "HP01 proxies: Pods that should have a proxy and have none: none");
+    world.check(&["--uninstall"], Some(1), "HU01");
+    world.say("heddle check finds nothing to mend");
     world.policy();
     world.canary();
     world.mesh_from_values();

@@ -1,0 +1,285 @@
+//! The judgement: facts in, lines out.
+
+use super::facts::Facts;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use heddle_admission::{Choice, INJECT, INJECTED, choose};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The oldest minor version of Kubernetes 1 that the chart supports.
+const OLDEST: u32 = 33;
+/// The most names that one line has.
+const NAMED: usize = 5;
+
+/// The weight of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Level {
+    /// As it should be.
+    Ok,
+    /// It works, but not as it was probably meant.
+    Warning,
+    /// It does not work.
+    Error,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    /// The part of the installation.
+    pub category: &'static str,
+    /// Its name for scripts, which never changes its meaning.
+    pub code: &'static str,
+    /// The weight.
+    pub level: Level,
+    /// The value that was found, in a sentence.
+    pub found: String,
+    /// The command or change that mends it; empty where nothing is to be done.
+    pub fix: String,
+}
+
+fn line(
+    category: &'static str,
+    code: &'static str,
+    holds: bool,
+    otherwise: Level,
+    found: impl Into<String>,
+    fix: &str,
+) -> Line {
+    let (level, fix) = if holds { (Level::Ok, String::new()) } else { (otherwise, fix.to_owned()) };
+    Line { category, code, level, found: found.into(), fix }
+}
+
+/// Judges the cluster and what is installed in it.
+pub(super) fn installation(facts: &Facts, namespace: &str) -> Vec<Line> {
+    let mut all = Vec::from(cluster(facts));
+    if facts.controllers.is_empty() && facts.definitions.iter().all(|(_, found)| found.is_none()) {
+        let fix = format!("helm install heddle charts/heddle -n {namespace} --create-namespace");
+        all.push(line("installation", "HI00", false, Level::Warning, "Heddle is not installed", &fix));
+        return all;
+    }
+    all.extend(installed(facts, namespace));
+    all.extend(mesh(facts));
+    all
+}
+
+fn cluster(facts: &Facts) -> [Line; 2] {
+    let text = |field: &str| facts.version[field].as_str().unwrap_or_default();
+    let minor = text("minor").trim_end_matches('+').parse::<u32>().unwrap_or_default();
+    let served = facts.certificates.as_ref().is_some_and(|list| {
+        let mut resources = list["resources"].as_array().into_iter().flatten();
+        resources.any(|resource| resource["name"] == "clustertrustbundles")
+    });
+    let bundles = format!(
+        "ClusterTrustBundles of certificates.k8s.io/v1 are {}served",
+        if served { "" } else { "not " }
+    );
+    [
+        line(
+            "cluster",
+            "HC01",
+            text("major") == "1" && minor >= OLDEST,
+            Level::Error,
+            format!("Kubernetes {}", text("gitVersion")),
+            &format!("use Kubernetes 1.{OLDEST} or newer"),
+        ),
+        line(
+            "cluster",
+            "HC02",
+            served,
+            Level::Error,
+            bundles,
+            "use a Kubernetes that serves them: injected Pods take their roots from one",
+        ),
+    ]
+}
+
+fn installed(facts: &Facts, namespace: &str) -> Vec<Line> {
+    const PART: &str = "installation";
+    let upgrade = format!("helm upgrade heddle charts/heddle -n {namespace}");
+    let missing: Vec<&str> =
+        facts.definitions.iter().filter(|(_, found)| found.is_none()).map(|(name, _)| &**name).collect();
+    let defined = if missing.is_empty() {
+        "all definitions are there".into()
+    } else {
+        format!("missing: {}", missing.join(", "))
+    };
+    let ready = facts.controllers.iter().filter(|pod| is_ready(pod)).count();
+    let replicas = format!("{ready} of {} controllers are ready", facts.controllers.len());
+    let logs = format!("kubectl -n {namespace} logs -l app.kubernetes.io/name=heddle --tail=20");
+    let versions: BTreeSet<&str> = facts
+        .controllers
+        .iter()
+        .filter_map(|pod| pod["metadata"]["labels"]["app.kubernetes.io/version"].as_str())
+        .collect();
+    let own = env!("CARGO_PKG_VERSION");
+    let same = versions.iter().all(|version| *version == own);
+    let compared = format!(
+        "controllers {}, this command {own}",
+        versions.iter().copied().collect::<Vec<_>>().join(", ")
+    );
+    let roots = facts.bundle.as_ref().and_then(|bundle| bundle["spec"]["trustBundle"].as_str());
+    let mut all = vec![
+        line(PART, "HI01", missing.is_empty(), Level::Error, defined, &upgrade),
+        line(
+            PART,
+            "HI02",
+            ready > 0 && ready == facts.controllers.len(),
+            if ready > 0 { Level::Warning } else { Level::Error },
+            replicas,
+            &logs,
+        ),
+        line(PART, "HI03", same, Level::Warning, compared, &upgrade),
+        line(
+            PART,
+            "HI04",
+            roots.is_some(),
+            Level::Error,
+            format!("the roots for Pods are {}published", if roots.is_some() { "" } else { "not " }),
+            &logs,
+        ),
+    ];
+    if let Some(webhook) = &facts.webhook {
+        let trusted = roots.is_some_and(|roots| trusts(webhook, roots));
+        let found =
+            format!("the API server {} the injector", if trusted { "trusts" } else { "does not trust" });
+        all.push(line(PART, "HI05", trusted, Level::Error, found, &logs));
+    }
+    all
+}
+
+/// Returns whether every webhook is called with the mesh's own roots.
+fn trusts(webhook: &Value, roots: &str) -> bool {
+    let wanted = STANDARD.encode(roots);
+    let webhooks = webhook["webhooks"].as_array().map(Vec::as_slice).unwrap_or_default();
+    !webhooks.is_empty() && webhooks.iter().all(|webhook| webhook["clientConfig"]["caBundle"] == *wanted)
+}
+
+fn mesh(facts: &Facts) -> Vec<Line> {
+    const PART: &str = "mesh";
+    let Some(mesh) = &facts.mesh else {
+        let fix = "state the value mesh of the chart, or apply a Mesh named default";
+        return vec![line(
+            PART,
+            "HM01",
+            false,
+            Level::Warning,
+            "there is no Mesh/default: defaults hold",
+            fix,
+        )];
+    };
+    let mut conditions = mesh["status"]["conditions"].as_array().into_iter().flatten();
+    let faults: Vec<String> = conditions
+        .by_ref()
+        .filter(|condition| condition["status"] == "False")
+        .map(|condition| format!("{} is False: {}", word(&condition["type"]), word(&condition["message"])))
+        .collect();
+    let found = if faults.is_empty() {
+        format!(
+            "trust domain {}, egress {}",
+            word(&mesh["spec"]["trustDomain"]),
+            word(&mesh["spec"]["egress"])
+        )
+    } else {
+        faults.join("; ")
+    };
+    vec![line(PART, "HM01", faults.is_empty(), Level::Warning, found, "kubectl describe mesh default")]
+}
+
+/// Judges the Pods that should have proxies, and those that have.
+pub(super) fn proxies(facts: &Facts, namespace: &str) -> Vec<Line> {
+    const PART: &str = "proxies";
+    let labels: BTreeMap<&str, &str> = facts
+        .namespaces
+        .iter()
+        .filter_map(|one| {
+            Some((one["metadata"]["name"].as_str()?, one["metadata"]["labels"][INJECT].as_str()?))
+        })
+        .collect();
+    let of_namespace = |pod: &Value| labels.get(word(&pod["metadata"]["namespace"])).copied();
+    let wanted = |pod: &&Value| {
+        let label = of_namespace(pod);
+        matches!(choose(pod, word(&pod["metadata"]["namespace"]), label, namespace), Choice::Inject(_))
+    };
+    let runs =
+        |pod: &&Value| pod["metadata"]["deletionTimestamp"].is_null() && pod["status"]["phase"] == "Running";
+    let running: Vec<&Value> = facts.pods.iter().filter(runs).collect();
+    let version = |pod: &Value| pod["metadata"]["annotations"][INJECTED].as_str().map(str::to_owned);
+    let bare = names(running.iter().copied().filter(wanted).filter(|pod| version(pod).is_none()));
+    let controllers: BTreeSet<&str> = facts
+        .controllers
+        .iter()
+        .filter_map(|pod| pod["metadata"]["labels"]["app.kubernetes.io/version"].as_str())
+        .collect();
+    let other = |pod: &&Value| version(pod).is_some_and(|version| !controllers.contains(version.as_str()));
+    let old = names(running.iter().copied().filter(other));
+    let meshed: Vec<&Value> = running.iter().copied().filter(|pod| version(pod).is_some()).collect();
+    let silent = names(meshed.iter().copied().filter(|pod| !proxy_is_ready(pod)));
+    let restart = "kubectl -n NAMESPACE rollout restart deployment";
+    vec![
+        line(
+            PART,
+            "HP01",
+            bare.is_empty(),
+            Level::Warning,
+            format!("Pods that should have a proxy and have none: {}", few(&bare)),
+            restart,
+        ),
+        line(
+            PART,
+            "HP02",
+            old.is_empty(),
+            Level::Warning,
+            format!("Pods injected by another version than the controllers': {}", few(&old)),
+            restart,
+        ),
+        line(
+            PART,
+            "HP03",
+            silent.is_empty(),
+            Level::Error,
+            format!("Pods whose proxy is not ready: {} of {}", few(&silent), meshed.len()),
+            "kubectl -n NAMESPACE logs POD -c heddle-proxy",
+        ),
+    ]
+}
+
+/// Judges whether Heddle can be uninstalled: Pods that still have its proxies lose their certificates.
+pub(super) fn uninstall(facts: &Facts) -> Vec<Line> {
+    let injected = |pod: &&Value| !pod["metadata"]["annotations"][INJECTED].is_null();
+    let left = names(facts.pods.iter().filter(injected));
+    let found = format!("Pods that still have a proxy: {}", few(&left));
+    let fix = "kubectl label namespace NAMESPACE heddle.dev/inject-; kubectl -n NAMESPACE rollout restart deployment";
+    vec![line("uninstall", "HU01", left.is_empty(), Level::Error, found, fix)]
+}
+
+fn names<'a>(pods: impl Iterator<Item = &'a Value>) -> Vec<String> {
+    pods.map(|pod| format!("{}/{}", word(&pod["metadata"]["namespace"]), word(&pod["metadata"]["name"])))
+        .collect()
+}
+
+/// The first names of many, and their number.
+fn few(names: &[String]) -> String {
+    match names {
+        [] => "none".into(),
+        names if names.len() <= NAMED => names.join(", "),
+        names => format!("{} and {} more", names[..NAMED].join(", "), names.len() - NAMED),
+    }
+}
+
+fn word(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+fn is_ready(pod: &Value) -> bool {
+    let mut conditions = pod["status"]["conditions"].as_array().into_iter().flatten();
+    conditions.any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
+}
+
+fn proxy_is_ready(pod: &Value) -> bool {
+    let mut containers = pod["status"]["initContainerStatuses"].as_array().into_iter().flatten();
+    containers.any(|container| container["name"] == "heddle-proxy" && container["ready"] == true)
+}
+
+#[cfg(test)]
+mod tests;
