@@ -1,0 +1,110 @@
+//! The chart as a function of its values: linted, rendered and looked into, without a cluster.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
+
+use heddle_node_tests::programs;
+use serde_json::Value;
+use std::path::Path;
+use std::process::Command;
+
+fn helm(args: &[&str]) -> Result<String, String> {
+    let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../charts/heddle").display().to_string();
+    let args: Vec<&str> = args.iter().map(|arg| if *arg == "CHART" { &*chart } else { arg }).collect();
+    let out = Command::new(programs::folder().join("helm")).args(&args).output().expect("helm runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if out.status.success() { Ok(text(&out.stdout)) } else { Err(text(&out.stderr) + &text(&out.stdout)) }
+}
+
+/// The objects that values make.
+fn rendered(values: &[&str]) -> Result<Vec<Value>, String> {
+    let text = helm(&[&["template", "heddle", "CHART", "-n", "mesh-system"], values].concat())?;
+    let documents =
+        text.split("\n---\n").filter(|document| document.lines().any(|line| line.starts_with("kind:")));
+    Ok(documents.map(|document| serde_saphyr::from_str(document).expect("YAML")).collect())
+}
+
+fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    objects.iter().filter(|object| object["kind"] == kind).collect()
+}
+
+/// Kinds, and how many objects there are of each.
+type Counts = &'static [(&'static str, usize)];
+
+/// Value sets, with what they render.
+const SETS: [(&[&str], Counts); 8] = [
+    (&[], &[("CustomResourceDefinition", 4), ("MutatingWebhookConfiguration", 1), ("Deployment", 1)]),
+    (&["--set=heddle-crds.enabled=false"], &[("CustomResourceDefinition", 0), ("Deployment", 1)]),
+    (&["--set=injector.enabled=false"], &[("MutatingWebhookConfiguration", 0), ("Service", 1)]),
+    (&["--set=injector.failurePolicy=Ignore"], &[("MutatingWebhookConfiguration", 1)]),
+    (&["--set=controller.replicas=1"], &[("Deployment", 1), ("PodDisruptionBudget", 1)]),
+    (&["--set=mesh=null"], &[("Deployment", 1)]),
+    (&["--set=mesh.egress=Deny,mesh.networks={10.0.0.0/8}"], &[("Deployment", 1)]),
+    (&["--set=image.tag=1.2.3,image.pullPolicy=Always,clusterDomain=example.org"], &[("Deployment", 1)]),
+];
+
+#[test]
+fn every_set_of_values_is_sound() {
+    for (values, kinds) in SETS {
+        helm(&[&["lint", "--strict", "CHART"], values].concat())
+            .unwrap_or_else(|error| panic!("{values:?}: {error}"));
+        let objects = rendered(values).unwrap_or_else(|error| panic!("{values:?}: {error}"));
+        assert_eq!(
+            rendered(values).as_ref(),
+            Ok(&objects),
+            "{values:?}: a chart is a function of its values"
+        );
+        for (kind, count) in kinds {
+            assert_eq!(of_kind(&objects, kind).len(), *count, "{values:?}: {kind}");
+        }
+        for definition in of_kind(&objects, "CustomResourceDefinition") {
+            let policy = &definition["metadata"]["annotations"]["helm.sh/resource-policy"];
+            assert_eq!(policy, "keep", "{}", definition["metadata"]["name"]);
+        }
+    }
+}
+
+#[test]
+fn values_reach_what_they_are_of() {
+    let objects = rendered(&["--set=mesh.egress=Deny,image.tag=1.2.3,clusterDomain=example.org"]).unwrap();
+    let controller = &of_kind(&objects, "Deployment")[0]["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(controller["image"], "heddle:1.2.3");
+    let args = controller["args"].as_array().unwrap();
+    let argument = |name: &str| args.iter().filter_map(Value::as_str).find_map(|arg| arg.strip_prefix(name));
+    let mesh: Value = serde_json::from_str(argument("--mesh=").unwrap()).unwrap();
+    assert_eq!(mesh, serde_json::json!({"trustDomain": "cluster.local", "egress": "Deny"}));
+    assert_eq!(argument("--cluster-domain="), Some("example.org"));
+    assert_eq!(argument("--agent-image="), Some("heddle:1.2.3"));
+    assert_eq!(argument("--namespace="), Some("mesh-system"));
+    let none = rendered(&["--set=mesh=null"]).unwrap();
+    let text = of_kind(&none, "Deployment")[0].to_string();
+    assert!(!text.contains("--mesh="), "{text}");
+}
+
+/// Every field that the restricted profile looks at (Pod Security Standards).
+#[test]
+fn the_controller_is_restricted() {
+    let objects = rendered(&[]).unwrap();
+    let pod = &of_kind(&objects, "Deployment")[0]["spec"]["template"]["spec"];
+    assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+    assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
+    let security = &pod["containers"][0]["securityContext"];
+    assert_eq!(security["allowPrivilegeEscalation"], false);
+    assert_eq!(security["capabilities"]["drop"], serde_json::json!(["ALL"]));
+    assert!(pod["volumes"].is_null() && pod["hostNetwork"].is_null());
+}
+
+#[test]
+fn wrong_values_are_refused_with_their_place() {
+    #[track_caller]
+    fn check(values: &[&str], wanted: &str) {
+        let error = rendered(values).expect_err("values that nobody reads");
+        assert!(error.contains(wanted), "{error}");
+    }
+    check(&["--set=replicas=3"], "replicas");
+    check(&["--set=controller.replicas=0"], "replicas");
+    check(&["--set=injector.failurePolicy=Maybe"], "failurePolicy");
+    check(&["--set=image.pullPolicy=Sometimes"], "pullPolicy");
+    check(&["--set=mesh.egres=Deny"], "egres");
+    check(&["--set=mesh.egress=deny"], "egress");
+    check(&["--set=heddle-crds.enable=false"], "enable");
+}
