@@ -44,6 +44,26 @@ impl World {
         self.say("heddle explain says the same");
     }
 
+    /// An application that stops to listen before its clients know costs requests, each with its own proxy's answer.
+    fn rolled_without_pre_stop(&self) {
+        let patch = r#"[{"op": "remove", "path": "/spec/template/spec/containers/0/lifecycle"}]"#;
+        self.kubectl(&["-n", "shop", "patch", "deployment/cart", "--type=json", "-p", patch]);
+        self.kubectl(&["-n", "shop", "rollout", "status", "deployment/cart", "--timeout=60s"]);
+        let counts = self.under_load(12, || {
+            self.kubectl(&["-n", "shop", "rollout", "restart", "deployment/cart"]);
+            self.kubectl(&["-n", "shop", "rollout", "status", "deployment/cart", "--timeout=60s"]);
+        });
+        let failures = counts["failures"].as_object().unwrap();
+        assert!(failures.keys().all(|text| text.starts_with("503 ")), "{counts}");
+        self.say(&format!(
+            "cart is rolled without a preStop: {} of {} lost",
+            counts["failed"], counts["sent"]
+        ));
+        let manifest = root().join("examples/shop/shop.yaml").display().to_string();
+        self.kubectl(&["-n", "shop", "apply", "-f", &manifest]);
+        self.kubectl(&["-n", "shop", "rollout", "status", "deployment/cart", "--timeout=60s"]);
+    }
+
     fn check(&self, args: &[&str], code: Option<i32>, wanted: &str) {
         let (found, text) = self.heddle(&[&["check"], args].concat());
         assert!(found == code && text.contains(wanted), "{found:?}\n{text}");
@@ -185,6 +205,7 @@ fn a_labelled_namespace_has_mtls() {
         world.kubectl(&["-n", "shop", "rollout", "restart", "deployment/cart"]);
         world.kubectl(&["-n", "shop", "rollout", "status", "deployment/cart", "--timeout=60s"]);
     });
+    world.rolled_without_pre_stop();
     world.no_request_is_lost("the controllers are killed", 10, || {
         let pods = ["-n", "heddle-system", "delete", "pods", "-l", "app.kubernetes.io/name=heddle"];
         world.kubectl(&[&pods[..], &["--grace-period=0", "--force"]].concat());

@@ -214,6 +214,12 @@ pub(super) fn proxies(facts: &Facts, namespace: &str) -> Vec<Line> {
     let other = |pod: &&Value| version(pod).is_some_and(|version| !controllers.contains(version.as_str()));
     let old = names(running.iter().copied().filter(other));
     let meshed: Vec<&Value> = running.iter().copied().filter(|pod| version(pod).is_some()).collect();
+    let unknown = |label: &&str| !["envoy", "linkerd", "none"].contains(label);
+    let misnamed: Vec<String> = labels
+        .iter()
+        .filter(|(_, label)| unknown(label))
+        .map(|(name, label)| format!("{name} ({label})"))
+        .collect();
     let silent = names(meshed.iter().copied().filter(|pod| !proxy_is_ready(pod)));
     let restart = "kubectl -n NAMESPACE rollout restart deployment";
     vec![
@@ -240,6 +246,14 @@ pub(super) fn proxies(facts: &Facts, namespace: &str) -> Vec<Line> {
             Level::Error,
             format!("Pods whose proxy is not ready: {} of {}", few(&silent), meshed.len()),
             "kubectl -n NAMESPACE logs POD -c heddle-proxy",
+        ),
+        line(
+            PART,
+            "HP04",
+            misnamed.is_empty(),
+            Level::Warning,
+            format!("Namespaces whose label {INJECT} is none of envoy, linkerd and none: {}", few(&misnamed)),
+            "kubectl label --overwrite namespace NAMESPACE heddle.dev/inject=envoy",
         ),
     ]
 }

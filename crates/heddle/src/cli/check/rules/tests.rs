@@ -71,6 +71,10 @@ fn every_fault_has_its_code() {
     check("HP01", Level::Warning, |facts| facts.pods.push(pod("bare", None)));
     check("HP02", Level::Warning, |facts| facts.pods.push(pod("old", Some("0.0.1"))));
     check("HP03", Level::Error, |facts| facts.pods[0]["status"]["initContainerStatuses"] = json!([]));
+    check("HP04", Level::Warning, |facts| {
+        let labels = json!({INJECT: "envoi"});
+        facts.namespaces.push(json!({"metadata": {"name": "other", "labels": labels}}));
+    });
 }
 
 #[test]
