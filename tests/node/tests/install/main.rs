@@ -64,6 +64,36 @@ impl World {
         self.kubectl(&["-n", "shop", "rollout", "status", "deployment/cart", "--timeout=60s"]);
     }
 
+    /// Proxies go first, then Heddle; definitions stay, and Heddle comes back with the mesh that it left.
+    fn uninstall(&self) {
+        self.kubectl(&["label", "namespace", "shop", "heddle.dev/inject-"]);
+        self.kubectl(&["-n", "shop", "delete", "httproute,accesspolicy,inboundpolicy", "--all"]);
+        self.kubectl(&["-n", "shop", "delete", "jobs", "--all"]);
+        let lone = ["-n", "shop", "delete", "pods", "-l", "app!=web,app!=cart", "--grace-period=1"];
+        self.kubectl(&lone);
+        self.kubectl(&["-n", "shop", "rollout", "restart", "deployment"]);
+        self.until("no Pod has a proxy any more", || self.heddle(&["check", "--uninstall"]).0 == Some(0));
+        self.node.helm(&["uninstall", "heddle", "-n", "heddle-system", "--wait", "--timeout=60s"]).unwrap();
+        let plain =
+            self.get("shop", "deployment/web", "http://cart/").expect("Pods without proxies serve on");
+        assert!(plain.contains(r#""caller":null"#), "{plain}");
+        assert_eq!(
+            self.kubectl(&["get", "mesh", "default", "-o", "jsonpath={.spec.trustDomain}"]),
+            "cluster.local"
+        );
+        let (code, text) = self.heddle(&["check"]);
+        assert!(code == Some(1) && text.contains("HI02 installation: no controller runs"), "{text}");
+        self.say("Heddle is uninstalled, its definitions and objects stay");
+        self.install();
+        self.until("Heddle is installed again", || self.heddle(&["check"]).0 == Some(0));
+        self.kubectl(&["label", "namespace", "shop", "heddle.dev/inject=envoy"]);
+        self.kubectl(&["-n", "shop", "rollout", "restart", "deployment"]);
+        self.until("the shop is meshed again", || {
+            let answer = self.get("shop", "deployment/web", "http://cart/");
+            answer.is_ok_and(|text| text.contains(r#""caller":"spiffe://cluster.local/ns/shop/sa/web""#))
+        });
+    }
+
     fn check(&self, args: &[&str], code: Option<i32>, wanted: &str) {
         let (found, text) = self.heddle(&[&["check"], args].concat());
         assert!(found == code && text.contains(wanted), "{found:?}\n{text}");
@@ -233,6 +263,7 @@ fn a_labelled_namespace_has_mtls() {
     world.canary();
     world.mesh_from_values();
     world.without_controller();
+    world.uninstall();
 
     let audit = std::fs::read_to_string(world.node.folder().join("audit.log")).expect("an audit log");
     let refused: Vec<&str> = audit.lines().filter(|line| line.contains(r#""code":403"#)).collect();

@@ -15,7 +15,7 @@ pub(super) struct Facts {
     pub certificates: Option<Value>,
     /// Heddle's definitions, by name.
     pub definitions: Vec<(String, Option<Value>)>,
-    /// The controller's Pods.
+    /// The controller's Pods, but for those that are being deleted.
     pub controllers: Vec<Value>,
     /// The roots for Pods.
     pub bundle: Option<Value>,
@@ -45,13 +45,16 @@ impl Facts {
             let path = format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}");
             definitions.push((name, get(client, &path).await?));
         }
+        let mut controllers =
+            list(client, &format!("/api/v1/namespaces/{namespace}/pods?{selector}")).await?;
+        controllers.retain(|pod| pod["metadata"]["deletionTimestamp"].is_null());
         let bundle = "/apis/certificates.k8s.io/v1/clustertrustbundles/heddle.dev:workload:roots";
         let webhook = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/heddle-injector";
         Ok(Self {
             version: get(client, "/version").await?.unwrap_or_default(),
             certificates: get(client, "/apis/certificates.k8s.io/v1").await?,
             definitions,
-            controllers: list(client, &format!("/api/v1/namespaces/{namespace}/pods?{selector}")).await?,
+            controllers,
             bundle: get(client, bundle).await?,
             webhook: get(client, webhook).await?,
             mesh: get(client, "/apis/heddle.dev/v1alpha1/meshes/default").await?,

@@ -54,8 +54,8 @@ fn line(
 pub(super) fn installation(facts: &Facts, namespace: &str) -> Vec<Line> {
     let mut all = Vec::from(cluster(facts));
     if facts.controllers.is_empty() && facts.definitions.iter().all(|(_, found)| found.is_none()) {
-        let fix = format!("helm install heddle charts/heddle -n {namespace} --create-namespace");
-        all.push(line("installation", "HI00", false, Level::Warning, "Heddle is not installed", &fix));
+        let fix = install(namespace);
+        all.push(line(INSTALLATION, "HI00", false, Level::Warning, "Heddle is not installed", &fix));
         return all;
     }
     all.extend(installed(facts, namespace));
@@ -94,58 +94,65 @@ fn cluster(facts: &Facts) -> [Line; 2] {
     ]
 }
 
+const INSTALLATION: &str = "installation";
+
+fn install(namespace: &str) -> String {
+    format!("helm install heddle charts/heddle -n {namespace} --create-namespace")
+}
+
+fn logs(namespace: &str) -> String {
+    format!("kubectl -n {namespace} logs -l app.kubernetes.io/name=heddle --tail=20")
+}
+
 fn installed(facts: &Facts, namespace: &str) -> Vec<Line> {
-    const PART: &str = "installation";
-    let upgrade = format!("helm upgrade heddle charts/heddle -n {namespace}");
     let missing: Vec<&str> =
         facts.definitions.iter().filter(|(_, found)| found.is_none()).map(|(name, _)| &**name).collect();
-    let defined = if missing.is_empty() {
-        "all definitions are there".into()
-    } else {
-        format!("missing: {}", missing.join(", "))
+    let defined = match missing.as_slice() {
+        [] => "all definitions are there".into(),
+        missing => format!("missing: {}", missing.join(", ")),
     };
-    let ready = facts.controllers.iter().filter(|pod| is_ready(pod)).count();
-    let replicas = format!("{ready} of {} controllers are ready", facts.controllers.len());
-    let logs = format!("kubectl -n {namespace} logs -l app.kubernetes.io/name=heddle --tail=20");
-    let versions: BTreeSet<&str> = facts
-        .controllers
-        .iter()
-        .filter_map(|pod| pod["metadata"]["labels"]["app.kubernetes.io/version"].as_str())
-        .collect();
-    let own = env!("CARGO_PKG_VERSION");
-    let same = versions.iter().all(|version| *version == own);
-    let compared = format!(
-        "controllers {}, this command {own}",
-        versions.iter().copied().collect::<Vec<_>>().join(", ")
-    );
+    let upgrade = format!("helm upgrade heddle charts/heddle -n {namespace}");
+    let mut all = vec![line(INSTALLATION, "HI01", missing.is_empty(), Level::Error, defined, &upgrade)];
+    all.extend(replicas(facts, namespace));
     let roots = facts.bundle.as_ref().and_then(|bundle| bundle["spec"]["trustBundle"].as_str());
-    let mut all = vec![
-        line(PART, "HI01", missing.is_empty(), Level::Error, defined, &upgrade),
-        line(
-            PART,
-            "HI02",
-            ready > 0 && ready == facts.controllers.len(),
-            if ready > 0 { Level::Warning } else { Level::Error },
-            replicas,
-            &logs,
-        ),
-        line(PART, "HI03", same, Level::Warning, compared, &upgrade),
-        line(
-            PART,
-            "HI04",
-            roots.is_some(),
-            Level::Error,
-            format!("the roots for Pods are {}published", if roots.is_some() { "" } else { "not " }),
-            &logs,
-        ),
-    ];
+    let published = format!("the roots for Pods are {}published", if roots.is_some() { "" } else { "not " });
+    let logs = logs(namespace);
+    all.push(line(INSTALLATION, "HI04", roots.is_some(), Level::Error, published, &logs));
     if let Some(webhook) = &facts.webhook {
         let trusted = roots.is_some_and(|roots| trusts(webhook, roots));
         let found =
             format!("the API server {} the injector", if trusted { "trusts" } else { "does not trust" });
-        all.push(line(PART, "HI05", trusted, Level::Error, found, &logs));
+        all.push(line(INSTALLATION, "HI05", trusted, Level::Error, found, &logs));
     }
     all
+}
+
+fn replicas(facts: &Facts, namespace: &str) -> Vec<Line> {
+    if facts.controllers.is_empty() {
+        let fix = install(namespace);
+        return vec![line(INSTALLATION, "HI02", false, Level::Error, "no controller runs", &fix)];
+    }
+    let ready = facts.controllers.iter().filter(|pod| is_ready(pod)).count();
+    let found = format!("{ready} of {} controllers are ready", facts.controllers.len());
+    let otherwise = if ready > 0 { Level::Warning } else { Level::Error };
+    let all_ready = ready == facts.controllers.len();
+    let versions = versions(facts);
+    let own = env!("CARGO_PKG_VERSION");
+    let same = versions.iter().all(|version| *version == own);
+    let compared = format!("controllers {}, this command {own}", Vec::from_iter(versions).join(", "));
+    let fix = format!(
+        "use the command of the controllers' version, or helm upgrade heddle charts/heddle -n {namespace}"
+    );
+    vec![
+        line(INSTALLATION, "HI02", all_ready, otherwise, found, &logs(namespace)),
+        line(INSTALLATION, "HI03", same, Level::Warning, compared, &fix),
+    ]
+}
+
+/// The versions of the controllers that run.
+fn versions(facts: &Facts) -> BTreeSet<&str> {
+    let labels = facts.controllers.iter().map(|pod| &pod["metadata"]["labels"]);
+    labels.filter_map(|labels| labels["app.kubernetes.io/version"].as_str()).collect()
 }
 
 /// Returns whether every webhook is called with the mesh's own roots.
@@ -206,12 +213,10 @@ pub(super) fn proxies(facts: &Facts, namespace: &str) -> Vec<Line> {
     let running: Vec<&Value> = facts.pods.iter().filter(runs).collect();
     let version = |pod: &Value| pod["metadata"]["annotations"][INJECTED].as_str().map(str::to_owned);
     let bare = names(running.iter().copied().filter(wanted).filter(|pod| version(pod).is_none()));
-    let controllers: BTreeSet<&str> = facts
-        .controllers
-        .iter()
-        .filter_map(|pod| pod["metadata"]["labels"]["app.kubernetes.io/version"].as_str())
-        .collect();
-    let other = |pod: &&Value| version(pod).is_some_and(|version| !controllers.contains(version.as_str()));
+    let controllers = versions(facts);
+    let other = |pod: &&Value| {
+        !controllers.is_empty() && version(pod).is_some_and(|version| !controllers.contains(version.as_str()))
+    };
     let old = names(running.iter().copied().filter(other));
     let meshed: Vec<&Value> = running.iter().copied().filter(|pod| version(pod).is_some()).collect();
     let unknown = |label: &&str| !["envoy", "linkerd", "none"].contains(label);

@@ -66,6 +66,7 @@ fn every_fault_has_its_code() {
         other["status"] = json!({});
         facts.controllers.push(other);
     });
+    check("HI02", Level::Error, |facts| facts.controllers.clear());
     check("HI05", Level::Error, |facts| facts.webhook = Some(json!({"webhooks": [{"clientConfig": {}}]})));
     check("HM01", Level::Warning, |facts| facts.mesh = None);
     check("HP01", Level::Warning, |facts| facts.pods.push(pod("bare", None)));
