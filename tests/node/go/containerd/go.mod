@@ -1,7 +1,7 @@
 // The container runtime of the node tests.
 module heddle.dev/tests/node/containerd
 
-go 1.26.0
+go 1.26.6
 
 require (
 	cyphar.com/go-pathrs v0.2.5 // indirect
