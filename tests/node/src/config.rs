@@ -67,6 +67,7 @@ fn containerd(folder: &Path, programs: &Path) -> String {
          [plugins.'io.containerd.cri.v1.images']\nsnapshotter = 'overlayfs'\n\
          [plugins.'io.containerd.cri.v1.images'.pinned_images]\nsandbox = '{PAUSE}'\n\
          [plugins.'io.containerd.cri.v1.runtime']\nrestrict_oom_score_adj = true\n\
+         netns_mounts_under_state_dir = true\n\
          [plugins.'io.containerd.cri.v1.runtime'.cni]\nbin_dirs = ['/usr/lib/cni']\nconf_dir = '{cni}'\n\
          [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]\nruntime_type = 'io.containerd.runc.v2'\n\
          [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]\nBinaryName = '{runc}'\n\
