@@ -23,5 +23,6 @@ mod settings;
 
 pub use choice::{Choice, INJECT, choose};
 pub use inject::{INJECTED, inject};
+pub use names::PROXY;
 pub use review::review;
 pub use settings::InjectorSettings;

@@ -5,7 +5,7 @@ use serde_json::Value;
 /// The beginning of the name of every container and volume that is injected.
 const PREFIX: &str = "heddle-";
 /// The name of the container with the agent and the proxy.
-pub(crate) const PROXY: &str = "heddle-proxy";
+pub const PROXY: &str = "heddle-proxy";
 /// The port at which the agent is asked.
 pub(crate) const AGENT_PORT: u16 = 15020;
 /// The variable of the agent that holds the handlers that it serves: by container and handler, the action as its author

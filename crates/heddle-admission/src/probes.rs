@@ -6,13 +6,14 @@
 use crate::names::{AGENT_PORT, HANDLERS, PROXY, is_ours};
 use serde_json::{Map, Value, json};
 
-/// Every place of a container at which the kubelet is told to ask something, by the name in the agent's path.
-const PLACES: [(&str, &str); 5] = [
-    ("liveness", "/livenessProbe"),
-    ("readiness", "/readinessProbe"),
-    ("startup", "/startupProbe"),
-    ("post-start", "/lifecycle/postStart"),
-    ("pre-stop", "/lifecycle/preStop"),
+/// Every place of a container at which the kubelet is told to ask something: the name in the agent's path, the place, and
+/// the seconds that the kubelet waits where the author says nothing. A hook has no such limit.
+const PLACES: [(&str, &str, Option<u64>); 5] = [
+    ("liveness", "/livenessProbe", Some(1)),
+    ("readiness", "/readinessProbe", Some(1)),
+    ("startup", "/startupProbe", Some(1)),
+    ("post-start", "/lifecycle/postStart", None),
+    ("pre-stop", "/lifecycle/preStop", None),
 ];
 /// The actions that go over the network (Kubernetes API, `Probe` and `LifecycleHandler`).
 const ACTIONS: [&str; 3] = ["httpGet", "tcpSocket", "grpc"];
@@ -20,7 +21,7 @@ const ACTIONS: [&str; 3] = ["httpGet", "tcpSocket", "grpc"];
 /// Gives every probe and hook that was led to the agent the action that its author wrote.
 pub(crate) fn restore(pod: &mut Value) {
     let written = registered(pod);
-    for_each(pod, |name, handler, _| {
+    for_each(pod, |name, handler, _, _| {
         let Some(entry) = written.get(name).filter(|_| handler["httpGet"]["path"] == path(name)) else {
             return;
         };
@@ -36,7 +37,7 @@ pub(crate) fn restore(pod: &mut Value) {
 /// it is: other hosts, ports without a number, and HTTPS, of which the kubelet verifies nothing.
 pub(crate) fn redirect(pod: &mut Value) -> Map<String, Value> {
     let mut all = Map::new();
-    for_each(pod, |name, handler, ports| {
+    for_each(pod, |name, handler, ports, limit| {
         let Some(action) = ACTIONS.iter().find(|action| !handler[**action].is_null()) else { return };
         let asked = &handler[*action];
         let elsewhere = asked["host"].as_str().is_some_and(|host| !host.is_empty());
@@ -47,8 +48,8 @@ pub(crate) fn redirect(pod: &mut Value) -> Map<String, Value> {
             return;
         }
         let mut entry = json!({"port": port, *action: asked});
-        if !name.ends_with("post-start") && !name.ends_with("pre-stop") {
-            entry["timeoutSeconds"] = handler["timeoutSeconds"].as_u64().unwrap_or(1).into();
+        if let Some(limit) = limit {
+            entry["timeoutSeconds"] = handler["timeoutSeconds"].as_u64().unwrap_or(limit).into();
         }
         all.insert(name.into(), entry);
         let fields = handler.as_object_mut().expect("an index of it was an object's");
@@ -63,17 +64,17 @@ fn path(name: &str) -> String {
     format!("/probe/{name}")
 }
 
-/// Calls `visit` with each handler that is there, its name, and the ports of its container.
-fn for_each(pod: &mut Value, mut visit: impl FnMut(&str, &mut Value, &Value)) {
+/// Calls `visit` with each handler that is there: its name, the handler, the ports of its container, and its limit.
+fn for_each(pod: &mut Value, mut visit: impl FnMut(&str, &mut Value, &Value, Option<u64>)) {
     for list in ["/spec/initContainers", "/spec/containers"] {
         for container in pod.pointer_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
             if is_ours(container) {
                 continue;
             }
             let (name, ports) = (container["name"].clone(), container["ports"].clone());
-            for (place, pointer) in PLACES {
+            for (place, pointer, limit) in PLACES {
                 if let Some(handler) = container.pointer_mut(pointer).filter(|handler| handler.is_object()) {
-                    visit(&format!("{}/{place}", name.as_str().unwrap_or_default()), handler, &ports);
+                    visit(&format!("{}/{place}", name.as_str().unwrap_or_default()), handler, &ports, limit);
                 }
             }
         }

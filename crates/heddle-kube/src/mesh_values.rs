@@ -5,6 +5,7 @@
 
 use crate::retry::Retry;
 use heddle_api::{Mesh, MeshSpec};
+use heddle_model::report::Condition;
 use kube::api::{Api, Patch, PatchParams};
 use kube::core::Status;
 use kube::{Client, Error};
@@ -135,51 +136,27 @@ fn conflicts(status: &Status) -> BTreeMap<String, String> {
     causes.filter_map(|cause| Some((field(&cause.field)?, cause.message.clone()))).collect()
 }
 
-/// The condition, in the form of `metav1.Condition`; its time is `now`.
-fn condition(lost: &BTreeMap<String, String>, generation: Option<i64>, now: &str) -> Value {
+fn condition(lost: &BTreeMap<String, String>) -> Condition {
     let fields: Vec<_> = lost.iter().map(|(field, why)| format!("spec.{field}: {why}")).collect();
-    let (holds, reason, message) = match fields.as_slice() {
-        [] => ("True", "Applied", "every value counts".into()),
-        fields => {
-            let all = fields.join("; ");
-            (
-                "False",
-                "SetByOthers",
-                format!("these values do not count: {all}. Take them out of the values, or out of the Mesh"),
-            )
-        }
-    };
-    json!({
-        "type": CONDITION, "status": holds, "reason": reason, "message": message,
-        "observedGeneration": generation, "lastTransitionTime": now,
-    })
+    if fields.is_empty() {
+        return Condition::new(CONDITION, true, "Applied", "every value counts".into());
+    }
+    let all = fields.join("; ");
+    let message =
+        format!("these values do not count: {all}. Take them out of the values, or out of the Mesh");
+    Condition::new(CONDITION, false, "SetByOthers", message)
 }
 
 /// Puts our condition in its place among those of others.
 async fn tell(meshes: &Api<Mesh>, mesh: &Mesh, lost: &BTreeMap<String, String>) -> Result<(), Error> {
-    let status = serde_json::to_value(&mesh.status).map_err(Error::SerdeError)?;
-    let mut conditions = status["conditions"].as_array().cloned().unwrap_or_default();
-    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let mut new = condition(lost, mesh.metadata.generation, &now);
-    match conditions.iter_mut().find(|condition| condition["type"] == CONDITION) {
-        None => conditions.push(new),
-        Some(old) => {
-            if old["status"] == new["status"] {
-                new["lastTransitionTime"] = old["lastTransitionTime"].clone();
-            }
-            if *old == new {
-                return Ok(());
-            }
-            *old = new;
-        }
-    }
+    let status = serde_json::to_string(&mesh.status).map_err(Error::SerdeError)?;
+    let now = jiff::Timestamp::now().as_second();
+    let new = heddle_status::with_condition(Some(&status), &condition(lost), mesh.metadata.generation, now);
+    let Some(status) = new else { return Ok(()) };
     if !lost.is_empty() {
         tracing::warn!(?lost, "others set fields of Mesh/default that the values state: theirs count");
     }
-    let patch = json!({
-        "metadata": {"resourceVersion": mesh.metadata.resource_version},
-        "status": {"conditions": conditions},
-    });
+    let patch = json!({"metadata": {"resourceVersion": mesh.metadata.resource_version}, "status": status});
     let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
     meshes.patch_status(NAME, &params, &Patch::Merge(&patch)).await.map(drop)
 }
@@ -212,10 +189,10 @@ mod tests {
         .expect("a Status");
         let lost = conflicts(&status);
         assert_eq!(lost.keys().collect::<Vec<_>>(), ["addressGrants", "egress"]);
-        let shown = condition(&lost, Some(2), "1970-01-01T00:00:00Z");
-        assert_eq!(shown["status"], "False");
-        let message = shown["message"].as_str().expect("a message");
+        let shown = condition(&lost);
+        assert!(!shown.holds);
+        let message = &shown.message;
         assert!(message.contains("spec.egress: conflict with \"kubectl-edit\""), "{message}");
-        assert_eq!(condition(&BTreeMap::new(), None, "")["reason"], "Applied");
+        assert_eq!(condition(&BTreeMap::new()).reason, "Applied");
     }
 }

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 /// The name of the bundle: its signer's, and one of our own.
-const BUNDLE: &str = "heddle.dev:workload:roots";
+pub const BUNDLE: &str = "heddle.dev:workload:roots";
 /// The interval at which what is there is looked at: others may have changed it.
 const INTERVAL: Duration = Duration::from_secs(30);
 

@@ -18,13 +18,23 @@ pub(crate) struct Stamp {
 /// Writes `conditions` of a status or of one of its parents: ours are replaced in their places, new ones come
 /// last, ours that hold no more are taken out, foreign types stay.
 pub(crate) fn write(object: &mut Object, conditions: &[Condition], stamp: &Stamp) {
+    put(object, conditions, stamp, |name| !OURS.contains(&name));
+}
+
+/// Writes `conditions` in their places, new ones last. The others stay as far as `keeps` says so of their types.
+pub(crate) fn put(
+    object: &mut Object,
+    conditions: &[Condition],
+    stamp: &Stamp,
+    keeps: impl Fn(&str) -> bool,
+) {
     let mut written: Vec<Value> = Vec::new();
     for old in take_array(object, "conditions") {
         let name = old["type"].as_str().unwrap_or_default();
         match conditions.iter().find(|condition| condition.kind == name) {
             Some(condition) => written.push(one(condition, Some(&old), stamp)),
-            None if OURS.contains(&name) => {}
-            None => written.push(old),
+            None if keeps(name) => written.push(old),
+            None => {}
         }
     }
     for condition in conditions {

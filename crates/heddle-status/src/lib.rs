@@ -10,7 +10,7 @@ mod parent;
 mod target;
 mod time;
 
-use heddle_model::report::Report;
+use heddle_model::report::{Condition, Report};
 use heddle_model::{Meta, Origin, SourceRef, StatusForm};
 use serde_json::{Map, Value};
 
@@ -43,7 +43,7 @@ pub fn status(
     now: i64,
 ) -> Option<Value> {
     let stamp = condition::Stamp { generation: Some(meta.generation), now: rfc3339(now) };
-    let current = current.and_then(|text| serde_json::from_str::<Object>(text).ok()).unwrap_or_default();
+    let current = read(current);
     let mut new = current.clone();
     let spec = source.kind.spec();
     match spec.status {
@@ -62,6 +62,25 @@ pub fn status(
         }
     }
     (new != current).then_some(Value::Object(new))
+}
+
+/// The status with one more condition, or `None` where `current` says it already. All else stays: the condition is told
+/// beside those of [`status`], by whoever knows what no report says.
+pub fn with_condition(
+    current: Option<&str>,
+    condition: &Condition,
+    generation: Option<i64>,
+    now: i64,
+) -> Option<Value> {
+    let current = read(current);
+    let mut new = current.clone();
+    let stamp = condition::Stamp { generation, now: rfc3339(now) };
+    condition::put(&mut new, std::slice::from_ref(condition), &stamp, |_| true);
+    (new != current).then_some(Value::Object(new))
+}
+
+fn read(status: Option<&str>) -> Object {
+    status.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
 
 /// Takes an array out of an object; anything else that is there is dropped.

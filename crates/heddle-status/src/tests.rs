@@ -181,3 +181,16 @@ fn kinds_whose_definitions_have_no_status_get_none() {
         assert_eq!(status(&source, &report, &meta(1), None, CONTROLLER, NOW), None, "{kind}");
     }
 }
+
+#[test]
+fn one_more_condition_stands_beside_those_of_the_report() {
+    let accepted = condition("True", "Accepted", 3, "1970-01-01T00:00:00Z");
+    let current = json!({"conditions": [accepted], "other": 1}).to_string();
+    let applied = Condition::new("ValuesApplied", true, "Applied", "every value counts".into());
+    let got = with_condition(Some(&current), &applied, Some(3), NOW).expect("it is new");
+    assert_eq!(got["conditions"][0], accepted);
+    assert_eq!(got["conditions"][1]["type"], "ValuesApplied");
+    assert_eq!(got["conditions"][1]["observedGeneration"], 3);
+    assert_eq!(got["other"], 1);
+    assert_eq!(with_condition(Some(&got.to_string()), &applied, Some(3), NOW + 1), None);
+}

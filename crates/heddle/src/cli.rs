@@ -11,6 +11,7 @@ mod duration;
 mod explain;
 mod files;
 mod lint;
+mod output;
 mod proxies;
 mod render;
 mod sidecar;
@@ -27,6 +28,10 @@ use std::process::ExitCode;
 const CONTROLLER: &str = "heddle.heddle-system.svc:15012";
 /// The name in the controller's certificate, unless said otherwise.
 pub const SERVER_NAME: &str = "heddle.heddle-system.svc";
+/// The MutatingWebhookConfiguration of the injector, unless said otherwise.
+const WEBHOOK: &str = "heddle-injector";
+/// The namespace of the controller, unless said otherwise.
+const NAMESPACE: &str = "heddle-system";
 /// The address at which the controller serves its admin pages, unless said otherwise.
 const ADMIN: &str = "127.0.0.1:15014";
 

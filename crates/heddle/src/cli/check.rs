@@ -20,7 +20,7 @@ use std::process::ExitCode;
     heddle check --uninstall")]
 pub(crate) struct Args {
     /// The namespace of the controller
-    #[arg(short, long, default_value = "heddle-system")]
+    #[arg(short, long, default_value = super::NAMESPACE)]
     namespace: String,
     /// Check the proxies of all Pods too, and name the Pods that should be restarted
     #[arg(long)]
@@ -45,7 +45,10 @@ enum Output {
 /// Prints the lines.
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     let client = crate::cluster::connect().await?;
-    let facts = Facts::ask(&client, &args.namespace).await?;
+    let mut facts = Facts::ask(&client, &args.namespace).await?;
+    if args.proxy || args.uninstall {
+        facts.ask_pods(&client).await?;
+    }
     let mut lines =
         if args.uninstall { rules::uninstall(&facts) } else { rules::installation(&facts, &args.namespace) };
     if args.proxy {

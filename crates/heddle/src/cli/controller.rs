@@ -32,7 +32,7 @@ pub(crate) struct Args {
     #[arg(long, env = "HEDDLE_ADMIN", value_name = "ADDRESS", default_value = "127.0.0.1:15014")]
     admin: SocketAddr,
     /// The namespace that the controller runs in: part of the names in its certificate
-    #[arg(long, env = "HEDDLE_NAMESPACE", default_value = "heddle-system")]
+    #[arg(long, env = "HEDDLE_NAMESPACE", default_value = super::NAMESPACE)]
     namespace: String,
     /// The cluster's DNS domain: part of the names in its certificate
     #[arg(long, env = "HEDDLE_CLUSTER_DOMAIN", default_value = "cluster.local")]

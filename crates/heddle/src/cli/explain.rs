@@ -6,6 +6,7 @@ mod json;
 mod notes;
 mod question;
 
+use super::output::Output;
 use crate::source::Source;
 use crate::world;
 use anyhow::Result;
@@ -30,13 +31,6 @@ pub(crate) struct Args {
     /// The output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
-}
-
-#[derive(Clone, Copy, Default, clap::ValueEnum)]
-enum Output {
-    #[default]
-    Text,
-    Json,
 }
 
 /// Prints the verdict.

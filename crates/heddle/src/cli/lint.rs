@@ -2,6 +2,7 @@
 
 mod line;
 
+use super::output::Output;
 use crate::source::Source;
 use crate::world::{self, LoadError, World};
 use anyhow::Result;
@@ -43,13 +44,6 @@ pub(crate) struct Args {
     /// The output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
-}
-
-#[derive(Clone, Copy, Default, clap::ValueEnum)]
-enum Output {
-    #[default]
-    Text,
-    Json,
 }
 
 /// Prints the findings.

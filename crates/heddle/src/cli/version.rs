@@ -1,5 +1,6 @@
 //! `heddle version`: what this is, and what it speaks.
 
+use super::output::Output;
 use anyhow::Result;
 
 /// Print the version, and the versions of what it speaks.
@@ -8,13 +9,6 @@ pub(crate) struct Args {
     /// The output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
-}
-
-#[derive(Clone, Copy, Default, clap::ValueEnum)]
-enum Output {
-    #[default]
-    Text,
-    Json,
 }
 
 /// Prints it.

@@ -1,7 +1,10 @@
 //! The answers of a cluster, as JSON.
 
+use crate::cli::WEBHOOK;
 use anyhow::{Context, Result};
-use heddle_kube::Client;
+use heddle_kube::{BUNDLE, Client};
+use heddle_model::{Kind, Origin};
+
 use http::Request;
 use kube::Error;
 use serde_json::Value;
@@ -23,14 +26,14 @@ pub(super) struct Facts {
     pub webhook: Option<Value>,
     /// `Mesh/default`.
     pub mesh: Option<Value>,
-    /// All Namespaces.
+    /// All Namespaces, where they were asked for.
     pub namespaces: Vec<Value>,
-    /// All Pods.
+    /// All Pods, where they were asked for.
     pub pods: Vec<Value>,
 }
 
-/// Heddle's definitions.
-const DEFINITIONS: [&str; 4] = ["accesspolicies", "externalworkloads", "inboundpolicies", "meshes"];
+/// The number of objects that a page of a list has.
+const PAGE: u32 = 500;
 
 impl Facts {
     /// Asks the API server.
@@ -38,29 +41,39 @@ impl Facts {
     /// # Errors
     /// If it cannot be reached, or does not let us read what there is.
     pub(super) async fn ask(client: &Client, namespace: &str) -> Result<Self> {
-        let selector = "labelSelector=app.kubernetes.io%2Fname%3Dheddle";
         let mut definitions = Vec::new();
-        for plural in DEFINITIONS {
-            let name = format!("{plural}.heddle.dev");
+        for spec in Kind::ALL.map(Kind::spec).into_iter().filter(|spec| spec.origin == Origin::Heddle) {
+            let name = format!("{}.{}", spec.plural, spec.group);
             let path = format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}");
             definitions.push((name, get(client, &path).await?));
         }
-        let mut controllers =
-            list(client, &format!("/api/v1/namespaces/{namespace}/pods?{selector}")).await?;
+        let path =
+            format!("/api/v1/namespaces/{namespace}/pods?labelSelector=app.kubernetes.io%2Fname%3Dheddle&");
+        let mut controllers = list(client, &path).await?;
         controllers.retain(|pod| pod["metadata"]["deletionTimestamp"].is_null());
-        let bundle = "/apis/certificates.k8s.io/v1/clustertrustbundles/heddle.dev:workload:roots";
-        let webhook = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/heddle-injector";
+        let webhook =
+            format!("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{WEBHOOK}");
         Ok(Self {
             version: get(client, "/version").await?.unwrap_or_default(),
             certificates: get(client, "/apis/certificates.k8s.io/v1").await?,
             definitions,
             controllers,
-            bundle: get(client, bundle).await?,
-            webhook: get(client, webhook).await?,
+            bundle: get(client, &format!("/apis/certificates.k8s.io/v1/clustertrustbundles/{BUNDLE}"))
+                .await?,
+            webhook: get(client, &webhook).await?,
             mesh: get(client, "/apis/heddle.dev/v1alpha1/meshes/default").await?,
-            namespaces: list(client, "/api/v1/namespaces").await?,
-            pods: list(client, "/api/v1/pods").await?,
+            ..Self::default()
         })
+    }
+
+    /// Asks for all Namespaces and Pods too, of which a cluster may have many.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(super) async fn ask_pods(&mut self, client: &Client) -> Result<()> {
+        self.namespaces = list(client, "/api/v1/namespaces?").await?;
+        self.pods = list(client, "/api/v1/pods?").await?;
+        Ok(())
     }
 }
 
@@ -74,8 +87,15 @@ async fn get(client: &Client, path: &str) -> Result<Option<Value>> {
     }
 }
 
-/// Returns the items of a list.
+/// Returns the items of a list, of which the path ends in its query.
 async fn list(client: &Client, path: &str) -> Result<Vec<Value>> {
-    let found = get(client, path).await?.unwrap_or_default();
-    Ok(found["items"].as_array().cloned().unwrap_or_default())
+    let (mut items, mut next) = (Vec::new(), String::new());
+    loop {
+        let page = get(client, &format!("{path}limit={PAGE}&continue={next}")).await?.unwrap_or_default();
+        items.extend(page["items"].as_array().into_iter().flatten().cloned());
+        match page["metadata"]["continue"].as_str() {
+            Some(token) if !token.is_empty() => token.clone_into(&mut next),
+            _ => return Ok(items),
+        }
+    }
 }

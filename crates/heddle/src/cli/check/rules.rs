@@ -3,7 +3,7 @@
 use super::facts::Facts;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use heddle_admission::{Choice, INJECT, INJECTED, choose};
+use heddle_admission::{Choice, INJECT, INJECTED, PROXY, choose};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 const OLDEST: u32 = 33;
 /// The most names that one line has.
 const NAMED: usize = 5;
+
+/// The category of what the chart installs.
+const INSTALLATION: &str = "installation";
 
 /// The weight of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,8 +97,6 @@ fn cluster(facts: &Facts) -> [Line; 2] {
     ]
 }
 
-const INSTALLATION: &str = "installation";
-
 fn install(namespace: &str) -> String {
     format!("helm install heddle charts/heddle -n {namespace} --create-namespace")
 }
@@ -175,9 +176,8 @@ fn mesh(facts: &Facts) -> Vec<Line> {
             fix,
         )];
     };
-    let mut conditions = mesh["status"]["conditions"].as_array().into_iter().flatten();
+    let conditions = mesh["status"]["conditions"].as_array().into_iter().flatten();
     let faults: Vec<String> = conditions
-        .by_ref()
         .filter(|condition| condition["status"] == "False")
         .map(|condition| format!("{} is False: {}", word(&condition["type"]), word(&condition["message"])))
         .collect();
@@ -211,18 +211,20 @@ pub(super) fn proxies(facts: &Facts, namespace: &str) -> Vec<Line> {
     let runs =
         |pod: &&Value| pod["metadata"]["deletionTimestamp"].is_null() && pod["status"]["phase"] == "Running";
     let running: Vec<&Value> = facts.pods.iter().filter(runs).collect();
-    let version = |pod: &Value| pod["metadata"]["annotations"][INJECTED].as_str().map(str::to_owned);
-    let bare = names(running.iter().copied().filter(wanted).filter(|pod| version(pod).is_none()));
+    let bare = names(running.iter().copied().filter(wanted).filter(|pod| injected_by(pod).is_none()));
     let controllers = versions(facts);
     let other = |pod: &&Value| {
-        !controllers.is_empty() && version(pod).is_some_and(|version| !controllers.contains(version.as_str()))
+        !controllers.is_empty() && injected_by(pod).is_some_and(|version| !controllers.contains(version))
     };
     let old = names(running.iter().copied().filter(other));
-    let meshed: Vec<&Value> = running.iter().copied().filter(|pod| version(pod).is_some()).collect();
-    let unknown = |label: &&str| !["envoy", "linkerd", "none"].contains(label);
+    let meshed: Vec<&Value> = running.iter().copied().filter(|pod| injected_by(pod).is_some()).collect();
+    // A Pod that says nothing itself is refused for the label alone.
+    let unknown = |name: &str, label: &str| {
+        matches!(choose(&Value::Null, name, Some(label), namespace), Choice::Refuse { .. })
+    };
     let misnamed: Vec<String> = labels
         .iter()
-        .filter(|(_, label)| unknown(label))
+        .filter(|(name, label)| unknown(name, label))
         .map(|(name, label)| format!("{name} ({label})"))
         .collect();
     let silent = names(meshed.iter().copied().filter(|pod| !proxy_is_ready(pod)));
@@ -265,8 +267,7 @@ pub(super) fn proxies(facts: &Facts, namespace: &str) -> Vec<Line> {
 
 /// Judges whether Heddle can be uninstalled: Pods that still have its proxies lose their certificates.
 pub(super) fn uninstall(facts: &Facts) -> Vec<Line> {
-    let injected = |pod: &&Value| !pod["metadata"]["annotations"][INJECTED].is_null();
-    let left = names(facts.pods.iter().filter(injected));
+    let left = names(facts.pods.iter().filter(|pod| injected_by(pod).is_some()));
     let found = format!("Pods that still have a proxy: {}", few(&left));
     let fix = "kubectl label namespace NAMESPACE heddle.dev/inject-; kubectl -n NAMESPACE rollout restart deployment";
     vec![line("uninstall", "HU01", left.is_empty(), Level::Error, found, fix)]
@@ -286,6 +287,11 @@ fn few(names: &[String]) -> String {
     }
 }
 
+/// The version of the injector that gave a Pod its proxy.
+fn injected_by(pod: &Value) -> Option<&str> {
+    pod["metadata"]["annotations"][INJECTED].as_str()
+}
+
 fn word(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
@@ -297,7 +303,7 @@ fn is_ready(pod: &Value) -> bool {
 
 fn proxy_is_ready(pod: &Value) -> bool {
     let mut containers = pod["status"]["initContainerStatuses"].as_array().into_iter().flatten();
-    containers.any(|container| container["name"] == "heddle-proxy" && container["ready"] == true)
+    containers.any(|container| container["name"] == PROXY && container["ready"] == true)
 }
 
 #[cfg(test)]

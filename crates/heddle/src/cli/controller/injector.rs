@@ -21,7 +21,7 @@ pub(super) struct Injector {
     #[arg(long, env = "HEDDLE_PULL_POLICY", value_name = "POLICY", default_value = "IfNotPresent")]
     pull_policy: String,
     /// The MutatingWebhookConfiguration whose caBundle the leader keeps
-    #[arg(long, env = "HEDDLE_WEBHOOK", value_name = "NAME", default_value = "heddle-injector")]
+    #[arg(long, env = "HEDDLE_WEBHOOK", value_name = "NAME", default_value = crate::cli::WEBHOOK)]
     webhook_configuration: String,
 }
 
