@@ -5,9 +5,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
+mod http_post;
 mod mirror;
-mod pki;
-mod process;
 mod wait;
 mod world;
 
@@ -15,9 +14,11 @@ pub use mirror::Mirror;
 pub use wait::{eventually, within};
 pub use world::{GATEWAY_CRD, GRANT_CRD, apply_crd, apply_crds, crd, create, dynamic, namespace, token};
 
+use heddle_node_tests::pki::Authority;
+use heddle_node_tests::process::Process;
+use heddle_node_tests::programs;
 use kube::config::AuthInfo;
 use kube::{Client, Config};
-use process::Process;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -33,6 +34,7 @@ const READY: Duration = Duration::from_secs(90);
 /// An API server and its store. Both end with this value, and with the process whatever happens.
 pub struct Cluster {
     folder: TempDir,
+    root: Vec<u8>,
     etcd_port: u16,
     port: u16,
     etcd: Option<Process>,
@@ -43,9 +45,9 @@ impl Cluster {
     /// Starts both and waits until the API server is ready.
     pub async fn start() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        pki::write(folder.path());
+        let root = certificates(folder.path()).expect("certificates");
         let (etcd_port, port) = (free_port(), free_port());
-        let mut cluster = Self { folder, etcd_port, port, etcd: None, apiserver: None };
+        let mut cluster = Self { folder, root, etcd_port, port, etcd: None, apiserver: None };
         cluster.start_etcd();
         cluster.start_apiserver().await;
         cluster
@@ -54,7 +56,7 @@ impl Cluster {
     /// A client that may do everything. It belongs to the runtime that it is made in.
     pub fn client(&self) -> Client {
         let mut config = Config::new(format!("https://127.0.0.1:{}", self.port).parse().expect("a URL"));
-        config.root_cert = Some(vec![pki::root(self.path())]);
+        config.root_cert = Some(vec![self.root.clone()]);
         config.auth_info = AuthInfo {
             client_certificate: Some(self.file("admin.crt")),
             client_key: Some(self.file("admin.key")),
@@ -90,8 +92,7 @@ impl Cluster {
 
     /// Starts the API server again at the same address.
     pub async fn start_apiserver(&mut self) {
-        self.apiserver =
-            Some(Process::start(&program("kube-apiserver-v1.37.2"), &self.apiserver_args(), self.path()));
+        self.apiserver = Some(self.run("kube-apiserver", self.apiserver_args()));
         let (client, start) = (self.client(), Instant::now());
         loop {
             let request = http::Request::get("/readyz").body(Vec::new()).expect("a request");
@@ -100,7 +101,7 @@ impl Cluster {
                 Err(error) => format!("{error:?}"),
             };
             if start.elapsed() > READY {
-                let log = std::fs::read_to_string(self.path().join("kube-apiserver-v1.37.2.log"));
+                let log = std::fs::read_to_string(self.path().join("kube-apiserver.log"));
                 panic!("the API server is not ready after {READY:?}: {problem}\n{}", log.unwrap_or_default());
             }
             sleep(Duration::from_millis(200)).await;
@@ -110,9 +111,9 @@ impl Cluster {
     /// Throws away the history of the store: watches that stand before now must list anew.
     pub async fn compact(&self) {
         let etcdctl = format!("http://127.0.0.1:{}", self.etcd_port);
-        let revision = process::post(&format!("{etcdctl}/v3/kv/range"), r#"{"key":"AA=="}"#).await;
+        let revision = http_post::post(&format!("{etcdctl}/v3/kv/range"), r#"{"key":"AA=="}"#).await;
         let revision = revision["header"]["revision"].as_str().expect("a revision").to_owned();
-        process::post(
+        http_post::post(
             &format!("{etcdctl}/v3/kv/compaction"),
             &format!(r#"{{"revision":"{revision}","physical":true}}"#),
         )
@@ -123,7 +124,7 @@ impl Cluster {
         let (peer, data) = (free_port(), self.file("etcd"));
         let url = format!("http://127.0.0.1:{}", self.etcd_port);
         let peer = format!("http://127.0.0.1:{peer}");
-        let args = [
+        let args = vec![
             format!("--data-dir={data}"),
             format!("--listen-client-urls={url}"),
             format!("--advertise-client-urls={url}"),
@@ -133,7 +134,12 @@ impl Cluster {
             "--unsafe-no-fsync".to_owned(),
             "--log-level=error".to_owned(),
         ];
-        self.etcd = Some(Process::start(&program("etcd-v3.6.7"), &args, self.path()));
+        self.etcd = Some(self.run("etcd", args));
+    }
+
+    fn run(&self, name: &str, args: Vec<String>) -> Process {
+        let command = [vec![program(name).display().to_string()], args].concat();
+        Process::start(name, &command, self.path()).expect("sh runs")
     }
 
     fn apiserver_args(&self) -> Vec<String> {
@@ -173,6 +179,14 @@ impl Drop for Cluster {
     }
 }
 
+/// Writes the certificates of the API server and of its administrator. Returns the authority's, in DER.
+fn certificates(folder: &Path) -> anyhow::Result<Vec<u8>> {
+    let authority = Authority::make("cluster tests", folder)?;
+    authority.server("apiserver", &["127.0.0.1", "localhost"])?;
+    authority.client("admin", "admin", Some("system:masters"))?;
+    Ok(authority.der().to_vec())
+}
+
 /// A port that nobody listens at now.
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -181,9 +195,7 @@ fn free_port() -> u16 {
 
 /// Returns where `xtask binaries` puts a program.
 fn program(name: &str) -> PathBuf {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let cache = std::env::var_os("HEDDLE_CACHE").map_or_else(|| workspace.join(".cache"), PathBuf::from);
-    let path = cache.join("kubernetes").join(name);
+    let path = programs::folder().join(name);
     assert!(path.is_file(), "{} is not there: run `make binaries` (about six minutes, once)", path.display());
     path
 }

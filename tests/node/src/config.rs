@@ -12,7 +12,7 @@ const SERVICES: &str = "198.19.0.0/16";
 /// The image of the containers that hold a Pod's namespaces.
 pub(crate) const PAUSE: &str = "heddle.test/pause:test";
 
-/// Writes the files of containerd, its network plugin, the kubelet, kube-proxy and CoreDNS.
+/// Writes the files of containerd, its network plugin, the kubelet, kube-proxy, CoreDNS and the audit log.
 pub(crate) fn write(folder: &Path, programs: &Path) -> Result<()> {
     let at = |name: &str| folder.join(name).display().to_string();
     fs::create_dir_all(folder.join("cni"))?;
@@ -57,6 +57,7 @@ pub(crate) fn write(folder: &Path, programs: &Path) -> Result<()> {
         at("admin.kubeconfig")
     );
     fs::write(folder.join("Corefile"), corefile)?;
+    fs::write(folder.join("audit.json"), audit())?;
     Ok(())
 }
 
@@ -123,7 +124,7 @@ pub(crate) fn controller_manager(folder: &Path) -> Vec<String> {
 }
 
 /// Requests of Heddle's ServiceAccount are logged, and no others.
-pub(crate) fn audit() -> String {
+fn audit() -> String {
     let users = ["system:serviceaccount:heddle-system:heddle"];
     let policy = json!({
         "apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"],

@@ -42,24 +42,24 @@ impl Image {
     /// # Errors
     /// If a file cannot be read or the archive cannot be written.
     pub fn write(&self, to: &Path) -> Result<()> {
-        let layer = self.layer()?;
-        let config = serde_json::to_vec(&self.config(&digest(&layer)))?;
-        let blob = |kind: &str, bytes: &[u8]| json!({"mediaType": format!("application/vnd.oci.image.{kind}"), "digest": digest(bytes), "size": bytes.len()});
+        let layer = Blob::new("layer.v1.tar", self.layer()?);
+        let config = Blob::new("config.v1+json", serde_json::to_vec(&self.config(&layer.digest))?);
         let manifest = serde_json::to_vec(&json!({
             "schemaVersion": 2,
             "mediaType": "application/vnd.oci.image.manifest.v1+json",
-            "config": blob("config.v1+json", &config),
-            "layers": [blob("layer.v1.tar", &layer)],
+            "config": config.descriptor(),
+            "layers": [layer.descriptor()],
         }))?;
-        let mut top = blob("manifest.v1+json", &manifest);
+        let manifest = Blob::new("manifest.v1+json", manifest);
+        let mut top = manifest.descriptor();
         top["annotations"] =
             json!({"io.containerd.image.name": self.name, "org.opencontainers.image.ref.name": self.name});
         let index = serde_json::to_vec(&json!({"schemaVersion": 2, "manifests": [top]}))?;
         let mut archive = Builder::new(File::create(to).with_context(|| to.display().to_string())?);
         put(&mut archive, "oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
         put(&mut archive, "index.json", &index)?;
-        for bytes in [&manifest, &config, &layer] {
-            put(&mut archive, &blob_path(bytes), bytes)?;
+        for blob in [&manifest, &config, &layer] {
+            put(&mut archive, &format!("blobs/{}", blob.digest.replace(':', "/")), &blob.bytes)?;
         }
         archive.finish()?;
         Ok(())
@@ -96,6 +96,24 @@ impl Image {
     }
 }
 
+/// Bytes of an image with their digest, which a layer of a large program takes a while to make.
+struct Blob {
+    kind: &'static str,
+    digest: String,
+    bytes: Vec<u8>,
+}
+
+impl Blob {
+    fn new(kind: &'static str, bytes: Vec<u8>) -> Self {
+        Self { kind, digest: format!("sha256:{}", hex::encode(Sha256::digest(&bytes))), bytes }
+    }
+
+    fn descriptor(&self) -> Value {
+        let kind = format!("application/vnd.oci.image.{}", self.kind);
+        json!({"mediaType": kind, "digest": self.digest, "size": self.bytes.len()})
+    }
+}
+
 fn header(size: usize, mode: u32) -> Header {
     let mut header = Header::new_ustar();
     header.set_size(size as u64);
@@ -106,12 +124,4 @@ fn header(size: usize, mode: u32) -> Header {
 
 fn put(archive: &mut Builder<File>, path: &str, bytes: &[u8]) -> Result<()> {
     Ok(archive.append_data(&mut header(bytes.len(), 0o644), path, bytes)?)
-}
-
-fn digest(bytes: &[u8]) -> String {
-    format!("sha256:{}", hex::encode(Sha256::digest(bytes)))
-}
-
-fn blob_path(bytes: &[u8]) -> String {
-    format!("blobs/{}", digest(bytes).replace(':', "/"))
 }

@@ -5,7 +5,7 @@
 //! netns ──▶ pki ──▶ etcd, kube-apiserver ──▶ containerd, kubelet, kube-proxy, CoreDNS ──▶ images ──▶ Pods
 //! ```
 //!
-//! Needs root, cgroups and overlayfs. The programs are built by `xtask node-binaries`; all processes end with the value
+//! Needs root, cgroups and overlayfs. The programs are built by `xtask binaries`; all processes end with the value
 //! that started them, and what a killed one left behind is taken away by the next.
 
 mod config;
@@ -13,8 +13,8 @@ pub mod image;
 mod leftovers;
 mod netns;
 mod node;
-mod pki;
-mod process;
+pub mod pki;
+pub mod process;
 pub mod programs;
 
 pub use node::Node;

@@ -2,11 +2,11 @@
 
 use anyhow::{Context, Result};
 use heddle_node_tests::{Node, programs};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 fn main() -> Result<ExitCode> {
     let start = std::time::Instant::now();
-    let node = Node::start(&programs::folder().join("run"), &programs::folder(), &programs::etcd())?;
+    let node = Node::start(&programs::folder().join("run"), &programs::folder())?;
     eprintln!(
         "the node is ready after {:.1} s; its files and logs are in {}",
         start.elapsed().as_secs_f32(),
@@ -14,10 +14,9 @@ fn main() -> Result<ExitCode> {
     );
     eprintln!("kubectl and helm reach it from this shell; leave the shell to end it");
     let shell = std::env::var("SHELL").unwrap_or_else(|_| "/bin/sh".into());
-    let status = Command::new("nsenter")
-        .arg(node.enter())
+    let status = node
+        .command()
         .arg(shell)
-        .env("KUBECONFIG", node.folder().join("admin.kubeconfig"))
         .env(
             "PATH",
             format!(

@@ -30,8 +30,8 @@ impl Node {
     /// Starts a node whose files lie in `folder`, with the programs in `programs`, and waits until it is ready.
     ///
     /// # Errors
-    /// Says which part did not start, with the end of its log.
-    pub fn start(folder: &Path, programs: &Path, etcd: &Path) -> Result<Self> {
+    /// Says which part did not start, and where the logs are.
+    pub fn start(folder: &Path, programs: &Path) -> Result<Self> {
         leftovers::clear(folder);
         let _gone = fs::remove_dir_all(folder);
         fs::create_dir_all(folder)?;
@@ -44,15 +44,14 @@ impl Node {
         )?;
         pki::write(folder)?;
         config::write(folder, programs)?;
-        fs::write(folder.join("audit.json"), config::audit())?;
         let netns = Netns::make("heddle-node")?;
         let mut node =
             Self { folder: folder.into(), programs: programs.into(), processes: Vec::new(), netns };
-        node.start_all(etcd)?;
+        node.start_all()?;
         Ok(node)
     }
 
-    fn start_all(&mut self, etcd: &Path) -> Result<()> {
+    fn start_all(&mut self) -> Result<()> {
         let folder = self.folder.clone();
         let file = |name: &str| folder.join(name).display().to_string();
         let url = "http://127.0.0.1:2379";
@@ -61,7 +60,7 @@ impl Node {
             (format!("--listen-client-urls={url}"), format!("--advertise-client-urls={url}"));
         self.run(
             "etcd",
-            etcd,
+            &self.programs.join("etcd"),
             vec![data, listen, advertise, "--unsafe-no-fsync".into(), "--log-level=error".into()],
         )?;
         self.run("kube-apiserver", &folder.join("kube-apiserver"), config::apiserver(&folder))?;
@@ -118,15 +117,20 @@ impl Node {
         Ok(())
     }
 
+    /// Returns the start of a command in the node's network, which kubectl and helm know by its environment.
+    pub fn command(&self) -> Command {
+        let enter = self.netns.enter();
+        let mut command = Command::new(&enter[0]);
+        command.args(&enter[1..]).env("KUBECONFIG", self.folder.join("admin.kubeconfig"));
+        command
+    }
+
     /// Runs a command in the node's network.
     ///
     /// # Errors
     /// If it cannot be started.
     pub fn within(&self, command: &[&str]) -> Result<Output> {
-        let enter = self.netns.enter();
-        let mut run = Command::new(&enter[0]);
-        run.args(&enter[1..]).args(command).env("KUBECONFIG", self.folder.join("admin.kubeconfig"));
-        run.output().with_context(|| command.join(" "))
+        self.command().args(command).output().with_context(|| command.join(" "))
     }
 
     /// Runs kubectl, and returns what it printed.
@@ -155,11 +159,6 @@ impl Node {
         self.ctr(&["-n", "k8s.io", "images", "import", &archive.display().to_string()])?;
         fs::remove_file(archive)?;
         Ok(())
-    }
-
-    /// Returns the argument by which `nsenter` enters the node's network.
-    pub fn enter(&self) -> String {
-        self.netns.enter().remove(1)
     }
 
     /// The folder of the node's files and logs.

@@ -11,13 +11,13 @@ use std::fs;
 use std::path::Path;
 
 /// Clients of the API server: a name, the user, its group.
-const CLIENTS: [(&str, &str, &str); 6] = [
-    ("admin", "admin", "system:masters"),
-    ("kubelet", "system:node:node", "system:nodes"),
-    ("kube-controller-manager", "system:kube-controller-manager", ""),
-    ("kube-scheduler", "system:kube-scheduler", ""),
-    ("kube-proxy", "system:kube-proxy", ""),
-    ("apiserver-kubelet", "kube-apiserver", "system:masters"),
+const CLIENTS: [(&str, &str, Option<&str>); 6] = [
+    ("admin", "admin", Some("system:masters")),
+    ("kubelet", "system:node:node", Some("system:nodes")),
+    ("kube-controller-manager", "system:kube-controller-manager", None),
+    ("kube-scheduler", "system:kube-scheduler", None),
+    ("kube-proxy", "system:kube-proxy", None),
+    ("apiserver-kubelet", "kube-apiserver", Some("system:masters")),
 ];
 
 /// Names of the API server.
@@ -31,44 +31,81 @@ const SERVER: [&str; 7] = [
     "kubernetes.default.svc.cluster.local",
 ];
 
-/// Writes `ca.crt`, `NAME.{crt,key}` of each component, `accounts.{key,pub}` for tokens, and `NAME.kubeconfig`.
-pub(crate) fn write(folder: &Path) -> Result<()> {
-    let mut params = CertificateParams::new(Vec::new())?;
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-    params.distinguished_name.push(DnType::CommonName, "node tests");
-    let root = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
-    fs::write(folder.join("ca.crt"), root.pem())?;
-    let server = CertificateParams::new(SERVER.map(String::from).to_vec())?;
-    issue(folder, "apiserver", server, ExtendedKeyUsagePurpose::ServerAuth, &root)?;
-    for (name, user, group) in CLIENTS {
-        let mut params = CertificateParams::new(Vec::new())?;
-        params.distinguished_name.push(DnType::CommonName, user);
-        if !group.is_empty() {
-            params.distinguished_name.push(DnType::OrganizationName, group);
-        }
-        issue(folder, name, params, ExtendedKeyUsagePurpose::ClientAuth, &root)?;
-        fs::write(folder.join(format!("{name}.kubeconfig")), kubeconfig(folder, name))?;
-    }
-    let accounts = KeyPair::generate()?;
-    fs::write(folder.join("accounts.key"), accounts.serialize_pem())?;
-    fs::write(folder.join("accounts.pub"), accounts.public_key_pem())?;
-    Ok(())
+/// An authority whose certificates are files in a folder.
+pub struct Authority<'a> {
+    folder: &'a Path,
+    root: CertifiedIssuer<'static, KeyPair>,
 }
 
-fn issue(
-    folder: &Path,
-    name: &str,
-    mut params: CertificateParams,
-    purpose: ExtendedKeyUsagePurpose,
-    root: &CertifiedIssuer<'_, KeyPair>,
-) -> Result<()> {
-    let key = KeyPair::generate()?;
-    params.extended_key_usages = vec![purpose];
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    let certificate = params.signed_by(&key, root)?;
-    fs::write(folder.join(format!("{name}.crt")), certificate.pem())?;
-    fs::write(folder.join(format!("{name}.key")), key.serialize_pem())?;
+impl<'a> Authority<'a> {
+    /// Makes an authority, and writes its `ca.crt` and the keys of ServiceAccount tokens, `accounts.{key,pub}`.
+    ///
+    /// # Errors
+    /// If the folder cannot be written.
+    pub fn make(name: &str, folder: &'a Path) -> Result<Self> {
+        let mut params = CertificateParams::new(Vec::new())?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+        params.distinguished_name.push(DnType::CommonName, name);
+        let root = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
+        fs::write(folder.join("ca.crt"), root.pem())?;
+        let accounts = KeyPair::generate()?;
+        fs::write(folder.join("accounts.key"), accounts.serialize_pem())?;
+        fs::write(folder.join("accounts.pub"), accounts.public_key_pem())?;
+        Ok(Self { folder, root })
+    }
+
+    /// The authority's certificate in DER.
+    pub fn der(&self) -> &[u8] {
+        self.root.der()
+    }
+
+    /// Writes `NAME.{crt,key}` of a server with these names and addresses.
+    ///
+    /// # Errors
+    /// If one is no name, or the folder cannot be written.
+    pub fn server(&self, name: &str, names: &[&str]) -> Result<()> {
+        let params = CertificateParams::new(names.iter().copied().map(String::from).collect::<Vec<_>>())?;
+        self.issue(name, params, ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
+    /// Writes `NAME.{crt,key}` of a client that the API server knows as a user, and as one of a group if there is one.
+    ///
+    /// # Errors
+    /// If the folder cannot be written.
+    pub fn client(&self, name: &str, user: &str, group: Option<&str>) -> Result<()> {
+        let mut params = CertificateParams::new(Vec::new())?;
+        params.distinguished_name.push(DnType::CommonName, user);
+        if let Some(group) = group {
+            params.distinguished_name.push(DnType::OrganizationName, group);
+        }
+        self.issue(name, params, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    fn issue(
+        &self,
+        name: &str,
+        mut params: CertificateParams,
+        purpose: ExtendedKeyUsagePurpose,
+    ) -> Result<()> {
+        let key = KeyPair::generate()?;
+        params.extended_key_usages = vec![purpose];
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        let certificate = params.signed_by(&key, &self.root)?;
+        fs::write(self.folder.join(format!("{name}.crt")), certificate.pem())?;
+        fs::write(self.folder.join(format!("{name}.key")), key.serialize_pem())?;
+        Ok(())
+    }
+}
+
+/// Writes the certificates of every component, and `NAME.kubeconfig` of those that ask the API server.
+pub(crate) fn write(folder: &Path) -> Result<()> {
+    let authority = Authority::make("node tests", folder)?;
+    authority.server("apiserver", &SERVER)?;
+    for (name, user, group) in CLIENTS {
+        authority.client(name, user, group)?;
+        fs::write(folder.join(format!("{name}.kubeconfig")), kubeconfig(folder, name))?;
+    }
     Ok(())
 }
 

@@ -10,11 +10,14 @@ const LEASH: &str =
     r#"log=$1; shift; "$@" >"$log" 2>&1 </dev/null & child=$!; cat >/dev/null; kill -9 $child; wait $child"#;
 
 /// A running program. Killed, not asked, when dropped.
-pub(crate) struct Process(Child);
+pub struct Process(Child);
 
 impl Process {
     /// Starts a command, whose output goes to `NAME.log` in `folder`.
-    pub(crate) fn start(name: &str, command: &[String], folder: &Path) -> Result<Self> {
+    ///
+    /// # Errors
+    /// If the log cannot be made, or no shell starts.
+    pub fn start(name: &str, command: &[String], folder: &Path) -> Result<Self> {
         let log = folder.join(format!("{name}.log"));
         File::create(&log)?;
         let child = Command::new("sh")

@@ -7,14 +7,9 @@ fn cache() -> PathBuf {
     std::env::var_os("HEDDLE_CACHE").map_or_else(|| workspace.join(".cache"), PathBuf::from)
 }
 
-/// Returns the folder of Kubernetes, containerd, runc, CoreDNS and helm.
+/// Returns the folder of etcd, Kubernetes, containerd, runc, CoreDNS and helm.
 pub fn folder() -> PathBuf {
     cache().join("node")
-}
-
-/// Returns etcd, which is that of the other tests.
-pub fn etcd() -> PathBuf {
-    cache().join("kubernetes/etcd-v3.6.7")
 }
 
 /// Returns Envoy.
@@ -22,7 +17,7 @@ pub fn envoy() -> PathBuf {
     std::env::var_os("HEDDLE_ENVOY").map_or_else(|| cache().join("envoy/bin/envoy"), PathBuf::from)
 }
 
-/// Returns a static program of this workspace, as `xtask static` builds it.
+/// Returns a static program of this workspace, as `xtask binaries` builds it.
 pub fn built(name: &str) -> PathBuf {
     cache().join("static").join(name)
 }

@@ -39,7 +39,7 @@ impl World {
     pub(crate) fn start() -> Self {
         let start = Instant::now();
         let folder = programs::folder().join("install");
-        let node = Node::start(&folder, &programs::folder(), &programs::etcd()).expect("a node");
+        let node = Node::start(&folder, &programs::folder()).expect("a node");
         let world = Self { node, start };
         world.say("the node is ready");
         for image in images() {
