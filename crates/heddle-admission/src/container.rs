@@ -66,6 +66,7 @@ pub(crate) fn proxy(settings: &InjectorSettings, handlers: &Map<String, Value>) 
             format!("--listen=[::]:{AGENT_PORT}"),
             "--envoy-admin=127.0.0.1:15000",
             "--bootstrap",
+            "--drain=2s",
             "--",
             "envoy",
             "-c",
@@ -73,6 +74,8 @@ pub(crate) fn proxy(settings: &InjectorSettings, handlers: &Map<String, Value>) 
         ],
         "env": environment,
         "ports": [{"name": "heddle-agent", "containerPort": AGENT_PORT, "protocol": "TCP"}],
+        // The kubelet runs it when the Pod is deleted, and sends SIGTERM once the application has exited.
+        "lifecycle": {"preStop": {"exec": {"command": [AGENT, "agent", "drain"]}}},
         "startupProbe": {
             "httpGet": {"path": "/ready", "port": AGENT_PORT, "scheme": "HTTP"},
             "periodSeconds": 1,

@@ -1,4 +1,4 @@
-//! One request to the admin port of a proxy: no client is worth having for it.
+//! Requests to the admin port of a proxy: no client is worth having for them.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -9,8 +9,17 @@ use tokio::net::TcpStream;
 /// The time that a proxy may take to answer.
 const LIMIT: Duration = Duration::from_secs(1);
 
+/// Bytes of an answer that are read: the statistics of some thousand listeners.
+const ANSWER: u64 = 4 << 20;
+
 /// Sends a request without a body, and returns the first line of the answer.
 pub(crate) async fn ask(admin: SocketAddr, method_and_path: &str) -> io::Result<String> {
+    let answer = read(admin, method_and_path).await?;
+    Ok(answer.split('\r').next().unwrap_or_default().into())
+}
+
+/// Sends a request without a body, and returns the answer with its head.
+pub(crate) async fn read(admin: SocketAddr, method_and_path: &str) -> io::Result<String> {
     let late = |_| io::Error::new(io::ErrorKind::TimedOut, "no answer");
     tokio::time::timeout(LIMIT, exchange(admin, method_and_path)).await.map_err(late)?
 }
@@ -22,12 +31,11 @@ async fn exchange(admin: SocketAddr, method_and_path: &str) -> io::Result<String
     );
     stream.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
-    stream.take(4096).read_to_end(&mut answer).await?;
-    let first = answer.split(|byte| *byte == b'\r').next().unwrap_or_default();
-    Ok(String::from_utf8_lossy(first).into_owned())
+    stream.take(ANSWER).read_to_end(&mut answer).await?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
-/// Returns who listens everywhere is dialled on loopback.
+/// Returns the address to dial: loopback, for a listener on every address.
 #[expect(clippy::wildcard_enum_match_arm, reason = "an enum of others, which may grow")]
 fn dialled(admin: SocketAddr) -> SocketAddr {
     let ip = match admin.ip() {

@@ -1,7 +1,7 @@
 //! The child: started once what it needs is there, told what the agent is told, and ended in good order.
 
 use crate::config::{Config, Proxy};
-use crate::drain::drain_listeners;
+use crate::drain::{drain_listeners, idle};
 use crate::envoy_arguments;
 use crate::progress::{Child as Doing, Progress};
 use crate::signals::Signals;
@@ -105,15 +105,22 @@ impl Supervision {
         }
     }
 
-    /// Lets the child serve on until its peers have learned that it leaves; a second signal cuts it short.
+    /// Lets the child serve on until its peers have learned that it leaves. An Envoy with nothing under way ends at once,
+    /// and a second signal cuts it short.
     async fn drain(&mut self) -> u8 {
         doing(&self.of.progress, Doing::Draining);
         tracing::info!(seconds = self.of.config.drain.as_secs(), "draining");
-        match &self.of.config.proxy {
-            Proxy::Files { envoy_admin: Some(admin), .. } => drain_listeners(*admin).await,
-            Proxy::Files { envoy_admin: None, .. } | Proxy::Linkerd(_) => {}
-        }
+        let admin = match &self.of.config.proxy {
+            Proxy::Files { envoy_admin, .. } => *envoy_admin,
+            Proxy::Linkerd(_) => None,
+        };
+        let drained = async {
+            let Some(admin) = admin else { return std::future::pending().await };
+            drain_listeners(admin).await;
+            idle(admin).await;
+        };
         tokio::select! {
+            () = drained => {}
             status = self.child.wait() => return code(status),
             _ = ended_by(&mut self.of.signals) => {}
             () = tokio::time::sleep(self.of.config.drain) => {}

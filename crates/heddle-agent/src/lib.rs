@@ -36,6 +36,7 @@ mod signals;
 
 pub use child::BadChild;
 pub use config::{Config, Proxy};
+pub use drain::drain_inbound;
 pub use private::BadFolder;
 
 use std::ffi::OsString;

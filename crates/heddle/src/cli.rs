@@ -7,6 +7,7 @@ mod capture;
 mod check;
 mod completion;
 mod controller;
+mod drain;
 mod duration;
 mod explain;
 mod files;

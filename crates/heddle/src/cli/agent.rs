@@ -2,7 +2,7 @@
 
 use super::address::HostPort;
 use super::sidecar::{self, For};
-use super::{capture, files};
+use super::{capture, drain, files};
 use crate::bootstrap::{Bootstrap, Variant};
 use anyhow::{Context, Result};
 use clap::{ArgMatches, Command, FromArgMatches};
@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 /// Envoy's admin address where nobody names one.
-const ENVOY_ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 15000);
+pub(super) const ENVOY_ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 15000);
 /// The address of Envoy's statistics, of which capture leaves the port alone.
 const ENVOY_STATS: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 15090);
 
@@ -28,6 +28,7 @@ const EXAMPLES: &str = "Examples:\n  \
 pub(crate) enum Args {
     Run(Box<Run>),
     Capture(capture::Args),
+    Drain(drain::Args),
 }
 
 /// Keep a workload's certificates fresh, and run its proxy beside them.
@@ -81,7 +82,7 @@ pub(crate) struct Run {
     /// its statistics for Prometheus on port 15090. For another, see heddle bootstrap
     #[arg(long)]
     bootstrap: bool,
-    /// The time that the command goes on serving after SIGTERM
+    /// The time that the command goes on serving after SIGTERM; an Envoy with --envoy-admin ends as soon as nothing is under way
     #[arg(long, value_name = "DURATION", value_parser = super::duration::parse)]
     drain: Option<Duration>,
     /// The time that the command may take to end before it is killed
@@ -104,6 +105,7 @@ pub(crate) struct Run {
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     match args {
         Args::Capture(args) => capture::run(args).map(|()| ExitCode::SUCCESS),
+        Args::Drain(args) => drain::run(&args).await.map(|()| ExitCode::SUCCESS),
         Args::Run(args) => supervise(*args).await,
     }
 }
@@ -152,6 +154,7 @@ fn write_bootstrap(args: &Run) -> Result<()> {
 impl FromArgMatches for Args {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         match matches.subcommand() {
+            Some(("drain", matches)) => drain::Args::from_arg_matches(matches).map(Self::Drain),
             Some((_, matches)) => capture::Args::from_arg_matches(matches).map(Self::Capture),
             None => Run::from_arg_matches(matches).map(Box::new).map(Self::Run),
         }
@@ -166,7 +169,8 @@ impl FromArgMatches for Args {
 impl clap::Args for Args {
     fn augment_args(command: Command) -> Command {
         let capture = <capture::Args as clap::Args>::augment_args(Command::new("capture"));
-        <Run as clap::Args>::augment_args(command).subcommand(capture)
+        let drain = <drain::Args as clap::Args>::augment_args(Command::new("drain"));
+        <Run as clap::Args>::augment_args(command).subcommand(capture).subcommand(drain)
     }
 
     fn augment_args_for_update(command: Command) -> Command {
