@@ -1,8 +1,8 @@
 //! The containers and volumes that are injected.
 
 use crate::names::{AGENT_PORT, HANDLERS, PROXY};
-use crate::settings::{InjectorSettings, PROXY_USER};
-use heddle_model::identity::SIGNER;
+use crate::settings::{AgentSource, InjectorSettings, PROXY_USER, RootsSource};
+use heddle_model::identity::{ROOTS_CONFIG_MAP, ROOTS_FILE, SIGNER};
 use serde_json::{Map, Value, json};
 
 /// The path of the agent in Heddle's image, which is mounted beside the proxy.
@@ -38,6 +38,33 @@ pub(crate) fn capture(settings: &InjectorSettings, skip_inbound: &str, skip_outb
     })
 }
 
+/// Copies the agent to where an image volume would have it.
+pub(crate) fn copy(settings: &InjectorSettings) -> Value {
+    json!({
+        "name": "heddle-copy",
+        "image": settings.agent_image,
+        "imagePullPolicy": settings.pull_policy,
+        "command": ["/usr/local/bin/heddle"],
+        "args": ["agent", "copy", AGENT],
+        "securityContext": restricted(),
+        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}},
+        "volumeMounts": [{"name": "heddle-agent", "mountPath": "/heddle"}],
+    })
+}
+
+/// The restricted profile, as the proxy's user.
+fn restricted() -> Value {
+    json!({
+        "runAsUser": PROXY_USER,
+        "runAsGroup": PROXY_USER,
+        "runAsNonRoot": true,
+        "allowPrivilegeEscalation": false,
+        "readOnlyRootFilesystem": true,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    })
+}
+
 /// The agent and its child, the proxy: a native sidecar, which starts before and ends after the application.
 pub(crate) fn proxy(settings: &InjectorSettings, handlers: &Map<String, Value>) -> Value {
     let field = |path: &str| json!({"fieldRef": {"apiVersion": "v1", "fieldPath": path}});
@@ -60,7 +87,7 @@ pub(crate) fn proxy(settings: &InjectorSettings, handlers: &Map<String, Value>) 
             "--workload=pod/$(POD_NAMESPACE)/$(POD_NAME)",
             format!("--controller={}", settings.controller),
             format!("--server-name={}", settings.server_name),
-            "--roots=/var/run/secrets/heddle/roots/roots.pem",
+            format!("--roots=/var/run/secrets/heddle/roots/{ROOTS_FILE}"),
             "--token=/var/run/secrets/heddle/token/token",
             "--dir=/var/run/heddle/agent",
             format!("--listen=[::]:{AGENT_PORT}"),
@@ -83,15 +110,7 @@ pub(crate) fn proxy(settings: &InjectorSettings, handlers: &Map<String, Value>) 
             "successThreshold": 1,
             "failureThreshold": 120,
         },
-        "securityContext": {
-            "runAsUser": PROXY_USER,
-            "runAsGroup": PROXY_USER,
-            "runAsNonRoot": true,
-            "allowPrivilegeEscalation": false,
-            "readOnlyRootFilesystem": true,
-            "capabilities": {"drop": ["ALL"]},
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": restricted(),
         "resources": {"requests": {"cpu": "50m", "memory": "96Mi"}},
         "volumeMounts": [
             {"name": "heddle-agent", "mountPath": "/heddle", "readOnly": true},
@@ -104,11 +123,22 @@ pub(crate) fn proxy(settings: &InjectorSettings, handlers: &Map<String, Value>) 
 
 /// The volumes of [`proxy`]: the agent, its folder, the token that it shows, and the roots that it trusts.
 pub(crate) fn volumes(settings: &InjectorSettings) -> Vec<Value> {
+    let agent = match settings.agent_from {
+        AgentSource::ImageVolume => {
+            json!({"image": {"reference": settings.agent_image, "pullPolicy": settings.pull_policy}})
+        }
+        AgentSource::Copy => json!({"emptyDir": {"sizeLimit": "256Mi"}}),
+    };
+    let roots = match settings.roots_from {
+        RootsSource::ClusterTrustBundle => {
+            json!({"clusterTrustBundle": {"signerName": SIGNER, "labelSelector": {}, "path": ROOTS_FILE}})
+        }
+        RootsSource::ConfigMap => {
+            json!({"configMap": {"name": ROOTS_CONFIG_MAP, "items": [{"key": ROOTS_FILE, "path": ROOTS_FILE}]}})
+        }
+    };
     vec![
-        json!({
-            "name": "heddle-agent",
-            "image": {"reference": settings.agent_image, "pullPolicy": settings.pull_policy},
-        }),
+        named("heddle-agent", agent),
         json!({"name": "heddle-run", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}}),
         json!({
             "name": "heddle-token",
@@ -116,11 +146,11 @@ pub(crate) fn volumes(settings: &InjectorSettings) -> Vec<Value> {
                 {"serviceAccountToken": {"audience": AUDIENCE, "expirationSeconds": 3600, "path": "token"}},
             ]},
         }),
-        json!({
-            "name": "heddle-roots",
-            "projected": {"defaultMode": 420, "sources": [
-                {"clusterTrustBundle": {"signerName": SIGNER, "labelSelector": {}, "path": "roots.pem"}},
-            ]},
-        }),
+        json!({"name": "heddle-roots", "projected": {"defaultMode": 420, "sources": [roots]}}),
     ]
+}
+
+fn named(name: &str, mut volume: Value) -> Value {
+    volume["name"] = name.into();
+    volume
 }

@@ -1,9 +1,9 @@
 //! A Pod with its proxy.
 
-use crate::container::{capture, proxy, volumes};
+use crate::container::{capture, copy, proxy, volumes};
 use crate::names::is_ours;
 use crate::probes;
-use crate::settings::InjectorSettings;
+use crate::settings::{AgentSource, InjectorSettings};
 use serde_json::{Value, json};
 
 /// The annotation of an injected Pod: the version of the injector.
@@ -25,7 +25,11 @@ pub fn inject(pod: &Value, settings: &InjectorSettings) -> Value {
     let (inbound, outbound) =
         (skipped("heddle.dev/skip-inbound-ports"), skipped("heddle.dev/skip-outbound-ports"));
     // Capture comes first, so that nothing leaves past the proxy, and the proxy next, so that it serves what follows.
-    let first = vec![capture(settings, &inbound, &outbound), proxy(settings, &handlers)];
+    let mut first = vec![capture(settings, &inbound, &outbound)];
+    if settings.agent_from == AgentSource::Copy {
+        first.push(copy(settings));
+    }
+    first.push(proxy(settings, &handlers));
     put(&mut pod, "initContainers", first);
     let of_others = pod["spec"]["volumes"].take();
     pod["spec"]["volumes"] = [others(of_others), volumes(settings)].concat().into();

@@ -25,4 +25,4 @@ pub use choice::{Choice, INJECT, choose};
 pub use inject::{INJECTED, inject};
 pub use names::PROXY;
 pub use review::review;
-pub use settings::InjectorSettings;
+pub use settings::{AgentSource, InjectorSettings, RootsSource};

@@ -9,6 +9,10 @@ pub struct InjectorSettings {
     pub proxy_image: String,
     /// `imagePullPolicy` of both.
     pub pull_policy: String,
+    /// The way of the agent into the proxy's container.
+    pub agent_from: AgentSource,
+    /// The home of the roots that Pods trust.
+    pub roots_from: RootsSource,
     /// `HOST:PORT` at which the controller serves proxies and agents.
     pub controller: String,
     /// The DNS name in the controller's certificate.
@@ -17,6 +21,24 @@ pub struct InjectorSettings {
     pub namespace: String,
     /// The version of the injector, as Pods carry it.
     pub version: String,
+}
+
+/// The way of the agent into the proxy's container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AgentSource {
+    /// A volume that is the image (Kubernetes 1.35 and newer).
+    ImageVolume,
+    /// A container that copies the agent into a folder of the Pod.
+    Copy,
+}
+
+/// The home of the roots that Pods trust.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RootsSource {
+    /// The signer's ClusterTrustBundle (`certificates.k8s.io/v1`: Kubernetes 1.37 and newer).
+    ClusterTrustBundle,
+    /// A ConfigMap of the Pod's namespace.
+    ConfigMap,
 }
 
 /// The user that the proxy runs as. Its connections are not captured, so no other container may run as it.

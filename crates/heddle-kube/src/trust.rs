@@ -1,10 +1,13 @@
-//! The mesh's roots where others look for them: a ClusterTrustBundle, from which Pods trust the controller, and the
-//! `caBundle` of the webhook, by which the API server does.
+//! The mesh's roots where others look for them: a ClusterTrustBundle or ConfigMaps, from which Pods trust the controller,
+//! and the `caBundle` of the webhook, by which the API server does.
+
+mod config_maps;
 
 use crate::MANAGER;
 use crate::retry::Retry;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures::{StreamExt as _, stream};
 use heddle_model::identity::SIGNER;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use kube::{Client, Error};
@@ -18,19 +21,43 @@ pub const BUNDLE: &str = "heddle.dev:workload:roots";
 /// The interval at which what is there is looked at: others may have changed it.
 const INTERVAL: Duration = Duration::from_secs(30);
 
-/// Keeps the roots where they are looked for, while this replica leads. `webhook` names the
-/// MutatingWebhookConfiguration, if there is one. Ends when nobody changes `roots` any more.
+/// The places of the roots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustPlaces {
+    /// The MutatingWebhookConfiguration that the API server calls, if there is one.
+    pub webhook: Option<String>,
+    /// The home of the roots for Pods.
+    pub pods: PodRoots,
+}
+
+/// The home of the roots for Pods.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PodRoots {
+    /// One ClusterTrustBundle (`certificates.k8s.io/v1`).
+    ClusterTrustBundle,
+    /// A ConfigMap in each namespace that has injected Pods, and in the controller's own.
+    ConfigMaps {
+        /// The controller's namespace.
+        own_namespace: String,
+    },
+}
+
+/// Keeps the roots where they are looked for, while this replica leads. Ends when nobody changes `roots` any more.
 pub async fn keep_trust(
     client: Client,
-    webhook: Option<String>,
+    places: TrustPlaces,
     mut roots: watch::Receiver<String>,
     mut leads: watch::Receiver<bool>,
 ) {
     let mut retry = Retry::new();
+    let mut changes = match places.pods {
+        PodRoots::ClusterTrustBundle => stream::pending().boxed(),
+        PodRoots::ConfigMaps { .. } => config_maps::changes(&client).boxed(),
+    };
     loop {
         let pem = roots.borrow_and_update().clone();
         let leading = *leads.borrow_and_update();
-        let pause = match written(&client, webhook.as_deref(), &pem, leading).await {
+        let pause = match written(&client, &places, &pem, leading).await {
             Ok(()) => {
                 retry.reset();
                 INTERVAL
@@ -44,16 +71,20 @@ pub async fn keep_trust(
             () = sleep(pause) => {}
             changed = roots.changed() => if changed.is_err() { return },
             changed = leads.changed() => if changed.is_err() { return },
+            () = config_maps::next(&mut changes), if leading => {}
         }
     }
 }
 
-async fn written(client: &Client, webhook: Option<&str>, pem: &str, leading: bool) -> Result<(), Error> {
+async fn written(client: &Client, places: &TrustPlaces, pem: &str, leading: bool) -> Result<(), Error> {
     if !leading {
         return Ok(());
     }
-    bundle(client, pem).await?;
-    match webhook {
+    match &places.pods {
+        PodRoots::ClusterTrustBundle => bundle(client, pem).await?,
+        PodRoots::ConfigMaps { own_namespace } => config_maps::publish(client, own_namespace, pem).await?,
+    }
+    match &places.webhook {
         Some(name) => ca_bundle(client, name, pem).await,
         None => Ok(()),
     }

@@ -5,6 +5,10 @@ use std::fmt;
 
 /// The signer of workload certificates, as Kubernetes names signers; the trust bundle of the mesh's roots is its.
 pub const SIGNER: &str = "heddle.dev/workload";
+/// The ConfigMap of each meshed namespace that holds the mesh's roots where no trust bundle can, as [`ROOTS_FILE`].
+pub const ROOTS_CONFIG_MAP: &str = "heddle-roots";
+/// The file of the mesh's roots in Pods, and their key in [`ROOTS_CONFIG_MAP`].
+pub const ROOTS_FILE: &str = "roots.pem";
 
 /// The identity of a workload within its mesh: a ServiceAccount.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,14 +3,14 @@
 mod authority;
 mod keys;
 
-pub(crate) use authority::{authority, renew_authority};
+pub(crate) use authority::{SECRETS, authority, renew_authority};
 pub(crate) use keys::{ClusterKeys, ClusterReviews};
 
 use crate::controller::vital::VitalTasks;
 use crate::engine::Outcome;
 use anyhow::{Context, Result};
 use heddle_ca::Authority;
-use heddle_kube::{Client, Election, StatusWriter, Watches, elect};
+use heddle_kube::{Client, Election, StatusWriter, TrustPlaces, Watches, elect};
 use heddle_model::Event;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -52,13 +52,13 @@ pub(crate) fn run_for_leader(
 /// Publishes the trust anchors, while this replica leads.
 pub(crate) fn publish_trust(
     client: Client,
-    webhook: Option<String>,
+    places: TrustPlaces,
     mut authority: watch::Receiver<Arc<Authority>>,
     leads: watch::Receiver<bool>,
     vital: &mut VitalTasks,
 ) {
     let (tell, roots) = watch::channel(authority.borrow().bundle().pem().to_owned());
-    vital.spawn("publishing the trust anchors", heddle_kube::keep_trust(client, webhook, roots, leads));
+    vital.spawn("publishing the trust anchors", heddle_kube::keep_trust(client, places, roots, leads));
     vital.spawn("following the trust anchors", async move {
         while authority.changed().await.is_ok() {
             let pem = authority.borrow_and_update().bundle().pem().to_owned();

@@ -15,8 +15,10 @@ use crate::{cluster, engine};
 use anyhow::{Context, Result, bail};
 use engine::EngineHandles;
 use health::Health;
+use heddle_admission::RootsSource;
 use heddle_ca::Authority;
 use heddle_catalog::Linkerd;
+use heddle_kube::{PodRoots, TrustPlaces};
 use heddle_serve::accept::Security;
 use heddle_serve::admin::{self, LogLevel};
 use heddle_serve::certificates::Lifetimes;
@@ -196,14 +198,30 @@ async fn on_cluster(
     let (linkerd_tokens, tokens) = (check(state::with_linkerd(&rules)), check(rules));
     let leads = cluster::run_for_leader(&client, &config.namespace, vital);
     let outcomes = cluster::write_statuses(&client, leads.clone(), vital);
-    let webhook = config.webhook.as_ref().map(|webhook| webhook.configuration.clone());
-    cluster::publish_trust(client.clone(), webhook, authority.authority.clone(), leads.clone(), vital);
+    cluster::publish_trust(
+        client.clone(),
+        trust_places(config),
+        authority.authority.clone(),
+        leads.clone(),
+        vital,
+    );
     if let Some(values) = config.mesh.clone() {
         vital.spawn("applying the values to the Mesh", heddle_kube::keep_mesh(client.clone(), values, leads));
     }
     let owner = engine::start(owner, Some(outcomes), vital);
     let health = Health::Cluster(cluster::follow(client, owner.queue.clone(), vital));
     Ok(SourceSetup { keeper, authority, _claim: None, tokens, linkerd_tokens, owner, health })
+}
+
+fn trust_places(config: &Config) -> TrustPlaces {
+    let from = config.webhook.as_ref().map(|webhook| webhook.settings.roots_from);
+    TrustPlaces {
+        webhook: config.webhook.as_ref().map(|webhook| webhook.configuration.clone()),
+        pods: match from.unwrap_or(RootsSource::ClusterTrustBundle) {
+            RootsSource::ClusterTrustBundle => PodRoots::ClusterTrustBundle,
+            RootsSource::ConfigMap => PodRoots::ConfigMaps { own_namespace: config.namespace.clone() },
+        },
+    }
 }
 
 /// The authority that was made elsewhere, or else this controller's own.

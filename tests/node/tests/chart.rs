@@ -31,10 +31,11 @@ fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
 type Counts = &'static [(&'static str, usize)];
 
 /// Value sets, with what they render.
-const SETS: [(&[&str], Counts); 8] = [
+const SETS: [(&[&str], Counts); 9] = [
     (&[], &[("CustomResourceDefinition", 4), ("MutatingWebhookConfiguration", 1), ("Deployment", 1)]),
     (&["--set=heddle-crds.enabled=false"], &[("CustomResourceDefinition", 0), ("Deployment", 1)]),
     (&["--set=injector.enabled=false"], &[("MutatingWebhookConfiguration", 0), ("Service", 1)]),
+    (&["--kube-version=1.33.0"], &[("MutatingWebhookConfiguration", 1), ("Deployment", 1)]),
     (&["--set=injector.failurePolicy=Ignore"], &[("MutatingWebhookConfiguration", 1)]),
     (&["--set=controller.replicas=1"], &[("Deployment", 1), ("PodDisruptionBudget", 1)]),
     (&["--set=mesh=null"], &[("Deployment", 1)]),
@@ -45,7 +46,8 @@ const SETS: [(&[&str], Counts); 8] = [
 #[test]
 fn every_set_of_values_is_sound() {
     for (values, kinds) in SETS {
-        helm(&[&["lint", "--strict", "CHART"], values].concat())
+        let lint = values.iter().filter(|value| value.starts_with("--set")).copied();
+        helm(&["lint", "--strict", "CHART"].into_iter().chain(lint).collect::<Vec<_>>())
             .unwrap_or_else(|error| panic!("{values:?}: {error}"));
         let objects = rendered(values).unwrap_or_else(|error| panic!("{values:?}: {error}"));
         assert_eq!(
@@ -80,6 +82,31 @@ fn values_reach_what_they_are_of() {
     assert!(!text.contains("--mesh="), "{text}");
 }
 
+#[test]
+fn an_older_kubernetes_gets_what_it_can_do() {
+    let from = |values: &[&str]| {
+        let objects = rendered(values).unwrap();
+        let text = of_kind(&objects, "Deployment")[0].to_string();
+        let rights = of_kind(&objects, "ClusterRole")[0].to_string();
+        let of =
+            |name: &str| text.split(name).nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
+        let config_maps = rights.contains("configmaps");
+        assert_ne!(
+            config_maps,
+            rights.contains("clustertrustbundles"),
+            "the rights that are needed, and no others"
+        );
+        (of("--agent-from="), of("--roots-from="), config_maps)
+    };
+    let (image, bundle) = ("image-volume".to_owned(), "cluster-trust-bundle".to_owned());
+    let (copy, config_map) = ("copy".to_owned(), "config-map".to_owned());
+    assert_eq!(from(&["--kube-version=1.37.2"]), (image.clone(), bundle, false));
+    assert_eq!(from(&["--kube-version=1.35.0"]), (image, config_map.clone(), true));
+    assert_eq!(from(&["--kube-version=1.33.4"]), (copy.clone(), config_map.clone(), true));
+    let stated = ["--set=injector.agentFrom=Copy,injector.rootsFrom=ConfigMap"];
+    assert_eq!(from(&stated), (copy, config_map, true));
+}
+
 /// Every field that the restricted profile looks at (Pod Security Standards).
 #[test]
 fn the_controller_is_restricted() {
@@ -103,6 +130,7 @@ fn wrong_values_are_refused_with_their_place() {
     check(&["--set=replicas=3"], "replicas");
     check(&["--set=controller.replicas=0"], "replicas");
     check(&["--set=injector.failurePolicy=Maybe"], "failurePolicy");
+    check(&["--set=injector.rootsFrom=Secret"], "rootsFrom");
     check(&["--set=image.pullPolicy=Sometimes"], "pullPolicy");
     check(&["--set=mesh.egres=Deny"], "egres");
     check(&["--set=mesh.egress=deny"], "egress");

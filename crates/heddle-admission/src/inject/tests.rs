@@ -1,4 +1,5 @@
 use super::*;
+use crate::settings::RootsSource;
 use proptest::prelude::*;
 
 pub(crate) fn settings() -> InjectorSettings {
@@ -6,6 +7,8 @@ pub(crate) fn settings() -> InjectorSettings {
         agent_image: "heddle:1".into(),
         proxy_image: "envoy:1.40".into(),
         pull_policy: "IfNotPresent".into(),
+        agent_from: AgentSource::ImageVolume,
+        roots_from: RootsSource::ClusterTrustBundle,
         controller: "heddle.heddle-system.svc.cluster.local:15012".into(),
         server_name: "heddle.heddle-system.svc".into(),
         namespace: "heddle-system".into(),
@@ -47,10 +50,27 @@ fn another_version_takes_the_place_of_what_was_injected() {
     assert_eq!(inject(&inject(&pod(), &settings()), &newer), inject(&pod(), &newer));
 }
 
+#[test]
+fn an_older_kubernetes_copies_the_agent_and_takes_the_roots_from_a_config_map() {
+    let older =
+        InjectorSettings { agent_from: AgentSource::Copy, roots_from: RootsSource::ConfigMap, ..settings() };
+    let pod = inject(&pod(), &older);
+    let first = ["heddle-capture", "heddle-copy", "heddle-proxy", "migrate"];
+    assert_eq!(names(&pod["spec"]["initContainers"]), first);
+    let agent = &pod["spec"]["initContainers"][1]["args"][2];
+    assert_eq!(agent, &pod["spec"]["initContainers"][2]["command"][0], "copied to where it is started");
+    let volume = |name: &str| pod["spec"]["volumes"].as_array()?.iter().find(|one| one["name"] == name);
+    assert!(volume("heddle-agent").is_some_and(|one| one["emptyDir"].is_object()));
+    let roots = volume("heddle-roots").expect("a volume");
+    assert_eq!(roots["projected"]["sources"][0]["configMap"]["name"], "heddle-roots");
+    assert_eq!(inject(&pod, &older), pod);
+    assert_eq!(inject(&pod, &settings()), inject(&self::pod(), &settings()), "nothing of it is left");
+}
+
 /// Every field that the restricted profile looks at (Pod Security Standards, version latest).
 #[test]
 fn all_but_the_capture_container_is_restricted() {
-    let pod = inject(&pod(), &settings());
+    let pod = inject(&pod(), &InjectorSettings { agent_from: AgentSource::Copy, ..settings() });
     for container in pod["spec"]["initContainers"].as_array().expect("a list") {
         let name = container["name"].as_str().expect("a name");
         if !name.starts_with("heddle-") || name == "heddle-capture" {

@@ -2,7 +2,7 @@
 
 use super::address::HostPort;
 use super::sidecar::{self, For};
-use super::{capture, drain, files};
+use super::{capture, copy, drain, files};
 use crate::bootstrap::{Bootstrap, Variant};
 use anyhow::{Context, Result};
 use clap::{ArgMatches, Command, FromArgMatches};
@@ -28,6 +28,7 @@ const EXAMPLES: &str = "Examples:\n  \
 pub(crate) enum Args {
     Run(Box<Run>),
     Capture(capture::Args),
+    Copy(copy::Args),
     Drain(drain::Args),
 }
 
@@ -105,6 +106,7 @@ pub(crate) struct Run {
 pub(crate) async fn run(args: Args) -> Result<ExitCode> {
     match args {
         Args::Capture(args) => capture::run(args).map(|()| ExitCode::SUCCESS),
+        Args::Copy(args) => copy::run(&args).map(|()| ExitCode::SUCCESS),
         Args::Drain(args) => drain::run(&args).await.map(|()| ExitCode::SUCCESS),
         Args::Run(args) => supervise(*args).await,
     }
@@ -154,6 +156,7 @@ fn write_bootstrap(args: &Run) -> Result<()> {
 impl FromArgMatches for Args {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         match matches.subcommand() {
+            Some(("copy", matches)) => copy::Args::from_arg_matches(matches).map(Self::Copy),
             Some(("drain", matches)) => drain::Args::from_arg_matches(matches).map(Self::Drain),
             Some((_, matches)) => capture::Args::from_arg_matches(matches).map(Self::Capture),
             None => Run::from_arg_matches(matches).map(Box::new).map(Self::Run),
@@ -169,8 +172,9 @@ impl FromArgMatches for Args {
 impl clap::Args for Args {
     fn augment_args(command: Command) -> Command {
         let capture = <capture::Args as clap::Args>::augment_args(Command::new("capture"));
+        let copy = <copy::Args as clap::Args>::augment_args(Command::new("copy"));
         let drain = <drain::Args as clap::Args>::augment_args(Command::new("drain"));
-        <Run as clap::Args>::augment_args(command).subcommand(capture).subcommand(drain)
+        <Run as clap::Args>::augment_args(command).subcommand(capture).subcommand(copy).subcommand(drain)
     }
 
     fn augment_args_for_update(command: Command) -> Command {

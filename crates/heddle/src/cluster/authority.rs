@@ -14,6 +14,9 @@ const ROOT: &str = "heddle-root";
 /// Holds what signs, and the trust anchors.
 const INTERMEDIATE: &str = "heddle-intermediate";
 
+/// Every Secret of the authority, in the controller's namespace.
+pub(crate) const SECRETS: [&str; 2] = [ROOT, INTERMEDIATE];
+
 type Data = BTreeMap<String, Vec<u8>>;
 
 /// The authority as the Secret of `namespace` is now.

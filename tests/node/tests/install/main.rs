@@ -84,7 +84,8 @@ impl World {
         let (code, text) = self.heddle(&["check"]);
         assert!(code == Some(1) && text.contains("HI02 installation: no controller runs"), "{text}");
         self.say("Heddle is uninstalled, its definitions and objects stay");
-        self.install();
+        // As an older Kubernetes would have it.
+        self.install(&["--set=injector.agentFrom=Copy,injector.rootsFrom=ConfigMap"]);
         self.until("Heddle is installed again", || self.heddle(&["check"]).0 == Some(0));
         self.kubectl(&["label", "namespace", "shop", "heddle.dev/inject=envoy"]);
         self.kubectl(&["-n", "shop", "rollout", "restart", "deployment"]);
@@ -92,6 +93,11 @@ impl World {
             let answer = self.get("shop", "deployment/web", "http://cart/");
             answer.is_ok_and(|text| text.contains(r#""caller":"spiffe://cluster.local/ns/shop/sa/web""#))
         });
+        let copies = "jsonpath={.items[0].spec.initContainers[1].name}";
+        assert_eq!(
+            self.kubectl(&["-n", "shop", "get", "pods", "-l", "app=web", "-o", copies]),
+            "heddle-copy"
+        );
     }
 
     fn check(&self, args: &[&str], code: Option<i32>, wanted: &str) {
@@ -209,7 +215,7 @@ impl World {
 #[test]
 fn a_labelled_namespace_has_mtls() {
     let world = World::start();
-    world.install();
+    world.install(&[]);
     world.say("helm install is done");
     world.shop();
     world.say("the shop runs");

@@ -75,7 +75,7 @@ impl World {
         self.kubectl(&["apply", "-f", &file.display().to_string()]);
     }
 
-    pub(crate) fn install(&self) {
+    pub(crate) fn install(&self, values: &[&str]) {
         let chart = root().join("charts/heddle").display().to_string();
         let helm = [
             "install",
@@ -88,6 +88,7 @@ impl World {
             "--wait",
             "--timeout=120s",
         ];
+        let helm = [&helm[..], values].concat();
         self.node.helm(&helm).unwrap_or_else(|error| panic!("{error:#}\n{}", self.state()));
     }
 

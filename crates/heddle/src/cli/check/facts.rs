@@ -1,12 +1,11 @@
 //! The answers of a cluster, as JSON.
 
 use crate::cli::WEBHOOK;
-use anyhow::{Context, Result};
+use crate::cli::query::{get, list};
+use anyhow::Result;
 use heddle_kube::{BUNDLE, Client};
+use heddle_model::identity::ROOTS_CONFIG_MAP;
 use heddle_model::{Kind, Origin};
-
-use http::Request;
-use kube::Error;
 use serde_json::Value;
 
 /// The answers from which everything is judged; `None` and empty lists where there is nothing.
@@ -20,8 +19,10 @@ pub(super) struct Facts {
     pub definitions: Vec<(String, Option<Value>)>,
     /// The controller's Pods, but for those that are being deleted.
     pub controllers: Vec<Value>,
-    /// The roots for Pods.
+    /// The roots for Pods, where Pods take them from a trust bundle.
     pub bundle: Option<Value>,
+    /// The roots for Pods, where Pods take them from ConfigMaps: the one of the controller's namespace.
+    pub roots: Option<Value>,
     /// The injector.
     pub webhook: Option<Value>,
     /// `Mesh/default`.
@@ -31,9 +32,6 @@ pub(super) struct Facts {
     /// All Pods, where they were asked for.
     pub pods: Vec<Value>,
 }
-
-/// The number of objects that a page of a list has.
-const PAGE: u32 = 500;
 
 impl Facts {
     /// Asks the API server.
@@ -60,6 +58,8 @@ impl Facts {
             controllers,
             bundle: get(client, &format!("/apis/certificates.k8s.io/v1/clustertrustbundles/{BUNDLE}"))
                 .await?,
+            roots: get(client, &format!("/api/v1/namespaces/{namespace}/configmaps/{ROOTS_CONFIG_MAP}"))
+                .await?,
             webhook: get(client, &webhook).await?,
             mesh: get(client, "/apis/heddle.dev/v1alpha1/meshes/default").await?,
             ..Self::default()
@@ -74,28 +74,5 @@ impl Facts {
         self.namespaces = list(client, "/api/v1/namespaces?").await?;
         self.pods = list(client, "/api/v1/pods?").await?;
         Ok(())
-    }
-}
-
-/// Returns what is at a path, or nothing where nothing is.
-async fn get(client: &Client, path: &str) -> Result<Option<Value>> {
-    let request = Request::get(path).body(Vec::new())?;
-    match client.request::<Value>(request).await {
-        Ok(found) => Ok(Some(found)),
-        Err(Error::Api(status)) if status.code == 404 => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("asking the API server for {path}")),
-    }
-}
-
-/// Returns the items of a list, of which the path ends in its query.
-async fn list(client: &Client, path: &str) -> Result<Vec<Value>> {
-    let (mut items, mut next) = (Vec::new(), String::new());
-    loop {
-        let page = get(client, &format!("{path}limit={PAGE}&continue={next}")).await?.unwrap_or_default();
-        items.extend(page["items"].as_array().into_iter().flatten().cloned());
-        match page["metadata"]["continue"].as_str() {
-            Some(token) if !token.is_empty() => token.clone_into(&mut next),
-            _ => return Ok(items),
-        }
     }
 }

@@ -4,11 +4,14 @@ use super::facts::Facts;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use heddle_admission::{Choice, INJECT, INJECTED, PROXY, choose};
+use heddle_model::identity::ROOTS_FILE;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The oldest minor version of Kubernetes 1 that the chart supports.
 const OLDEST: u32 = 33;
+/// The first that serves ClusterTrustBundles in `certificates.k8s.io/v1`.
+const BUNDLES_SINCE: u32 = 37;
 /// The most names that one line has.
 const NAMED: usize = 5;
 
@@ -73,10 +76,10 @@ fn cluster(facts: &Facts) -> [Line; 2] {
         let mut resources = list["resources"].as_array().into_iter().flatten();
         resources.any(|resource| resource["name"] == "clustertrustbundles")
     });
-    let bundles = format!(
-        "ClusterTrustBundles of certificates.k8s.io/v1 are {}served",
-        if served { "" } else { "not " }
-    );
+    // The chart chooses by the version. A cluster that turned them off must be said to.
+    let by_default = minor >= BUNDLES_SINCE;
+    let source = if served { "ClusterTrustBundle" } else { "ConfigMap" };
+    let bundles = format!("Pods can take their roots from a {source}");
     [
         line(
             "cluster",
@@ -89,10 +92,10 @@ fn cluster(facts: &Facts) -> [Line; 2] {
         line(
             "cluster",
             "HC02",
-            served,
+            served || !by_default || facts.roots.is_some(),
             Level::Error,
             bundles,
-            "use a Kubernetes that serves them: injected Pods take their roots from one",
+            "serve certificates.k8s.io/v1, or helm upgrade --reuse-values --set injector.rootsFrom=ConfigMap",
         ),
     ]
 }
@@ -115,7 +118,9 @@ fn installed(facts: &Facts, namespace: &str) -> Vec<Line> {
     let upgrade = format!("helm upgrade heddle charts/heddle -n {namespace}");
     let mut all = vec![line(INSTALLATION, "HI01", missing.is_empty(), Level::Error, defined, &upgrade)];
     all.extend(replicas(facts, namespace));
-    let roots = facts.bundle.as_ref().and_then(|bundle| bundle["spec"]["trustBundle"].as_str());
+    let in_config_map = facts.roots.as_ref().and_then(|map| map["data"][ROOTS_FILE].as_str());
+    let in_bundle = facts.bundle.as_ref().and_then(|bundle| bundle["spec"]["trustBundle"].as_str());
+    let roots = in_config_map.or(in_bundle);
     let published = format!("the roots for Pods are {}published", if roots.is_some() { "" } else { "not " });
     let logs = logs(namespace);
     all.push(line(INSTALLATION, "HI04", roots.is_some(), Level::Error, published, &logs));

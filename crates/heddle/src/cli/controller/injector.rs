@@ -2,7 +2,8 @@
 
 use crate::controller::Webhook;
 use anyhow::{Context, Result};
-use heddle_admission::InjectorSettings;
+use clap::ValueEnum;
+use heddle_admission::{AgentSource, InjectorSettings, RootsSource};
 use std::net::SocketAddr;
 
 /// The injector's settings. Without an address nothing is injected.
@@ -20,9 +21,28 @@ pub(super) struct Injector {
     /// imagePullPolicy of both
     #[arg(long, env = "HEDDLE_PULL_POLICY", value_name = "POLICY", default_value = "IfNotPresent")]
     pull_policy: String,
+    /// The way of the agent into the containers of proxies; image-volume needs Kubernetes 1.35
+    #[arg(long, env = "HEDDLE_AGENT_FROM", value_enum, default_value_t = AgentFrom::ImageVolume)]
+    agent_from: AgentFrom,
+    /// The home of the roots that injected Pods trust; cluster-trust-bundle needs Kubernetes 1.37. The leader keeps either: a
+    /// ConfigMap heddle-roots in each namespace that has injected Pods, or one ClusterTrustBundle
+    #[arg(long, env = "HEDDLE_ROOTS_FROM", value_enum, default_value_t = RootsFrom::ClusterTrustBundle)]
+    roots_from: RootsFrom,
     /// The MutatingWebhookConfiguration whose caBundle the leader keeps
     #[arg(long, env = "HEDDLE_WEBHOOK", value_name = "NAME", default_value = crate::cli::WEBHOOK)]
     webhook_configuration: String,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum AgentFrom {
+    ImageVolume,
+    Copy,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum RootsFrom {
+    ClusterTrustBundle,
+    ConfigMap,
 }
 
 impl Injector {
@@ -36,6 +56,14 @@ impl Injector {
             agent_image: self.agent_image.context("--inject-listen needs --agent-image")?,
             proxy_image: self.proxy_image.context("--inject-listen needs --proxy-image")?,
             pull_policy: self.pull_policy,
+            agent_from: match self.agent_from {
+                AgentFrom::ImageVolume => AgentSource::ImageVolume,
+                AgentFrom::Copy => AgentSource::Copy,
+            },
+            roots_from: match self.roots_from {
+                RootsFrom::ClusterTrustBundle => RootsSource::ClusterTrustBundle,
+                RootsFrom::ConfigMap => RootsSource::ConfigMap,
+            },
             controller: format!("heddle.{namespace}.svc.{cluster_domain}:15012"),
             server_name: format!("heddle.{namespace}.svc"),
             namespace: namespace.into(),

@@ -25,6 +25,7 @@ fn sound() -> Facts {
         certificates: Some(json!({"resources": [{"name": "clustertrustbundles"}]})),
         definitions: vec![("meshes.heddle.dev".into(), Some(json!({})))],
         controllers: vec![controller],
+        roots: None,
         bundle: Some(json!({"spec": {"trustBundle": "PEM"}})),
         webhook: Some(json!({"webhooks": [{"clientConfig": {"caBundle": "UEVN"}}]})),
         mesh: Some(json!({"spec": {"trustDomain": "a.b", "egress": "Allow"}})),
@@ -46,6 +47,16 @@ fn a_sound_mesh_has_nothing_to_mend() {
     assert_eq!(bad(&all), []);
     assert!(all.iter().all(|line| line.fix.is_empty()));
     assert_eq!(all[0].found, "Kubernetes v1.37.2");
+}
+
+#[test]
+fn an_older_kubernetes_has_its_roots_in_config_maps() {
+    let mut facts = sound();
+    facts.version["minor"] = "34".into();
+    (facts.certificates, facts.bundle) = (None, None);
+    assert_eq!(bad(&installation(&facts, "heddle-system")), [("HI04", Level::Error), ("HI05", Level::Error)]);
+    facts.roots = Some(json!({"data": {"roots.pem": "PEM"}}));
+    assert_eq!(bad(&installation(&facts, "heddle-system")), []);
 }
 
 #[test]
