@@ -6,6 +6,7 @@
 
 mod client;
 mod election;
+mod forward;
 mod keys;
 mod list;
 mod mesh_values;
@@ -22,6 +23,7 @@ mod watches;
 
 pub use client::client;
 pub use election::{Election, elect};
+pub use forward::{ForwardError, controller_pages};
 pub use keys::{Keys, keys};
 pub use kube::Client;
 pub use list::list;

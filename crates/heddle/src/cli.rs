@@ -5,6 +5,7 @@ mod agent;
 mod bootstrap;
 mod capture;
 mod check;
+mod check_inject;
 mod completion;
 mod controller;
 mod copy;
@@ -19,6 +20,7 @@ mod query;
 mod render;
 mod sidecar;
 mod token;
+mod uninstall;
 mod version;
 
 use crate::demo;
@@ -35,8 +37,6 @@ pub const SERVER_NAME: &str = "heddle.heddle-system.svc";
 const WEBHOOK: &str = "heddle-injector";
 /// The namespace of the controller, unless said otherwise.
 const NAMESPACE: &str = "heddle-system";
-/// The address at which the controller serves its admin pages, unless said otherwise.
-const ADMIN: &str = "127.0.0.1:15014";
 
 /// A service-mesh control plane for Kubernetes.
 ///
@@ -55,10 +55,12 @@ enum Command {
     Agent(Box<agent::Args>),
     Explain(Box<explain::Args>),
     Check(check::Args),
+    CheckInject(check_inject::Args),
     Lint(lint::Args),
     Render(render::Args),
     Proxies(proxies::Args),
     Bootstrap(Box<bootstrap::Args>),
+    Uninstall(uninstall::Args),
     Token(token::Args),
     Demo(demo::Args),
     #[command(hide = true)]
@@ -88,11 +90,13 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Controller(args) => controller::run(*args).await.map(done),
         Command::Agent(args) => agent::run(*args).await,
         Command::Check(args) => check::run(args).await,
+        Command::CheckInject(args) => check_inject::run(&args),
         Command::Explain(args) => explain::run(*args).await,
         Command::Lint(args) => lint::run(args).await,
         Command::Render(args) => render::run(args).await.map(done),
         Command::Proxies(args) => proxies::run(args).await.map(done),
         Command::Bootstrap(args) => bootstrap::run(*args).map(done),
+        Command::Uninstall(args) => uninstall::run(args).await.map(done),
         Command::Token(args) => token::run(args).map(done),
         Command::Demo(args) => demo::run(args).await.map(done),
         Command::DemoApp(args) => demo::app::run(args).await.map(done),

@@ -9,11 +9,16 @@ use heddle_serve::registry::{ClientView, TypeView};
 use std::time::SystemTime;
 
 /// Show the connected proxies: what each has acknowledged or refused, and how old its certificate is.
+///
+/// Asks every controller of the cluster that the environment names, through the API server; or, with --admin, one controller.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The controller's admin address
-    #[arg(long, env = "HEDDLE_ADMIN", default_value = super::ADMIN)]
-    admin: HostPort,
+    /// The admin address of one controller, outside Kubernetes or forwarded
+    #[arg(long, env = "HEDDLE_ADMIN")]
+    admin: Option<HostPort>,
+    /// The namespace of the controllers
+    #[arg(long, default_value = super::NAMESPACE)]
+    controller_namespace: String,
     /// Only proxies of this namespace
     #[arg(short, long)]
     namespace: Option<String>,
@@ -31,13 +36,10 @@ enum Output {
 
 /// Prints them.
 pub(crate) async fn run(args: Args) -> Result<()> {
-    let url = format!("http://{}/debug/clients", args.admin);
-    let reply = Client::new().get(&url, &[]).await;
-    let reply = reply
-        .with_context(|| format!("no controller's admin page at {}: name one with --admin", args.admin))?;
-    ensure!(reply.status == 200, "{url} answered {}: {}", reply.status, reply.text());
-    let mut clients: Vec<ClientView> =
-        serde_json::from_slice(&reply.body).with_context(|| format!("{url} is not a controller's page"))?;
+    let mut clients = match &args.admin {
+        Some(admin) => of_one(admin).await?,
+        None => of_cluster(&args.controller_namespace).await?,
+    };
     clients.retain(|client| wanted(client, args.namespace.as_deref()));
     clients.sort_by(|a, b| (&a.workload, a.id).cmp(&(&b.workload, b.id)));
     match args.output {
@@ -48,6 +50,33 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         }
         Output::Table => super::print(&format!("{}\n", table(&clients, now()))),
     }
+}
+
+/// The path of the page.
+const PATH: &str = "/debug/clients";
+
+async fn of_one(admin: &HostPort) -> Result<Vec<ClientView>> {
+    let url = format!("http://{admin}{PATH}");
+    let reply = Client::new().get(&url, &[]).await;
+    let reply = reply.with_context(|| format!("no controller's admin page at {admin}"))?;
+    ensure!(reply.status == 200, "{url} answered {}: {}", reply.status, reply.text());
+    clients(&reply.body).with_context(|| format!("{url} is not a controller's page"))
+}
+
+async fn of_cluster(namespace: &str) -> Result<Vec<ClientView>> {
+    let hint = "without a cluster, name a controller's admin address with --admin";
+    let client = crate::cluster::connect().await.context(hint)?;
+    let mut all = Vec::new();
+    for (pod, page) in heddle_kube::controller_pages(&client, namespace, PATH).await? {
+        all.extend(
+            clients(&page).with_context(|| format!("{PATH} of Pod {pod} is not a controller's page"))?,
+        );
+    }
+    Ok(all)
+}
+
+fn clients(page: &[u8]) -> Result<Vec<ClientView>> {
+    Ok(serde_json::from_slice(page)?)
 }
 
 fn wanted(client: &ClientView, namespace: Option<&str>) -> bool {

@@ -114,7 +114,7 @@ fn is(caller: &str, actor: Actor) -> bool {
 /// `heddle proxies` knows all of them.
 pub(super) fn proxies_are_shown(stage: &mut Stage, number: usize) -> Result<Outcome> {
     let mut scene = Scene::open(number, "heddle proxies shows both planes");
-    let table = stage.ask(&["proxies"])?;
+    let table = stage.ask(&["proxies", "--admin", "127.0.0.1:15014"])?;
     scene.tell(&table);
     for actor in super::CAST {
         let plane = if actor.plane == CapturedBy::Linkerd { "linkerd" } else { "envoy" };
