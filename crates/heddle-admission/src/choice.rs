@@ -1,5 +1,6 @@
 //! The choice for one Pod: a proxy, none, or a refusal.
 
+use crate::annotations;
 use crate::names::is_ours;
 use crate::settings::PROXY_USER;
 use heddle_model::fact::DataPlane;
@@ -7,6 +8,12 @@ use serde_json::Value;
 
 /// The label on a Namespace or a Pod that chooses the proxy: `envoy`, `linkerd` or `none`. A Pod's own wins.
 pub const INJECT: &str = "heddle.dev/inject";
+
+/// The label by which a namespace refuses Pods (Pod Security admission).
+pub const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
+
+/// The profiles that refuse the capture container.
+pub const ENFORCED: [&str; 2] = ["baseline", "restricted"];
 
 /// Namespaces whose Pods are never injected.
 const NEVER: [&str; 1] = ["kube-system"];
@@ -31,8 +38,27 @@ pub enum Choice {
     },
 }
 
-/// Returns the choice for a Pod of a namespace. `own_namespace` is the controller's. `of_namespace` is what the namespace's label says, where that is why we
-/// are asked.
+/// Returns the choice for a Pod of a namespace whose Pod Security admission refuses the capture container: a refusal with
+/// the remedy in the place of an injection. Arguments as of [`choose`].
+pub fn choose_enforced(
+    pod: &Value,
+    namespace: &str,
+    of_namespace: Option<&str>,
+    own_namespace: &str,
+) -> Choice {
+    match choose(pod, namespace, of_namespace, own_namespace) {
+        Choice::Inject(_) => Choice::Refuse {
+            why: format!(
+                "namespace {namespace} enforces the baseline or the restricted profile, and both refuse the NET_ADMIN of \
+                 heddle-capture: label the namespace {ENFORCE}=privileged, or the Pods {INJECT}=none"
+            ),
+        },
+        other @ (Choice::Skip { .. } | Choice::Refuse { .. }) => other,
+    }
+}
+
+/// Returns the choice for a Pod of a namespace. `own_namespace` is the controller's. `of_namespace` is what the namespace's
+/// label says, where that is why we are asked.
 pub fn choose(pod: &Value, namespace: &str, of_namespace: Option<&str>, own_namespace: &str) -> Choice {
     let own = pod["metadata"]["labels"][INJECT].as_str();
     let skip = |why: &str| Choice::Skip { why: Some(why.into()) };
@@ -59,7 +85,7 @@ pub fn choose(pod: &Value, namespace: &str, of_namespace: Option<&str>, own_name
     {
         return skip(&format!("the Pod has a proxy already: container {name}"));
     }
-    match user_taken(pod) {
+    match user_taken(pod).or_else(|| annotations::fault(pod)) {
         Some(why) => Choice::Refuse { why },
         None => Choice::Inject(plane),
     }
@@ -137,6 +163,16 @@ mod tests {
         let mut mirror = asked(plain());
         mirror["metadata"]["annotations"] = json!({"kubernetes.io/config.mirror": "x"});
         check(&mirror, "shop", None, "skip a mirror Pod");
+    }
+
+    #[test]
+    fn a_namespace_that_refuses_capture_gets_the_remedy_first() {
+        let enforced = |pod: &Value| choose_enforced(pod, "shop", Some("envoy"), "heddle-system");
+        let Choice::Refuse { why } = enforced(&pod(json!({}), plain())) else {
+            panic!("it would be injected")
+        };
+        assert!(why.contains("namespace shop enforces") && why.contains("=privileged"), "{why}");
+        assert_eq!(enforced(&pod(json!({INJECT: "none"}), plain())), Choice::Skip { why: None });
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The containers and volumes that are injected.
 
+use crate::annotations::ProxyOptions;
 use crate::names::{AGENT_PORT, HANDLERS, PROXY};
 use crate::settings::{AgentSource, InjectorSettings, PROXY_USER, RootsSource};
 use heddle_model::identity::{ROOTS_CONFIG_MAP, ROOTS_FILE, SIGNER};
@@ -12,9 +13,10 @@ const AGENT: &str = "/heddle/usr/local/bin/heddle";
 const AUDIENCE: &str = "heddle";
 
 /// Leads the Pod's traffic through its proxy, once. It alone needs a capability that the baseline profile refuses.
-pub(crate) fn capture(settings: &InjectorSettings, skip_inbound: &str, skip_outbound: &str) -> Value {
+pub(crate) fn capture(settings: &InjectorSettings, options: &ProxyOptions) -> Value {
     let mut args = vec!["agent".to_string(), "capture".into(), format!("--uid={PROXY_USER}")];
-    for (flag, ports) in [("--skip-inbound-ports", skip_inbound), ("--skip-outbound-ports", skip_outbound)] {
+    let (inbound, outbound) = (&options.skip_inbound, &options.skip_outbound);
+    for (flag, ports) in [("--skip-inbound-ports", inbound), ("--skip-outbound-ports", outbound)] {
         if !ports.is_empty() {
             args.push(format!("{flag}={ports}"));
         }
@@ -66,7 +68,11 @@ fn restricted() -> Value {
 }
 
 /// The agent and its child, the proxy: a native sidecar, which starts before and ends after the application.
-pub(crate) fn proxy(settings: &InjectorSettings, handlers: &Map<String, Value>) -> Value {
+pub(crate) fn proxy(
+    settings: &InjectorSettings,
+    options: &ProxyOptions,
+    handlers: &Map<String, Value>,
+) -> Value {
     let field = |path: &str| json!({"fieldRef": {"apiVersion": "v1", "fieldPath": path}});
     let mut environment = vec![
         json!({"name": "POD_NAME", "valueFrom": field("metadata.name")}),
@@ -98,6 +104,8 @@ pub(crate) fn proxy(settings: &InjectorSettings, handlers: &Map<String, Value>) 
             "envoy",
             "-c",
             "bootstrap.json",
+            "-l",
+            options.log_level,
         ],
         "env": environment,
         "ports": [{"name": "heddle-agent", "containerPort": AGENT_PORT, "protocol": "TCP"}],
@@ -111,7 +119,7 @@ pub(crate) fn proxy(settings: &InjectorSettings, handlers: &Map<String, Value>) 
             "failureThreshold": 120,
         },
         "securityContext": restricted(),
-        "resources": {"requests": {"cpu": "50m", "memory": "96Mi"}},
+        "resources": options.resources,
         "volumeMounts": [
             {"name": "heddle-agent", "mountPath": "/heddle", "readOnly": true},
             {"name": "heddle-run", "mountPath": "/var/run/heddle"},

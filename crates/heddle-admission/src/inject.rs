@@ -1,5 +1,6 @@
 //! A Pod with its proxy.
 
+use crate::annotations::options;
 use crate::container::{capture, copy, proxy, volumes};
 use crate::names::is_ours;
 use crate::probes;
@@ -18,18 +19,13 @@ pub fn inject(pod: &Value, settings: &InjectorSettings) -> Value {
     let mut pod = pod.clone();
     probes::restore(&mut pod);
     let handlers = probes::redirect(&mut pod);
-    let skipped = |name: &str| {
-        let ports = pod["metadata"]["annotations"][name].as_str().unwrap_or_default();
-        ports.split_whitespace().collect::<String>()
-    };
-    let (inbound, outbound) =
-        (skipped("heddle.dev/skip-inbound-ports"), skipped("heddle.dev/skip-outbound-ports"));
+    let options = options(&pod, settings);
     // Capture comes first, so that nothing leaves past the proxy, and the proxy next, so that it serves what follows.
-    let mut first = vec![capture(settings, &inbound, &outbound)];
+    let mut first = vec![capture(settings, &options)];
     if settings.agent_from == AgentSource::Copy {
         first.push(copy(settings));
     }
-    first.push(proxy(settings, &handlers));
+    first.push(proxy(settings, &options, &handlers));
     put(&mut pod, "initContainers", first);
     let of_others = pod["spec"]["volumes"].take();
     pod["spec"]["volumes"] = [others(of_others), volumes(settings)].concat().into();

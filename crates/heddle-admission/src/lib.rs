@@ -12,6 +12,7 @@
 //!   and hooks, which ask the agent what they asked the application.
 //! - Everything injected beside the capture container passes the restricted Pod Security profile.
 
+mod annotations;
 mod choice;
 mod container;
 mod inject;
@@ -21,8 +22,8 @@ mod review;
 pub mod server;
 mod settings;
 
-pub use choice::{Choice, INJECT, choose};
+pub use choice::{Choice, ENFORCE, ENFORCED, INJECT, choose, choose_enforced};
 pub use inject::{INJECTED, inject};
 pub use names::PROXY;
-pub use review::review;
+pub use review::{Asked, review};
 pub use settings::{AgentSource, InjectorSettings, RootsSource};

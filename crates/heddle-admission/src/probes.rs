@@ -34,7 +34,7 @@ pub(crate) fn restore(pod: &mut Value) {
 }
 
 /// Leads probes and hooks to the agent, and returns what it may be asked. What cannot be asked from within the Pod stays as
-/// it is: other hosts, ports without a number, and HTTPS, of which the kubelet verifies nothing.
+/// it is: other hosts, and ports without a number.
 pub(crate) fn redirect(pod: &mut Value) -> Map<String, Value> {
     let mut all = Map::new();
     for_each(pod, |name, handler, ports, limit| {
@@ -44,9 +44,6 @@ pub(crate) fn redirect(pod: &mut Value) -> Map<String, Value> {
         let Some(port) = port(&asked["port"], ports).filter(|port| *port != AGENT_PORT && !elsewhere) else {
             return;
         };
-        if asked["scheme"] == "HTTPS" {
-            return;
-        }
         let mut entry = json!({"port": port, *action: asked});
         if let Some(limit) = limit {
             entry["timeoutSeconds"] = handler["timeoutSeconds"].as_u64().unwrap_or(limit).into();
@@ -145,7 +142,6 @@ mod tests {
             assert_eq!(pod, before);
         }
         check(json!({"httpGet": {"port": 80, "host": "elsewhere"}}));
-        check(json!({"httpGet": {"port": 443, "scheme": "HTTPS"}}));
         check(json!({"httpGet": {"port": "unnamed"}}));
         check(json!({"tcpSocket": {"port": 15020}}));
         check(json!({"exec": {"command": ["true"]}}));

@@ -1,7 +1,7 @@
 //! The webhook's server. Whoever reaches the port may ask: the API server shows no credential, and what is answered
 //! follows from what was asked.
 
-use crate::review::review;
+use crate::review::{Asked, review};
 use crate::settings::InjectorSettings;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::StatusCode;
@@ -31,12 +31,14 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// The TLS settings in force.
 pub type TlsConfig = Arc<dyn Fn() -> Arc<ServerConfig> + Send + Sync>;
 
-/// Returns the pages: `/inject/namespace/VALUE` for Pods of labelled namespaces, by the label's value, and `/inject/pod`
-/// for Pods with a label of their own.
+/// Returns the pages, one for each of the webhook's entries: for Pods of labelled namespaces, by the label's value, and for Pods
+/// with a label of their own; below `/enforced` the same for namespaces that refuse the capture container.
 fn router(settings: Arc<InjectorSettings>) -> Router {
     Router::new()
-        .route("/inject/pod", post(for_pod))
-        .route("/inject/namespace/{value}", post(for_namespace))
+        .route("/inject/pod", post(for_pod::<false>))
+        .route("/inject/namespace/{value}", post(for_namespace::<false>))
+        .route("/enforced/pod", post(for_pod::<true>))
+        .route("/enforced/namespace/{value}", post(for_namespace::<true>))
         .layer(ConcurrencyLimitLayer::new(REVIEWS))
         .layer(DefaultBodyLimit::max(REVIEW_BYTES))
         .with_state(settings)
@@ -44,20 +46,23 @@ fn router(settings: Arc<InjectorSettings>) -> Router {
 
 type Answer = Result<Json<Value>, (StatusCode, &'static str)>;
 
-async fn for_pod(State(settings): State<Arc<InjectorSettings>>, Json(asked): Json<Value>) -> Answer {
-    answer(&asked, None, &settings)
+async fn for_pod<const ENFORCED: bool>(
+    State(settings): State<Arc<InjectorSettings>>,
+    Json(body): Json<Value>,
+) -> Answer {
+    answer(&body, Asked { of_namespace: None, enforced: ENFORCED }, &settings)
 }
 
-async fn for_namespace(
+async fn for_namespace<const ENFORCED: bool>(
     State(settings): State<Arc<InjectorSettings>>,
     Path(value): Path<String>,
-    Json(asked): Json<Value>,
+    Json(body): Json<Value>,
 ) -> Answer {
-    answer(&asked, Some(&value), &settings)
+    answer(&body, Asked { of_namespace: Some(&value), enforced: ENFORCED }, &settings)
 }
 
-fn answer(asked: &Value, of_namespace: Option<&str>, settings: &InjectorSettings) -> Answer {
-    review(asked, of_namespace, settings).map(Json).map_err(|why| (StatusCode::BAD_REQUEST, why))
+fn answer(body: &Value, asked: Asked<'_>, settings: &InjectorSettings) -> Answer {
+    review(body, asked, settings).map(Json).map_err(|why| (StatusCode::BAD_REQUEST, why))
 }
 
 /// Serves until it is dropped.

@@ -9,6 +9,10 @@ pub struct InjectorSettings {
     pub proxy_image: String,
     /// `imagePullPolicy` of both.
     pub pull_policy: String,
+    /// `resources` of the proxy's container, as JSON, where a Pod says nothing else.
+    pub proxy_resources: serde_json::Value,
+    /// Envoy's log level, where a Pod says nothing else.
+    pub proxy_log_level: String,
     /// The way of the agent into the proxy's container.
     pub agent_from: AgentSource,
     /// The home of the roots that Pods trust.

@@ -3,6 +3,8 @@
 //! Only what is registered is asked, at the Pod's own address, as the kubelet would ask it: an application that listens on
 //! loopback alone is as unready as it is without a mesh. It is dialled as its own Envoy dials it, past the capture.
 
+mod unverified;
+
 use crate::capture::ENVOY_SOURCES;
 use axum::Router;
 use axum::extract::{Path, State};
@@ -17,6 +19,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 use tonic::transport::Endpoint;
 use tonic_health::pb::HealthCheckRequest;
@@ -71,12 +74,22 @@ enum ProbeAction {
     HttpGet {
         path: Option<String>,
         #[serde(default)]
+        scheme: Scheme,
+        #[serde(default)]
         http_headers: Vec<HttpHeader>,
     },
     TcpSocket {},
     Grpc {
         service: Option<String>,
     },
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+enum Scheme {
+    #[default]
+    Http,
+    Https,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -113,7 +126,7 @@ impl ProbeAction {
     /// Returns the status that the kubelet is told: from 200 to 399 all is well.
     async fn ask(&self, at: SocketAddr, agent: Option<&HeaderValue>) -> Result<StatusCode, Failure> {
         match self {
-            Self::HttpGet { path, http_headers } => {
+            Self::HttpGet { path, scheme, http_headers } => {
                 let path = path.as_deref().unwrap_or_default();
                 let mut request = Request::get(format!("/{}", path.strip_prefix('/').unwrap_or(path)));
                 for HttpHeader { name, value } in http_headers {
@@ -127,12 +140,10 @@ impl ProbeAction {
                 if let Some(agent) = agent.filter(|_| !headers.contains_key(header::USER_AGENT)) {
                     headers.insert(header::USER_AGENT, agent.clone());
                 }
-                let (mut sender, connection) = http1::handshake(TokioIo::new(dial(at).await?)).await?;
-                let answer = sender.send_request(request);
-                tokio::select! {
-                    biased;
-                    answer = answer => Ok(answer?.status()),
-                    Err(error) = connection => Err(error.into()),
+                let stream = dial(at).await?;
+                match scheme {
+                    Scheme::Http => exchange(stream, request).await,
+                    Scheme::Https => exchange(unverified::connect(stream, at.ip()).await?, request).await,
                 }
             }
             Self::TcpSocket {} => {
@@ -152,6 +163,19 @@ impl ProbeAction {
     }
 }
 
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    request: Request<String>,
+) -> Result<StatusCode, Failure> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let answer = sender.send_request(request);
+    tokio::select! {
+        biased;
+        answer = answer => Ok(answer?.status()),
+        Err(error) = connection => Err(error.into()),
+    }
+}
+
 /// Dials as an Envoy dials its own application: from there capture leads nowhere. Where the system refuses that address (IPv6
 /// without `::6`), it chooses one.
 async fn dial(at: SocketAddr) -> io::Result<TcpStream> {
@@ -168,6 +192,7 @@ mod tests {
     use super::*;
     use hyper_util::client::legacy::Client;
     use hyper_util::rt::TokioExecutor;
+    use hyper_util::service::TowerToHyperService;
     use tokio::net::TcpListener;
 
     async fn served(router: Router) -> SocketAddr {
@@ -220,6 +245,39 @@ mod tests {
         for action in [r#""tcpSocket": {}"#, r#""httpGet": {}"#, r#""grpc": {}"#] {
             assert_eq!(asked(closed.port(), action).await, StatusCode::BAD_GATEWAY, "{action}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_application_with_a_certificate_of_its_own_is_asked_over_tls() {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let params = rcgen::CertificateParams::new(["elsewhere.example".to_owned()]).expect("a name");
+        let own = params.self_signed(&key).expect("signed");
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = rustls::ServerConfig::builder_with_provider(provider);
+        let builder = builder.with_safe_default_protocol_versions().expect("versions").with_no_client_auth();
+        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der());
+        let tls = builder.with_single_cert(vec![own.der().clone()], key.into()).expect("a pair");
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(tls));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        tokio::spawn(async move {
+            loop {
+                let (socket, _) = listener.accept().await.expect("a caller");
+                let Ok(stream) = acceptor.accept(socket).await else { continue };
+                let router = TowerToHyperService::new(Router::new().route("/ok", get(async || "ok")));
+                tokio::spawn(
+                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), router),
+                );
+            }
+        });
+        assert_eq!(asked(port, r#""httpGet": {"path": "/ok", "scheme": "HTTPS"}"#).await, StatusCode::OK);
+        let absent = asked(port, r#""httpGet": {"path": "/no", "scheme": "HTTPS"}"#).await;
+        assert_eq!(absent, StatusCode::NOT_FOUND);
+        assert_eq!(
+            asked(port, r#""httpGet": {"path": "/ok"}"#).await,
+            StatusCode::BAD_GATEWAY,
+            "in plain text"
+        );
     }
 
     #[tokio::test]

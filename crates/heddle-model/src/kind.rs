@@ -214,7 +214,16 @@ static SPECS: [KindSpec; 22] = [
 const CLOSED: &str = "until it is corrected nobody is admitted to any workload of the namespace";
 const POD: Option<Keys> = keys(
     &["heddle.dev/inject", "heddle.dev/plane"],
-    &["heddle.dev/injected", "heddle.dev/skip-inbound-ports", "heddle.dev/skip-outbound-ports"],
+    &[
+        "heddle.dev/injected",
+        "heddle.dev/proxy-cpu-limit",
+        "heddle.dev/proxy-cpu-request",
+        "heddle.dev/proxy-log-level",
+        "heddle.dev/proxy-memory-limit",
+        "heddle.dev/proxy-memory-request",
+        "heddle.dev/skip-inbound-ports",
+        "heddle.dev/skip-outbound-ports",
+    ],
 );
 const WORKLOAD: Option<Keys> = keys(&["heddle.dev/plane"], &["heddle.dev/skip-inbound-ports"]);
 

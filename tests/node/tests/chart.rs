@@ -9,7 +9,7 @@ use std::process::Command;
 
 fn helm(args: &[&str]) -> Result<String, String> {
     let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../charts/heddle").display().to_string();
-    let args: Vec<&str> = args.iter().map(|arg| if *arg == "CHART" { &*chart } else { arg }).collect();
+    let args: Vec<String> = args.iter().map(|arg| arg.replace("CHART", &chart)).collect();
     let out = Command::new(programs::folder().join("helm")).args(&args).output().expect("helm runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     if out.status.success() { Ok(text(&out.stdout)) } else { Err(text(&out.stderr) + &text(&out.stdout)) }
@@ -31,13 +31,18 @@ fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
 type Counts = &'static [(&'static str, usize)];
 
 /// Value sets, with what they render.
-const SETS: [(&[&str], Counts); 9] = [
+const SETS: [(&[&str], Counts); 11] = [
     (&[], &[("CustomResourceDefinition", 4), ("MutatingWebhookConfiguration", 1), ("Deployment", 1)]),
     (&["--set=heddle-crds.enabled=false"], &[("CustomResourceDefinition", 0), ("Deployment", 1)]),
     (&["--set=injector.enabled=false"], &[("MutatingWebhookConfiguration", 0), ("Service", 1)]),
     (&["--kube-version=1.33.0"], &[("MutatingWebhookConfiguration", 1), ("Deployment", 1)]),
     (&["--set=injector.failurePolicy=Ignore"], &[("MutatingWebhookConfiguration", 1)]),
     (&["--set=controller.replicas=1"], &[("Deployment", 1), ("PodDisruptionBudget", 1)]),
+    (&["--values=CHART/values-ha.yaml"], &[("Deployment", 1), ("NetworkPolicy", 0), ("PodMonitor", 0)]),
+    (
+        &["--set=networkPolicy.enabled=true,podMonitor.enabled=true,dashboards.enabled=true"],
+        &[("NetworkPolicy", 1), ("PodMonitor", 1), ("ConfigMap", 1)],
+    ),
     (&["--set=mesh=null"], &[("Deployment", 1)]),
     (&["--set=mesh.egress=Deny,mesh.networks={10.0.0.0/8}"], &[("Deployment", 1)]),
     (&["--set=image.tag=1.2.3,image.pullPolicy=Always,clusterDomain=example.org"], &[("Deployment", 1)]),
@@ -46,7 +51,7 @@ const SETS: [(&[&str], Counts); 9] = [
 #[test]
 fn every_set_of_values_is_sound() {
     for (values, kinds) in SETS {
-        let lint = values.iter().filter(|value| value.starts_with("--set")).copied();
+        let lint = values.iter().filter(|value| !value.starts_with("--kube-version")).copied();
         helm(&["lint", "--strict", "CHART"].into_iter().chain(lint).collect::<Vec<_>>())
             .unwrap_or_else(|error| panic!("{values:?}: {error}"));
         let objects = rendered(values).unwrap_or_else(|error| panic!("{values:?}: {error}"));
@@ -80,6 +85,23 @@ fn values_reach_what_they_are_of() {
     let none = rendered(&["--set=mesh=null"]).unwrap();
     let text = of_kind(&none, "Deployment")[0].to_string();
     assert!(!text.contains("--mesh="), "{text}");
+}
+
+/// Ports by the names that the container gives them.
+#[test]
+fn the_network_policy_names_every_port_and_no_other() {
+    for values in [
+        &["--set=networkPolicy.enabled=true"][..],
+        &["--set=networkPolicy.enabled=true,injector.enabled=false"],
+    ] {
+        let objects = rendered(values).unwrap();
+        let ports = |list: &Value, field: &str| -> Vec<String> {
+            list.as_array().unwrap().iter().map(|port| port[field].as_str().unwrap().to_owned()).collect()
+        };
+        let container = &of_kind(&objects, "Deployment")[0]["spec"]["template"]["spec"]["containers"][0];
+        let policy = &of_kind(&objects, "NetworkPolicy")[0]["spec"]["ingress"][0];
+        assert_eq!(ports(&policy["ports"], "port"), ports(&container["ports"], "name"));
+    }
 }
 
 #[test]
@@ -130,6 +152,8 @@ fn wrong_values_are_refused_with_their_place() {
     check(&["--set=replicas=3"], "replicas");
     check(&["--set=controller.replicas=0"], "replicas");
     check(&["--set=injector.failurePolicy=Maybe"], "failurePolicy");
+    check(&["--set=podMonitor.interval=often"], "interval");
+    check(&["--set=controller.spread=Never"], "spread");
     check(&["--set=injector.rootsFrom=Secret"], "rootsFrom");
     check(&["--set=image.pullPolicy=Sometimes"], "pullPolicy");
     check(&["--set=mesh.egres=Deny"], "egres");

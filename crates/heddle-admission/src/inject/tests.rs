@@ -7,6 +7,8 @@ pub(crate) fn settings() -> InjectorSettings {
         agent_image: "heddle:1".into(),
         proxy_image: "envoy:1.40".into(),
         pull_policy: "IfNotPresent".into(),
+        proxy_resources: json!({"requests": {"cpu": "50m", "memory": "96Mi"}}),
+        proxy_log_level: "warning".into(),
         agent_from: AgentSource::ImageVolume,
         roots_from: RootsSource::ClusterTrustBundle,
         controller: "heddle.heddle-system.svc.cluster.local:15012".into(),

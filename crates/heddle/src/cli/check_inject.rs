@@ -2,15 +2,12 @@
 
 use super::output::Output;
 use anyhow::{Context, Result};
-use heddle_admission::{Choice, INJECT, choose};
+use heddle_admission::{Choice, ENFORCE, ENFORCED, INJECT, choose, choose_enforced};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-
-/// The label by which a namespace refuses Pods (Pod Security admission).
-const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 
 /// Tell which Pods of manifests would get a proxy, and why others would not.
 ///
@@ -108,11 +105,11 @@ fn answers(args: &Args, objects: &[Value]) -> Vec<Answer> {
             Some(labels) => labels[INJECT].as_str(),
             None => args.namespace_label.as_deref(),
         };
+        let profile = labels.and_then(|labels| labels[ENFORCE].as_str());
+        let enforced = profile.is_some_and(|profile| ENFORCED.contains(&profile));
+        let choose = if enforced { choose_enforced } else { choose };
         let (outcome, why) = match choose(pod, namespace, label, &args.controller_namespace) {
-            Choice::Inject(_) => match labels.and_then(|labels| labels[ENFORCE].as_str()) {
-                Some(profile @ ("baseline" | "restricted")) => (REFUSED, enforced(namespace, profile)),
-                _ => ("injected", "with an Envoy".into()),
-            },
+            Choice::Inject(_) => ("injected", "with an Envoy".into()),
             Choice::Skip { why } => ("left alone", why.unwrap_or_else(|| "nothing asks for a proxy".into())),
             Choice::Refuse { why } => (REFUSED, why),
         };
@@ -120,13 +117,6 @@ fn answers(args: &Args, objects: &[Value]) -> Vec<Answer> {
         Some(Answer { object, outcome, why })
     };
     objects.iter().filter_map(answer).collect()
-}
-
-fn enforced(namespace: &str, profile: &str) -> String {
-    format!(
-        "namespace {namespace} enforces the {profile} profile, which refuses the NET_ADMIN of heddle-capture: label it \
-         {ENFORCE}=privileged, or the Pods {INJECT}=none"
-    )
 }
 
 /// Returns the Pod, or the Pods' template.
@@ -200,7 +190,7 @@ items:
             "left alone CronJob shop/nightly: nothing asks for a proxy\n",
             "refused    Pod shop/user: container \"a\" runs as user 2102",
             "left alone Pod default/plain: nothing asks for a proxy\n",
-            "refused    DaemonSet tight/log: namespace tight enforces the restricted profile",
+            "refused    DaemonSet tight/log: namespace tight enforces the baseline or the restricted profile",
         ];
         assert_eq!(lines.len(), wanted.len());
         for (line, wanted) in lines.iter().zip(wanted) {

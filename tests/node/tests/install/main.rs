@@ -44,6 +44,44 @@ impl World {
         self.say("heddle explain says the same");
     }
 
+    /// Every metric that a dashboard's query names is one that a controller has, and the command reaches all controllers.
+    fn dashboards(&self) {
+        let pod = ["-n", "heddle-system", "get", "pods", "-o", "jsonpath={.items[0].metadata.name}"];
+        let page =
+            format!("/api/v1/namespaces/heddle-system/pods/{}:15014/proxy/metrics", self.kubectl(&pod));
+        let metrics = self.kubectl(&["get", "--raw", &page]);
+        let path = root().join("charts/heddle/dashboards/control-plane.json");
+        let dashboard: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let queries = dashboard["panels"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|panel| panel["targets"].as_array().unwrap());
+        let text: String = queries.map(|target| target["expr"].as_str().unwrap().to_owned() + " ").collect();
+        let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+        let named: std::collections::BTreeSet<&str> =
+            words.filter(|word| word.starts_with("heddle_")).collect();
+        assert!(named.len() > 10, "{named:?}");
+        for name in named {
+            // A series that nothing has counted yet is known by its help.
+            let family =
+                ["_total", "_bucket", "_info"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+            assert!(metrics.contains(&format!("# HELP {family} ")), "no metric {name}\n{metrics}");
+        }
+        self.say("every metric of the dashboard is there");
+        let (code, text) = self.heddle(&["proxies", "-n", "shop", "-o", "json"]);
+        let page: serde_json::Value =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        let clients = page["clients"].as_array().unwrap();
+        let of = |app: &str| {
+            clients
+                .iter()
+                .any(|one| one["workload"].as_str().unwrap().starts_with(&format!("pod/shop/{app}-")))
+        };
+        assert!(code == Some(0) && of("web") && of("cart"), "{text}");
+        self.say("heddle proxies reaches every controller");
+    }
+
     /// An application that stops to listen before its clients know costs requests, each with its own proxy's answer.
     fn rolled_without_pre_stop(&self) {
         let patch = r#"[{"op": "remove", "path": "/spec/template/spec/containers/0/lifecycle"}]"#;
@@ -83,6 +121,8 @@ impl World {
         );
         let (code, text) = self.heddle(&["check"]);
         assert!(code == Some(1) && text.contains("HI02 installation: no controller runs"), "{text}");
+        let (code, text) = self.heddle(&["uninstall"]);
+        assert!(code == Some(0) && text.contains("meshes.heddle.dev, with 1 objects"), "{text}");
         self.say("Heddle is uninstalled, its definitions and objects stay");
         // As an older Kubernetes would have it.
         self.install(&["--set=injector.agentFrom=Copy,injector.rootsFrom=ConfigMap"]);
@@ -93,11 +133,20 @@ impl World {
             let answer = self.get("shop", "deployment/web", "http://cart/");
             answer.is_ok_and(|text| text.contains(r#""caller":"spiffe://cluster.local/ns/shop/sa/web""#))
         });
-        let copies = "jsonpath={.items[0].spec.initContainers[1].name}";
-        assert_eq!(
-            self.kubectl(&["-n", "shop", "get", "pods", "-l", "app=web", "-o", copies]),
-            "heddle-copy"
-        );
+        let containers = "jsonpath={.items[*].spec.initContainers[*].name}";
+        let names = self.kubectl(&["-n", "shop", "get", "pods", "-l", "app=web", "-o", containers]);
+        assert!(names.contains("heddle-copy"), "{names}");
+    }
+
+    /// With nothing that depends on it, all that is left can be deleted.
+    fn purge(&self) {
+        let refused = self.heddle(&["uninstall", "--purge"]).0;
+        assert_eq!(refused, Some(1), "Heddle is still installed");
+        self.kubectl(&["delete", "namespace", "shop", "--timeout=60s"]);
+        self.node.helm(&["uninstall", "heddle", "-n", "heddle-system", "--wait", "--timeout=60s"]).unwrap();
+        let (code, text) = self.heddle(&["uninstall", "--purge"]);
+        assert!(code == Some(0) && text.contains("deleted Secret heddle-system/heddle-root"), "{text}");
+        self.until("nothing is left", || self.heddle(&["uninstall"]).1 == "nothing of Heddle is left\n");
     }
 
     fn check(&self, args: &[&str], code: Option<i32>, wanted: &str) {
@@ -206,6 +255,12 @@ impl World {
         self.create(&host).expect("a Pod on its Node's network is left alone");
         let containers = ["-n", "shop", "get", "pod/host", "-o", "jsonpath={.spec.initContainers}"];
         assert_eq!(self.kubectl(&containers), "");
+        self.kubectl(&["create", "namespace", "tight"]);
+        let labels = ["heddle.dev/inject=envoy", "pod-security.kubernetes.io/enforce=restricted"];
+        self.kubectl(&[&["label", "namespace", "tight"][..], &labels].concat());
+        let refused = self.create(&pod("within", "tight", "")).expect_err("capture is refused there");
+        assert!(refused.contains("namespace tight enforces the baseline or the restricted"), "{refused}");
+        self.kubectl(&["delete", "namespace", "tight", "--wait=false"]);
         let wrong = self.create(&pod("wrong", "default", ", labels: {heddle.dev/inject: envoi}"));
         assert!(wrong.expect_err("no such proxy").contains("none of envoy, linkerd and none"));
         self.say("bad Pods are refused with the reason");
@@ -265,6 +320,7 @@ fn a_labelled_namespace_has_mtls() {
     world.check(&["--proxy"], Some(0), "HP01 proxies: Pods that should have a proxy and have none: none");
     world.check(&["--uninstall"], Some(1), "HU01");
     world.say("heddle check finds nothing to mend");
+    world.dashboards();
     world.policy();
     world.canary();
     world.mesh_from_values();
@@ -272,6 +328,7 @@ fn a_labelled_namespace_has_mtls() {
     // Read before: helm takes the rights away while the last replicas still watch.
     let audit = std::fs::read_to_string(world.node.folder().join("audit.log")).expect("an audit log");
     world.uninstall();
+    world.purge();
 
     let refused: Vec<&str> = audit.lines().filter(|line| line.contains(r#""code":403"#)).collect();
     assert!(refused.is_empty(), "the chart gives too few rights: {}", refused[0]);

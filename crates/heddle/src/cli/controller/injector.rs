@@ -21,6 +21,12 @@ pub(super) struct Injector {
     /// imagePullPolicy of both
     #[arg(long, env = "HEDDLE_PULL_POLICY", value_name = "POLICY", default_value = "IfNotPresent")]
     pull_policy: String,
+    /// The resources of proxies, as the JSON of a container's
+    #[arg(long, env = "HEDDLE_PROXY_RESOURCES", value_name = "JSON", default_value = "{}")]
+    proxy_resources: serde_json::Value,
+    /// Envoy's log level: trace, debug, info, warning, error, critical or off
+    #[arg(long, env = "HEDDLE_PROXY_LOG_LEVEL", value_name = "LEVEL", default_value = "warning")]
+    proxy_log_level: String,
     /// The way of the agent into the containers of proxies; image-volume needs Kubernetes 1.35
     #[arg(long, env = "HEDDLE_AGENT_FROM", value_enum, default_value_t = AgentFrom::ImageVolume)]
     agent_from: AgentFrom,
@@ -56,6 +62,8 @@ impl Injector {
             agent_image: self.agent_image.context("--inject-listen needs --agent-image")?,
             proxy_image: self.proxy_image.context("--inject-listen needs --proxy-image")?,
             pull_policy: self.pull_policy,
+            proxy_resources: self.proxy_resources,
+            proxy_log_level: self.proxy_log_level,
             agent_from: match self.agent_from {
                 AgentFrom::ImageVolume => AgentSource::ImageVolume,
                 AgentFrom::Copy => AgentSource::Copy,
