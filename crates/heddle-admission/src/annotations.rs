@@ -1,6 +1,6 @@
 //! The annotations by which a Pod's author sets its proxy.
 
-use crate::choice::INJECT;
+use crate::names::INJECT;
 use crate::settings::InjectorSettings;
 use heddle_model::Kind;
 use serde_json::{Value, json};

@@ -1,13 +1,10 @@
 //! The choice for one Pod: a proxy, none, or a refusal.
 
 use crate::annotations;
-use crate::names::is_ours;
+use crate::names::{INJECT, is_ours};
 use crate::settings::PROXY_USER;
 use heddle_model::fact::DataPlane;
 use serde_json::Value;
-
-/// The label on a Namespace or a Pod that chooses the proxy: `envoy`, `linkerd` or `none`. A Pod's own wins.
-pub const INJECT: &str = "heddle.dev/inject";
 
 /// The label by which a namespace refuses Pods (Pod Security admission).
 pub const ENFORCE: &str = "pod-security.kubernetes.io/enforce";

@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 /// The annotation of an injected Pod: the version of the injector.
 pub const INJECTED: &str = "heddle.dev/injected";
 
+/// The annotation of an injected Pod: the fingerprint of the injector's settings.
+pub const INJECTED_SETTINGS: &str = "heddle.dev/injected-settings";
+
 /// The label by which the mesh knows a Pod's proxy.
 const PLANE: &str = "heddle.dev/plane";
 
@@ -33,7 +36,12 @@ pub fn inject(pod: &Value, settings: &InjectorSettings) -> Value {
     if metadata.is_null() {
         *metadata = json!({});
     }
-    for (field, name, value) in [("labels", PLANE, "envoy"), ("annotations", INJECTED, &*settings.version)] {
+    let fingerprint = settings.fingerprint();
+    for (field, name, value) in [
+        ("labels", PLANE, "envoy"),
+        ("annotations", INJECTED, &*settings.version),
+        ("annotations", INJECTED_SETTINGS, &*fingerprint),
+    ] {
         if metadata[field].is_null() {
             metadata[field] = json!({});
         }

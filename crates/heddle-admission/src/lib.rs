@@ -22,8 +22,8 @@ mod review;
 pub mod server;
 mod settings;
 
-pub use choice::{Choice, ENFORCE, ENFORCED, INJECT, choose, choose_enforced};
-pub use inject::{INJECTED, inject};
-pub use names::PROXY;
+pub use choice::{Choice, ENFORCE, ENFORCED, choose, choose_enforced};
+pub use inject::{INJECTED, INJECTED_SETTINGS, inject};
+pub use names::{INJECT, PROXY};
 pub use review::{Asked, review};
 pub use settings::{AgentSource, InjectorSettings, RootsSource};

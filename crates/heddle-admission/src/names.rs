@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+/// The label on a Namespace or a Pod that chooses the proxy: `envoy`, `linkerd` or `none`. A Pod's own wins.
+pub const INJECT: &str = "heddle.dev/inject";
 /// The beginning of the name of every container and volume that is injected.
 const PREFIX: &str = "heddle-";
 /// The name of the container with the agent and the proxy.

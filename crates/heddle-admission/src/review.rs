@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 pub struct Asked<'a> {
     /// The value of the namespace's label, where the Pod has none.
     pub of_namespace: Option<&'a str>,
-    /// Whether the namespace enforces a profile that refuses the capture container.
+    /// The namespace enforces a profile that refuses the capture container.
     pub enforced: bool,
 }
 

@@ -1,7 +1,9 @@
 //! The settings of the injector.
 
+use serde::Serialize;
+
 /// The settings of the injector. Plain data: the binary's arguments fill it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct InjectorSettings {
     /// The image of Heddle itself, which holds the agent as a static binary.
     pub agent_image: String,
@@ -24,11 +26,20 @@ pub struct InjectorSettings {
     /// The namespace of the controller, whose Pods are never injected.
     pub namespace: String,
     /// The version of the injector, as Pods carry it.
+    #[serde(skip)]
     pub version: String,
 }
 
+impl InjectorSettings {
+    /// Returns what tells these settings from others, as Pods carry it beside the version: 16 hexadecimal digits.
+    pub fn fingerprint(&self) -> String {
+        let text = serde_json::to_vec(self).expect("plain data");
+        blake3::hash(&text).to_hex()[..16].to_owned()
+    }
+}
+
 /// The way of the agent into the proxy's container.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum AgentSource {
     /// A volume that is the image (Kubernetes 1.35 and newer).
     ImageVolume,
@@ -37,7 +48,7 @@ pub enum AgentSource {
 }
 
 /// The home of the roots that Pods trust.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum RootsSource {
     /// The signer's ClusterTrustBundle (`certificates.k8s.io/v1`: Kubernetes 1.37 and newer).
     ClusterTrustBundle,

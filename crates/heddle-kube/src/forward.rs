@@ -82,7 +82,8 @@ async fn page(pods: &Api<Pod>, name: &str, path: &str) -> Result<Bytes, ForwardE
     let stream = forwarder.take_stream(ADMIN).ok_or_else(|| fault("no stream".into()))?;
     let (mut sender, connection) =
         http1::handshake(TokioIo::new(stream)).await.map_err(|error| fault(error.to_string()))?;
-    let request = Request::get(path).header(header::HOST, name).body(Empty::<Bytes>::new());
+    // Debug pages are for who is on the machine, which a forwarded port makes us.
+    let request = Request::get(path).header(header::HOST, "localhost").body(Empty::<Bytes>::new());
     let request = request.map_err(|error| fault(error.to_string()))?;
     let asked = async {
         let answer = sender.send_request(request).await.map_err(|error| fault(error.to_string()))?;

@@ -216,6 +216,7 @@ const POD: Option<Keys> = keys(
     &["heddle.dev/inject", "heddle.dev/plane"],
     &[
         "heddle.dev/injected",
+        "heddle.dev/injected-settings",
         "heddle.dev/proxy-cpu-limit",
         "heddle.dev/proxy-cpu-request",
         "heddle.dev/proxy-log-level",

@@ -25,7 +25,8 @@ mod version;
 
 use crate::demo;
 use anyhow::Result;
-use clap::Subcommand;
+use clap::{Parser as _, Subcommand};
+use heddle_admission::InjectorSettings;
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
@@ -67,6 +68,14 @@ enum Command {
     DemoApp(demo::app::Args),
     Version(version::Args),
     Completion(completion::Args),
+}
+
+/// Returns the settings of the injector of a controller, by the arguments of its container; nothing where this command does
+/// not know them, as of another version.
+fn injector_settings(arguments: &[&str]) -> Option<InjectorSettings> {
+    let parsed = Heddle::try_parse_from(std::iter::once("heddle").chain(arguments.iter().copied())).ok()?;
+    let Command::Controller(args) = parsed.command else { return None };
+    args.injector_settings()
 }
 
 /// Runs one command. Exits with 0, with 1 and a sentence on standard error, or with the child's status.

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The time that the node may take to be ready: a few seconds on an idle machine.
@@ -22,7 +23,8 @@ const KUBERNETES: [&str; 6] =
 pub struct Node {
     folder: PathBuf,
     programs: PathBuf,
-    processes: Vec<Process>,
+    /// By name, in the order of their start.
+    processes: Mutex<Vec<(String, Process)>>,
     netns: Netns,
 }
 
@@ -45,13 +47,13 @@ impl Node {
         pki::write(folder)?;
         config::write(folder, programs)?;
         let netns = Netns::make("heddle-node")?;
-        let mut node =
-            Self { folder: folder.into(), programs: programs.into(), processes: Vec::new(), netns };
+        let node =
+            Self { folder: folder.into(), programs: programs.into(), processes: Mutex::default(), netns };
         node.start_all()?;
         Ok(node)
     }
 
-    fn start_all(&mut self) -> Result<()> {
+    fn start_all(&self) -> Result<()> {
         let folder = self.folder.clone();
         let file = |name: &str| folder.join(name).display().to_string();
         let url = "http://127.0.0.1:2379";
@@ -98,12 +100,31 @@ impl Node {
         })
     }
 
-    fn run(&mut self, name: &str, program: &Path, args: Vec<String>) -> Result<()> {
+    fn run(&self, name: &str, program: &Path, args: Vec<String>) -> Result<()> {
         let mut command = self.netns.enter();
         command.push(program.display().to_string());
         command.extend(args);
-        self.processes.push(Process::start(name, &command, &self.folder)?);
+        let process = Process::start(name, &command, &self.folder)?;
+        self.processes().push((name.into(), process));
         Ok(())
+    }
+
+    fn processes(&self) -> std::sync::MutexGuard<'_, Vec<(String, Process)>> {
+        self.processes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Kills the API server, leaves it away for some time, starts it again, and waits until it is ready.
+    ///
+    /// # Errors
+    /// If it does not come back.
+    pub fn restart_apiserver(&self, away: Duration) -> Result<()> {
+        const NAME: &str = "kube-apiserver";
+        let ended: Vec<(String, Process)> =
+            self.processes().extract_if(.., |(name, _)| name == NAME).collect();
+        drop(ended);
+        std::thread::sleep(away);
+        self.run(NAME, &self.folder.join(NAME), config::apiserver(&self.folder))?;
+        self.until("the API server", |node| node.kubectl(&["get", "--raw", "/readyz"]).is_ok())
     }
 
     fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) -> Result<()> {
@@ -183,9 +204,8 @@ impl Node {
 impl Drop for Node {
     fn drop(&mut self) {
         // The kubelet first: it would start again what is taken away.
-        while let Some(process) = self.processes.pop() {
-            drop(process);
-        }
+        let processes = std::mem::take(&mut *self.processes());
+        processes.into_iter().rev().for_each(drop);
         leftovers::clear(&self.folder);
     }
 }

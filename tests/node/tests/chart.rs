@@ -110,7 +110,7 @@ fn an_older_kubernetes_gets_what_it_can_do() {
         let objects = rendered(values).unwrap();
         let text = of_kind(&objects, "Deployment")[0].to_string();
         let rights = of_kind(&objects, "ClusterRole")[0].to_string();
-        let of =
+        let argument =
             |name: &str| text.split(name).nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
         let config_maps = rights.contains("configmaps");
         assert_ne!(
@@ -118,7 +118,7 @@ fn an_older_kubernetes_gets_what_it_can_do() {
             rights.contains("clustertrustbundles"),
             "the rights that are needed, and no others"
         );
-        (of("--agent-from="), of("--roots-from="), config_maps)
+        (argument("--agent-from="), argument("--roots-from="), config_maps)
     };
     let (image, bundle) = ("image-volume".to_owned(), "cluster-trust-bundle".to_owned());
     let (copy, config_map) = ("copy".to_owned(), "config-map".to_owned());

@@ -49,7 +49,16 @@ fn capture_and_proxy_come_before_what_the_author_wrote() {
 #[test]
 fn another_version_takes_the_place_of_what_was_injected() {
     let newer = InjectorSettings { proxy_image: "envoy:2".into(), version: "0.2.0".into(), ..settings() };
-    assert_eq!(inject(&inject(&pod(), &settings()), &newer), inject(&pod(), &newer));
+    let pod = inject(&inject(&pod(), &settings()), &newer);
+    assert_eq!(pod, inject(&self::pod(), &newer));
+    let other = InjectorSettings { proxy_image: "envoy:1.40".into(), ..newer.clone() };
+    assert_eq!(
+        other.fingerprint(),
+        settings().fingerprint(),
+        "a version alone is told by the other annotation"
+    );
+    assert_ne!(newer.fingerprint(), settings().fingerprint());
+    assert_eq!(pod["metadata"]["annotations"][INJECTED_SETTINGS], newer.fingerprint());
 }
 
 #[test]

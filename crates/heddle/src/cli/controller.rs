@@ -5,6 +5,7 @@ mod injector;
 use crate::controller::{Config, serve};
 use crate::source::Source;
 use anyhow::{Result, ensure};
+use heddle_admission::InjectorSettings;
 use heddle_kube::MeshValues;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -61,6 +62,14 @@ pub(crate) struct Args {
     /// The format of log lines
     #[arg(long, env = "HEDDLE_LOG_FORMAT", value_enum, default_value_t)]
     log_format: crate::log::Format,
+}
+
+impl Args {
+    /// Returns the settings of the injector of a controller that was started so, if it has one.
+    pub(super) fn injector_settings(self) -> Option<InjectorSettings> {
+        let webhook = self.injector.webhook(&self.namespace, &self.cluster_domain).ok()??;
+        Some(webhook.settings)
+    }
 }
 
 /// Runs until SIGTERM or SIGINT.

@@ -5,6 +5,7 @@
 mod world;
 
 use heddle_node_tests::programs;
+use std::time::Duration;
 use world::{World, root};
 
 const STRICT: &str = include_str!("strict.yaml");
@@ -12,6 +13,7 @@ const PLAIN: &str = include_str!("plain.yaml");
 const JOB: &str = include_str!("job.yaml");
 const POLICY: &str = include_str!("policy.yaml");
 const CANARY: &str = include_str!("canary.yaml");
+const LOADER: &str = include_str!("loader.yaml");
 const DOWN: &str = include_str!("down.yaml");
 
 impl World {
@@ -73,12 +75,12 @@ impl World {
         let page: serde_json::Value =
             serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
         let clients = page["clients"].as_array().unwrap();
-        let of = |app: &str| {
+        let connected = |app: &str| {
             clients
                 .iter()
                 .any(|one| one["workload"].as_str().unwrap().starts_with(&format!("pod/shop/{app}-")))
         };
-        assert!(code == Some(0) && of("web") && of("cart"), "{text}");
+        assert!(code == Some(0) && connected("web") && connected("cart"), "{text}");
         self.say("heddle proxies reaches every controller");
     }
 
@@ -154,11 +156,12 @@ impl World {
         assert!(found == code && text.contains(wanted), "{found:?}\n{text}");
     }
 
-    /// Runs the command on the cluster. Returns its code and what it printed.
+    /// Runs the command on the cluster. Returns its code and what it printed; of one that failed its errors too.
     fn heddle(&self, args: &[&str]) -> (Option<i32>, String) {
         let heddle = programs::built("heddle").display().to_string();
         let out = self.node.within(&[&[heddle.as_str()], args].concat()).unwrap();
-        (out.status.code(), String::from_utf8_lossy(&out.stdout).into_owned())
+        let errors = if out.status.success() { &[][..] } else { &out.stderr };
+        (out.status.code(), String::from_utf8_lossy(&[&out.stdout, errors].concat()).into_owned())
     }
 
     /// The Gateway API comes after Heddle, and a route of it counts without a restart.
@@ -223,6 +226,43 @@ impl World {
         self.say("the rollback holds");
     }
 
+    /// Another image is rolled out and back, Pods that the one before injected go on, and the command names them.
+    fn upgraded(&self) {
+        self.no_request_is_lost("Heddle is upgraded to another image", 14, || {
+            self.upgrade("--set=image.tag=next").unwrap();
+        });
+        self.check(
+            &["--proxy"],
+            Some(0),
+            "HP05 proxies: Pods injected with other settings than the controllers': shop/",
+        );
+        self.no_request_is_lost("the image is rolled back", 14, || {
+            self.node
+                .helm(&["rollback", "heddle", "-n", "heddle-system", "--wait", "--timeout=60s"])
+                .unwrap();
+        });
+        self.check(
+            &["--proxy"],
+            Some(0),
+            "HP05 proxies: Pods injected with other settings than the controllers': none",
+        );
+    }
+
+    /// With the API server away requests go on, and it needs nobody's help when it is back.
+    fn without_api_server(&self) {
+        self.apply(LOADER);
+        self.kubectl(&["-n", "shop", "wait", "pod/loader", "--for=condition=Ready", "--timeout=60s"]);
+        self.node.restart_apiserver(Duration::from_secs(5)).unwrap();
+        let phase = "--for=jsonpath={.status.phase}=Succeeded";
+        self.kubectl(&["-n", "shop", "wait", "pod/loader", phase, "--timeout=60s"]);
+        let counts = self.kubectl(&["-n", "shop", "logs", "pod/loader", "-c", "loader"]);
+        let counts: serde_json::Value = serde_json::from_str(&counts).expect("counts");
+        assert_eq!(counts["failed"], 0, "{counts}\n{}", self.state());
+        self.say(&format!("the API server is away for 5 s: 0 of {} requests lost", counts["sent"]));
+        self.kubectl(&["-n", "shop", "delete", "pod/loader", "--grace-period=1"]);
+        self.until("Heddle is well again", || self.heddle(&["check"]).0 == Some(0));
+    }
+
     /// With the controller dead, Pods that are not to be injected start, and those that are do not start without a proxy.
     fn without_controller(&self) {
         self.scale(0);
@@ -281,6 +321,8 @@ fn a_labelled_namespace_has_mtls() {
     let web = world.get("shop", "deployment/cart", "http://web/").expect("an answer");
     assert!(web.contains(r#""caller":"spiffe://cluster.local/ns/shop/sa/cart""#), "{web}");
 
+    world.dashboards();
+
     world.apply(PLAIN);
     world.kubectl(&["wait", "pod/plain", "--for=condition=Ready", "--timeout=60s"]);
     let plain = world.get("default", "pod/plain", "http://cart.shop/").expect("Permissive takes plain text");
@@ -320,10 +362,11 @@ fn a_labelled_namespace_has_mtls() {
     world.check(&["--proxy"], Some(0), "HP01 proxies: Pods that should have a proxy and have none: none");
     world.check(&["--uninstall"], Some(1), "HU01");
     world.say("heddle check finds nothing to mend");
-    world.dashboards();
     world.policy();
     world.canary();
     world.mesh_from_values();
+    world.upgraded();
+    world.without_api_server();
     world.without_controller();
     // Read before: helm takes the rights away while the last replicas still watch.
     let audit = std::fs::read_to_string(world.node.folder().join("audit.log")).expect("an audit log");

@@ -24,6 +24,8 @@ fn images() -> Vec<Image> {
     vec![
         one("heddle.test/pause:test", "shop", shop.clone(), &["pause"]),
         one("heddle.test/shop:test", "shop", shop, &[]),
+        // The same program under another tag, for upgrades.
+        one("heddle.test/heddle:next", "usr/local/bin/heddle", programs::built("heddle"), &[]),
         one("heddle.test/heddle:test", "usr/local/bin/heddle", programs::built("heddle"), &[]),
         envoy.with_libraries("usr/local/bin/envoy", &programs::envoy()).expect("ldd"),
     ]

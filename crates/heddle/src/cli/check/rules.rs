@@ -1,9 +1,10 @@
 //! The judgement: facts in, lines out.
 
 use super::facts::Facts;
+use crate::cli::injector_settings;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use heddle_admission::{Choice, INJECT, INJECTED, PROXY, choose};
+use heddle_admission::{Choice, INJECT, INJECTED, INJECTED_SETTINGS, PROXY, choose};
 use heddle_model::identity::ROOTS_FILE;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -161,6 +162,16 @@ fn versions(facts: &Facts) -> BTreeSet<&str> {
     labels.filter_map(|labels| labels["app.kubernetes.io/version"].as_str()).collect()
 }
 
+/// The fingerprints of the injectors' settings, by the arguments of the controllers.
+fn fingerprints(facts: &Facts) -> BTreeSet<String> {
+    let fingerprint = |pod: &Value| {
+        let arguments = pod["spec"]["containers"][0]["args"].as_array()?;
+        let arguments: Vec<&str> = arguments.iter().filter_map(Value::as_str).collect();
+        Some(injector_settings(&arguments)?.fingerprint())
+    };
+    facts.controllers.iter().filter_map(fingerprint).collect()
+}
+
 /// Returns whether every webhook is called with the mesh's own roots.
 fn trusts(webhook: &Value, roots: &str) -> bool {
     let wanted = STANDARD.encode(roots);
@@ -222,6 +233,12 @@ pub(super) fn proxies(facts: &Facts, namespace: &str) -> Vec<Line> {
         !controllers.is_empty() && injected_by(pod).is_some_and(|version| !controllers.contains(version))
     };
     let old = names(running.iter().copied().filter(other));
+    let settings = fingerprints(facts);
+    let differs = |pod: &&Value| {
+        let own = pod["metadata"]["annotations"][INJECTED_SETTINGS].as_str();
+        !settings.is_empty() && injected_by(pod).is_some() && !own.is_some_and(|own| settings.contains(own))
+    };
+    let stale = names(running.iter().copied().filter(|pod| !other(pod)).filter(differs));
     let meshed: Vec<&Value> = running.iter().copied().filter(|pod| injected_by(pod).is_some()).collect();
     // A Pod that says nothing itself is refused for the label alone.
     let unknown = |name: &str, label: &str| {
@@ -266,6 +283,14 @@ pub(super) fn proxies(facts: &Facts, namespace: &str) -> Vec<Line> {
             Level::Warning,
             format!("Namespaces whose label {INJECT} is none of envoy, linkerd and none: {}", few(&misnamed)),
             "kubectl label --overwrite namespace NAMESPACE heddle.dev/inject=envoy",
+        ),
+        line(
+            PART,
+            "HP05",
+            stale.is_empty(),
+            Level::Warning,
+            format!("Pods injected with other settings than the controllers': {}", few(&stale)),
+            restart,
         ),
     ]
 }

@@ -60,6 +60,19 @@ fn an_older_kubernetes_has_its_roots_in_config_maps() {
 }
 
 #[test]
+fn pods_of_other_settings_are_named() {
+    let mut facts = sound();
+    let arguments = ["controller", "--inject-listen=[::]:15017", "--agent-image=a", "--proxy-image=b"];
+    facts.controllers[0]["spec"] = json!({"containers": [{"args": arguments}]});
+    assert_eq!(bad(&proxies(&facts, "heddle-system")), [("HP05", Level::Warning)]);
+    let own = injector_settings(&arguments).expect("known arguments").fingerprint();
+    facts.pods[0]["metadata"]["annotations"][INJECTED_SETTINGS] = own.into();
+    assert_eq!(bad(&proxies(&facts, "heddle-system")), []);
+    facts.controllers[0]["spec"]["containers"][0]["args"][1] = "--unknown".into();
+    assert_eq!(bad(&proxies(&facts, "heddle-system")), [], "another version's arguments tell nothing");
+}
+
+#[test]
 fn every_fault_has_its_code() {
     #[track_caller]
     fn check(code: &str, level: Level, change: impl FnOnce(&mut Facts)) {
