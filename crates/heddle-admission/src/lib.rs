@@ -1,6 +1,7 @@
-//! Admission: Pods get their proxies as they are created.
+//! Admission: Pods get their proxies as they are created, and objects that cannot mean what they say are refused.
 //!
 //! ```text
+//! AdmissionReview ──▶ validate ──▶ AdmissionReview
 //! AdmissionReview ──▶ review ──▶ choice ──▶ inject ──▶ JSON patch ──▶ AdmissionReview
 //! ```
 //!
@@ -21,9 +22,11 @@ mod probes;
 mod review;
 pub mod server;
 mod settings;
+mod validate;
 
 pub use choice::{Choice, ENFORCE, ENFORCED, choose, choose_enforced};
 pub use inject::{INJECTED, INJECTED_SETTINGS, inject};
 pub use names::{INJECT, PROXY};
 pub use review::{Asked, review};
 pub use settings::{AgentSource, InjectorSettings, RootsSource};
+pub use validate::validate;

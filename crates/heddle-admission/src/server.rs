@@ -3,6 +3,7 @@
 
 use crate::review::{Asked, review};
 use crate::settings::InjectorSettings;
+use crate::validate::validate;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::StatusCode;
 use axum::routing::post;
@@ -32,13 +33,14 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 pub type TlsConfig = Arc<dyn Fn() -> Arc<ServerConfig> + Send + Sync>;
 
 /// Returns the pages, one for each of the webhook's entries: for Pods of labelled namespaces, by the label's value, and for Pods
-/// with a label of their own; below `/enforced` the same for namespaces that refuse the capture container.
+/// with a label of their own; below `/enforced` the same for namespaces that refuse the capture container. `/validate` is for objects.
 fn router(settings: Arc<InjectorSettings>) -> Router {
     Router::new()
         .route("/inject/pod", post(for_pod::<false>))
         .route("/inject/namespace/{value}", post(for_namespace::<false>))
         .route("/enforced/pod", post(for_pod::<true>))
         .route("/enforced/namespace/{value}", post(for_namespace::<true>))
+        .route("/validate", post(for_object))
         .layer(ConcurrencyLimitLayer::new(REVIEWS))
         .layer(DefaultBodyLimit::max(REVIEW_BYTES))
         .with_state(settings)
@@ -59,6 +61,10 @@ async fn for_namespace<const ENFORCED: bool>(
     Json(body): Json<Value>,
 ) -> Answer {
     answer(&body, Asked { of_namespace: Some(&value), enforced: ENFORCED }, &settings)
+}
+
+async fn for_object(Json(body): Json<Value>) -> Answer {
+    validate(&body).map(Json).map_err(|why| (StatusCode::BAD_REQUEST, why))
 }
 
 fn answer(body: &Value, asked: Asked<'_>, settings: &InjectorSettings) -> Answer {

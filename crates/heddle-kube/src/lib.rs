@@ -31,7 +31,7 @@ pub use mesh_values::{BadMeshValues, MeshValues, keep_mesh};
 pub use review::{Verdict, review};
 pub use secret::{Created, Data as SecretData, Replaced, Secrets, Stored};
 pub use status::StatusWriter;
-pub use trust::{BUNDLE, PodRoots, TrustPlaces, keep_trust};
+pub use trust::{BUNDLE, PodRoots, TrustPlaces, WebhookConfiguration, keep_trust};
 pub use watch::watch;
 pub use watches::{Cause, Phase, STALE, WatchState, Watches};
 

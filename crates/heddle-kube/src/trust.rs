@@ -24,10 +24,19 @@ const INTERVAL: Duration = Duration::from_secs(30);
 /// The places of the roots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustPlaces {
-    /// The MutatingWebhookConfiguration that the API server calls, if there is one.
-    pub webhook: Option<String>,
+    /// The webhooks that the API server calls.
+    pub webhooks: Vec<WebhookConfiguration>,
     /// The home of the roots for Pods.
     pub pods: PodRoots,
+}
+
+/// A configuration of webhooks, by its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WebhookConfiguration {
+    /// A MutatingWebhookConfiguration.
+    Mutating(String),
+    /// A ValidatingWebhookConfiguration.
+    Validating(String),
 }
 
 /// The home of the roots for Pods.
@@ -84,10 +93,10 @@ async fn written(client: &Client, places: &TrustPlaces, pem: &str, leading: bool
         PodRoots::ClusterTrustBundle => bundle(client, pem).await?,
         PodRoots::ConfigMaps { own_namespace } => config_maps::publish(client, own_namespace, pem).await?,
     }
-    match &places.webhook {
-        Some(name) => ca_bundle(client, name, pem).await,
-        None => Ok(()),
+    for webhook in &places.webhooks {
+        ca_bundle(client, webhook, pem).await?;
     }
+    Ok(())
 }
 
 fn api(client: &Client, group: &str, kind: &str, plural: &str) -> Api<DynamicObject> {
@@ -113,9 +122,17 @@ async fn bundle(client: &Client, pem: &str) -> Result<(), Error> {
 
 /// Applied field by field under our own manager: whoever installed the configuration keeps all else, and a tool that
 /// compares manifests sees no difference.
-async fn ca_bundle(client: &Client, name: &str, pem: &str) -> Result<(), Error> {
+async fn ca_bundle(client: &Client, webhook: &WebhookConfiguration, pem: &str) -> Result<(), Error> {
     let group = "admissionregistration.k8s.io";
-    let configurations = api(client, group, "MutatingWebhookConfiguration", "mutatingwebhookconfigurations");
+    let (kind, plural, name) = match webhook {
+        WebhookConfiguration::Mutating(name) => {
+            ("MutatingWebhookConfiguration", "mutatingwebhookconfigurations", name)
+        }
+        WebhookConfiguration::Validating(name) => {
+            ("ValidatingWebhookConfiguration", "validatingwebhookconfigurations", name)
+        }
+    };
+    let configurations = api(client, group, kind, plural);
     let Some(found) = configurations.get_opt(name).await? else { return Ok(()) };
     let wanted: Value = STANDARD.encode(pem).into();
     let webhooks = found.data["webhooks"].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -125,7 +142,7 @@ async fn ca_bundle(client: &Client, name: &str, pem: &str) -> Result<(), Error> 
     let ours = |webhook: &Value| json!({"name": webhook["name"], "clientConfig": {"caBundle": wanted}});
     let patch = json!({
         "apiVersion": format!("{group}/v1"),
-        "kind": "MutatingWebhookConfiguration",
+        "kind": kind,
         "metadata": {"name": name},
         "webhooks": webhooks.iter().map(ours).collect::<Vec<_>>(),
     });

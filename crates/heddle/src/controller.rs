@@ -18,7 +18,7 @@ use health::Health;
 use heddle_admission::RootsSource;
 use heddle_ca::Authority;
 use heddle_catalog::Linkerd;
-use heddle_kube::{PodRoots, TrustPlaces};
+use heddle_kube::{PodRoots, TrustPlaces, WebhookConfiguration};
 use heddle_serve::accept::Security;
 use heddle_serve::admin::{self, LogLevel};
 use heddle_serve::certificates::Lifetimes;
@@ -67,8 +67,8 @@ pub(crate) struct Config {
 #[derive(Clone)]
 pub(crate) struct Webhook {
     pub listen: SocketAddr,
-    /// The name of its MutatingWebhookConfiguration.
-    pub configuration: String,
+    /// The configurations by which the API server calls it.
+    pub configurations: Vec<WebhookConfiguration>,
     pub settings: heddle_admission::InjectorSettings,
 }
 
@@ -216,7 +216,7 @@ async fn on_cluster(
 fn trust_places(config: &Config) -> TrustPlaces {
     let from = config.webhook.as_ref().map(|webhook| webhook.settings.roots_from);
     TrustPlaces {
-        webhook: config.webhook.as_ref().map(|webhook| webhook.configuration.clone()),
+        webhooks: config.webhook.iter().flat_map(|webhook| webhook.configurations.clone()).collect(),
         pods: match from.unwrap_or(RootsSource::ClusterTrustBundle) {
             RootsSource::ClusterTrustBundle => PodRoots::ClusterTrustBundle,
             RootsSource::ConfigMap => PodRoots::ConfigMaps { own_namespace: config.namespace.clone() },
@@ -284,7 +284,7 @@ impl Port {
 /// Binds the webhook, if there is one, under the controller's own certificate, and returns what serves it for ever.
 async fn inject(webhook: Option<Webhook>, tls: Arc<Tls>) -> Result<impl Future<Output = ()>> {
     let bound = match webhook {
-        Some(Webhook { listen, configuration: _, settings }) => {
+        Some(Webhook { listen, configurations: _, settings }) => {
             let listener = TcpListener::bind(listen).await;
             let listener = listener.with_context(|| format!("cannot serve the webhook at {listen}"))?;
             tracing::info!(address = %listen, "serving the webhook");

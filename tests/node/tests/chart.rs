@@ -31,10 +31,21 @@ fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
 type Counts = &'static [(&'static str, usize)];
 
 /// Value sets, with what they render.
-const SETS: [(&[&str], Counts); 11] = [
-    (&[], &[("CustomResourceDefinition", 4), ("MutatingWebhookConfiguration", 1), ("Deployment", 1)]),
+const SETS: [(&[&str], Counts); 12] = [
+    (
+        &[],
+        &[
+            ("CustomResourceDefinition", 4),
+            ("MutatingWebhookConfiguration", 1),
+            ("ValidatingWebhookConfiguration", 1),
+        ],
+    ),
     (&["--set=heddle-crds.enabled=false"], &[("CustomResourceDefinition", 0), ("Deployment", 1)]),
-    (&["--set=injector.enabled=false"], &[("MutatingWebhookConfiguration", 0), ("Service", 1)]),
+    (&["--set=injector.validate=false"], &[("ValidatingWebhookConfiguration", 0)]),
+    (
+        &["--set=injector.enabled=false"],
+        &[("MutatingWebhookConfiguration", 0), ("ValidatingWebhookConfiguration", 0), ("Service", 1)],
+    ),
     (&["--kube-version=1.33.0"], &[("MutatingWebhookConfiguration", 1), ("Deployment", 1)]),
     (&["--set=injector.failurePolicy=Ignore"], &[("MutatingWebhookConfiguration", 1)]),
     (&["--set=controller.replicas=1"], &[("Deployment", 1), ("PodDisruptionBudget", 1)]),

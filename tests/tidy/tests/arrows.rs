@@ -42,7 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("heddle-agent", &[MODEL, "heddle-ca", "heddle-proto"]),
-    ("heddle-admission", &[MODEL]),
+    ("heddle-admission", &[MODEL, "heddle-lower", "heddle-status"]),
     // the binary
     (
         "heddle",

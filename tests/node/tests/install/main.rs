@@ -12,6 +12,7 @@ const STRICT: &str = include_str!("strict.yaml");
 const PLAIN: &str = include_str!("plain.yaml");
 const JOB: &str = include_str!("job.yaml");
 const POLICY: &str = include_str!("policy.yaml");
+const REFUSED: &str = include_str!("refused.yaml");
 const CANARY: &str = include_str!("canary.yaml");
 const LOADER: &str = include_str!("loader.yaml");
 const DOWN: &str = include_str!("down.yaml");
@@ -19,6 +20,9 @@ const DOWN: &str = include_str!("down.yaml");
 impl World {
     /// An AccessPolicy admits web alone, and `heddle explain` says so of the cluster.
     fn policy(&self) {
+        let refused = self.create(REFUSED).expect_err("no proxy sees such a path");
+        assert!(refused.contains("validate.heddle.dev") && refused.contains("paths[0]"), "{refused}");
+        self.say("a policy that cannot mean what it says is refused");
         self.apply(POLICY);
         self.until("an AccessPolicy denies who is not named", || {
             self.get("shop", "deployment/cart", "http://cart/").is_err_and(|error| error.contains("403"))
@@ -366,10 +370,10 @@ fn a_labelled_namespace_has_mtls() {
     world.canary();
     world.mesh_from_values();
     world.upgraded();
+    // Read before the API server starts anew, which refuses everyone until it knows the rights, and before helm takes them away.
+    let audit = std::fs::read_to_string(world.node.folder().join("audit.log")).expect("an audit log");
     world.without_api_server();
     world.without_controller();
-    // Read before: helm takes the rights away while the last replicas still watch.
-    let audit = std::fs::read_to_string(world.node.folder().join("audit.log")).expect("an audit log");
     world.uninstall();
     world.purge();
 

@@ -4,6 +4,7 @@ use crate::controller::Webhook;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
 use heddle_admission::{AgentSource, InjectorSettings, RootsSource};
+use heddle_kube::WebhookConfiguration;
 use std::net::SocketAddr;
 
 /// The injector's settings. Without an address nothing is injected.
@@ -37,6 +38,9 @@ pub(super) struct Injector {
     /// The MutatingWebhookConfiguration whose caBundle the leader keeps
     #[arg(long, env = "HEDDLE_WEBHOOK", value_name = "NAME", default_value = crate::cli::WEBHOOK)]
     webhook_configuration: String,
+    /// The ValidatingWebhookConfiguration whose caBundle the leader keeps; none if not given
+    #[arg(long, env = "HEDDLE_VALIDATOR", value_name = "NAME")]
+    validator_configuration: Option<String>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -77,6 +81,9 @@ impl Injector {
             namespace: namespace.into(),
             version: env!("CARGO_PKG_VERSION").into(),
         };
-        Ok(Some(Webhook { listen, configuration: self.webhook_configuration, settings }))
+        let mutating = WebhookConfiguration::Mutating(self.webhook_configuration);
+        let validating = self.validator_configuration.map(WebhookConfiguration::Validating);
+        let configurations = std::iter::once(mutating).chain(validating).collect();
+        Ok(Some(Webhook { listen, configurations, settings }))
     }
 }
