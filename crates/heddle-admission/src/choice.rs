@@ -35,31 +35,20 @@ pub enum Choice {
     },
 }
 
-/// Returns the choice for a Pod of a namespace whose Pod Security admission refuses the capture container: a refusal with
-/// the remedy in the place of an injection. Arguments as of [`choose`].
-pub fn choose_enforced(
-    pod: &Value,
-    namespace: &str,
-    of_namespace: Option<&str>,
-    own_namespace: &str,
-) -> Choice {
-    match choose(pod, namespace, of_namespace, own_namespace) {
-        Choice::Inject(_) => Choice::Refuse {
-            why: format!(
-                "namespace {namespace} enforces the baseline or the restricted profile, and both refuse the NET_ADMIN of \
-                 heddle-capture: label the namespace {ENFORCE}=privileged, or the Pods {INJECT}=none"
-            ),
-        },
-        other @ (Choice::Skip { .. } | Choice::Refuse { .. }) => other,
-    }
+/// The reason for which the injector is asked, as the webhook's selectors know it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asked<'a> {
+    /// The value of the namespace's label, where the Pod has none.
+    pub of_namespace: Option<&'a str>,
+    /// The namespace enforces a profile that refuses the capture container.
+    pub enforced: bool,
 }
 
-/// Returns the choice for a Pod of a namespace. `own_namespace` is the controller's. `of_namespace` is what the namespace's
-/// label says, where that is why we are asked.
-pub fn choose(pod: &Value, namespace: &str, of_namespace: Option<&str>, own_namespace: &str) -> Choice {
+/// Returns the choice for a Pod of a namespace. `own_namespace` is the controller's.
+pub fn choose(pod: &Value, namespace: &str, asked: Asked<'_>, own_namespace: &str) -> Choice {
     let own = pod["metadata"]["labels"][INJECT].as_str();
     let skip = |why: &str| Choice::Skip { why: Some(why.into()) };
-    let plane = match own.or(of_namespace) {
+    let plane = match own.or(asked.of_namespace) {
         None | Some("none") => return Choice::Skip { why: None },
         Some("envoy") => DataPlane::Envoy,
         Some("linkerd") => return skip("heddle.dev/inject: linkerd is not injected yet, only envoy is"),
@@ -82,10 +71,19 @@ pub fn choose(pod: &Value, namespace: &str, of_namespace: Option<&str>, own_name
     {
         return skip(&format!("the Pod has a proxy already: container {name}"));
     }
-    match user_taken(pod).or_else(|| annotations::fault(pod)) {
+    let enforced = || asked.enforced.then(|| capture_refused(namespace));
+    match user_taken(pod).or_else(|| annotations::fault(pod)).or_else(enforced) {
         Some(why) => Choice::Refuse { why },
         None => Choice::Inject(plane),
     }
+}
+
+/// The remedy, before Pod Security refuses the capture container without one.
+fn capture_refused(namespace: &str) -> String {
+    format!(
+        "namespace {namespace} enforces the baseline or the restricted profile, and both refuse the NET_ADMIN of \
+         heddle-capture: label the namespace {ENFORCE}=privileged, or the Pods {INJECT}=none"
+    )
 }
 
 /// Returns every container that the Pod's author or another webhook wrote.
@@ -125,7 +123,7 @@ mod tests {
 
     #[track_caller]
     fn check(pod: &Value, namespace: &str, of_namespace: Option<&str>, want: &str) {
-        let got = match choose(pod, namespace, of_namespace, "heddle-system") {
+        let got = match choose(pod, namespace, Asked { of_namespace, enforced: false }, "heddle-system") {
             Choice::Inject(plane) => format!("inject {plane:?}"),
             Choice::Skip { why } => format!("skip {}", why.unwrap_or_default()),
             Choice::Refuse { why } => format!("refuse {why}"),
@@ -164,7 +162,8 @@ mod tests {
 
     #[test]
     fn a_namespace_that_refuses_capture_gets_the_remedy_first() {
-        let enforced = |pod: &Value| choose_enforced(pod, "shop", Some("envoy"), "heddle-system");
+        let asked = Asked { of_namespace: Some("envoy"), enforced: true };
+        let enforced = |pod: &Value| choose(pod, "shop", asked, "heddle-system");
         let Choice::Refuse { why } = enforced(&pod(json!({}), plain())) else {
             panic!("it would be injected")
         };

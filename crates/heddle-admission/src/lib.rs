@@ -13,6 +13,7 @@
 //!   and hooks, which ask the agent what they asked the application.
 //! - Everything injected beside the capture container passes the restricted Pod Security profile.
 
+mod admission_review;
 mod annotations;
 mod choice;
 mod container;
@@ -24,9 +25,9 @@ pub mod server;
 mod settings;
 mod validate;
 
-pub use choice::{Choice, ENFORCE, ENFORCED, choose, choose_enforced};
+pub use choice::{Asked, Choice, ENFORCE, ENFORCED, choose};
 pub use inject::{INJECTED, INJECTED_SETTINGS, inject};
 pub use names::{INJECT, PROXY};
-pub use review::{Asked, review};
+pub use review::review;
 pub use settings::{AgentSource, InjectorSettings, RootsSource};
 pub use validate::validate;

@@ -1,68 +1,46 @@
-//! One AdmissionReview, answered (`admission.k8s.io/v1`).
+//! One review of a Pod, answered.
 
+use crate::admission_review::{Answer, request};
 use crate::annotations;
-use crate::choice::{Choice, choose, choose_enforced};
+use crate::choice::{Asked, Choice, choose};
 use crate::inject::inject;
 use crate::settings::InjectorSettings;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
-
-/// The reason for which the injector is asked, as the webhook's selectors know it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Asked<'a> {
-    /// The value of the namespace's label, where the Pod has none.
-    pub of_namespace: Option<&'a str>,
-    /// The namespace enforces a profile that refuses the capture container.
-    pub enforced: bool,
-}
+use serde_json::Value;
 
 /// Answers a review of a Pod.
 ///
 /// # Errors
 /// Says what is wrong with a review that is none of a Pod.
 pub fn review(review: &Value, asked: Asked<'_>, settings: &InjectorSettings) -> Result<Value, &'static str> {
-    let request = &review["request"];
-    let uid = request["uid"].as_str().ok_or("request.uid is missing")?;
-    if review["apiVersion"] != "admission.k8s.io/v1" {
-        return Err("apiVersion is not admission.k8s.io/v1");
-    }
+    let request = request(review)?;
     let pod = &request["object"];
     if pod["kind"] != "Pod" {
         return Err("request.object is no Pod");
     }
     let namespace = request["namespace"].as_str().unwrap_or_default();
-    let mut response = json!({"uid": uid, "allowed": true});
-    let mut warnings = annotations::warnings(pod);
-    let choose = if asked.enforced { choose_enforced } else { choose };
-    match choose(pod, namespace, asked.of_namespace, &settings.namespace) {
+    let mut answer = Answer::admit(request);
+    answer.warn(annotations::warnings(pod));
+    match choose(pod, namespace, asked, &settings.namespace) {
         Choice::Inject(_) => {
             let patch = json_patch::diff(pod, &inject(pod, settings));
             if !patch.0.is_empty() {
                 let patch = serde_json::to_vec(&patch).map_err(|_| "the patch cannot be written")?;
-                response["patchType"] = "JSONPatch".into();
-                response["patch"] = STANDARD.encode(patch).into();
+                answer.patch(STANDARD.encode(patch));
             }
         }
-        Choice::Skip { why: None } => {}
-        Choice::Skip { why: Some(why) } => warnings.push(format!("not injected: {why}")),
-        Choice::Refuse { why } => {
-            response["allowed"] = false.into();
-            response["status"] =
-                json!({"code": 422, "reason": "Invalid", "message": format!("heddle: {why}")});
-        }
+        Choice::Skip { why } => answer.warn(why.map(|why| format!("not injected: {why}"))),
+        Choice::Refuse { why } => answer.refuse(&why),
     }
-    if !warnings.is_empty() {
-        let warnings: Vec<_> = warnings.iter().map(|warning| format!("heddle: {warning}")).collect();
-        response["warnings"] = warnings.into();
-    }
-    Ok(json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}))
+    Ok(answer.into_review())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::inject::tests::settings;
+    use serde_json::json;
 
     const ENVOY: Asked<'_> = Asked { of_namespace: Some("envoy"), enforced: false };
 

@@ -1,7 +1,8 @@
 //! The webhook's server. Whoever reaches the port may ask: the API server shows no credential, and what is answered
 //! follows from what was asked.
 
-use crate::review::{Asked, review};
+use crate::choice::Asked;
+use crate::review::review;
 use crate::settings::InjectorSettings;
 use crate::validate::validate;
 use axum::extract::{DefaultBodyLimit, Path, State};

@@ -3,10 +3,11 @@
 //! Lowering judges: the same function tells the controller what the object means. Kinds of others are never refused, since
 //! other implementations own them and a refused object has no status; of theirs a fault is a warning.
 
+use crate::admission_review::{Answer, request};
 use heddle_lower::lower;
 use heddle_model::{Diagnostic, Kind, Origin};
 use heddle_status::Severity;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// The faults that one answer names.
 const NAMED: usize = 8;
@@ -16,31 +17,20 @@ const NAMED: usize = 8;
 /// # Errors
 /// Says what is wrong with a review that is none of such an object.
 pub fn validate(review: &Value) -> Result<Value, &'static str> {
-    let request = &review["request"];
-    let uid = request["uid"].as_str().ok_or("request.uid is missing")?;
-    if review["apiVersion"] != "admission.k8s.io/v1" {
-        return Err("apiVersion is not admission.k8s.io/v1");
-    }
+    let request = request(review)?;
     let (object, old) = (&request["object"], &request["oldObject"]);
     let text = |field: &str| object[field].as_str().unwrap_or_default();
     let kind = Kind::from_manifest(text("apiVersion"), text("kind"))
         .ok_or("request.object is of no kind that is read")?;
     let (errors, warnings) = faults(kind, object, old);
-    let mut response = json!({"uid": uid, "allowed": true});
-    let mut warnings = lines(&warnings);
-    if !errors.is_empty() {
-        if kind.spec().origin == Origin::Heddle {
-            response["allowed"] = false.into();
-            let message = format!("heddle: {}", lines(&errors).join("; "));
-            response["status"] = json!({"code": 422, "reason": "Invalid", "message": message});
-        } else {
-            warnings.extend(lines(&errors));
-        }
+    let mut answer = Answer::admit(request);
+    answer.warn(lines(&warnings));
+    if kind.spec().origin != Origin::Heddle {
+        answer.warn(lines(&errors));
+    } else if !errors.is_empty() {
+        answer.refuse(&lines(&errors).join("; "));
     }
-    if !warnings.is_empty() {
-        response["warnings"] = warnings.iter().map(|line| format!("heddle: {line}")).collect();
-    }
-    Ok(json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}))
+    Ok(answer.into_review())
 }
 
 /// Returns the errors and the warnings that this change brings. An object that is being deleted, or whose spec stays as it is,
@@ -72,6 +62,7 @@ fn line(fault: &Diagnostic) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn policy(path: &str) -> Value {
         json!({

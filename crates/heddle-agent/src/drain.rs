@@ -15,16 +15,19 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// When Envoy cannot be asked, or refuses.
 pub async fn drain_inbound(envoy_admin: SocketAddr) -> io::Result<()> {
     // Without skip_exit the listeners would close after the drain time, and callers that know no better be refused.
-    let status = admin::ask(envoy_admin, "POST /drain_listeners?inboundonly&graceful&skip_exit").await?;
+    drain(envoy_admin, "inboundonly&graceful&skip_exit").await
+}
+
+async fn drain(admin: SocketAddr, how: &str) -> io::Result<()> {
+    let status = admin::ask(admin, &format!("POST /drain_listeners?{how}")).await?;
     if status.contains(" 200 ") { Ok(()) } else { Err(io::Error::other(status)) }
 }
 
 /// Asks Envoy to end its listeners gracefully: requests in flight go on, and connections are closed as they
 /// become idle. That it fails changes nothing: the child is ended after the drain time anyway.
 pub(crate) async fn drain_listeners(admin: SocketAddr) {
-    match admin::ask(admin, "POST /drain_listeners?graceful").await {
-        Ok(status) if status.contains(" 200 ") => tracing::info!("envoy drains its listeners"),
-        Ok(status) => tracing::warn!(%status, "envoy does not drain its listeners"),
+    match drain(admin, "graceful").await {
+        Ok(()) => tracing::info!("envoy drains its listeners"),
         Err(error) => tracing::warn!(%error, "envoy does not drain its listeners"),
     }
 }

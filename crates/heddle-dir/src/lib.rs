@@ -11,6 +11,7 @@ mod fault;
 mod folder;
 mod manifest;
 mod node;
+mod objects;
 mod position;
 mod strict;
 mod watch;
@@ -18,5 +19,6 @@ mod writers;
 
 pub use fault::DirError;
 pub use folder::{Found, Lists, parse, read};
+pub use objects::{objects, objects_of};
 pub use position::Positions;
 pub use watch::{State, WatchError, watch};

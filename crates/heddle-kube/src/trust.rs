@@ -100,8 +100,11 @@ async fn written(client: &Client, places: &TrustPlaces, pem: &str, leading: bool
 }
 
 fn api(client: &Client, group: &str, kind: &str, plural: &str) -> Api<DynamicObject> {
-    let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, "v1", kind), plural);
-    Api::all_with(client.clone(), &resource)
+    Api::all_with(client.clone(), &resource(group, kind, plural))
+}
+
+fn resource(group: &str, kind: &str, plural: &str) -> ApiResource {
+    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, "v1", kind), plural)
 }
 
 /// Applied as a whole: the bundle is the leader's alone.

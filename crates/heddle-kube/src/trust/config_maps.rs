@@ -1,9 +1,9 @@
 //! The roots in a ConfigMap of each namespace with injected Pods, for API servers without ClusterTrustBundles.
 
-use super::MANAGER;
+use super::{MANAGER, api, resource};
 use futures::{FutureExt as _, Stream, StreamExt as _, stream};
 use heddle_model::identity::{ROOTS_CONFIG_MAP, ROOTS_FILE};
-use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams};
+use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::PartialObjectMeta;
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Client, Error, ResourceExt as _};
@@ -17,20 +17,12 @@ const ASKS: &str = "heddle.dev/inject,heddle.dev/inject!=none";
 /// The time in which changes are taken together.
 const TOGETHER: Duration = Duration::from_millis(100);
 
-fn api(client: &Client, kind: &str, plural: &str) -> Api<DynamicObject> {
-    Api::all_with(client.clone(), &resource(kind, plural))
-}
-
-fn resource(kind: &str, plural: &str) -> ApiResource {
-    ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk("", "v1", kind), plural)
-}
-
 /// Returns an item whenever other namespaces may need the roots. What it cannot watch it tries again.
 pub(super) fn changes(client: &Client) -> impl Stream<Item = ()> + Send + use<> {
     let watched = [("Namespace", "namespaces"), ("Pod", "pods")].map(|(kind, plural)| {
         let asks = watcher::Config::default().labels(ASKS);
         let metadata: Api<PartialObjectMeta<DynamicObject>> =
-            Api::all_with(client.clone(), &resource(kind, plural));
+            Api::all_with(client.clone(), &resource("", kind, plural));
         watcher(metadata, asks).default_backoff().map(drop).boxed()
     });
     stream::select_all(watched)
@@ -51,7 +43,7 @@ pub(super) async fn publish(client: &Client, own_namespace: &str, pem: &str) -> 
     let mut needed = namespaces(client).await?;
     needed.insert(own_namespace.into());
     let ours = ListParams::default().fields(&format!("metadata.name={ROOTS_CONFIG_MAP}"));
-    for found in api(client, "ConfigMap", "configmaps").list(&ours).await? {
+    for found in api(client, "", "ConfigMap", "configmaps").list(&ours).await? {
         if found.data["data"] == json!({ROOTS_FILE: pem}) {
             needed.remove(&found.namespace().unwrap_or_default());
         }
@@ -67,10 +59,10 @@ pub(super) async fn publish(client: &Client, own_namespace: &str, pem: &str) -> 
 async fn namespaces(client: &Client) -> Result<BTreeSet<String>, Error> {
     let asks = ListParams::default().labels(ASKS);
     let lives = |object: &PartialObjectMeta<DynamicObject>| object.metadata.deletion_timestamp.is_none();
-    let labelled = api(client, "Namespace", "namespaces").list_metadata(&asks).await?;
+    let labelled = api(client, "", "Namespace", "namespaces").list_metadata(&asks).await?;
     let mut all: BTreeSet<String> =
         labelled.iter().filter(|one| lives(one)).map(|one| one.name_any()).collect();
-    let pods = api(client, "Pod", "pods").list_metadata(&asks).await?;
+    let pods = api(client, "", "Pod", "pods").list_metadata(&asks).await?;
     all.extend(pods.iter().filter(|one| lives(one)).filter_map(|pod| pod.namespace()));
     Ok(all)
 }
@@ -78,7 +70,7 @@ async fn namespaces(client: &Client) -> Result<BTreeSet<String>, Error> {
 /// Applied as a whole: the ConfigMap is the leader's alone.
 async fn write(client: &Client, namespace: &str, pem: &str) -> Result<(), Error> {
     let config_maps: Api<DynamicObject> =
-        Api::namespaced_with(client.clone(), namespace, &resource("ConfigMap", "configmaps"));
+        Api::namespaced_with(client.clone(), namespace, &resource("", "ConfigMap", "configmaps"));
     let wanted = json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",

@@ -2,7 +2,8 @@
 
 use super::output::Output;
 use anyhow::{Context, Result};
-use heddle_admission::{Choice, ENFORCE, ENFORCED, INJECT, choose, choose_enforced};
+use heddle_admission::{Asked, Choice, ENFORCE, ENFORCED, INJECT, choose};
+use heddle_dir::objects_of;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -63,24 +64,14 @@ const REFUSED: &str = "refused";
 
 fn read(path: &Path, objects: &mut Vec<Value>) -> Result<()> {
     let at = || format!("cannot read {}", path.display());
-    if path.is_dir() {
-        let mut files: Vec<PathBuf> = Vec::new();
-        for entry in std::fs::read_dir(path).with_context(at)? {
-            files.push(entry.with_context(at)?.path());
-        }
-        files.sort();
-        let is_manifest = |file: &&PathBuf| {
-            ["yaml", "yml", "json"].iter().any(|one| file.extension() == Some(one.as_ref()))
-        };
-        return files.iter().filter(is_manifest).try_for_each(|file| read(file, objects));
-    }
-    let mut text = String::new();
-    if path == Path::new("-") {
+    let documents = if path == Path::new("-") {
+        let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).with_context(at)?;
+        objects_of("-", &text)
     } else {
-        text = std::fs::read_to_string(path).with_context(at)?;
-    }
-    let documents: Vec<Value> = serde_saphyr::from_multiple(&text).with_context(at)?;
+        heddle_dir::objects(path)
+    };
+    let documents = documents.with_context(at)?;
     for document in documents {
         match document["items"].as_array() {
             Some(items) => objects.extend(items.iter().cloned()),
@@ -107,8 +98,8 @@ fn answers(args: &Args, objects: &[Value]) -> Vec<Answer> {
         };
         let profile = labels.and_then(|labels| labels[ENFORCE].as_str());
         let enforced = profile.is_some_and(|profile| ENFORCED.contains(&profile));
-        let choose = if enforced { choose_enforced } else { choose };
-        let (outcome, why) = match choose(pod, namespace, label, &args.controller_namespace) {
+        let asked = Asked { of_namespace: label, enforced };
+        let (outcome, why) = match choose(pod, namespace, asked, &args.controller_namespace) {
             Choice::Inject(_) => ("injected", "with an Envoy".into()),
             Choice::Skip { why } => ("left alone", why.unwrap_or_else(|| "nothing asks for a proxy".into())),
             Choice::Refuse { why } => (REFUSED, why),

@@ -1,10 +1,39 @@
 //! Requests to the API server by path, for objects of any kind.
 
 use anyhow::{Context, Result};
-use heddle_kube::Client;
+use heddle_kube::{BUNDLE, Client};
+use heddle_model::{Kind, KindSpec, Origin};
 use http::Request;
 use kube::Error;
 use serde_json::Value;
+
+/// A definition of one of Heddle's kinds.
+pub(super) struct Definition {
+    /// Its name, `PLURAL.GROUP`.
+    pub(super) name: String,
+    /// The path of it in the API.
+    pub(super) path: String,
+    /// The kind.
+    pub(super) spec: &'static KindSpec,
+}
+
+/// Returns the definitions of Heddle's kinds.
+pub(super) fn definitions() -> impl Iterator<Item = Definition> {
+    let ours = Kind::ALL.map(Kind::spec).into_iter().filter(|spec| spec.origin == Origin::Heddle);
+    ours.map(|spec| {
+        let name = format!("{}.{}", spec.plural, spec.group);
+        Definition {
+            path: format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"),
+            name,
+            spec,
+        }
+    })
+}
+
+/// Returns the place of the bundle with the mesh's roots.
+pub(super) fn trust_bundle() -> String {
+    format!("/apis/certificates.k8s.io/v1/clustertrustbundles/{BUNDLE}")
+}
 
 /// The number of objects that a page of a list has.
 const PAGE: u32 = 500;

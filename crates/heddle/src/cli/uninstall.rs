@@ -1,11 +1,10 @@
 //! `heddle uninstall`: what `helm uninstall` leaves.
 
-use super::query;
+use super::query::{self, Definition};
 use anyhow::{Result, ensure};
 use heddle_admission::INJECTED;
 use heddle_kube::{BUNDLE, Client};
 use heddle_model::identity::ROOTS_CONFIG_MAP;
-use heddle_model::{Kind, Origin};
 use serde_json::Value;
 
 /// List what helm uninstall leaves in a cluster, or remove it.
@@ -73,18 +72,15 @@ fn text(value: &Value) -> &str {
 
 async fn leftovers(client: &Client, namespace: &str) -> Result<Vec<Leftover>> {
     let mut all = Vec::new();
-    for spec in Kind::ALL.map(Kind::spec).into_iter().filter(|spec| spec.origin == Origin::Heddle) {
-        let name = format!("{}.{}", spec.plural, spec.group);
-        let definition = format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}");
-        if query::get(client, &definition).await?.is_none() {
+    for Definition { name, path, spec } in query::definitions() {
+        if query::get(client, &path).await?.is_none() {
             continue;
         }
         let objects = query::list(client, &format!("/apis/{}/v1alpha1/{}?", spec.group, spec.plural)).await?;
         let shown = format!("CustomResourceDefinition {name}, with {} objects", objects.len());
-        all.push(Leftover { shown, path: definition });
+        all.push(Leftover { shown, path });
     }
-    let bundle = format!("/apis/certificates.k8s.io/v1/clustertrustbundles/{BUNDLE}");
-    let mut named = vec![(format!("ClusterTrustBundle {BUNDLE}"), bundle)];
+    let mut named = vec![(format!("ClusterTrustBundle {BUNDLE}"), query::trust_bundle())];
     let lease = format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/heddle");
     named.push((format!("Lease {namespace}/heddle"), lease));
     for secret in crate::cluster::SECRETS {

@@ -1,11 +1,10 @@
 //! The answers of a cluster, as JSON.
 
 use crate::cli::WEBHOOK;
-use crate::cli::query::{get, list};
+use crate::cli::query::{self, Definition, get, list};
 use anyhow::Result;
-use heddle_kube::{BUNDLE, Client};
+use heddle_kube::Client;
 use heddle_model::identity::ROOTS_CONFIG_MAP;
-use heddle_model::{Kind, Origin};
 use serde_json::Value;
 
 /// The answers from which everything is judged; `None` and empty lists where there is nothing.
@@ -40,9 +39,7 @@ impl Facts {
     /// If it cannot be reached, or does not let us read what there is.
     pub(super) async fn ask(client: &Client, namespace: &str) -> Result<Self> {
         let mut definitions = Vec::new();
-        for spec in Kind::ALL.map(Kind::spec).into_iter().filter(|spec| spec.origin == Origin::Heddle) {
-            let name = format!("{}.{}", spec.plural, spec.group);
-            let path = format!("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}");
+        for Definition { name, path, .. } in query::definitions() {
             definitions.push((name, get(client, &path).await?));
         }
         let path =
@@ -56,8 +53,7 @@ impl Facts {
             certificates: get(client, "/apis/certificates.k8s.io/v1").await?,
             definitions,
             controllers,
-            bundle: get(client, &format!("/apis/certificates.k8s.io/v1/clustertrustbundles/{BUNDLE}"))
-                .await?,
+            bundle: get(client, &query::trust_bundle()).await?,
             roots: get(client, &format!("/api/v1/namespaces/{namespace}/configmaps/{ROOTS_CONFIG_MAP}"))
                 .await?,
             webhook: get(client, &webhook).await?,

@@ -4,7 +4,7 @@ use super::facts::Facts;
 use crate::cli::injector_settings;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use heddle_admission::{Choice, INJECT, INJECTED, INJECTED_SETTINGS, PROXY, choose};
+use heddle_admission::{Asked, Choice, INJECT, INJECTED, INJECTED_SETTINGS, PROXY, choose};
 use heddle_model::identity::ROOTS_FILE;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -222,7 +222,10 @@ pub(super) fn proxies(facts: &Facts, namespace: &str) -> Vec<Line> {
     let of_namespace = |pod: &Value| labels.get(word(&pod["metadata"]["namespace"])).copied();
     let wanted = |pod: &&Value| {
         let label = of_namespace(pod);
-        matches!(choose(pod, word(&pod["metadata"]["namespace"]), label, namespace), Choice::Inject(_))
+        matches!(
+            choose(pod, word(&pod["metadata"]["namespace"]), by_label(label), namespace),
+            Choice::Inject(_)
+        )
     };
     let runs =
         |pod: &&Value| pod["metadata"]["deletionTimestamp"].is_null() && pod["status"]["phase"] == "Running";
@@ -242,7 +245,7 @@ pub(super) fn proxies(facts: &Facts, namespace: &str) -> Vec<Line> {
     let meshed: Vec<&Value> = running.iter().copied().filter(|pod| injected_by(pod).is_some()).collect();
     // A Pod that says nothing itself is refused for the label alone.
     let unknown = |name: &str, label: &str| {
-        matches!(choose(&Value::Null, name, Some(label), namespace), Choice::Refuse { .. })
+        matches!(choose(&Value::Null, name, by_label(Some(label)), namespace), Choice::Refuse { .. })
     };
     let misnamed: Vec<String> = labels
         .iter()
@@ -293,6 +296,10 @@ pub(super) fn proxies(facts: &Facts, namespace: &str) -> Vec<Line> {
             restart,
         ),
     ]
+}
+
+fn by_label(of_namespace: Option<&str>) -> Asked<'_> {
+    Asked { of_namespace, enforced: false }
 }
 
 /// Judges whether Heddle can be uninstalled: Pods that still have its proxies lose their certificates.
