@@ -130,9 +130,11 @@ impl World {
         let (code, text) = self.heddle(&["uninstall"]);
         assert!(code == Some(0) && text.contains("meshes.heddle.dev, with 1 objects"), "{text}");
         self.say("Heddle is uninstalled, its definitions and objects stay");
+        self.until("the last controller has ended", || self.controllers().is_empty());
         // As an older Kubernetes would have it.
         self.install(&["--set=injector.agentFrom=Copy,injector.rootsFrom=ConfigMap"]);
         self.until("Heddle is installed again", || self.heddle(&["check"]).0 == Some(0));
+        let before = self.audit().len();
         self.kubectl(&["label", "namespace", "shop", "heddle.dev/inject=envoy"]);
         self.kubectl(&["-n", "shop", "rollout", "restart", "deployment"]);
         self.until("the shop is meshed again", || {
@@ -142,6 +144,25 @@ impl World {
         let containers = "jsonpath={.items[*].spec.initContainers[*].name}";
         let names = self.kubectl(&["-n", "shop", "get", "pods", "-l", "app=web", "-o", containers]);
         assert!(names.contains("heddle-copy"), "{names}");
+        self.nothing_was_forbidden(before);
+    }
+
+    fn controllers(&self) -> String {
+        self.kubectl(&["-n", "heddle-system", "get", "pods", "-o", "name"])
+    }
+
+    /// The requests of Heddle's account, one a line.
+    fn audit(&self) -> String {
+        std::fs::read_to_string(self.node.folder().join("audit.log")).expect("an audit log")
+    }
+
+    /// Every right that was asked for, since the log had so many bytes, is one that the chart gives.
+    fn nothing_was_forbidden(&self, since: usize) {
+        let audit = self.audit();
+        let lines = audit[since..].lines();
+        let refused: Vec<&str> = lines.filter(|line| line.contains(r#""code":403"#)).collect();
+        assert!(refused.is_empty(), "the chart gives too few rights: {}", refused[0]);
+        assert!(audit.lines().count() > 20, "the controller asked the API server");
     }
 
     /// With nothing that depends on it, all that is left can be deleted.
@@ -270,8 +291,7 @@ impl World {
     /// With the controller dead, Pods that are not to be injected start, and those that are do not start without a proxy.
     fn without_controller(&self) {
         self.scale(0);
-        let replicas = ["-n", "heddle-system", "get", "pods", "-o", "name"];
-        self.until("no controller is left", || self.kubectl(&replicas).is_empty());
+        self.until("no controller is left", || self.controllers().is_empty());
         let pod = |name: &str, namespace: &str, labels: &str| {
             PLAIN.replace(
                 "{name: plain, namespace: default}",
@@ -371,13 +391,9 @@ fn a_labelled_namespace_has_mtls() {
     world.mesh_from_values();
     world.upgraded();
     // Read before the API server starts anew, which refuses everyone until it knows the rights, and before helm takes them away.
-    let audit = std::fs::read_to_string(world.node.folder().join("audit.log")).expect("an audit log");
+    world.nothing_was_forbidden(0);
     world.without_api_server();
     world.without_controller();
     world.uninstall();
     world.purge();
-
-    let refused: Vec<&str> = audit.lines().filter(|line| line.contains(r#""code":403"#)).collect();
-    assert!(refused.is_empty(), "the chart gives too few rights: {}", refused[0]);
-    assert!(audit.lines().count() > 20, "the controller asked the API server");
 }
