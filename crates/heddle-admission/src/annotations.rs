@@ -3,7 +3,7 @@
 use crate::names::INJECT;
 use crate::settings::InjectorSettings;
 use heddle_model::Kind;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// Ports on which connections reach the application at once.
 const SKIP_INBOUND: &str = "heddle.dev/skip-inbound-ports";
@@ -43,10 +43,7 @@ fn of<'a>(pod: &'a Value, name: &str) -> Option<&'a str> {
 /// Returns the settings of a Pod: its own, and the injector's where it has none.
 pub(crate) fn options(pod: &Value, settings: &InjectorSettings) -> ProxyOptions {
     let ports = |name: &str| of(pod, name).unwrap_or_default().split_whitespace().collect();
-    let mut resources = settings.proxy_resources.clone();
-    if !resources.is_object() {
-        resources = json!({});
-    }
+    let mut resources = Value::Object(settings.proxy_resources.clone());
     for (name, list, resource) in RESOURCES {
         if let Some(quantity) = of(pod, name) {
             resources[list][resource] = quantity.into();
@@ -113,6 +110,7 @@ pub(crate) fn warnings(pod: &Value) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::inject::tests::settings;
+    use serde_json::json;
 
     fn pod(annotations: Value) -> Value {
         json!({"metadata": {"annotations": annotations}})

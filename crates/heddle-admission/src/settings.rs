@@ -1,6 +1,7 @@
 //! The settings of the injector.
 
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 /// The settings of the injector. Plain data: the binary's arguments fill it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -11,8 +12,8 @@ pub struct InjectorSettings {
     pub proxy_image: String,
     /// `imagePullPolicy` of both.
     pub pull_policy: String,
-    /// `resources` of the proxy's container, as JSON, where a Pod says nothing else.
-    pub proxy_resources: serde_json::Value,
+    /// `resources` of the proxy's container, where a Pod says nothing else: each member is an object.
+    pub proxy_resources: Map<String, Value>,
     /// Envoy's log level, where a Pod says nothing else.
     pub proxy_log_level: String,
     /// The way of the agent into the proxy's container.

@@ -7,7 +7,7 @@ pub(crate) fn settings() -> InjectorSettings {
         agent_image: "heddle:1".into(),
         proxy_image: "envoy:1.40".into(),
         pull_policy: "IfNotPresent".into(),
-        proxy_resources: json!({"requests": {"cpu": "50m", "memory": "96Mi"}}),
+        proxy_resources: [("requests".into(), json!({"cpu": "50m", "memory": "96Mi"}))].into_iter().collect(),
         proxy_log_level: "warning".into(),
         agent_from: AgentSource::ImageVolume,
         roots_from: RootsSource::ClusterTrustBundle,

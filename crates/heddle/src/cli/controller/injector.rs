@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use clap::ValueEnum;
 use heddle_admission::{AgentSource, InjectorSettings, RootsSource};
 use heddle_kube::WebhookConfiguration;
+use serde_json::{Map, Value};
 use std::net::SocketAddr;
 
 /// The injector's settings. Without an address nothing is injected.
@@ -23,8 +24,8 @@ pub(super) struct Injector {
     #[arg(long, env = "HEDDLE_PULL_POLICY", value_name = "POLICY", default_value = "IfNotPresent")]
     pull_policy: String,
     /// The resources of proxies, as the JSON of a container's
-    #[arg(long, env = "HEDDLE_PROXY_RESOURCES", value_name = "JSON", default_value = "{}")]
-    proxy_resources: serde_json::Value,
+    #[arg(long, env = "HEDDLE_PROXY_RESOURCES", value_name = "JSON", default_value = "{}", value_parser = resources)]
+    proxy_resources: Map<String, Value>,
     /// Envoy's log level: trace, debug, info, warning, error, critical or off
     #[arg(long, env = "HEDDLE_PROXY_LOG_LEVEL", value_name = "LEVEL", default_value = "warning")]
     proxy_log_level: String,
@@ -41,6 +42,16 @@ pub(super) struct Injector {
     /// The ValidatingWebhookConfiguration whose caBundle the leader keeps; none if not given
     #[arg(long, env = "HEDDLE_VALIDATOR", value_name = "NAME")]
     validator_configuration: Option<String>,
+}
+
+/// Reads `resources` of a container, of which each member (requests, limits) is an object; null is none.
+fn resources(text: &str) -> Result<Map<String, Value>, String> {
+    let read: Option<Map<String, Value>> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let read = read.unwrap_or_default();
+    match read.iter().find(|(_, quantities)| !quantities.is_object()) {
+        Some((name, found)) => Err(format!("{name} is {found}, want an object as {{\"cpu\": \"100m\"}}")),
+        None => Ok(read),
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -85,5 +96,19 @@ impl Injector {
         let validating = self.validator_configuration.map(WebhookConfiguration::Validating);
         let configurations = std::iter::once(mutating).chain(validating).collect();
         Ok(Some(Webhook { listen, configurations, settings }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resources_of_another_form_are_refused_with_the_member() {
+        assert_eq!(resources("null"), Ok(Map::new()));
+        assert!(resources(r#"{"limits": {"cpu": 1}}"#).is_ok());
+        let error = resources(r#"{"limits": "1"}"#).expect_err("no object");
+        assert!(error.starts_with("limits is \"1\", want an object"), "{error}");
+        assert!(resources("[]").is_err());
     }
 }
