@@ -2,7 +2,7 @@
 
 use crate::names::INJECT;
 use crate::settings::InjectorSettings;
-use heddle_model::Kind;
+use heddle_model::{Kind, PortRange};
 use serde_json::Value;
 
 /// Ports on which connections reach the application at once.
@@ -42,7 +42,10 @@ fn of<'a>(pod: &'a Value, name: &str) -> Option<&'a str> {
 
 /// Returns the settings of a Pod: its own, and the injector's where it has none.
 pub(crate) fn options(pod: &Value, settings: &InjectorSettings) -> ProxyOptions {
-    let ports = |name: &str| of(pod, name).unwrap_or_default().split_whitespace().collect();
+    let ports = |name: &str| {
+        let ranges = PortRange::list(of(pod, name).unwrap_or_default()).flatten();
+        ranges.map(|range| range.to_string()).collect::<Vec<_>>().join(",")
+    };
     let mut resources = Value::Object(settings.proxy_resources.clone());
     for (name, list, resource) in RESOURCES {
         if let Some(quantity) = of(pod, name) {
@@ -63,9 +66,14 @@ pub(crate) fn fault(pod: &Value) -> Option<String> {
         Some(format!("metadata.annotations[{name}]: {:?} is not {wanted}", of(pod, name)?))
     };
     for name in [SKIP_INBOUND, SKIP_OUTBOUND] {
-        if of(pod, name).is_some_and(|text| !are_ports(text)) {
+        if of(pod, name).is_some_and(|text| PortRange::list(text).any(|range| range.is_err())) {
             return wrong(name, "a list of ports and ranges, as 9090,9100-9110");
         }
+    }
+    let inbound = PortRange::list(of(pod, SKIP_INBOUND).unwrap_or_default()).flatten();
+    let most = PortRange::MOST_KEPT;
+    if inbound.map(|range| range.ports().len()).sum::<usize>() > most {
+        return wrong(SKIP_INBOUND, &format!("a list of at most {most} ports"));
     }
     if of(pod, LOG_LEVEL).is_some_and(|level| !LEVELS.contains(&level)) {
         return wrong(LOG_LEVEL, &format!("one of {}", LEVELS.join(", ")));
@@ -73,15 +81,6 @@ pub(crate) fn fault(pod: &Value) -> Option<String> {
     let mut quantities = RESOURCES.iter().map(|(name, ..)| *name);
     let bad = quantities.find(|name| of(pod, name).is_some_and(|text| !is_quantity(text)))?;
     wrong(bad, "a quantity, as 100m or 128Mi")
-}
-
-fn are_ports(text: &str) -> bool {
-    let port = |text: &str| text.trim().parse::<u16>().ok().filter(|port| *port > 0);
-    let mut parts = text.split(',').filter(|part| !part.trim().is_empty());
-    parts.all(|part| {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        port(first).zip(port(last)).is_some_and(|(first, last)| first <= last)
-    })
 }
 
 fn is_quantity(text: &str) -> bool {
@@ -145,6 +144,8 @@ mod tests {
         check(SKIP_INBOUND, "http", ports);
         check(SKIP_OUTBOUND, "0", ports);
         check(SKIP_OUTBOUND, "90-80", ports);
+        check(SKIP_INBOUND, "1-1025", Some("a list of at most 1024 ports"));
+        check(SKIP_OUTBOUND, "1-65535", None);
         check(SKIP_OUTBOUND, "80-90,", None);
         check(LOG_LEVEL, "warn", Some("one of trace, debug, info, warning, error, critical, off"));
         let quantity = Some("a quantity, as 100m or 128Mi");

@@ -28,6 +28,7 @@ mod meta;
 mod namespace;
 mod node;
 mod pod;
+mod ports;
 mod protocol;
 mod reference_grant;
 mod regex;

@@ -10,7 +10,6 @@ mod duration;
 pub(crate) mod egress;
 pub(crate) mod external_workload;
 mod network;
-mod ports;
 pub(crate) mod rate_limit;
 mod reference;
 mod retry;

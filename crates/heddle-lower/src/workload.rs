@@ -1,8 +1,9 @@
 //! The common parts of Pods and ExternalWorkloads.
 
 use crate::diagnostics::Diagnostics;
-use crate::field::{Field, LONGEST};
+use crate::field::Field;
 use crate::meta;
+use crate::ports::ports;
 use crate::unicast;
 use heddle_model::fact::{DataPlane, Labels};
 use heddle_model::{Identity, Name};
@@ -41,8 +42,8 @@ pub(crate) fn addresses(items: Vec<Field<'_>>, notes: &mut Diagnostics) -> Vec<I
     parsed.into_iter().filter(|address| seen.insert(*address)).collect()
 }
 
-/// The ports of annotation `heddle.dev/skip-inbound-ports`, divided by commas, without those at which the workload's own
-/// proxy captures traffic.
+/// The ports of annotation `heddle.dev/skip-inbound-ports`, without those at which the workload's own proxy captures
+/// traffic.
 pub(crate) fn skip_inbound_ports(
     root: &Field<'_>,
     plane: Option<DataPlane>,
@@ -51,19 +52,14 @@ pub(crate) fn skip_inbound_ports(
     let Some(written) = meta::annotation(root, "heddle.dev/skip-inbound-ports") else {
         return BTreeSet::new();
     };
-    let Some(text) = notes.take(written.text(), "no port is skipped") else { return BTreeSet::new() };
-    let parts: Vec<&str> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
-    if notes.take(written.at_most(LONGEST, parts.len()), "no port is skipped").is_none() {
-        return BTreeSet::new();
-    }
-    let ports = parts.into_iter().map(|part| match part.parse() {
-        Ok(port) if plane.is_some_and(|plane| plane.capture_ports().contains(&port)) => {
-            Err(written.wrong(format!("{port} is the proxy's own port, at which it captures traffic")))
+    let mut skipped = ports(&written, &[], notes).unwrap_or_default();
+    for own in plane.into_iter().flat_map(DataPlane::capture_ports) {
+        if skipped.remove(&own) {
+            let fault = format!("{own} is the proxy's own port, at which it captures traffic");
+            notes.wrong(written.wrong(fault), "it is not skipped");
         }
-        Ok(port) if port > 0 => Ok(port),
-        _ => Err(written.wrong(format!("{part:?} is not a port"))),
-    });
-    notes.take_all(ports, "it is not skipped").into_iter().collect()
+    }
+    skipped
 }
 
 /// A field that may be absent or empty.

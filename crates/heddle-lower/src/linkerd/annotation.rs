@@ -1,12 +1,12 @@
 //! Linkerd's annotations on namespaces, workloads, Services and routes.
 
 use super::duration::duration;
-use super::ports::ports;
 use super::retry;
 use super::server::STANCES;
 use crate::diagnostics::Diagnostics;
 use crate::field::{Field, FieldError};
 use crate::meta::annotation;
+use crate::ports::ports;
 use heddle_model::Name;
 use heddle_model::fact::{Accrual, DataPlane, ServicePort, Workload, WorkloadPort};
 use heddle_model::route::RouteDefaults;

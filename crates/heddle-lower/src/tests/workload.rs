@@ -17,7 +17,7 @@ fn a_pod_is_a_workload() {
         json!({
             "metadata": {
                 "labels": {"app": "web", "heddle.dev/plane": "envoy"},
-                "annotations": {"heddle.dev/skip-inbound-ports": "22, 9090"},
+                "annotations": {"heddle.dev/skip-inbound-ports": "22, 9090-9092"},
             },
             "spec": {
                 "serviceAccountName": "web", "nodeName": "n1",
@@ -40,7 +40,7 @@ fn a_pod_is_a_workload() {
     let ports: Vec<_> =
         pod.ports.iter().map(|port| (port.name.as_deref().unwrap_or(""), port.port, port.named)).collect();
     assert_eq!(ports, [("http", 8080, Some(Protocol::Http)), ("grpc-web-side", 7, Some(Protocol::Http))]);
-    assert_eq!(pod.skip_inbound_ports.into_iter().collect::<Vec<_>>(), [22, 9090]);
+    assert_eq!(pod.skip_inbound_ports.into_iter().collect::<Vec<_>>(), [22, 9090, 9091, 9092]);
     assert_eq!((pod.node.as_deref(), pod.host_network, pod.ended), (Some("n1"), false, false));
 }
 
@@ -84,8 +84,8 @@ fn a_part_of_a_pod_that_cannot_be_read_is_absent() {
             "spec.nodeName Invalid: 5 is not a string; it is taken as absent",
             "spec.containers[0].ports[0].containerPort Invalid: 70000 is not an integer from 1 to 65535; the port is not known",
             "spec.containers[1].ports Invalid: 5 is not a list; its ports are not known",
-            r#"metadata.annotations[heddle.dev/skip-inbound-ports] Invalid: "ssh" is not a port; it is not skipped"#,
-            r#"metadata.annotations[heddle.dev/skip-inbound-ports] Invalid: "0" is not a port; it is not skipped"#,
+            r#"metadata.annotations[heddle.dev/skip-inbound-ports] Invalid: "ssh" is neither a port (9090) nor a range of ports (9000-9100); "ssh" is left out"#,
+            r#"metadata.annotations[heddle.dev/skip-inbound-ports] Invalid: "0" is neither a port (9090) nor a range of ports (9000-9100); "0" is left out"#,
         ],
     );
 }

@@ -3,8 +3,7 @@
 use super::sidecar::For;
 use anyhow::{Context, Result};
 use heddle_agent::capture::{Capture, CapturedBy, Direction, TABLE};
-use std::ops::RangeInclusive;
-use std::str::FromStr;
+use heddle_model::PortRange;
 
 /// Lead this network namespace's TCP traffic through its proxy, and end.
 ///
@@ -21,32 +20,15 @@ pub(crate) struct Args {
     uid: u32,
     /// Ports on which inbound connections go to the application at once: 9090 or 9000-9100, separated by commas
     #[arg(long, env = "HEDDLE_SKIP_INBOUND_PORTS", value_name = "PORTS", value_delimiter = ',')]
-    skip_inbound_ports: Vec<Ports>,
+    skip_inbound_ports: Vec<PortRange>,
     /// Ports to which outbound connections leave at once: 5432 or 5000-5100, separated by commas
     #[arg(long, env = "HEDDLE_SKIP_OUTBOUND_PORTS", value_name = "PORTS", value_delimiter = ',')]
-    skip_outbound_ports: Vec<Ports>,
-}
-
-/// One port, or all from one to another.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Ports(RangeInclusive<u16>);
-
-impl FromStr for Ports {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (first, last) = text.split_once('-').unwrap_or((text, text));
-        let port = |text: &str| text.trim().parse::<u16>().ok().filter(|port| *port > 0);
-        match (port(first), port(last)) {
-            (Some(first), Some(last)) if first <= last => Ok(Self(first..=last)),
-            _ => Err(format!("{text:?} is neither a port (9090) nor a range of ports (9000-9100)")),
-        }
-    }
+    skip_outbound_ports: Vec<PortRange>,
 }
 
 /// Writes the rules.
 pub(crate) fn run(args: Args) -> Result<()> {
-    let ranges = |ports: Vec<Ports>| ports.into_iter().map(|Ports(range)| range).collect();
+    let ranges = |ports: Vec<PortRange>| ports.into_iter().map(PortRange::ports).collect();
     let proxy = match args.proxy {
         For::Envoy => CapturedBy::Envoy,
         For::Linkerd => CapturedBy::Linkerd,
@@ -61,18 +43,4 @@ pub(crate) fn run(args: Args) -> Result<()> {
     capture.apply().context("traffic is not captured")?;
     tracing::info!(table = TABLE, uid = args.uid, "traffic captured");
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ports_are_one_or_a_range() {
-        assert_eq!("9090".parse(), Ok(Ports(9090..=9090)));
-        assert_eq!("9000-9100".parse(), Ok(Ports(9000..=9100)));
-        for bad in ["", "0", "70000", "9100-9000", "http", "1-"] {
-            assert!(bad.parse::<Ports>().is_err(), "{bad}");
-        }
-    }
 }
