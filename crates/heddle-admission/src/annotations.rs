@@ -1,5 +1,6 @@
 //! The annotations by which a Pod's author sets its proxy.
 
+use crate::metrics::MERGE;
 use crate::names::INJECT;
 use crate::settings::InjectorSettings;
 use heddle_model::{Kind, PortRange};
@@ -78,6 +79,9 @@ pub(crate) fn fault(pod: &Value) -> Option<String> {
     if of(pod, LOG_LEVEL).is_some_and(|level| !LEVELS.contains(&level)) {
         return wrong(LOG_LEVEL, &format!("one of {}", LEVELS.join(", ")));
     }
+    if of(pod, MERGE).is_some_and(|merge| !["true", "false"].contains(&merge)) {
+        return wrong(MERGE, "true or false");
+    }
     let mut quantities = RESOURCES.iter().map(|(name, ..)| *name);
     let bad = quantities.find(|name| of(pod, name).is_some_and(|text| !is_quantity(text)))?;
     wrong(bad, "a quantity, as 100m or 128Mi")
@@ -148,6 +152,7 @@ mod tests {
         check(SKIP_OUTBOUND, "1-65535", None);
         check(SKIP_OUTBOUND, "80-90,", None);
         check(LOG_LEVEL, "warn", Some("one of trace, debug, info, warning, error, critical, off"));
+        check(MERGE, "no", Some("true or false"));
         let quantity = Some("a quantity, as 100m or 128Mi");
         for wrong in ["", "1 Gi", "-1", "1.", ".5", "1Mb", "Mi"] {
             check("heddle.dev/proxy-cpu-limit", wrong, quantity);
@@ -159,7 +164,7 @@ mod tests {
 
     #[test]
     fn every_annotation_is_in_the_table_of_kinds() {
-        let names = [SKIP_INBOUND, SKIP_OUTBOUND, LOG_LEVEL].into_iter();
+        let names = [SKIP_INBOUND, SKIP_OUTBOUND, LOG_LEVEL, MERGE].into_iter();
         let all: Value = names.chain(RESOURCES.map(|(name, ..)| name)).map(|name| (name, "")).collect();
         assert_eq!(warnings(&pod(all)), Vec::<String>::new());
     }

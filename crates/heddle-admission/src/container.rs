@@ -1,7 +1,7 @@
 //! The containers and volumes that are injected.
 
 use crate::annotations::ProxyOptions;
-use crate::names::{AGENT_PORT, HANDLERS, PROXY};
+use crate::names::{AGENT_PORT, HANDLERS, METRICS, PROXY};
 use crate::settings::{AgentSource, InjectorSettings, PROXY_USER, RootsSource};
 use heddle_model::identity::{ROOTS_CONFIG_MAP, ROOTS_FILE, SIGNER};
 use serde_json::{Map, Value, json};
@@ -67,21 +67,29 @@ fn restricted() -> Value {
     })
 }
 
+/// The pages of the application that the agent serves.
+pub(crate) struct ApplicationPages {
+    /// Probes and hooks, by container and handler.
+    pub handlers: Map<String, Value>,
+    /// The page of its metrics.
+    pub metrics: Option<Value>,
+}
+
 /// The agent and its child, the proxy: a native sidecar, which starts before and ends after the application.
-pub(crate) fn proxy(
-    settings: &InjectorSettings,
-    options: &ProxyOptions,
-    handlers: &Map<String, Value>,
-) -> Value {
+pub(crate) fn proxy(settings: &InjectorSettings, options: &ProxyOptions, pages: &ApplicationPages) -> Value {
     let field = |path: &str| json!({"fieldRef": {"apiVersion": "v1", "fieldPath": path}});
     let mut environment = vec![
         json!({"name": "POD_NAME", "valueFrom": field("metadata.name")}),
         json!({"name": "POD_NAMESPACE", "valueFrom": field("metadata.namespace")}),
     ];
-    if !handlers.is_empty() {
+    let handlers = (!pages.handlers.is_empty()).then(|| json!(pages.handlers));
+    let written = [(HANDLERS, handlers), (METRICS, pages.metrics.clone())].into_iter();
+    let written: Vec<_> = written.filter_map(|(name, value)| Some((name, value?))).collect();
+    if !written.is_empty() {
         environment.push(json!({"name": "HEDDLE_POD_IP", "valueFrom": field("status.podIP")}));
-        environment.push(json!({"name": HANDLERS, "value": json!(handlers).to_string()}));
     }
+    environment
+        .extend(written.into_iter().map(|(name, value)| json!({"name": name, "value": value.to_string()})));
     json!({
         "name": PROXY,
         "image": settings.proxy_image,

@@ -1,7 +1,8 @@
 //! A Pod with its proxy.
 
 use crate::annotations::options;
-use crate::container::{capture, copy, proxy, volumes};
+use crate::container::{ApplicationPages, capture, copy, proxy, volumes};
+use crate::metrics;
 use crate::names::is_ours;
 use crate::probes;
 use crate::settings::{AgentSource, InjectorSettings};
@@ -21,14 +22,16 @@ const PLANE: &str = "heddle.dev/plane";
 pub fn inject(pod: &Value, settings: &InjectorSettings) -> Value {
     let mut pod = pod.clone();
     probes::restore(&mut pod);
-    let handlers = probes::redirect(&mut pod);
+    metrics::restore(&mut pod);
+    let pages =
+        ApplicationPages { handlers: probes::redirect(&mut pod), metrics: metrics::redirect(&mut pod) };
     let options = options(&pod, settings);
     // Capture comes first, so that nothing leaves past the proxy, and the proxy next, so that it serves what follows.
     let mut first = vec![capture(settings, &options)];
     if settings.agent_from == AgentSource::Copy {
         first.push(copy(settings));
     }
-    first.push(proxy(settings, &options, &handlers));
+    first.push(proxy(settings, &options, &pages));
     put(&mut pod, "initContainers", first);
     let of_others = pod["spec"]["volumes"].take();
     pod["spec"]["volumes"] = [others(of_others), volumes(settings)].concat().into();

@@ -18,6 +18,7 @@ mod annotations;
 mod choice;
 mod container;
 mod inject;
+mod metrics;
 mod names;
 mod probes;
 mod review;

@@ -3,7 +3,7 @@
 //! The kubelet has no identity, and no source address is exempt from policy: a Strict port would refuse it. What it asks
 //! over HTTP of the agent's port, the agent asks of the application.
 
-use crate::names::{AGENT_PORT, HANDLERS, PROXY, is_ours};
+use crate::names::{AGENT_PORT, HANDLERS, is_ours, variable};
 use serde_json::{Map, Value, json};
 
 /// Every place of a container at which the kubelet is told to ask something: the name in the agent's path, the place, and
@@ -20,7 +20,8 @@ const ACTIONS: [&str; 3] = ["httpGet", "tcpSocket", "grpc"];
 
 /// Gives every probe and hook that was led to the agent the action that its author wrote.
 pub(crate) fn restore(pod: &mut Value) {
-    let written = registered(pod);
+    let written = variable(pod, HANDLERS).and_then(|text| serde_json::from_str(text).ok());
+    let written: Map<String, Value> = written.unwrap_or_default();
     for_each(pod, |name, handler, _, _| {
         let Some(entry) = written.get(name).filter(|_| handler["httpGet"]["path"] == path(name)) else {
             return;
@@ -85,16 +86,6 @@ fn port(asked: &Value, ports: &Value) -> Option<u16> {
         all.find(|port| asked.is_string() && port["name"] == *asked)?["containerPort"].as_u64()
     };
     u16::try_from(asked.as_u64().or_else(named)?).ok().filter(|port| *port != 0)
-}
-
-/// Returns what the agent of an injected Pod may be asked.
-fn registered(pod: &Value) -> Map<String, Value> {
-    let containers = pod["spec"]["initContainers"].as_array().into_iter().flatten();
-    let environment =
-        containers.filter(|one| one["name"] == PROXY).filter_map(|one| one["env"].as_array()).flatten();
-    let text =
-        environment.filter(|variable| variable["name"] == HANDLERS).find_map(|one| one["value"].as_str());
-    text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
 
 #[cfg(test)]

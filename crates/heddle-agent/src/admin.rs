@@ -1,38 +1,54 @@
-//! Requests to the admin port of a proxy: no client is worth having for them.
+//! Requests to the admin port of a proxy.
 
-use std::io;
+use crate::exchange::{Failure, exchange};
+use http::{Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// The time that a proxy may take to answer.
 const LIMIT: Duration = Duration::from_secs(1);
 
-/// Bytes of an answer that are read: the statistics of some thousand listeners.
-const ANSWER: u64 = 4 << 20;
+/// Bytes of an answer that are read as a text: the statistics of some thousand listeners.
+const TEXT: usize = 4 << 20;
 
-/// Sends a request without a body, and returns the first line of the answer.
-pub(crate) async fn ask(admin: SocketAddr, method_and_path: &str) -> io::Result<String> {
-    let answer = read(admin, method_and_path).await?;
-    Ok(answer.split('\r').next().unwrap_or_default().into())
+/// Sends a request without a body. Its body is still to be read.
+///
+/// # Errors
+/// When nothing is answered in time.
+pub(crate) async fn ask(
+    admin: SocketAddr,
+    method: Method,
+    path: &str,
+) -> Result<Response<Incoming>, Failure> {
+    let request = Request::builder().method(method).uri(path).header(header::HOST, admin.to_string());
+    let request = request.body(String::new())?;
+    let answer = async { exchange(TcpStream::connect(dialled(admin)).await?, request).await };
+    tokio::time::timeout(LIMIT, answer).await.map_err(|_| "no answer")?
 }
 
-/// Sends a request without a body, and returns the answer with its head.
-pub(crate) async fn read(admin: SocketAddr, method_and_path: &str) -> io::Result<String> {
-    let late = |_| io::Error::new(io::ErrorKind::TimedOut, "no answer");
-    tokio::time::timeout(LIMIT, exchange(admin, method_and_path)).await.map_err(late)?
+/// Returns a page.
+///
+/// # Errors
+/// When nothing is answered in time, not with status 200, or too much.
+pub(crate) async fn page(admin: SocketAddr, path: &str) -> Result<String, Failure> {
+    let body = expect_ok(ask(admin, Method::GET, path).await?)?.into_body();
+    let read = tokio::time::timeout(LIMIT, Limited::new(body, TEXT).collect());
+    let bytes = read.await.map_err(|_| "no end of the answer")??.to_bytes();
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-async fn exchange(admin: SocketAddr, method_and_path: &str) -> io::Result<String> {
-    let mut stream = TcpStream::connect(dialled(admin)).await?;
-    let request = format!(
-        "{method_and_path} HTTP/1.1\r\nhost: {admin}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).await?;
-    let mut answer = Vec::new();
-    stream.take(ANSWER).read_to_end(&mut answer).await?;
-    Ok(String::from_utf8_lossy(&answer).into_owned())
+/// Returns the answer, if its status is 200.
+///
+/// # Errors
+/// With every other status.
+pub(crate) fn expect_ok(answer: Response<Incoming>) -> Result<Response<Incoming>, Failure> {
+    match answer.status() {
+        StatusCode::OK => Ok(answer),
+        status => Err(format!("it answers {status}").into()),
+    }
 }
 
 /// Returns the address to dial: loopback, for a listener on every address.

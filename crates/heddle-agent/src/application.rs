@@ -3,14 +3,18 @@
 //! Only what is registered is asked, at the Pod's own address, as the kubelet would ask it: an application that listens on
 //! loopback alone is as unready as it is without a mesh. It is dialled as its own Envoy dials it, past the capture.
 
+mod metrics;
 mod unverified;
 
+pub use metrics::MetricsPage;
+
 use crate::capture::ENVOY_SOURCES;
+use crate::exchange::{Failure, exchange};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::get;
-use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
-use hyper::client::conn::http1;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
+use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -19,7 +23,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 use tonic::transport::Endpoint;
 use tonic_health::pb::HealthCheckRequest;
@@ -37,11 +40,13 @@ pub struct Application {
     pub address: IpAddr,
     /// The questions that it may be asked.
     pub handlers: Handlers,
+    /// The page of its metrics, if it has one.
+    pub metrics: Option<MetricsPage>,
 }
 
 impl Default for Application {
     fn default() -> Self {
-        Self { address: Ipv4Addr::LOCALHOST.into(), handlers: Handlers::default() }
+        Self { address: Ipv4Addr::LOCALHOST.into(), handlers: Handlers::default(), metrics: None }
     }
 }
 
@@ -120,8 +125,6 @@ async fn page(
     }
 }
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
-
 impl ProbeAction {
     /// Returns the status that the kubelet is told: from 200 to 399 all is well.
     async fn ask(&self, at: SocketAddr, agent: Option<&HeaderValue>) -> Result<StatusCode, Failure> {
@@ -134,17 +137,10 @@ impl ProbeAction {
                 }
                 let mut request = request.body(String::new())?;
                 let headers = request.headers_mut();
-                if !headers.contains_key(header::HOST) {
-                    headers.insert(header::HOST, at.to_string().try_into()?);
-                }
                 if let Some(agent) = agent.filter(|_| !headers.contains_key(header::USER_AGENT)) {
                     headers.insert(header::USER_AGENT, agent.clone());
                 }
-                let stream = dial(at).await?;
-                match scheme {
-                    Scheme::Http => exchange(stream, request).await,
-                    Scheme::Https => exchange(unverified::connect(stream, at.ip()).await?, request).await,
-                }
+                Ok(fetch(at, *scheme, request).await?.status())
             }
             Self::TcpSocket {} => {
                 dial(at).await?;
@@ -163,16 +159,19 @@ impl ProbeAction {
     }
 }
 
-async fn exchange(
-    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    request: Request<String>,
-) -> Result<StatusCode, Failure> {
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let answer = sender.send_request(request);
-    tokio::select! {
-        biased;
-        answer = answer => Ok(answer?.status()),
-        Err(error) = connection => Err(error.into()),
+/// Sends a request to the application, and returns its answer.
+async fn fetch(
+    at: SocketAddr,
+    scheme: Scheme,
+    mut request: Request<String>,
+) -> Result<Response<Incoming>, Failure> {
+    if !request.headers().contains_key(header::HOST) {
+        request.headers_mut().insert(header::HOST, at.to_string().try_into()?);
+    }
+    let stream = dial(at).await?;
+    match scheme {
+        Scheme::Http => exchange(stream, request).await,
+        Scheme::Https => exchange(unverified::connect(stream, at.ip()).await?, request).await,
     }
 }
 

@@ -8,7 +8,7 @@
 //!      │       └─ health ─▶ one log line per change of state
 //!      ├─▶ linkerd (instead of keep) ──▶ identity/{key.p8,csr.der}, environment
 //!      ├─▶ child ──▶ starts once the files are there; signals; drain; exit code
-//!      └─▶ probe ──▶ /live, /ready, /metrics; application ──▶ /probe/CONTAINER/HANDLER
+//!      └─▶ probe ──▶ /live, /ready; metrics ──▶ /metrics; application ──▶ /probe/CONTAINER/HANDLER
 //! ```
 //!
 //! What is in use is never given up for something worse: an answer is read and checked before it replaces a
@@ -24,9 +24,11 @@ mod csr_client;
 pub mod descriptors;
 mod drain;
 mod envoy_arguments;
+mod exchange;
 mod files;
 mod health;
 pub mod linkerd;
+mod metrics;
 pub mod private;
 mod probe;
 mod progress;
@@ -101,7 +103,12 @@ async fn beside_files(
     let child::Supervisor { config, progress, .. } = &supervisor;
     let left = renewal::Left::open(&config.folder)?;
     let probe = probe::Probe::bind(config.probe).await?;
-    let pages = probe::pages(progress.subscribe(), envoy_admin);
+    let metrics = metrics::Metrics {
+        progress: progress.subscribe(),
+        proxy: envoy_admin.map(|admin| (admin, "/stats/prometheus")),
+        application: config.application.clone(),
+    };
+    let pages = probe::pages(progress.subscribe(), envoy_admin).merge(metrics::page(metrics));
     let serving = tokio::spawn(probe.serve(pages.merge(application::pages(config.application.clone()))));
     let mut keeping = tokio::spawn(renewal::keep(config.clone(), seed, left, progress.clone()));
     let mut watched = progress.subscribe();

@@ -217,6 +217,7 @@ const POD: Option<Keys> = keys(
     &[
         "heddle.dev/injected",
         "heddle.dev/injected-settings",
+        "heddle.dev/merge-metrics",
         "heddle.dev/proxy-cpu-limit",
         "heddle.dev/proxy-cpu-request",
         "heddle.dev/proxy-log-level",

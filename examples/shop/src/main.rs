@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::routing::get as get_method;
 use axum::{Json, Router};
 use clap::{Parser, Subcommand};
 use http_body_util::{BodyExt as _, Empty};
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -71,12 +73,15 @@ struct Shop {
     name: String,
     client: HttpClient,
     next: Option<Uri>,
+    answers: AtomicU64,
 }
 
 #[tokio::main]
 async fn main() -> Result<()> {
     match Args::parse().role {
-        Role::Serve { name, listen, next } => serve(listen, Shop { name, client: client(), next }).await,
+        Role::Serve { name, listen, next } => {
+            serve(listen, Shop { name, client: client(), next, answers: AtomicU64::new(0) }).await
+        }
         Role::Get { url } => {
             let (status, body) = get(&client(), &url).await?;
             println!("{status} {body}");
@@ -92,7 +97,8 @@ async fn main() -> Result<()> {
 }
 
 async fn serve(listen: SocketAddr, shop: Shop) -> Result<()> {
-    let router = Router::new().fallback(answer).with_state(Arc::new(shop));
+    let router =
+        Router::new().route("/metrics", get_method(metrics)).fallback(answer).with_state(Arc::new(shop));
     let listener = TcpListener::bind(listen).await.with_context(|| format!("listening at {listen}"))?;
     let served = axum::serve(listener, router).with_graceful_shutdown(async {
         // Whoever cannot hear signals serves until it is killed.
@@ -104,6 +110,7 @@ async fn serve(listen: SocketAddr, shop: Shop) -> Result<()> {
 }
 
 async fn answer(State(shop): State<Arc<Shop>>, uri: Uri, headers: HeaderMap) -> Json<Value> {
+    shop.answers.fetch_add(1, Ordering::Relaxed);
     let caller = headers.get("x-forwarded-client-cert").and_then(|value| value.to_str().ok());
     let next = match &shop.next {
         Some(next) => match get(&shop.client, next).await {
@@ -115,6 +122,14 @@ async fn answer(State(shop): State<Arc<Shop>>, uri: Uri, headers: HeaderMap) -> 
         None => Value::Null,
     };
     Json(json!({"name": shop.name, "path": uri.path(), "caller": caller.map(identity), "next": next}))
+}
+
+/// The text format of Prometheus.
+async fn metrics(State(shop): State<Arc<Shop>>) -> String {
+    let answers = shop.answers.load(Ordering::Relaxed);
+    format!(
+        "# HELP shop_answers_total Requests answered.\n# TYPE shop_answers_total counter\nshop_answers_total {answers}\n"
+    )
 }
 
 /// `URI=…` of a forwarded certificate.

@@ -1,6 +1,7 @@
 use super::*;
 use crate::settings::RootsSource;
 use proptest::prelude::*;
+use serde_json::Map;
 
 pub(crate) fn settings() -> InjectorSettings {
     InjectorSettings {
@@ -127,7 +128,9 @@ fn any_pod() -> impl Strategy<Value = Value> {
     let volume = "(heddle-)?[a-z]{1,6}".prop_map(|name| json!({"name": name, "emptyDir": {}}));
     let volumes = proptest::option::of(proptest::collection::vec(volume, 0..4));
     let inits = proptest::option::of(containers());
-    (inits, containers(), volumes, any::<bool>()).prop_map(|(inits, containers, volumes, named)| {
+    let port = prop_oneof![Just("9090"), Just("15020"), Just("http")];
+    let annotations = proptest::option::of((any::<bool>(), port, proptest::option::of("/[a-z]{1,3}")));
+    (inits, containers(), volumes, annotations).prop_map(|(inits, containers, volumes, annotations)| {
         let mut pod = json!({"spec": {"containers": containers}});
         if let Some(inits) = inits {
             pod["spec"]["initContainers"] = inits.into();
@@ -135,8 +138,13 @@ fn any_pod() -> impl Strategy<Value = Value> {
         if let Some(volumes) = volumes {
             pod["spec"]["volumes"] = volumes.into();
         }
-        if named {
-            pod["metadata"] = json!({"name": "a", "annotations": {"x": "y"}});
+        if let Some((scraped, port, path)) = annotations {
+            let scrape = scraped.to_string();
+            let annotations = json!({"prometheus.io/scrape": scrape, "prometheus.io/port": port});
+            pod["metadata"] = json!({"name": "a", "annotations": annotations});
+            if let Some(path) = path {
+                pod["metadata"]["annotations"]["prometheus.io/path"] = path.into();
+            }
         }
         pod
     })
@@ -159,7 +167,13 @@ proptest! {
     fn nothing_of_the_authors_is_changed(pod in any_pod()) {
         let mut injected = inject(&pod, &settings());
         probes::restore(&mut injected);
+        metrics::restore(&mut injected);
         prop_assert_eq!(&injected["spec"]["containers"], &pod["spec"]["containers"]);
+        let annotations = |pod: &Value| {
+            let all = pod["metadata"]["annotations"].as_object().cloned().unwrap_or_default();
+            all.into_iter().filter(|(name, _)| name.starts_with("prometheus.io/")).collect::<Map<_, _>>()
+        };
+        prop_assert_eq!(annotations(&injected), annotations(&pod));
         for list in ["initContainers", "volumes"] {
             let own = |pod: &Value| others(pod["spec"][list].clone());
             prop_assert_eq!(own(&injected), own(&pod));

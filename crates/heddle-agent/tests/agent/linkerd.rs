@@ -93,7 +93,7 @@ async fn readiness_is_the_proxys_own_until_it_drains() {
         Config { proxy: sidecar(at, &[]), probe: Some(probe), drain: HOUR, ..config(&bench, &[]).await };
     let script = "trap 'exit 4' TERM; while :; do sleep 0.05; done";
     let agent = tokio::spawn(run(config, shell(script)));
-    let unready = "waiting for the proxy, which answers HTTP/1.1 503 Service Unavailable\n";
+    let unready = "waiting for the proxy, which answers 503 Service Unavailable\n";
     probe_says(probe, "503 Service Unavailable", unready).await;
     status.send_replace("200 OK");
     probe_says(probe, "200 OK", "ready\n").await;

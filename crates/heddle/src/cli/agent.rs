@@ -6,7 +6,7 @@ use super::{capture, copy, drain, files};
 use crate::bootstrap::{Bootstrap, Variant};
 use anyhow::{Context, Result};
 use clap::{ArgMatches, Command, FromArgMatches};
-use heddle_agent::application::{Application, Handlers};
+use heddle_agent::application::{Application, Handlers, MetricsPage};
 use heddle_agent::{Config, Proxy};
 use heddle_model::WorkloadKey;
 use heddle_xds::Capture;
@@ -73,7 +73,11 @@ pub(crate) struct Run {
         hide_default_value = true
     )]
     handlers: Handlers,
-    /// The address at which --handlers find the application
+    /// The page of the application's metrics, which --listen shows at /metrics with the proxy's and its own, as the injector
+    /// writes it: JSON, with port, path and scheme (HTTP or HTTPS)
+    #[arg(long, env = "HEDDLE_METRICS_PAGE", value_name = "JSON")]
+    metrics_page: Option<MetricsPage>,
+    /// The address at which --handlers and --metrics-page find the application
     #[arg(long, env = "HEDDLE_POD_IP", value_name = "IP", default_value = "127.0.0.1")]
     pod_ip: IpAddr,
     /// Envoy's admin address, which is told when a drain begins
@@ -129,7 +133,11 @@ async fn supervise(args: Run) -> Result<ExitCode> {
         token: args.files.token,
         proxy,
         probe: Some(args.listen),
-        application: Application { address: args.pod_ip, handlers: args.handlers },
+        application: Application {
+            address: args.pod_ip,
+            handlers: args.handlers,
+            metrics: args.metrics_page,
+        },
         drain: args.drain.unwrap_or_default(),
         grace: args.grace,
     };

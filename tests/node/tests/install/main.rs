@@ -30,16 +30,8 @@ impl World {
         let answer = self.get("shop", "deployment/web", "http://cart/").expect("web is named");
         assert!(answer.contains("/sa/web"), "{answer}");
         let explained = |app: &str| {
-            let name = [
-                "-n",
-                "shop",
-                "get",
-                "pods",
-                "-l",
-                &format!("app={app}"),
-                "-o",
-                "jsonpath={.items[0].metadata.name}",
-            ];
+            let label = format!("app={app}");
+            let name = ["-n", "shop", "get", "pods", "-l", &label, "-o", &first(".metadata.name")];
             let from = format!("shop/{}", self.kubectl(&name));
             self.heddle(&["explain", "--from", &from, "--to", "shop/cart:80"])
         };
@@ -52,7 +44,7 @@ impl World {
 
     /// Every metric that a dashboard's query names is one that a controller has, and the command reaches all controllers.
     fn dashboards(&self) {
-        let pod = ["-n", "heddle-system", "get", "pods", "-o", "jsonpath={.items[0].metadata.name}"];
+        let pod = ["-n", "heddle-system", "get", "pods", "-o", &first(".metadata.name")];
         let page =
             format!("/api/v1/namespaces/heddle-system/pods/{}:15014/proxy/metrics", self.kubectl(&pod));
         let metrics = self.kubectl(&["get", "--raw", &page]);
@@ -86,6 +78,20 @@ impl World {
         };
         assert!(code == Some(0) && connected("web") && connected("cart"), "{text}");
         self.say("heddle proxies reaches every controller");
+    }
+
+    /// A Prometheus without an identity reads a Pod whose every port is Strict, at the address that its annotations name.
+    fn scraped(&self) {
+        let of_cart =
+            |field: &str| self.kubectl(&["-n", "shop", "get", "pods", "-l", "app=cart", "-o", &first(field)]);
+        let port = of_cart(r".metadata.annotations.prometheus\.io/port");
+        let path = of_cart(r".metadata.annotations.prometheus\.io/path");
+        let page = format!("http://{}:{port}{path}", of_cart(".status.podIP"));
+        let text = self.get("default", "pod/plain", &page).expect("metrics");
+        for name in ["heddle_agent_proxy_read 1", "envoy_server_live", "shop_answers_total"] {
+            assert!(text.contains(&format!("\n{name}")), "{name}: {text}");
+        }
+        self.say("the metrics of agent, proxy and application are one page");
     }
 
     /// An application that stops to listen before its clients know costs requests, each with its own proxy's answer.
@@ -331,6 +337,11 @@ impl World {
     }
 }
 
+/// Returns the output option of a field of the first object.
+fn first(field: &str) -> String {
+    format!("jsonpath={{.items[0]{field}}}")
+}
+
 #[test]
 fn a_labelled_namespace_has_mtls() {
     let world = World::start();
@@ -357,6 +368,8 @@ fn a_labelled_namespace_has_mtls() {
     });
     let answer = world.get("shop", "deployment/web", "http://cart/").expect("and takes who is of the mesh");
     assert!(answer.contains("/sa/web"), "{answer}");
+
+    world.scraped();
 
     world.no_request_is_lost("cart is rolled, its Pods ready under Strict", 12, || {
         world.kubectl(&["-n", "shop", "rollout", "restart", "deployment/cart"]);
