@@ -10,6 +10,11 @@ app.kubernetes.io/name: heddle
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
+{{- define "heddle.cniSelector" -}}
+app.kubernetes.io/name: heddle-cni
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
 {{- /* The way of the agent into Pods: by the version of Kubernetes where the value is Auto. */ -}}
 {{- define "heddle.agentFrom" -}}
 {{- if ne .Values.injector.agentFrom "Auto" -}}{{ .Values.injector.agentFrom }}

@@ -3,13 +3,10 @@
 use crate::metrics::MERGE;
 use crate::names::INJECT;
 use crate::settings::InjectorSettings;
+use heddle_model::capture::{SKIP_INBOUND, SKIP_OUTBOUND};
 use heddle_model::{Kind, PortRange};
 use serde_json::Value;
 
-/// Ports on which connections reach the application at once.
-const SKIP_INBOUND: &str = "heddle.dev/skip-inbound-ports";
-/// Ports to which connections leave at once.
-const SKIP_OUTBOUND: &str = "heddle.dev/skip-outbound-ports";
 /// Envoy's log level.
 const LOG_LEVEL: &str = "heddle.dev/proxy-log-level";
 /// Requests and limits of the proxy's container: the annotation, and the place in `resources`.

@@ -2,7 +2,7 @@
 
 use crate::annotations;
 use crate::names::{INJECT, is_ours};
-use crate::settings::PROXY_USER;
+use heddle_model::capture::PROXY_USER;
 use heddle_model::fact::DataPlane;
 use serde_json::Value;
 
@@ -82,7 +82,8 @@ pub fn choose(pod: &Value, namespace: &str, asked: Asked<'_>, own_namespace: &st
 fn capture_refused(namespace: &str) -> String {
     format!(
         "namespace {namespace} enforces the baseline or the restricted profile, and both refuse the NET_ADMIN of \
-         heddle-capture: label the namespace {ENFORCE}=privileged, or the Pods {INJECT}=none"
+         heddle-capture: install heddle with its CNI plugin (cni.enabled=true), label the namespace {ENFORCE}=privileged, or \
+         the Pods {INJECT}=none"
     )
 }
 
@@ -99,7 +100,7 @@ fn user_taken(pod: &Value) -> Option<String> {
     let taken = |container: &&Value| {
         let own = &container["securityContext"]["runAsUser"];
         let user = if own.is_null() { of_pod } else { own };
-        user.as_i64() == Some(PROXY_USER)
+        user.as_i64() == Some(PROXY_USER.into())
     };
     let name = containers(pod).find(taken)?["name"].as_str().unwrap_or_default();
     Some(format!(

@@ -2,31 +2,28 @@
 
 use crate::annotations::ProxyOptions;
 use crate::names::{AGENT_PORT, HANDLERS, METRICS, PROXY};
-use crate::settings::{AgentSource, InjectorSettings, PROXY_USER, RootsSource};
+use crate::settings::{AgentSource, InjectorSettings, RootsSource};
+use heddle_model::capture::PROXY_USER;
 use heddle_model::identity::{ROOTS_CONFIG_MAP, ROOTS_FILE, SIGNER};
 use serde_json::{Map, Value, json};
 
 /// The path of the agent in Heddle's image, which is mounted beside the proxy.
 const AGENT: &str = "/heddle/usr/local/bin/heddle";
 
+/// A user that is neither root nor the proxy's.
+const NOBODY: u32 = 65534;
+
 /// The audience of the tokens by which agents prove who they are.
 const AUDIENCE: &str = "heddle";
 
 /// Leads the Pod's traffic through its proxy, once. It alone needs a capability that the baseline profile refuses.
 pub(crate) fn capture(settings: &InjectorSettings, options: &ProxyOptions) -> Value {
-    let mut args = vec!["agent".to_string(), "capture".into(), format!("--uid={PROXY_USER}")];
-    let (inbound, outbound) = (&options.skip_inbound, &options.skip_outbound);
-    for (flag, ports) in [("--skip-inbound-ports", inbound), ("--skip-outbound-ports", outbound)] {
-        if !ports.is_empty() {
-            args.push(format!("{flag}={ports}"));
-        }
-    }
     json!({
         "name": "heddle-capture",
         "image": settings.agent_image,
         "imagePullPolicy": settings.pull_policy,
         "command": ["/usr/local/bin/heddle"],
-        "args": args,
+        "args": rules("capture", options),
         "securityContext": {
             "runAsUser": 0,
             "runAsGroup": 0,
@@ -40,6 +37,31 @@ pub(crate) fn capture(settings: &InjectorSettings, options: &ProxyOptions) -> Va
     })
 }
 
+/// Waits until the node has captured the Pod's traffic, and fails otherwise. Its own connections are captured too.
+pub(crate) fn verify(settings: &InjectorSettings, options: &ProxyOptions) -> Value {
+    json!({
+        "name": "heddle-verify",
+        "image": settings.agent_image,
+        "imagePullPolicy": settings.pull_policy,
+        "command": ["/usr/local/bin/heddle"],
+        "args": rules("verify", options),
+        "securityContext": restricted(NOBODY),
+        "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}},
+    })
+}
+
+/// The arguments of an agent that is about packet rules.
+fn rules(task: &str, options: &ProxyOptions) -> Vec<String> {
+    let mut args = vec!["agent".to_string(), task.into(), format!("--uid={PROXY_USER}")];
+    let (inbound, outbound) = (&options.skip_inbound, &options.skip_outbound);
+    for (flag, ports) in [("--skip-inbound-ports", inbound), ("--skip-outbound-ports", outbound)] {
+        if !ports.is_empty() {
+            args.push(format!("{flag}={ports}"));
+        }
+    }
+    args
+}
+
 /// Copies the agent to where an image volume would have it.
 pub(crate) fn copy(settings: &InjectorSettings) -> Value {
     json!({
@@ -48,17 +70,17 @@ pub(crate) fn copy(settings: &InjectorSettings) -> Value {
         "imagePullPolicy": settings.pull_policy,
         "command": ["/usr/local/bin/heddle"],
         "args": ["agent", "copy", AGENT],
-        "securityContext": restricted(),
+        "securityContext": restricted(PROXY_USER),
         "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}},
         "volumeMounts": [{"name": "heddle-agent", "mountPath": "/heddle"}],
     })
 }
 
-/// The restricted profile, as the proxy's user.
-fn restricted() -> Value {
+/// The restricted profile.
+fn restricted(user: u32) -> Value {
     json!({
-        "runAsUser": PROXY_USER,
-        "runAsGroup": PROXY_USER,
+        "runAsUser": user,
+        "runAsGroup": user,
         "runAsNonRoot": true,
         "allowPrivilegeEscalation": false,
         "readOnlyRootFilesystem": true,
@@ -126,7 +148,7 @@ pub(crate) fn proxy(settings: &InjectorSettings, options: &ProxyOptions, pages: 
             "successThreshold": 1,
             "failureThreshold": 120,
         },
-        "securityContext": restricted(),
+        "securityContext": restricted(PROXY_USER),
         "resources": options.resources,
         "volumeMounts": [
             {"name": "heddle-agent", "mountPath": "/heddle", "readOnly": true},

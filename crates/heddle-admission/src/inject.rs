@@ -1,11 +1,12 @@
 //! A Pod with its proxy.
 
 use crate::annotations::options;
-use crate::container::{ApplicationPages, capture, copy, proxy, volumes};
+use crate::container::{ApplicationPages, capture, copy, proxy, verify, volumes};
 use crate::metrics;
 use crate::names::is_ours;
 use crate::probes;
-use crate::settings::{AgentSource, InjectorSettings};
+use crate::settings::{AgentSource, CaptureMode, InjectorSettings};
+use heddle_model::capture::CAPTURE;
 use serde_json::{Value, json};
 
 /// The annotation of an injected Pod: the version of the injector.
@@ -27,7 +28,10 @@ pub fn inject(pod: &Value, settings: &InjectorSettings) -> Value {
         ApplicationPages { handlers: probes::redirect(&mut pod), metrics: metrics::redirect(&mut pod) };
     let options = options(&pod, settings);
     // Capture comes first, so that nothing leaves past the proxy, and the proxy next, so that it serves what follows.
-    let mut first = vec![capture(settings, &options)];
+    let mut first = vec![match settings.capture {
+        CaptureMode::Container => capture(settings, &options),
+        CaptureMode::Cni => verify(settings, &options),
+    }];
     if settings.agent_from == AgentSource::Copy {
         first.push(copy(settings));
     }
@@ -50,6 +54,11 @@ pub fn inject(pod: &Value, settings: &InjectorSettings) -> Value {
         }
         metadata[field][name] = value.into();
     }
+    let annotations = metadata["annotations"].as_object_mut().expect("it has some by now");
+    match settings.capture {
+        CaptureMode::Container => annotations.remove(CAPTURE),
+        CaptureMode::Cni => annotations.insert(CAPTURE.into(), "envoy".into()),
+    };
     pod
 }
 

@@ -30,5 +30,5 @@ pub use choice::{Asked, Choice, ENFORCE, ENFORCED, choose};
 pub use inject::{INJECTED, INJECTED_SETTINGS, inject};
 pub use names::{INJECT, PROXY};
 pub use review::review;
-pub use settings::{AgentSource, InjectorSettings, RootsSource};
+pub use settings::{AgentSource, CaptureMode, InjectorSettings, RootsSource};
 pub use validate::validate;

@@ -38,15 +38,15 @@ pub(crate) fn restore(pod: &mut Value) {
 /// to be scraped, names no port, or asks for its annotations to be left as they are.
 pub(crate) fn redirect(pod: &mut Value) -> Option<Value> {
     let annotations = pod["metadata"]["annotations"].as_object_mut()?;
-    let of = |name: &str| annotations.get(name).and_then(Value::as_str);
-    if of(SCRAPE) != Some("true") || of(MERGE) == Some("false") {
+    let annotation = |name: &str| annotations.get(name).and_then(Value::as_str);
+    if annotation(SCRAPE) != Some("true") || annotation(MERGE) == Some("false") {
         return None;
     }
-    let port = of(PORT)?.parse::<u16>().ok().filter(|port| ![0, AGENT_PORT].contains(port))?;
-    let path = of(PATH).unwrap_or("/metrics");
-    let scheme = if of(SCHEME) == Some("https") { "HTTPS" } else { "HTTP" };
+    let port = annotation(PORT)?.parse::<u16>().ok().filter(|port| ![0, AGENT_PORT].contains(port))?;
+    let path = annotation(PATH).unwrap_or("/metrics");
+    let scheme = if annotation(SCHEME) == Some("https") { "HTTPS" } else { "HTTP" };
     let written: Value =
-        [PORT, PATH, SCHEME].into_iter().filter_map(|name| Some((name, of(name)?))).collect();
+        [PORT, PATH, SCHEME].into_iter().filter_map(|name| Some((name, annotation(name)?))).collect();
     let page = json!({"port": port, "path": path, "scheme": scheme, "written": written});
     for (name, value) in [(PORT, AGENT_PORT.to_string()), (PATH, AGENT_PATH.into()), (SCHEME, "http".into())]
     {

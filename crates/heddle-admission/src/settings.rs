@@ -20,6 +20,8 @@ pub struct InjectorSettings {
     pub agent_from: AgentSource,
     /// The home of the roots that Pods trust.
     pub roots_from: RootsSource,
+    /// Whoever captures the traffic of Pods.
+    pub capture: CaptureMode,
     /// `HOST:PORT` at which the controller serves proxies and agents.
     pub controller: String,
     /// The DNS name in the controller's certificate.
@@ -39,6 +41,15 @@ impl InjectorSettings {
     }
 }
 
+/// Whoever captures the traffic of Pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum CaptureMode {
+    /// A container of the Pod, which needs `NET_ADMIN`.
+    Container,
+    /// The node's CNI plugin; a container of the Pod proves it.
+    Cni,
+}
+
 /// The way of the agent into the proxy's container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum AgentSource {
@@ -56,6 +67,3 @@ pub enum RootsSource {
     /// A ConfigMap of the Pod's namespace.
     ConfigMap,
 }
-
-/// The user that the proxy runs as. Its connections are not captured, so no other container may run as it.
-pub(crate) const PROXY_USER: i64 = 2102;

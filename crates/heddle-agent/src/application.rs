@@ -8,11 +8,11 @@ mod unverified;
 
 pub use metrics::MetricsPage;
 
-use crate::capture::ENVOY_SOURCES;
 use crate::exchange::{Failure, exchange};
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::routing::get;
+use heddle_model::capture::ENVOY_SOURCES;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;

@@ -16,7 +16,6 @@
 
 mod admin;
 pub mod application;
-pub mod capture;
 mod child;
 mod clock;
 pub mod config;

@@ -5,6 +5,7 @@ use crate::field::Field;
 use crate::meta;
 use crate::ports::ports;
 use crate::unicast;
+use heddle_model::capture::SKIP_INBOUND;
 use heddle_model::fact::{DataPlane, Labels};
 use heddle_model::{Identity, Name};
 use std::collections::BTreeSet;
@@ -49,7 +50,7 @@ pub(crate) fn skip_inbound_ports(
     plane: Option<DataPlane>,
     notes: &mut Diagnostics,
 ) -> BTreeSet<u16> {
-    let Some(written) = meta::annotation(root, "heddle.dev/skip-inbound-ports") else {
+    let Some(written) = meta::annotation(root, SKIP_INBOUND) else {
         return BTreeSet::new();
     };
     let mut skipped = ports(&written, &[], notes).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! The kinds of objects that are read, and all that is the same for every object of a kind: one table.
 
+use crate::capture::{CAPTURE, SKIP_INBOUND, SKIP_OUTBOUND};
 use std::fmt;
 
 /// The kinds of objects that are lowered.
@@ -201,7 +202,7 @@ static SPECS: [KindSpec; 22] = [
     },
     KindSpec {
         group: "workload.linkerd.io",
-        keys: keys(&[], &["heddle.dev/skip-inbound-ports"]),
+        keys: keys(&[], &[SKIP_INBOUND]),
         ..policy(
             Kind::LinkerdExternalWorkload,
             "ExternalWorkload",
@@ -215,6 +216,7 @@ const CLOSED: &str = "until it is corrected nobody is admitted to any workload o
 const POD: Option<Keys> = keys(
     &["heddle.dev/inject", "heddle.dev/plane"],
     &[
+        CAPTURE,
         "heddle.dev/injected",
         "heddle.dev/injected-settings",
         "heddle.dev/merge-metrics",
@@ -223,11 +225,11 @@ const POD: Option<Keys> = keys(
         "heddle.dev/proxy-log-level",
         "heddle.dev/proxy-memory-limit",
         "heddle.dev/proxy-memory-request",
-        "heddle.dev/skip-inbound-ports",
-        "heddle.dev/skip-outbound-ports",
+        SKIP_INBOUND,
+        SKIP_OUTBOUND,
     ],
 );
-const WORKLOAD: Option<Keys> = keys(&["heddle.dev/plane"], &["heddle.dev/skip-inbound-ports"]);
+const WORKLOAD: Option<Keys> = keys(&["heddle.dev/plane"], &[SKIP_INBOUND]);
 
 const fn keys(labels: &'static [&'static str], annotations: &'static [&'static str]) -> Option<Keys> {
     Some(Keys { labels, annotations })

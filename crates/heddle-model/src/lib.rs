@@ -5,6 +5,7 @@
 //! clock or depends on hash order.
 
 pub mod access;
+pub mod capture;
 mod counted;
 pub mod egress;
 pub mod event;

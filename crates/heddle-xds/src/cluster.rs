@@ -6,16 +6,13 @@ use crate::resource_name::Subject;
 use crate::xds::cluster::{ClusterDiscoveryType, DiscoveryType, LbPolicy};
 use crate::{address, endpoint, limits, tls, xds};
 use heddle_model::Identity;
+use heddle_model::capture::ENVOY_SOURCES;
 use heddle_model::fact::{Accrual, DataPlane, Mesh, Protocol};
 use heddle_model::snapshot::{Endpoints, Service, ServicePort, Transport};
 use heddle_proto::ResourceType;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
-
-/// The source addresses of connections to the application, by which packet rules leave them alone.
-const OWN_V4: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 6));
-const OWN_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0, 6));
 
 /// The cluster of a Service's port: each endpoint with the TLS of its own identity.
 ///
@@ -84,7 +81,7 @@ pub(crate) fn captured_application(
             ..xds::cluster::OriginalDstLbConfig::default()
         })
     });
-    let (v4, v6) = (source(OWN_V4), source(OWN_V6));
+    let [v4, v6] = ENVOY_SOURCES.map(source);
     xds::Cluster {
         upstream_bind_config: Some(xds::BindConfig {
             source_address: Some(v4),

@@ -6,6 +6,7 @@ mod bootstrap;
 mod capture;
 mod check;
 mod check_inject;
+mod cni;
 mod completion;
 mod controller;
 mod copy;
@@ -21,12 +22,14 @@ mod render;
 mod sidecar;
 mod token;
 mod uninstall;
+mod verify;
 mod version;
 
 use crate::demo;
 use anyhow::Result;
 use clap::{Parser as _, Subcommand};
 use heddle_admission::InjectorSettings;
+use heddle_capture::Capture;
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
@@ -62,6 +65,7 @@ enum Command {
     Proxies(proxies::Args),
     Bootstrap(Box<bootstrap::Args>),
     Uninstall(uninstall::Args),
+    Cni(cni::Args),
     Token(token::Args),
     Demo(demo::Args),
     #[command(hide = true)]
@@ -76,6 +80,12 @@ fn injector_settings(arguments: &[&str]) -> Option<InjectorSettings> {
     let parsed = Heddle::try_parse_from(std::iter::once("heddle").chain(arguments.iter().copied())).ok()?;
     let Command::Controller(args) = parsed.command else { return None };
     args.injector_settings()
+}
+
+/// Returns what an agent that verifies a Pod's capture waits for, by its command line; nothing where it is another command.
+fn waited_for(arguments: &[&str]) -> Option<Capture> {
+    let Command::Agent(args) = Heddle::try_parse_from(arguments).ok()?.command else { return None };
+    if let agent::Args::Verify(args) = *args { Some(args.capture()) } else { None }
 }
 
 /// Runs one command. Exits with 0, with 1 and a sentence on standard error, or with the child's status.
@@ -106,6 +116,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Proxies(args) => proxies::run(args).await.map(done),
         Command::Bootstrap(args) => bootstrap::run(*args).map(done),
         Command::Uninstall(args) => uninstall::run(args).await.map(done),
+        Command::Cni(args) => cni::run(args).await.map(done),
         Command::Token(args) => token::run(args).map(done),
         Command::Demo(args) => demo::run(args).await.map(done),
         Command::DemoApp(args) => demo::app::run(args).await.map(done),

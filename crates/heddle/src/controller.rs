@@ -9,6 +9,7 @@ mod pages;
 pub(crate) mod vital;
 
 use crate::authority::{Keeper, Kept, Origin};
+use crate::signals::Ends;
 use crate::source::Source;
 use crate::state::{self, Lock, State};
 use crate::{cluster, engine};
@@ -38,7 +39,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use vital::VitalTasks;
 
@@ -86,7 +86,7 @@ struct SourceSetup {
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) async fn serve(config: Config, log: Arc<dyn LogLevel>) -> Result<()> {
-    let mut ends = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut ends = Ends::listen()?;
     let (owner, mesh) = heddle_serve::engine::engine();
     let (desk, feeds) = heddle_serve::feeds::feeds();
     let owner = EngineHandles { owner, desk };
@@ -142,8 +142,7 @@ pub(crate) async fn serve(config: Config, log: Arc<dyn LogLevel>) -> Result<()> 
     let outcome = tokio::select! {
         ended = serving => ended.context("serving ended")?,
         error = vital.ended() => Err(error),
-        _ = ends.0.recv() => Ok(()),
-        _ = ends.1.recv() => Ok(()),
+        () = ends.wait() => Ok(()),
     };
     tracing::info!(seconds = config.drain.as_secs(), "shutting down, draining streams");
     if !drain.finish(config.drain).await {

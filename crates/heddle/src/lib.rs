@@ -10,6 +10,7 @@ pub mod demo;
 mod engine;
 mod log;
 mod resources;
+mod signals;
 mod source;
 mod state;
 mod world;

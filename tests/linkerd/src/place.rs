@@ -7,7 +7,7 @@ use crate::stage::{Setting, text};
 use anyhow::{Context, Result, anyhow, bail};
 use heddle::demo::Client;
 use heddle::demo::load::{Load, Tally};
-use heddle_agent::capture::{CapturedBy, Direction};
+use heddle_capture::{CapturedBy, Direction};
 use heddle_play_tests::net::{Namespace, PROXY_USERS};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{PermissionsExt, chown};

@@ -10,7 +10,7 @@ use crate::stage::Stage;
 use anyhow::Result;
 use heddle::demo::load::Tally;
 use heddle::demo::scene::Outcome;
-use heddle_agent::capture::CapturedBy::{Envoy, Linkerd};
+use heddle_capture::CapturedBy::{Envoy, Linkerd};
 
 /// The caller that policies admit.
 pub const WEB: Actor = Actor { namespace: "clients", name: "web", account: "web", host: 10, plane: Linkerd };

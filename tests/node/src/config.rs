@@ -69,7 +69,7 @@ fn containerd(folder: &Path, programs: &Path) -> String {
          [plugins.'io.containerd.cri.v1.images'.pinned_images]\nsandbox = '{PAUSE}'\n\
          [plugins.'io.containerd.cri.v1.runtime']\nrestrict_oom_score_adj = true\n\
          netns_mounts_under_state_dir = true\n\
-         [plugins.'io.containerd.cri.v1.runtime'.cni]\nbin_dirs = ['/usr/lib/cni']\nconf_dir = '{cni}'\n\
+         [plugins.'io.containerd.cri.v1.runtime'.cni]\nbin_dirs = ['{plugins}', '/usr/lib/cni']\nconf_dir = '{cni}'\n\
          [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]\nruntime_type = 'io.containerd.runc.v2'\n\
          [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]\nBinaryName = '{runc}'\n\
          SystemdCgroup = false\n",
@@ -77,6 +77,7 @@ fn containerd(folder: &Path, programs: &Path) -> String {
         state = at("containerd-state"),
         socket = at("containerd.sock"),
         cni = at("cni"),
+        plugins = at("cni-bin"),
         runc = programs.join("runc").display(),
     )
 }

@@ -31,7 +31,7 @@ fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
 type Counts = &'static [(&'static str, usize)];
 
 /// Value sets, with what they render.
-const SETS: [(&[&str], Counts); 12] = [
+const SETS: [(&[&str], Counts); 14] = [
     (
         &[],
         &[
@@ -55,6 +55,8 @@ const SETS: [(&[&str], Counts); 12] = [
         &[("NetworkPolicy", 1), ("PodMonitor", 1), ("ConfigMap", 1)],
     ),
     (&["--set=mesh=null"], &[("Deployment", 1)]),
+    (&["--set=cni.enabled=true"], &[("DaemonSet", 1), ("ServiceAccount", 2)]),
+    (&["--set=cni.enabled=true,cni.remove=true,cni.confDir=/var/cni"], &[("DaemonSet", 1)]),
     (&["--set=mesh.egress=Deny,mesh.networks={10.0.0.0/8}"], &[("Deployment", 1)]),
     (&["--set=image.tag=1.2.3,image.pullPolicy=Always,clusterDomain=example.org"], &[("Deployment", 1)]),
 ];
@@ -96,6 +98,21 @@ fn values_reach_what_they_are_of() {
     let none = rendered(&["--set=mesh=null"]).unwrap();
     let text = of_kind(&none, "Deployment")[0].to_string();
     assert!(!text.contains("--mesh="), "{text}");
+}
+
+/// With the plugin no container needs a right, so that no namespace is refused for its profile.
+#[test]
+fn with_the_plugin_no_profile_is_looked_at() {
+    for (values, capture, entries) in
+        [(&[][..], "--capture-by=container", 4), (&["--set=cni.enabled=true"], "--capture-by=cni", 2)]
+    {
+        let objects = rendered(values).unwrap();
+        let controller = &of_kind(&objects, "Deployment")[0]["spec"]["template"]["spec"]["containers"][0];
+        assert!(controller["args"].as_array().unwrap().contains(&capture.into()));
+        let webhooks = &of_kind(&objects, "MutatingWebhookConfiguration")[0]["webhooks"];
+        assert_eq!(webhooks.as_array().unwrap().len(), entries);
+        assert_eq!(webhooks.to_string().contains("pod-security"), entries == 4);
+    }
 }
 
 /// Ports by the names that the container gives them.

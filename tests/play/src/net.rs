@@ -1,6 +1,6 @@
 //! Network namespaces: one for each workload, and one with the bridge between them.
 
-use heddle_agent::capture::{Capture, CapturedBy, Direction};
+use heddle_capture::{Capture, CapturedBy, Direction};
 use std::fs::File;
 use std::io::Write;
 use std::net::IpAddr;

@@ -1,6 +1,6 @@
 //! Packet rules as the kernel has them.
 
-use heddle_agent::capture::{Capture, CapturedBy, Direction};
+use heddle_capture::{Capture, CapturedBy, Direction};
 use heddle_play_tests::net::Namespace;
 use std::process::Command;
 

@@ -42,6 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("heddle-agent", &[MODEL, "heddle-ca", "heddle-proto"]),
+    ("heddle-capture", &[MODEL]),
     ("heddle-admission", &[MODEL, "heddle-lower", "heddle-status"]),
     // the binary
     (
@@ -52,6 +53,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "heddle-agent",
             "heddle-api",
             "heddle-ca",
+            "heddle-capture",
             "heddle-catalog",
             "heddle-decide",
             "heddle-dir",

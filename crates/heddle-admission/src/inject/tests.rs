@@ -1,5 +1,6 @@
 use super::*;
 use crate::settings::RootsSource;
+use heddle_model::capture::PROXY_USER;
 use proptest::prelude::*;
 use serde_json::Map;
 
@@ -11,6 +12,7 @@ pub(crate) fn settings() -> InjectorSettings {
         proxy_resources: [("requests".into(), json!({"cpu": "50m", "memory": "96Mi"}))].into_iter().collect(),
         proxy_log_level: "warning".into(),
         agent_from: AgentSource::ImageVolume,
+        capture: CaptureMode::Container,
         roots_from: RootsSource::ClusterTrustBundle,
         controller: "heddle.heddle-system.svc.cluster.local:15012".into(),
         server_name: "heddle.heddle-system.svc".into(),
@@ -79,13 +81,32 @@ fn an_older_kubernetes_copies_the_agent_and_takes_the_roots_from_a_config_map() 
     assert_eq!(inject(&pod, &settings()), inject(&self::pod(), &settings()), "nothing of it is left");
 }
 
+#[test]
+fn where_the_node_captures_no_container_needs_a_right() {
+    let cni = InjectorSettings { capture: CaptureMode::Cni, ..settings() };
+    let pod = inject(&pod(), &cni);
+    assert_eq!(names(&pod["spec"]["initContainers"]), ["heddle-verify", "heddle-proxy", "migrate"]);
+    assert_eq!(pod["metadata"]["annotations"]["heddle.dev/capture"], "envoy");
+    let verify = &pod["spec"]["initContainers"][0];
+    let args = ["agent", "verify", "--uid=2102", "--skip-inbound-ports=9090,9100-9110"];
+    assert_eq!(verify["args"], json!(args));
+    assert_ne!(verify["securityContext"]["runAsUser"], PROXY_USER, "its connections must be captured");
+    assert_eq!(inject(&pod, &cni), pod);
+    assert_eq!(inject(&pod, &settings()), inject(&self::pod(), &settings()), "nothing of it is left");
+}
+
 /// Every field that the restricted profile looks at (Pod Security Standards, version latest).
 #[test]
 fn all_but_the_capture_container_is_restricted() {
-    let pod = inject(&pod(), &InjectorSettings { agent_from: AgentSource::Copy, ..settings() });
+    let copied = inject(&pod(), &InjectorSettings { agent_from: AgentSource::Copy, ..settings() });
+    restricted_but_for(&copied, Some("heddle-capture"));
+    restricted_but_for(&inject(&pod(), &InjectorSettings { capture: CaptureMode::Cni, ..settings() }), None);
+}
+
+fn restricted_but_for(pod: &Value, excepted: Option<&str>) {
     for container in pod["spec"]["initContainers"].as_array().expect("a list") {
         let name = container["name"].as_str().expect("a name");
-        if !name.starts_with("heddle-") || name == "heddle-capture" {
+        if !name.starts_with("heddle-") || Some(name) == excepted {
             continue;
         }
         let security = &container["securityContext"];

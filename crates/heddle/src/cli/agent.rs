@@ -2,7 +2,7 @@
 
 use super::address::HostPort;
 use super::sidecar::{self, For};
-use super::{capture, copy, drain, files};
+use super::{capture, copy, drain, files, verify};
 use crate::bootstrap::{Bootstrap, Variant};
 use anyhow::{Context, Result};
 use clap::{ArgMatches, Command, FromArgMatches};
@@ -30,6 +30,7 @@ pub(crate) enum Args {
     Capture(capture::Args),
     Copy(copy::Args),
     Drain(drain::Args),
+    Verify(verify::Args),
 }
 
 /// Keep a workload's certificates fresh, and run its proxy beside them.
@@ -112,6 +113,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode> {
         Args::Capture(args) => capture::run(args).map(|()| ExitCode::SUCCESS),
         Args::Copy(args) => copy::run(&args).map(|()| ExitCode::SUCCESS),
         Args::Drain(args) => drain::run(&args).await.map(|()| ExitCode::SUCCESS),
+        Args::Verify(args) => verify::run(args).await.map(|()| ExitCode::SUCCESS),
         Args::Run(args) => supervise(*args).await,
     }
 }
@@ -166,6 +168,7 @@ impl FromArgMatches for Args {
         match matches.subcommand() {
             Some(("copy", matches)) => copy::Args::from_arg_matches(matches).map(Self::Copy),
             Some(("drain", matches)) => drain::Args::from_arg_matches(matches).map(Self::Drain),
+            Some(("verify", matches)) => verify::Args::from_arg_matches(matches).map(Self::Verify),
             Some((_, matches)) => capture::Args::from_arg_matches(matches).map(Self::Capture),
             None => Run::from_arg_matches(matches).map(Box::new).map(Self::Run),
         }
@@ -182,7 +185,8 @@ impl clap::Args for Args {
         let capture = <capture::Args as clap::Args>::augment_args(Command::new("capture"));
         let copy = <copy::Args as clap::Args>::augment_args(Command::new("copy"));
         let drain = <drain::Args as clap::Args>::augment_args(Command::new("drain"));
-        <Run as clap::Args>::augment_args(command).subcommand(capture).subcommand(copy).subcommand(drain)
+        let verify = <verify::Args as clap::Args>::augment_args(Command::new("verify"));
+        <Run as clap::Args>::augment_args(command).subcommands([capture, copy, drain, verify])
     }
 
     fn augment_args_for_update(command: Command) -> Command {

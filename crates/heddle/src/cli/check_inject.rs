@@ -32,6 +32,9 @@ pub(crate) struct Args {
     /// The namespace of the controller
     #[arg(long, default_value = super::NAMESPACE)]
     controller_namespace: String,
+    /// The nodes' CNI plugin captures traffic (cni.enabled of the chart), so that no Pod Security profile refuses it
+    #[arg(long)]
+    cni: bool,
     /// The output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
@@ -97,7 +100,7 @@ fn answers(args: &Args, objects: &[Value]) -> Vec<Answer> {
             None => args.namespace_label.as_deref(),
         };
         let profile = labels.and_then(|labels| labels[ENFORCE].as_str());
-        let enforced = profile.is_some_and(|profile| ENFORCED.contains(&profile));
+        let enforced = !args.cni && profile.is_some_and(|profile| ENFORCED.contains(&profile));
         let asked = Asked { of_namespace: label, enforced };
         let (outcome, why) = match choose(pod, namespace, asked, &args.controller_namespace) {
             Choice::Inject(_) => ("injected", "with an Envoy".into()),
@@ -171,6 +174,7 @@ items:
             namespace_label: None,
             namespace: "default".into(),
             controller_namespace: "heddle-system".into(),
+            cni: false,
             output: Output::Text,
         };
         let mut objects = Vec::new();

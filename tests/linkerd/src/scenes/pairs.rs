@@ -9,7 +9,7 @@ use crate::stage::Stage;
 use anyhow::{Context, Result};
 use heddle::demo::app::Seen;
 use heddle::demo::scene::{Outcome, Scene};
-use heddle_agent::capture::CapturedBy;
+use heddle_capture::CapturedBy;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 

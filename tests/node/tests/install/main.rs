@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
+mod cni;
 mod world;
 
 use heddle_node_tests::programs;
@@ -137,8 +138,9 @@ impl World {
         assert!(code == Some(0) && text.contains("meshes.heddle.dev, with 1 objects"), "{text}");
         self.say("Heddle is uninstalled, its definitions and objects stay");
         self.until("the last controller has ended", || self.controllers().is_empty());
-        // As an older Kubernetes would have it.
-        self.install(&["--set=injector.agentFrom=Copy,injector.rootsFrom=ConfigMap"]);
+        // As an older Kubernetes would have it, and with capture by the node.
+        let older = "--set=injector.agentFrom=Copy,injector.rootsFrom=ConfigMap";
+        self.install(&[older, &format!("--set={}", self.cni_values())]);
         self.until("Heddle is installed again", || self.heddle(&["check"]).0 == Some(0));
         let before = self.audit().len();
         self.kubectl(&["label", "namespace", "shop", "heddle.dev/inject=envoy"]);
@@ -149,7 +151,7 @@ impl World {
         });
         let containers = "jsonpath={.items[*].spec.initContainers[*].name}";
         let names = self.kubectl(&["-n", "shop", "get", "pods", "-l", "app=web", "-o", containers]);
-        assert!(names.contains("heddle-copy"), "{names}");
+        assert!(names.contains("heddle-verify") && names.contains("heddle-copy"), "{names}");
         self.nothing_was_forbidden(before);
     }
 
@@ -408,5 +410,7 @@ fn a_labelled_namespace_has_mtls() {
     world.without_api_server();
     world.without_controller();
     world.uninstall();
+    world.cni();
+    world.cni_removed();
     world.purge();
 }

@@ -3,7 +3,7 @@
 use crate::controller::Webhook;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use heddle_admission::{AgentSource, InjectorSettings, RootsSource};
+use heddle_admission::{AgentSource, CaptureMode, InjectorSettings, RootsSource};
 use heddle_kube::WebhookConfiguration;
 use serde_json::{Map, Value};
 use std::net::SocketAddr;
@@ -32,6 +32,9 @@ pub(super) struct Injector {
     /// The way of the agent into the containers of proxies; image-volume needs Kubernetes 1.35
     #[arg(long, env = "HEDDLE_AGENT_FROM", value_enum, default_value_t = AgentFrom::ImageVolume)]
     agent_from: AgentFrom,
+    /// Whoever captures the traffic of injected Pods: a container of theirs, or the nodes' CNI plugin (heddle cni)
+    #[arg(long, env = "HEDDLE_CAPTURE_BY", value_enum, default_value_t = CaptureBy::Container)]
+    capture_by: CaptureBy,
     /// The home of the roots that injected Pods trust; cluster-trust-bundle needs Kubernetes 1.37. The leader keeps either: a
     /// ConfigMap heddle-roots in each namespace that has injected Pods, or one ClusterTrustBundle
     #[arg(long, env = "HEDDLE_ROOTS_FROM", value_enum, default_value_t = RootsFrom::ClusterTrustBundle)]
@@ -61,6 +64,12 @@ enum AgentFrom {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
+enum CaptureBy {
+    Container,
+    Cni,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
 enum RootsFrom {
     ClusterTrustBundle,
     ConfigMap,
@@ -82,6 +91,10 @@ impl Injector {
             agent_from: match self.agent_from {
                 AgentFrom::ImageVolume => AgentSource::ImageVolume,
                 AgentFrom::Copy => AgentSource::Copy,
+            },
+            capture: match self.capture_by {
+                CaptureBy::Container => CaptureMode::Container,
+                CaptureBy::Cni => CaptureMode::Cni,
             },
             roots_from: match self.roots_from {
                 RootsFrom::ClusterTrustBundle => RootsSource::ClusterTrustBundle,

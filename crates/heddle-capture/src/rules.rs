@@ -13,19 +13,16 @@ mod rule;
 
 pub use netlink::CaptureError;
 
+use heddle_model::capture::ENVOY_SOURCES;
 use rule::{Chain, Condition, Hook, Rule, Verdict};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::ops::RangeInclusive;
 
 /// The table's name, in family `inet`.
 pub const TABLE: &str = "heddle";
 
-/// The source addresses from which an Envoy dials its own application, one per family.
-pub(crate) const ENVOY_SOURCES: [IpAddr; 2] =
-    [IpAddr::V4(Ipv4Addr::new(127, 0, 0, 6)), IpAddr::V6(Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0, 6))];
-
 /// DNS over TCP is never captured: a resolver may be needed before there is a proxy.
-const DNS: u16 = 53;
+pub(crate) const DNS: u16 = 53;
 
 /// The capture of one network namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +58,7 @@ pub enum Direction {
 }
 
 impl CapturedBy {
-    fn outbound_port(self) -> u16 {
+    pub(crate) fn outbound_port(self) -> u16 {
         match self {
             Self::Envoy => 15001,
             Self::Linkerd => 4140,
