@@ -28,6 +28,13 @@ pub fn generate() -> Result<Generated> {
     Ok(generated)
 }
 
+/// A table of all fields below a schema.
+pub(crate) fn table(schema: &Value) -> Result<String> {
+    let mut page = String::from("| field | type | |\n|---|---|---|\n");
+    field::rows(&mut page, schema, "", false)?;
+    Ok(page)
+}
+
 fn kind(page: &mut String, crd: &Value) -> Result<()> {
     let names = &crd["spec"]["names"];
     let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];

@@ -6,6 +6,7 @@ pub mod docs;
 pub mod gateway;
 pub mod generated;
 pub mod proto;
+pub mod values;
 
 use anyhow::{Context as _, Result};
 use std::path::{Path, PathBuf};
@@ -34,6 +35,15 @@ mod tests {
         let workspace = workspace().unwrap();
         gateway::generate(&workspace).unwrap().check(&workspace).unwrap();
     }
+
+    #[test]
+    fn the_checked_in_values_of_the_chart_are_what_their_type_says() {
+        let workspace = workspace().unwrap();
+        for generated in [values::chart(), values::reference()] {
+            generated.unwrap().check(&workspace).unwrap();
+        }
+    }
+
     #[test]
     fn the_checked_in_definitions_and_their_reference_are_what_the_types_say() {
         let workspace = workspace().unwrap();

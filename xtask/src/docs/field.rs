@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 /// A row for every field below `schema`, which is at `path`.
 pub(super) fn rows(page: &mut String, schema: &Value, path: &str, required: bool) -> Result<()> {
-    if path != "spec" {
+    if !["", "spec"].contains(&path) {
         writeln!(page, "| `{path}` | {} | {} |", kind(schema), says(schema, required))?;
     }
     let items = &schema["items"];
@@ -18,7 +18,8 @@ pub(super) fn rows(page: &mut String, schema: &Value, path: &str, required: bool
     for (name, field) in fields["properties"].as_object().into_iter().flatten() {
         let required =
             fields["required"].as_array().is_some_and(|names| names.iter().any(|known| known == name));
-        rows(page, field, &format!("{base}.{name}"), required)?;
+        let path = if base.is_empty() { name.clone() } else { format!("{base}.{name}") };
+        rows(page, field, &path, required)?;
     }
     Ok(())
 }
