@@ -11,7 +11,7 @@ mod completion;
 mod controller;
 mod copy;
 mod drain;
-mod duration;
+pub(crate) mod duration;
 mod explain;
 mod files;
 mod lint;
@@ -27,9 +27,10 @@ mod version;
 
 use crate::demo;
 use anyhow::Result;
-use clap::{Parser as _, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser as _, Subcommand};
 use heddle_admission::InjectorSettings;
 use heddle_capture::Capture;
+use std::ffi::OsStr;
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
@@ -39,6 +40,8 @@ const CONTROLLER: &str = "heddle.heddle-system.svc:15012";
 pub const SERVER_NAME: &str = "heddle.heddle-system.svc";
 /// The MutatingWebhookConfiguration of the injector, unless said otherwise.
 const WEBHOOK: &str = "heddle-injector";
+/// The ValidatingWebhookConfiguration of the chart.
+const VALIDATOR: &str = "heddle-validator";
 /// The namespace of the controller, unless said otherwise.
 const NAMESPACE: &str = "heddle-system";
 
@@ -51,6 +54,19 @@ const NAMESPACE: &str = "heddle-system";
 pub struct Heddle {
     #[command(subcommand)]
     command: Command,
+}
+
+impl Heddle {
+    /// Reads the arguments of the process. Help and errors name the program as it is called: a plugin of kubectl is started
+    /// under a name of its own. Ends the process where the arguments are none, or ask for help.
+    pub fn called(name: &OsStr) -> Self {
+        let mut command = Self::command();
+        if name == "kubectl-heddle" {
+            command = command.bin_name("kubectl heddle");
+        }
+        let read = Self::from_arg_matches(&command.get_matches());
+        read.unwrap_or_else(|error| error.exit())
+    }
 }
 
 #[derive(Subcommand)]
@@ -70,6 +86,8 @@ enum Command {
     Demo(demo::Args),
     #[command(hide = true)]
     DemoApp(demo::app::Args),
+    #[command(hide = true)]
+    DemoCaller(demo::caller::Args),
     Version(version::Args),
     Completion(completion::Args),
 }
@@ -120,6 +138,7 @@ async fn dispatch(command: Command) -> Result<ExitCode> {
         Command::Token(args) => token::run(args).map(done),
         Command::Demo(args) => demo::run(args).await.map(done),
         Command::DemoApp(args) => demo::app::run(args).await.map(done),
+        Command::DemoCaller(args) => demo::caller::run(args).await.map(done),
         Command::Version(args) => version::run(&args).map(done),
         Command::Completion(args) => completion::run(&args).map(done),
     }

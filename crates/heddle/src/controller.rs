@@ -61,6 +61,8 @@ pub(crate) struct Config {
     /// The fields of the Mesh that this installation states.
     pub mesh: Option<heddle_kube::MeshValues>,
     pub webhook: Option<Webhook>,
+    /// The home of the roots that Pods trust.
+    pub pod_roots: RootsSource,
 }
 
 /// The webhook that gives Pods their proxies.
@@ -213,10 +215,9 @@ async fn on_cluster(
 }
 
 fn trust_places(config: &Config) -> TrustPlaces {
-    let from = config.webhook.as_ref().map(|webhook| webhook.settings.roots_from);
     TrustPlaces {
         webhooks: config.webhook.iter().flat_map(|webhook| webhook.configurations.clone()).collect(),
-        pods: match from.unwrap_or(RootsSource::ClusterTrustBundle) {
+        pods: match config.pod_roots {
             RootsSource::ClusterTrustBundle => PodRoots::ClusterTrustBundle,
             RootsSource::ConfigMap => PodRoots::ConfigMaps { own_namespace: config.namespace.clone() },
         },

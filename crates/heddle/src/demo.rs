@@ -1,6 +1,7 @@
 //! The guided tour: a controller, five workloads, and scenes that assert.
 
 pub mod app;
+pub mod caller;
 pub mod http;
 pub mod load;
 mod process;

@@ -1,8 +1,8 @@
 //! `heddle`: the controller, the agent and the command line.
 
-use clap::Parser;
 use heddle::cli;
 use heddle_capture::cni::plugin;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tikv_jemallocator::Jemalloc;
 
@@ -11,9 +11,10 @@ use tikv_jemallocator::Jemalloc;
 static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
+    let called = std::env::args_os().next().map(PathBuf::from);
+    let called = called.as_deref().and_then(Path::file_name).unwrap_or_default();
     // The runtime starts it as a plugin of this name, without arguments.
-    let name = std::env::args_os().next().map(std::path::PathBuf::from);
-    if name.is_some_and(|name| name.file_name().is_some_and(|name| name == plugin::NAME)) {
+    if called == plugin::NAME {
         return plugin::run();
     }
     // Before anything may open a connection; a second installation would be a bug here.
@@ -22,5 +23,5 @@ fn main() -> ExitCode {
     if let Err(error) = tikv_jemalloc_ctl::background_thread::write(true) {
         eprintln!("heddle: memory is given back late: {error}");
     }
-    cli::run(cli::Heddle::parse())
+    cli::run(cli::Heddle::called(called))
 }

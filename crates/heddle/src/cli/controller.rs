@@ -91,6 +91,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         log,
         log_format,
     } = args;
+    let pod_roots = injector.roots_from();
     let webhook = injector.webhook(&namespace, &cluster_domain)?;
     ensure!(certificate_lifetime >= Duration::from_secs(5), "--certificate-lifetime must be at least 5s");
     ensure!(
@@ -113,6 +114,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
             serving_names,
             mesh,
             webhook,
+            pod_roots,
         },
         log,
     )

@@ -1,7 +1,7 @@
 //! The answers of a cluster, as JSON.
 
-use crate::cli::WEBHOOK;
 use crate::cli::query::{self, Definition, get, list};
+use crate::cli::{VALIDATOR, WEBHOOK};
 use anyhow::Result;
 use heddle_kube::Client;
 use heddle_model::identity::ROOTS_CONFIG_MAP;
@@ -22,8 +22,12 @@ pub(super) struct Facts {
     pub bundle: Option<Value>,
     /// The roots for Pods, where Pods take them from ConfigMaps: the one of the controller's namespace.
     pub roots: Option<Value>,
-    /// The injector.
-    pub webhook: Option<Value>,
+    /// The webhook that gives Pods their proxies.
+    pub injector: Option<Value>,
+    /// The webhook that refuses objects.
+    pub validator: Option<Value>,
+    /// The DaemonSet of the CNI plugin.
+    pub cni: Option<Value>,
     /// `Mesh/default`.
     pub mesh: Option<Value>,
     /// All Namespaces, where they were asked for.
@@ -46,8 +50,10 @@ impl Facts {
             format!("/api/v1/namespaces/{namespace}/pods?labelSelector=app.kubernetes.io%2Fname%3Dheddle&");
         let mut controllers = list(client, &path).await?;
         controllers.retain(|pod| pod["metadata"]["deletionTimestamp"].is_null());
-        let webhook =
-            format!("/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{WEBHOOK}");
+        let webhook = |kind: &str, name: &str| {
+            format!("/apis/admissionregistration.k8s.io/v1/{kind}webhookconfigurations/{name}")
+        };
+        let cni = format!("/apis/apps/v1/namespaces/{namespace}/daemonsets/heddle-cni");
         Ok(Self {
             version: get(client, "/version").await?.unwrap_or_default(),
             certificates: get(client, "/apis/certificates.k8s.io/v1").await?,
@@ -56,7 +62,9 @@ impl Facts {
             bundle: get(client, &query::trust_bundle()).await?,
             roots: get(client, &format!("/api/v1/namespaces/{namespace}/configmaps/{ROOTS_CONFIG_MAP}"))
                 .await?,
-            webhook: get(client, &webhook).await?,
+            injector: get(client, &webhook("mutating", WEBHOOK)).await?,
+            validator: get(client, &webhook("validating", VALIDATOR)).await?,
+            cni: get(client, &cni).await?,
             mesh: get(client, "/apis/heddle.dev/v1alpha1/meshes/default").await?,
             ..Self::default()
         })

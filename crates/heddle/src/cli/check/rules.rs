@@ -125,13 +125,26 @@ fn installed(facts: &Facts, namespace: &str) -> Vec<Line> {
     let published = format!("the roots for Pods are {}published", if roots.is_some() { "" } else { "not " });
     let logs = logs(namespace);
     all.push(line(INSTALLATION, "HI04", roots.is_some(), Level::Error, published, &logs));
-    if let Some(webhook) = &facts.webhook {
+    for (code, name, webhook) in
+        [("HI05", "injector", &facts.injector), ("HI06", "validator", &facts.validator)]
+    {
+        let Some(webhook) = webhook else { continue };
         let trusted = roots.is_some_and(|roots| trusts(webhook, roots));
-        let found =
-            format!("the API server {} the injector", if trusted { "trusts" } else { "does not trust" });
-        all.push(line(INSTALLATION, "HI05", trusted, Level::Error, found, &logs));
+        let verb = if trusted { "trusts" } else { "does not trust" };
+        let found = format!("the API server {verb} the {name}");
+        all.push(line(INSTALLATION, code, trusted, Level::Error, found, &logs));
     }
+    all.extend(facts.cni.as_ref().map(|cni| plugin(cni, namespace)));
     all
+}
+
+/// Judges the CNI plugin: a Node without it starts no injected Pod.
+fn plugin(cni: &Value, namespace: &str) -> Line {
+    let count = |field: &str| cni["status"][field].as_u64().unwrap_or_default();
+    let (ready, wanted) = (count("numberReady"), count("desiredNumberScheduled"));
+    let found = format!("the CNI plugin is on {ready} of {wanted} Nodes");
+    let fix = format!("kubectl -n {namespace} logs daemonset/heddle-cni --tail=20");
+    line(INSTALLATION, "HI07", ready == wanted, Level::Error, found, &fix)
 }
 
 fn replicas(facts: &Facts, namespace: &str) -> Vec<Line> {

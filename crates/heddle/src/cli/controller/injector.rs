@@ -76,12 +76,21 @@ enum RootsFrom {
 }
 
 impl Injector {
+    /// Returns the home of the roots that Pods trust, with or without an injector.
+    pub(super) fn roots_from(&self) -> RootsSource {
+        match self.roots_from {
+            RootsFrom::ClusterTrustBundle => RootsSource::ClusterTrustBundle,
+            RootsFrom::ConfigMap => RootsSource::ConfigMap,
+        }
+    }
+
     /// Returns the webhook, if it is to be served. Injected agents reach the controller by its Service `heddle`.
     ///
     /// # Errors
     /// Names the image that is missing.
     pub(super) fn webhook(self, namespace: &str, cluster_domain: &str) -> Result<Option<Webhook>> {
         let Some(listen) = self.inject_listen else { return Ok(None) };
+        let roots_from = self.roots_from();
         let settings = InjectorSettings {
             agent_image: self.agent_image.context("--inject-listen needs --agent-image")?,
             proxy_image: self.proxy_image.context("--inject-listen needs --proxy-image")?,
@@ -96,10 +105,7 @@ impl Injector {
                 CaptureBy::Container => CaptureMode::Container,
                 CaptureBy::Cni => CaptureMode::Cni,
             },
-            roots_from: match self.roots_from {
-                RootsFrom::ClusterTrustBundle => RootsSource::ClusterTrustBundle,
-                RootsFrom::ConfigMap => RootsSource::ConfigMap,
-            },
+            roots_from,
             controller: format!("heddle.{namespace}.svc.{cluster_domain}:15012"),
             server_name: format!("heddle.{namespace}.svc"),
             namespace: namespace.into(),

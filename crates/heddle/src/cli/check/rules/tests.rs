@@ -27,7 +27,9 @@ fn sound() -> Facts {
         controllers: vec![controller],
         roots: None,
         bundle: Some(json!({"spec": {"trustBundle": "PEM"}})),
-        webhook: Some(json!({"webhooks": [{"clientConfig": {"caBundle": "UEVN"}}]})),
+        validator: None,
+        cni: None,
+        injector: Some(json!({"webhooks": [{"clientConfig": {"caBundle": "UEVN"}}]})),
         mesh: Some(json!({"spec": {"trustDomain": "a.b", "egress": "Allow"}})),
         namespaces: vec![json!({"metadata": {"name": "shop", "labels": {INJECT: "envoy"}}})],
         pods: vec![pod("web", Some(own))],
@@ -91,7 +93,11 @@ fn every_fault_has_its_code() {
         facts.controllers.push(other);
     });
     check("HI02", Level::Error, |facts| facts.controllers.clear());
-    check("HI05", Level::Error, |facts| facts.webhook = Some(json!({"webhooks": [{"clientConfig": {}}]})));
+    check("HI05", Level::Error, |facts| facts.injector = Some(json!({"webhooks": [{"clientConfig": {}}]})));
+    check("HI06", Level::Error, |facts| facts.validator = Some(json!({"webhooks": [{"clientConfig": {}}]})));
+    check("HI07", Level::Error, |facts| {
+        facts.cni = Some(json!({"status": {"numberReady": 1, "desiredNumberScheduled": 2}}));
+    });
     check("HM01", Level::Warning, |facts| facts.mesh = None);
     check("HP01", Level::Warning, |facts| facts.pods.push(pod("bare", None)));
     check("HP02", Level::Warning, |facts| facts.pods.push(pod("old", Some("0.0.1"))));
