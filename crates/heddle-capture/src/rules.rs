@@ -6,8 +6,9 @@
 //! ```
 //!
 //! The rules are one nftables table, written over netlink in one transaction: it holds whole or not at all, and a
-//! second time replaces the first. No `nft` is needed, in the image or on the host. UDP is left alone, DNS over TCP too.
+//! second time replaces the first. Before it, `lo` gets the address from which an Envoy dials its application over IPv6. No `nft` is needed, in the image or on the host. UDP is left alone, DNS over TCP too.
 
+mod loopback;
 mod netlink;
 mod rule;
 
@@ -87,6 +88,13 @@ impl Capture {
     /// # Errors
     /// If the kernel refuses, mostly for a missing `CAP_NET_ADMIN`. Nothing has changed then.
     pub fn apply(&self) -> Result<(), CaptureError> {
+        if self.proxy == CapturedBy::Envoy {
+            for source in ENVOY_SOURCES {
+                if let IpAddr::V6(source) = source {
+                    loopback::add(source)?;
+                }
+            }
+        }
         netlink::replace_table(TABLE, &self.chains())
     }
 

@@ -42,10 +42,7 @@ impl Namespace {
         }
         lines += &format!("-n {name} link set eth0 up\n-n {name} route add default dev eth0\n");
         if addresses.iter().any(IpAddr::is_ipv6) {
-            // The source of connections to the application.
-            lines += &format!(
-                "-n {name} addr add ::6/128 dev lo nodad\n-6 -n {name} route add default dev eth0\n"
-            );
+            lines += &format!("-6 -n {name} route add default dev eth0\n");
         }
         ip(&lines)
     }

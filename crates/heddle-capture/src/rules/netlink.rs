@@ -2,7 +2,8 @@
 
 use super::rule::{Chain, Hook as At};
 use netlink_packet_core::{
-    ErrorMessage, NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload,
+    ErrorMessage, NLM_F_ACK, NLM_F_APPEND, NLM_F_CREATE, NLM_F_REQUEST, NetlinkDeserializable,
+    NetlinkMessage, NetlinkPayload,
 };
 use netlink_packet_netfilter::nftables::{
     ChainAttribute, ChainMessage, Hook, HookNumber, InetHookNumber, NfTablesMessage, RuleAttribute,
@@ -137,14 +138,21 @@ fn send(socket: &Socket, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
+/// Reads the next answer.
+pub(super) fn acknowledgement<M: NetlinkDeserializable>(
+    socket: &Socket,
+) -> Result<NetlinkMessage<M>, CaptureError> {
+    let mut buffer = Vec::with_capacity(ACKNOWLEDGEMENT);
+    socket.recv(&mut buffer, 0).map_err(CaptureError::Socket)?;
+    let malformed = |error| CaptureError::Socket(io::Error::other(format!("{error}")));
+    NetlinkMessage::deserialize(&buffer).map_err(malformed)
+}
+
 /// Waits until every step is acknowledged, or one is refused.
 fn acknowledged(socket: &Socket, steps: &[Step]) -> Result<(), CaptureError> {
     let mut open = steps.len();
     while open > 0 {
-        let mut buffer = Vec::with_capacity(ACKNOWLEDGEMENT);
-        socket.recv(&mut buffer, 0).map_err(CaptureError::Socket)?;
-        let malformed = |error| CaptureError::Socket(io::Error::other(format!("{error}")));
-        let answer = NetlinkMessage::<NetfilterMessage>::deserialize(&buffer).map_err(malformed)?;
+        let answer = acknowledgement::<NetfilterMessage>(socket)?;
         let number = usize::try_from(answer.header.sequence_number).unwrap_or_default();
         let NetlinkPayload::Error(ErrorMessage { code, .. }) = answer.payload else { continue };
         if let Some(code) = code {
