@@ -5,8 +5,10 @@ ENVOY := $(CACHE)/envoy/bin/envoy
 export HEDDLE_ENVOY ?= $(ENVOY)
 export HEDDLE_CACHE ?= $(CACHE)
 
+IMAGES ?= $(CACHE)/images
+
 .DEFAULT_GOAL := help
-.PHONY: help setup envoy binaries build demo node e2e try-linkerd test unit lint fmt generate bless docs bench streams deny clean
+.PHONY: help setup envoy binaries build demo node images e2e try-linkerd test unit lint fmt generate bless docs bench streams deny clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +34,9 @@ demo: envoy build ## Five workloads, real Envoys, mTLS between them: the guided 
 
 node: envoy binaries ## A shell with a real Kubernetes node in a network of its own (root)
 	cargo run --quiet -p heddle-node-tests
+
+images: envoy binaries ## Pack the images of Heddle, Envoy and the shop as OCI archives, into IMAGES
+	cargo run --quiet -p heddle-node-tests -- images $(IMAGES)
 
 e2e: envoy binaries ## helm install on a real node, and the shop's requests are mTLS (root)
 	cargo test -p heddle-node-tests -- --nocapture

@@ -7,8 +7,8 @@ use std::fs;
 use std::path::Path;
 
 /// The addresses of Pods and of Services.
-const PODS: &str = "198.18.0.0/16";
-const SERVICES: &str = "198.19.0.0/16";
+const PODS: &str = "198.18.0.0/16,fd00:198:18::/56";
+const SERVICES: &str = "198.19.0.0/16,fd00:198:19::/112";
 /// The image of the containers that hold a Pod's namespaces.
 pub(crate) const PAUSE: &str = "heddle.test/pause:test";
 
@@ -21,8 +21,9 @@ pub(crate) fn write(folder: &Path, programs: &Path) -> Result<()> {
         "plugins": [
             {
                 "type": "bridge", "bridge": "cni0", "isGateway": true, "hairpinMode": true,
-                "ipam": {"type": "host-local", "dataDir": at("ipam"), "routes": [{"dst": "0.0.0.0/0"}],
-                         "ranges": [[{"subnet": "198.18.0.0/24", "rangeStart": "198.18.0.10"}]]},
+                "ipam": {"type": "host-local", "dataDir": at("ipam"), "routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}],
+                         "ranges": [[{"subnet": "198.18.0.0/24", "rangeStart": "198.18.0.10"}],
+                                    [{"subnet": "fd00:198:18::/64", "rangeStart": "fd00:198:18::10"}]]},
             },
             {"type": "portmap", "capabilities": {"portMappings": true}},
         ],
@@ -120,7 +121,8 @@ pub(crate) fn controller_manager(folder: &Path) -> Vec<String> {
         "--allocate-node-cidrs=true".into(),
         format!("--cluster-cidr={PODS}"),
         format!("--service-cluster-ip-range={SERVICES}"),
-        "--node-cidr-mask-size=24".into(),
+        "--node-cidr-mask-size-ipv4=24".into(),
+        "--node-cidr-mask-size-ipv6=64".into(),
     ]
 }
 

@@ -8,8 +8,10 @@
 //! Needs root, cgroups and overlayfs. The programs are built by `xtask binaries`; all processes end with the value
 //! that started them, and what a killed one left behind is taken away by the next.
 
+mod access;
 mod config;
 pub mod image;
+pub mod images;
 mod leftovers;
 mod netns;
 mod node;
@@ -17,4 +19,5 @@ pub mod pki;
 pub mod process;
 pub mod programs;
 
+pub use access::Access;
 pub use node::Node;

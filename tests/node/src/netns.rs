@@ -1,52 +1,61 @@
-//! The network namespace of a node: a bridge for its Pods, and no way out.
+//! The network namespace of a node, with no way out. The bridge of its Pods is made by their network plugin.
 
 use anyhow::{Context, Result, ensure};
 use std::process::Command;
 
-/// The address of the node, on the bridge of its Pods.
-pub(crate) const ADDRESS: &str = "198.18.0.1";
+/// The address of the node, in no network of Pods.
+pub(crate) const ADDRESS: &str = "203.0.113.1";
+/// Its address of the other family.
+pub(crate) const ADDRESS_V6: &str = "fd00:203::1";
 /// The address of the cluster's DNS.
 pub(crate) const DNS: &str = "198.19.0.10";
 
+/// The name of the namespace: one node runs on a machine at one time.
+const NAME: &str = "heddle-node";
+
 /// A network namespace, taken away when dropped.
-pub(crate) struct Netns(String);
+pub(crate) struct Netns(());
 
 impl Netns {
     /// Makes a namespace. One that a killed node left behind is made anew.
-    pub(crate) fn make(name: &str) -> Result<Self> {
-        let _absent = ip(&["netns", "delete", name]);
-        ip(&["netns", "add", name])?;
-        let made = Self(name.into());
+    pub(crate) fn make() -> Result<Self> {
+        let _absent = ip(&["netns", "delete", NAME]);
+        ip(&["netns", "add", NAME])?;
+        let made = Self(());
         for args in [
             "link set lo up",
             &format!("address add {DNS}/32 dev lo"),
-            "link add cni0 type bridge",
-            &format!("address add {ADDRESS}/24 dev cni0"),
-            "link set cni0 up",
-            "route add default dev cni0",
+            "link add node0 type bridge",
+            &format!("address add {ADDRESS}/24 dev node0"),
+            &format!("address add {ADDRESS_V6}/64 dev node0 nodad"),
+            "link set node0 up",
+            "route add default dev node0",
+            "-6 route add default dev node0",
         ] {
-            ip(&[&["-n", name], &*args.split(' ').collect::<Vec<_>>()].concat())?;
+            ip(&[&["-n", NAME], &*args.split(' ').collect::<Vec<_>>()].concat())?;
         }
-        made.run(&["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"])?;
+        for forwarding in ["ipv4/ip_forward", "ipv6/conf/all/forwarding"] {
+            run(&["sh", "-c", &format!("echo 1 > /proc/sys/net/{forwarding}")])?;
+        }
         Ok(made)
     }
+}
 
-    /// The start of a command that runs within it, with this machine's files and cgroups.
-    pub(crate) fn enter(&self) -> Vec<String> {
-        vec!["nsenter".into(), format!("--net=/run/netns/{}", self.0)]
-    }
+/// The start of a command that runs within the namespace, with this machine's files and cgroups.
+pub(crate) fn enter() -> Vec<String> {
+    vec!["nsenter".into(), format!("--net=/run/netns/{NAME}")]
+}
 
-    fn run(&self, command: &[&str]) -> Result<()> {
-        let enter = self.enter();
-        let status = Command::new(&enter[0]).args(&enter[1..]).args(command).status()?;
-        ensure!(status.success(), "{command:?} failed in the namespace");
-        Ok(())
-    }
+fn run(command: &[&str]) -> Result<()> {
+    let enter = enter();
+    let status = Command::new(&enter[0]).args(&enter[1..]).args(command).status()?;
+    ensure!(status.success(), "{command:?} failed in the namespace");
+    Ok(())
 }
 
 impl Drop for Netns {
     fn drop(&mut self) {
-        let _gone = ip(&["netns", "delete", &self.0]);
+        let _gone = ip(&["netns", "delete", NAME]);
     }
 }
 

@@ -1,6 +1,6 @@
 //! One authority, a certificate for each component, and a kubeconfig for each that asks the API server.
 
-use crate::netns::ADDRESS;
+use crate::netns::{ADDRESS, ADDRESS_V6};
 use anyhow::Result;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
@@ -21,10 +21,12 @@ const CLIENTS: [(&str, &str, Option<&str>); 6] = [
 ];
 
 /// Names of the API server.
-const SERVER: [&str; 7] = [
+const SERVER: [&str; 9] = [
     "127.0.0.1",
     ADDRESS,
     "198.19.0.1",
+    ADDRESS_V6,
+    "fd00:198:19::1",
     "localhost",
     "kubernetes.default",
     "kubernetes.default.svc",

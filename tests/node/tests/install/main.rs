@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
 mod cni;
+mod network;
 mod world;
 
 use heddle_node_tests::programs;
@@ -190,7 +191,7 @@ impl World {
     }
 
     /// Runs the command on the cluster. Returns its code and what it printed; of one that failed its errors too.
-    fn heddle(&self, args: &[&str]) -> (Option<i32>, String) {
+    pub(crate) fn heddle(&self, args: &[&str]) -> (Option<i32>, String) {
         let heddle = programs::built("heddle").display().to_string();
         let out = self.node.within(&[&[heddle.as_str()], args].concat()).unwrap();
         let errors = if out.status.success() { &[][..] } else { &out.stderr };
@@ -397,10 +398,16 @@ fn a_labelled_namespace_has_mtls() {
     world.kubectl(&["-n", "shop", "wait", "job/once", "--for=condition=Complete", "--timeout=60s"]);
     world.say("a Job with a proxy completes");
 
-    world.check(&[], Some(0), "HI05 installation: the API server trusts the injector");
+    world.check(&[], Some(0), "HI06 installation: the API server trusts the validator");
     world.check(&["--proxy"], Some(0), "HP01 proxies: Pods that should have a proxy and have none: none");
     world.check(&["--uninstall"], Some(1), "HU01");
     world.say("heddle check finds nothing to mend");
+    world
+        .node
+        .helm(&["test", "heddle", "-n", "heddle-system", "--timeout=60s"])
+        .expect("mTLS between two Pods");
+    world.say("helm test proves mTLS");
+    world.networks();
     world.policy();
     world.canary();
     world.mesh_from_values();
@@ -408,6 +415,7 @@ fn a_labelled_namespace_has_mtls() {
     // Read before the API server starts anew, which refuses everyone until it knows the rights, and before helm takes them away.
     world.nothing_was_forbidden(0);
     world.without_api_server();
+    world.rebooted();
     world.without_controller();
     world.uninstall();
     world.cni();

@@ -1,34 +1,12 @@
 //! A node with Heddle's images, and what is asked of it.
 
-use heddle_node_tests::image::Image;
-use heddle_node_tests::{Node, programs};
+use heddle_node_tests::{Node, images, programs};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-/// The images of the test, packed from what is built.
-fn images() -> Vec<Image> {
-    let shop = programs::built("shop");
-    let one = |name: &str, path: &str, program: PathBuf, args: &[&str]| Image {
-        name: name.into(),
-        files: vec![(path.into(), program)],
-        entrypoint: std::iter::once(format!("/{path}")).chain(args.iter().map(ToString::to_string)).collect(),
-        user: "65532:65532".into(),
-    };
-    let envoy =
-        Image { name: "heddle.test/envoy:test".into(), user: "65532:65532".into(), ..Image::default() };
-    vec![
-        one("heddle.test/pause:test", "shop", shop.clone(), &["pause"]),
-        one("heddle.test/shop:test", "shop", shop, &[]),
-        // The same program under another tag, for upgrades.
-        one("heddle.test/heddle:next", "usr/local/bin/heddle", programs::built("heddle"), &[]),
-        one("heddle.test/heddle:test", "usr/local/bin/heddle", programs::built("heddle"), &[]),
-        envoy.with_libraries("usr/local/bin/envoy", &programs::envoy()).expect("ldd"),
-    ]
 }
 
 /// A node with Heddle's images.
@@ -44,7 +22,7 @@ impl World {
         let node = Node::start(&folder, &programs::folder()).expect("a node");
         let world = Self { node, start };
         world.say("the node is ready");
-        for image in images() {
+        for image in images::all().expect("images") {
             world.node.load(&image).unwrap_or_else(|error| panic!("{}: {error:#}", image.name));
         }
         world.say("images are loaded");
