@@ -2,7 +2,7 @@
 
 use heddle_model::WorkloadKey;
 use serde_json::{Value, json};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// The content of a bootstrap.
 pub(crate) struct Bootstrap {
@@ -202,7 +202,13 @@ fn secret(name: &str) -> Value {
 }
 
 fn socket(address: SocketAddr) -> Value {
-    json!({"socket_address": {"address": address.ip().to_string(), "port_value": address.port()}})
+    // Without it Envoy listens at [::] for IPv6 alone.
+    let compatible = address.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+    let mut socket = json!({"address": address.ip().to_string(), "port_value": address.port()});
+    if compatible {
+        socket["ipv4_compat"] = true.into();
+    }
+    json!({"socket_address": socket})
 }
 
 fn assignment(cluster: &str, host: &str, port: u16) -> Value {

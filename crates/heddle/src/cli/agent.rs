@@ -1,6 +1,6 @@
 //! `heddle agent`: certificates for one workload, and its proxy beside them.
 
-use super::address::HostPort;
+use super::address::{self, HostPort};
 use super::sidecar::{self, For};
 use super::{capture, copy, drain, files, verify};
 use crate::bootstrap::{Bootstrap, Variant};
@@ -11,14 +11,14 @@ use heddle_agent::{Config, Proxy};
 use heddle_model::WorkloadKey;
 use heddle_xds::Capture;
 use std::ffi::OsString;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
 /// Envoy's admin address where nobody names one.
 pub(super) const ENVOY_ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 15000);
-/// The address of Envoy's statistics, of which capture leaves the port alone.
-const ENVOY_STATS: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), 15090);
+/// The port of Envoy's statistics, which capture leaves alone.
+const ENVOY_STATS: u16 = 15090;
 
 const EXAMPLES: &str = "Examples:\n  \
     heddle agent --workload pod/shop/web-0 --dir /var/run/heddle -- envoy -c bootstrap.json\n  \
@@ -62,7 +62,7 @@ pub(crate) struct Run {
     #[command(flatten)]
     files: files::Files,
     /// The address at which /live, /ready and /metrics are served
-    #[arg(long, env = "HEDDLE_AGENT_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:15020")]
+    #[arg(long, env = "HEDDLE_AGENT_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:15020", value_parser = address::listen)]
     listen: SocketAddr,
     /// Probes and hooks of the application that are asked of --listen at /probe/CONTAINER/HANDLER, as the injector writes
     /// them: JSON, by CONTAINER/HANDLER, with port and httpGet, tcpSocket or grpc
@@ -154,7 +154,7 @@ fn write_bootstrap(args: &Run) -> Result<()> {
         server_name: args.server_name.clone(),
         capture: Capture::Captured.to_string(),
         admin: args.envoy_admin.unwrap_or(ENVOY_ADMIN),
-        stats: Some(ENVOY_STATS),
+        stats: Some(address::every(ENVOY_STATS)),
         variant: Variant::default(),
     };
     let path = heddle_agent::private::open(&args.files.dir)?.join("bootstrap.json");

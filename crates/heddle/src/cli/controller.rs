@@ -27,10 +27,10 @@ pub(crate) struct Args {
     #[arg(long, env = "HEDDLE_AUTHORITY", value_name = "FOLDER")]
     authority: Option<PathBuf>,
     /// The address at which proxies and agents are served, over TLS
-    #[arg(long, env = "HEDDLE_LISTEN", value_name = "ADDRESS", default_value = "[::]:15012")]
+    #[arg(long, env = "HEDDLE_LISTEN", value_name = "ADDRESS", default_value = "[::]:15012", value_parser = super::address::listen)]
     listen: SocketAddr,
     /// The address at which the admin pages are served: /live, /ready, /metrics, and /debug to loopback
-    #[arg(long, env = "HEDDLE_ADMIN", value_name = "ADDRESS", default_value = "127.0.0.1:15014")]
+    #[arg(long, env = "HEDDLE_ADMIN", value_name = "ADDRESS", default_value = "127.0.0.1:15014", value_parser = super::address::listen)]
     admin: SocketAddr,
     /// The namespace that the controller runs in: part of the names in its certificate
     #[arg(long, env = "HEDDLE_NAMESPACE", default_value = super::NAMESPACE)]

@@ -1,5 +1,6 @@
 //! Arguments of the webhook that gives Pods their proxies.
 
+use crate::cli::address::listen;
 use crate::controller::Webhook;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
@@ -12,7 +13,7 @@ use std::net::SocketAddr;
 #[derive(clap::Args)]
 pub(super) struct Injector {
     /// The address of the admission webhook that gives Pods their proxies, over TLS; not served if not given
-    #[arg(long, env = "HEDDLE_INJECT_LISTEN", value_name = "ADDRESS")]
+    #[arg(long, env = "HEDDLE_INJECT_LISTEN", value_name = "ADDRESS", value_parser = listen)]
     inject_listen: Option<SocketAddr>,
     /// The image of Heddle for injected Pods, which holds the agent at /usr/local/bin/heddle
     #[arg(long, env = "HEDDLE_AGENT_IMAGE", value_name = "IMAGE")]
