@@ -136,6 +136,9 @@ pub(crate) fn proxy(settings: &InjectorSettings, options: &ProxyOptions, pages: 
             "bootstrap.json",
             "-l",
             options.log_level,
+            // At every change it warns of fields that are marked as work in progress.
+            "--component-log-level",
+            "misc:error",
         ],
         "env": environment,
         "ports": [{"name": "heddle-agent", "containerPort": AGENT_PORT, "protocol": "TCP"}],
