@@ -4,6 +4,7 @@
 
 mod cni;
 mod network;
+mod protocols;
 mod world;
 
 use heddle_node_tests::programs;
@@ -102,11 +103,10 @@ impl World {
         self.kubectl(&["-n", "shop", "patch", "deployment/cart", "--type=json", "-p", patch]);
         self.kubectl(&["-n", "shop", "rollout", "status", "deployment/cart", "--timeout=60s"]);
         let counts = self.under_load(12, || {
-            self.kubectl(&["-n", "shop", "rollout", "restart", "deployment/cart"]);
-            self.kubectl(&["-n", "shop", "rollout", "status", "deployment/cart", "--timeout=60s"]);
+            self.roll("cart");
         });
         let failures = counts["failures"].as_object().unwrap();
-        assert!(failures.keys().all(|text| text.starts_with("503 ")), "{counts}");
+        assert!(failures.keys().all(|text| text.starts_with("http://cart/: 503 ")), "{counts}");
         self.say(&format!(
             "cart is rolled without a preStop: {} of {} lost",
             counts["failed"], counts["sent"]
@@ -121,9 +121,12 @@ impl World {
         self.kubectl(&["label", "namespace", "shop", "heddle.dev/inject-"]);
         self.kubectl(&["-n", "shop", "delete", "httproute,accesspolicy,inboundpolicy", "--all"]);
         self.kubectl(&["-n", "shop", "delete", "jobs", "--all"]);
-        let lone = ["-n", "shop", "delete", "pods", "-l", "app!=web,app!=cart", "--grace-period=1"];
+        let lone =
+            ["-n", "shop", "delete", "pods", "-l", "!pod-template-hash,app!=payments", "--grace-period=1"];
         self.kubectl(&lone);
-        self.kubectl(&["-n", "shop", "rollout", "restart", "deployment"]);
+        for kind in ["deployment", "statefulset"] {
+            self.kubectl(&["-n", "shop", "rollout", "restart", kind]);
+        }
         self.until("no Pod has a proxy any more", || self.heddle(&["check", "--uninstall"]).0 == Some(0));
         self.node.helm(&["uninstall", "heddle", "-n", "heddle-system", "--wait", "--timeout=60s"]).unwrap();
         let plain =
@@ -365,6 +368,7 @@ fn a_labelled_namespace_has_mtls() {
     world.kubectl(&["wait", "pod/plain", "--for=condition=Ready", "--timeout=60s"]);
     let plain = world.get("default", "pod/plain", "http://cart.shop/").expect("Permissive takes plain text");
     assert!(plain.contains(r#""caller":null"#), "{plain}");
+    world.protocols();
     world.apply(STRICT);
     world.until("Strict refuses who proves nothing", || {
         world.get("default", "pod/plain", "http://cart.shop/").is_err()
@@ -375,9 +379,9 @@ fn a_labelled_namespace_has_mtls() {
     world.scraped();
 
     world.no_request_is_lost("cart is rolled, its Pods ready under Strict", 12, || {
-        world.kubectl(&["-n", "shop", "rollout", "restart", "deployment/cart"]);
-        world.kubectl(&["-n", "shop", "rollout", "status", "deployment/cart", "--timeout=60s"]);
+        world.roll("cart");
     });
+    world.rolled_under_other_protocols();
     world.rolled_without_pre_stop();
     world.no_request_is_lost("the controllers are killed", 10, || {
         let pods = ["-n", "heddle-system", "delete", "pods", "-l", "app.kubernetes.io/name=heddle"];

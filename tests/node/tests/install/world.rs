@@ -77,15 +77,9 @@ impl World {
         self.kubectl(&["label", "namespace", "shop", "heddle.dev/inject=envoy"]);
         let manifest = root().join("examples/shop/shop.yaml").display().to_string();
         self.kubectl(&["-n", "shop", "apply", "-f", &manifest]);
-        for deployment in ["cart", "web"] {
-            self.kubectl(&[
-                "-n",
-                "shop",
-                "rollout",
-                "status",
-                &format!("deployment/{deployment}"),
-                "--timeout=120s",
-            ]);
+        for workload in ["deployment/cart", "deployment/catalogue", "statefulset/payments", "deployment/web"]
+        {
+            self.kubectl(&["-n", "shop", "rollout", "status", workload, "--timeout=120s"]);
         }
     }
 
@@ -108,20 +102,14 @@ impl World {
 
     /// Asks cart from web for some seconds while `disturb` runs. Returns what `shop load` counted.
     pub(crate) fn under_load(&self, seconds: u64, disturb: impl FnOnce()) -> Value {
+        self.load("http://cart/", seconds, disturb)
+    }
+
+    /// As [`Self::under_load`], of any address.
+    pub(crate) fn load(&self, address: &str, seconds: u64, disturb: impl FnOnce()) -> Value {
         let time = format!("--seconds={seconds}");
-        let load = [
-            "-n",
-            "shop",
-            "exec",
-            "deployment/web",
-            "-c",
-            "web",
-            "--",
-            "/shop",
-            "load",
-            "http://cart/",
-            &time,
-        ];
+        let load =
+            ["-n", "shop", "exec", "deployment/web", "-c", "web", "--", "/shop", "load", address, &time];
         std::thread::scope(|scope| {
             let loaded = scope.spawn(|| self.kubectl(&load));
             // The first requests are under way.

@@ -1,0 +1,100 @@
+//! Every protocol of the shop: who calls, what is on the wire, and what a roll costs.
+
+use crate::world::World;
+use std::fs;
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+/// Words that the shop sends: a path, the preface of HTTP/2 (gRPC compresses its headers) and a line.
+const WORDS: [&str; 3] = ["/a-path-of-its-own", "PRI * HTTP/2.0", "payments-1 is ready"];
+
+impl World {
+    /// Web asks each service in its protocol, each server's proxy has verified it, and no word of it is on the wire.
+    pub(crate) fn protocols(&self) {
+        self.until("web asks HTTP, gRPC and TCP services", || {
+            self.get("shop", "deployment/cart", "http://web/").is_ok_and(|answer| {
+                ["\"name\":\"cart\"", "serving", "payments-1 is ready"]
+                    .iter()
+                    .all(|part| answer.contains(part))
+            })
+        });
+        for app in ["cart", "catalogue", "payments"] {
+            let stats = self.proxy_stats(app, "ssl.handshake|ssl.fail_verify|ssl.no_certificate");
+            assert!(stats.lines().any(|line| line.contains("handshake") && !line.ends_with(" 0")), "{stats}");
+            let bad = ["fail_verify", "no_certificate"];
+            let refused = |line: &&str| bad.iter().any(|name| line.contains(name)) && !line.ends_with(" 0");
+            assert_eq!(stats.lines().find(refused), None, "{app}");
+        }
+        self.say("each server's proxy has verified its callers");
+        let meshed = self.wire("meshed", "shop", "deployment/web");
+        let found: Vec<&str> = WORDS.into_iter().filter(|word| contains(&meshed, word)).collect();
+        assert!(found.is_empty() && meshed.len() > 10_000, "{} bytes, {found:?}", meshed.len());
+        let plain = self.wire("plain", "default", "pod/plain");
+        let missed: Vec<&str> = WORDS.into_iter().filter(|word| !contains(&plain, word)).collect();
+        assert!(missed.is_empty(), "plain text would have been seen: {missed:?}");
+        self.say("nothing that the mesh sends can be read on the wire");
+    }
+
+    /// Deployments are rolled under HTTP/2 and gRPC.
+    pub(crate) fn rolled_under_other_protocols(&self) {
+        for (app, address) in [("cart", "h2c://cart/"), ("catalogue", "grpc://catalogue:9090")] {
+            let counts = self.load(address, 12, || self.roll(app));
+            assert_eq!(counts["failed"], 0, "{address}: {counts}");
+            self.say(&format!("{app} is rolled under {address}: 0 of {} requests lost", counts["sent"]));
+        }
+    }
+
+    pub(crate) fn roll(&self, app: &str) {
+        let deployment = format!("deployment/{app}");
+        self.kubectl(&["-n", "shop", "rollout", "restart", &deployment]);
+        self.kubectl(&["-n", "shop", "rollout", "status", &deployment, "--timeout=60s"]);
+    }
+
+    /// Statistics of the proxy of one of an application's Pods.
+    fn proxy_stats(&self, app: &str, filter: &str) -> String {
+        let label = format!("app={app}");
+        let name = "jsonpath={.items[*].status.podIP}";
+        let ips = self.kubectl(&["-n", "shop", "get", "pods", "-l", &label, "-o", name]);
+        let page =
+            |ip: &str| self.get("default", "pod/plain", &format!("http://{ip}:15090/stats/prometheus"));
+        let pages = ips.split(' ').map(|ip| page(ip).expect("statistics"));
+        let wanted: Vec<String> = filter.split('|').map(|name| name.replace('.', "_")).collect();
+        let lines = pages.flat_map(|page| page.lines().map(String::from).collect::<Vec<_>>());
+        let of_names =
+            |line: &String| !line.starts_with('#') && wanted.iter().any(|name| line.contains(name));
+        lines.filter(of_names).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The bytes that Pods send, at every interface of the node, while somebody asks every service.
+    fn wire(&self, name: &str, namespace: &str, from: &str) -> Vec<u8> {
+        let file = self.node.folder().join(format!("{name}.pcap"));
+        let mut sniffer = self.sniffer(&file.display().to_string());
+        for address in [
+            "http://cart.shop/a-path-of-its-own",
+            "grpc://catalogue.shop:9090",
+            "tcp://payments-1.payments.shop:7000",
+        ] {
+            self.get(namespace, from, address).expect("an answer");
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        sniffer.kill().expect("it runs");
+        sniffer.wait().expect("it ends");
+        fs::read(file).expect("packets")
+    }
+
+    fn sniffer(&self, file: &str) -> Child {
+        let mut command = self.node.command();
+        // Of Pods: what kubectl exec carries goes over the node's own loopback.
+        let of_pods = "src net 198.18.0.0/16 or src net fd00:198:18::/56";
+        command
+            .args(["tcpdump", "-i", "any", "--immediate-mode", "-U", "-w", file, of_pods])
+            .stderr(Stdio::null());
+        let sniffer = command.spawn().expect("tcpdump runs");
+        std::thread::sleep(Duration::from_secs(1));
+        sniffer
+    }
+}
+
+fn contains(bytes: &[u8], word: &str) -> bool {
+    bytes.windows(word.len()).any(|window| window == word.as_bytes())
+}
