@@ -102,6 +102,9 @@ struct Controller {
     /// The number of replicas. One is elected to write; all serve.
     #[schemars(range(min = 1))]
     replicas: u32,
+    /// The time that workload certificates live; agents renew at two thirds of it. At least 5s, at most 720h.
+    #[schemars(regex(pattern = "^[0-9]+(s|m|h)$"))]
+    certificate_lifetime: String,
     /// A log filter: info, or info,heddle_serve=debug.
     #[schemars(length(min = 1))]
     log: String,
@@ -224,6 +227,7 @@ impl Default for Values {
             mesh: json!({"trustDomain": "cluster.local"}),
             controller: Controller {
                 replicas: 2,
+                certificate_lifetime: "24h".into(),
                 log: "info".into(),
                 priority_class_name: String::new(),
                 spread: Spread::ScheduleAnyway,

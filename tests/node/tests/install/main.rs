@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests fail by panicking")]
 
+mod certificates;
 mod cni;
 mod network;
 mod protocols;
@@ -400,7 +401,7 @@ fn a_labelled_namespace_has_mtls() {
 
     world.apply(JOB);
     world.kubectl(&["-n", "shop", "wait", "job/once", "--for=condition=Complete", "--timeout=60s"]);
-    world.say("a Job with a proxy completes");
+    world.job_ends_with_its_container();
 
     world.check(&[], Some(0), "HI06 installation: the API server trusts the validator");
     world.check(&["--proxy"], Some(0), "HP01 proxies: Pods that should have a proxy and have none: none");
@@ -421,6 +422,7 @@ fn a_labelled_namespace_has_mtls() {
     world.without_api_server();
     world.rebooted();
     world.without_controller();
+    world.rotated();
     world.uninstall();
     world.cni();
     world.cni_removed();

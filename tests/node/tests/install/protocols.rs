@@ -44,6 +44,27 @@ impl World {
         }
     }
 
+    /// A proxy outlives a Job's own container by 3 seconds at most.
+    pub(crate) fn job_ends_with_its_container(&self) {
+        let own = "{.items[0].status.containerStatuses[0].state.terminated.finishedAt}";
+        let own = self.kubectl(&[
+            "-n",
+            "shop",
+            "get",
+            "pods",
+            "-l",
+            "job-name=once",
+            "-o",
+            &format!("jsonpath={own}"),
+        ]);
+        let done =
+            self.kubectl(&["-n", "shop", "get", "job/once", "-o", "jsonpath={.status.completionTime}"]);
+        let later = second_of_day(&done) - second_of_day(&own);
+        // Both are cut to whole seconds.
+        assert!((0..=4).contains(&later), "the container ended at {own}, the Job at {done}");
+        self.say(&format!("a Job is complete {later} s after its own container ended"));
+    }
+
     pub(crate) fn roll(&self, app: &str) {
         let deployment = format!("deployment/{app}");
         self.kubectl(&["-n", "shop", "rollout", "restart", &deployment]);
@@ -93,6 +114,12 @@ impl World {
         std::thread::sleep(Duration::from_secs(1));
         sniffer
     }
+}
+
+/// Reads hours, minutes and seconds of an RFC 3339 time.
+fn second_of_day(time: &str) -> i64 {
+    let parts: Vec<i64> = time[11..19].split(':').map(|part| part.parse().expect("a number")).collect();
+    parts[0] * 3600 + parts[1] * 60 + parts[2]
 }
 
 fn contains(bytes: &[u8], word: &str) -> bool {
