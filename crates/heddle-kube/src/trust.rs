@@ -2,22 +2,26 @@
 //! and the `caBundle` of the webhook, by which the API server does.
 
 mod config_maps;
+mod webhooks;
+
+pub use webhooks::WebhookConfiguration;
 
 use crate::MANAGER;
 use crate::retry::Retry;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use futures::{StreamExt as _, stream};
+use futures::{FutureExt as _, Stream, StreamExt as _, stream};
 use heddle_model::identity::SIGNER;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
 use kube::{Client, Error};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
+use webhooks::Entries;
 
 /// The name of the bundle: its signer's, and one of our own.
 pub const BUNDLE: &str = "heddle.dev:workload:roots";
+/// The time in which changes are taken together.
+const TOGETHER: Duration = Duration::from_millis(100);
 /// The interval at which what is there is looked at: others may have changed it.
 const INTERVAL: Duration = Duration::from_secs(30);
 
@@ -28,15 +32,6 @@ pub struct TrustPlaces {
     pub webhooks: Vec<WebhookConfiguration>,
     /// The home of the roots for Pods.
     pub pods: PodRoots,
-}
-
-/// A configuration of webhooks, by its name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WebhookConfiguration {
-    /// A MutatingWebhookConfiguration.
-    Mutating(String),
-    /// A ValidatingWebhookConfiguration.
-    Validating(String),
 }
 
 /// The home of the roots for Pods.
@@ -51,14 +46,17 @@ pub enum PodRoots {
     },
 }
 
-/// Keeps the roots where they are looked for, while this replica leads. Ends when nobody changes `roots` any more.
+/// Keeps the roots where they are looked for: all of them while this replica leads, and those of webhooks that have none in
+/// any case. Tells `trusted` once the API server can trust the webhooks. Ends when nobody changes `roots` any more.
 pub async fn keep_trust(
     client: Client,
     places: TrustPlaces,
     mut roots: watch::Receiver<String>,
     mut leads: watch::Receiver<bool>,
+    trusted: watch::Sender<bool>,
 ) {
     let mut retry = Retry::new();
+    let mut webhooks = webhooks::changes(&client, &places.webhooks).chain(stream::pending()).boxed();
     let mut changes = match places.pods {
         PodRoots::ClusterTrustBundle => stream::pending().boxed(),
         PodRoots::ConfigMaps { .. } => config_maps::changes(&client).boxed(),
@@ -69,6 +67,7 @@ pub async fn keep_trust(
         let pause = match written(&client, &places, &pem, leading).await {
             Ok(()) => {
                 retry.reset();
+                trusted.send_replace(true);
                 INTERVAL
             }
             Err(error) => {
@@ -80,23 +79,34 @@ pub async fn keep_trust(
             () = sleep(pause) => {}
             changed = roots.changed() => if changed.is_err() { return },
             changed = leads.changed() => if changed.is_err() { return },
-            () = config_maps::next(&mut changes), if leading => {}
+            () = next(&mut changes), if leading => {}
+            () = next(&mut webhooks) => {}
         }
     }
 }
 
 async fn written(client: &Client, places: &TrustPlaces, pem: &str, leading: bool) -> Result<(), Error> {
-    if !leading {
-        return Ok(());
-    }
     match &places.pods {
-        PodRoots::ClusterTrustBundle => bundle(client, pem).await?,
-        PodRoots::ConfigMaps { own_namespace } => config_maps::publish(client, own_namespace, pem).await?,
+        PodRoots::ClusterTrustBundle if leading => bundle(client, pem).await?,
+        PodRoots::ConfigMaps { own_namespace } if leading => {
+            config_maps::publish(client, own_namespace, pem).await?;
+        }
+        PodRoots::ClusterTrustBundle | PodRoots::ConfigMaps { .. } => {}
     }
+    let entries = if leading { Entries::Different } else { Entries::Empty };
     for webhook in &places.webhooks {
-        ca_bundle(client, webhook, pem).await?;
+        webhooks::publish(client, webhook, pem, entries).await?;
     }
     Ok(())
+}
+
+/// Waits for a change, and for those that come with it.
+async fn next(changes: &mut (impl Stream<Item = ()> + Unpin)) {
+    if changes.next().await.is_none() {
+        std::future::pending::<()>().await;
+    }
+    sleep(TOGETHER).await;
+    while let Some(Some(())) = changes.next().now_or_never() {}
 }
 
 fn api(client: &Client, group: &str, kind: &str, plural: &str) -> Api<DynamicObject> {
@@ -121,34 +131,4 @@ async fn bundle(client: &Client, pem: &str) -> Result<(), Error> {
     }
     let params = PatchParams::apply(MANAGER).force();
     bundles.patch(BUNDLE, &params, &Patch::Apply(wanted)).await.map(drop)
-}
-
-/// Applied field by field under our own manager: whoever installed the configuration keeps all else, and a tool that
-/// compares manifests sees no difference.
-async fn ca_bundle(client: &Client, webhook: &WebhookConfiguration, pem: &str) -> Result<(), Error> {
-    let group = "admissionregistration.k8s.io";
-    let (kind, plural, name) = match webhook {
-        WebhookConfiguration::Mutating(name) => {
-            ("MutatingWebhookConfiguration", "mutatingwebhookconfigurations", name)
-        }
-        WebhookConfiguration::Validating(name) => {
-            ("ValidatingWebhookConfiguration", "validatingwebhookconfigurations", name)
-        }
-    };
-    let configurations = api(client, group, kind, plural);
-    let Some(found) = configurations.get_opt(name).await? else { return Ok(()) };
-    let wanted: Value = STANDARD.encode(pem).into();
-    let webhooks = found.data["webhooks"].as_array().map(Vec::as_slice).unwrap_or_default();
-    if webhooks.iter().all(|webhook| webhook["clientConfig"]["caBundle"] == wanted) {
-        return Ok(());
-    }
-    let ours = |webhook: &Value| json!({"name": webhook["name"], "clientConfig": {"caBundle": wanted}});
-    let patch = json!({
-        "apiVersion": format!("{group}/v1"),
-        "kind": kind,
-        "metadata": {"name": name},
-        "webhooks": webhooks.iter().map(ours).collect::<Vec<_>>(),
-    });
-    let params = PatchParams::apply(MANAGER).force();
-    configurations.patch(name, &params, &Patch::Apply(patch)).await.map(drop)
 }

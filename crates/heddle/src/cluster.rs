@@ -49,16 +49,20 @@ pub(crate) fn run_for_leader(
     leads
 }
 
-/// Publishes the trust anchors, while this replica leads.
+/// Publishes the trust anchors. Returns whether the API server can trust the webhooks.
 pub(crate) fn publish_trust(
     client: Client,
     places: TrustPlaces,
     mut authority: watch::Receiver<Arc<Authority>>,
     leads: watch::Receiver<bool>,
     vital: &mut VitalTasks,
-) {
+) -> watch::Receiver<bool> {
+    let (trusted, trust) = watch::channel(false);
     let (tell, roots) = watch::channel(authority.borrow().bundle().pem().to_owned());
-    vital.spawn("publishing the trust anchors", heddle_kube::keep_trust(client, places, roots, leads));
+    vital.spawn(
+        "publishing the trust anchors",
+        heddle_kube::keep_trust(client, places, roots, leads, trusted),
+    );
     vital.spawn("following the trust anchors", async move {
         while authority.changed().await.is_ok() {
             let pem = authority.borrow_and_update().bundle().pem().to_owned();
@@ -71,6 +75,7 @@ pub(crate) fn publish_trust(
         }
         tell.closed().await;
     });
+    trust
 }
 
 /// Writes what became of objects, while this replica leads.

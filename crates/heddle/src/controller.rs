@@ -199,7 +199,7 @@ async fn on_cluster(
     let (linkerd_tokens, tokens) = (check(state::with_linkerd(&rules)), check(rules));
     let leads = cluster::run_for_leader(&client, &config.namespace, vital);
     let outcomes = cluster::write_statuses(&client, leads.clone(), vital);
-    cluster::publish_trust(
+    let trust = cluster::publish_trust(
         client.clone(),
         trust_places(config),
         authority.authority.clone(),
@@ -210,7 +210,7 @@ async fn on_cluster(
         vital.spawn("applying the values to the Mesh", heddle_kube::keep_mesh(client.clone(), values, leads));
     }
     let owner = engine::start(owner, Some(outcomes), vital);
-    let health = Health::Cluster(cluster::follow(client, owner.queue.clone(), vital));
+    let health = Health::Cluster { watches: cluster::follow(client, owner.queue.clone(), vital), trust };
     Ok(SourceSetup { keeper, authority, _claim: None, tokens, linkerd_tokens, owner, health })
 }
 

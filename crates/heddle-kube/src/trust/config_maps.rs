@@ -1,7 +1,7 @@
 //! The roots in a ConfigMap of each namespace with injected Pods, for API servers without ClusterTrustBundles.
 
 use super::{MANAGER, api, resource};
-use futures::{FutureExt as _, Stream, StreamExt as _, stream};
+use futures::{Stream, StreamExt as _, stream};
 use heddle_model::identity::{ROOTS_CONFIG_MAP, ROOTS_FILE};
 use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::PartialObjectMeta;
@@ -9,13 +9,9 @@ use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Client, Error, ResourceExt as _};
 use serde_json::json;
 use std::collections::BTreeSet;
-use std::time::Duration;
-use tokio::time::sleep;
 
 /// Namespaces and Pods that ask for a proxy.
 const ASKS: &str = "heddle.dev/inject,heddle.dev/inject!=none";
-/// The time in which changes are taken together.
-const TOGETHER: Duration = Duration::from_millis(100);
 
 /// Returns an item whenever other namespaces may need the roots. What it cannot watch it tries again.
 pub(super) fn changes(client: &Client) -> impl Stream<Item = ()> + Send + use<> {
@@ -26,15 +22,6 @@ pub(super) fn changes(client: &Client) -> impl Stream<Item = ()> + Send + use<> 
         watcher(metadata, asks).default_backoff().map(drop).boxed()
     });
     stream::select_all(watched)
-}
-
-/// Waits for a change, and for those that come with it.
-pub(super) async fn next(changes: &mut (impl Stream<Item = ()> + Unpin)) {
-    if changes.next().await.is_none() {
-        std::future::pending::<()>().await;
-    }
-    sleep(TOGETHER).await;
-    while let Some(Some(())) = changes.next().now_or_never() {}
 }
 
 /// Puts the roots into every namespace that needs them, and into the controller's own. A namespace that refuses them keeps

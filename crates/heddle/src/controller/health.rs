@@ -6,14 +6,20 @@ use crate::engine::Progress;
 use heddle_kube::Watches;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// The state of the source.
 pub(super) enum Health {
     /// A folder, and what is wrong with it.
     Folder(Troubles),
-    /// A cluster's watches.
-    Cluster(Watches),
+    /// A cluster.
+    Cluster {
+        /// Its watches.
+        watches: Watches,
+        /// Its API server can trust the webhooks.
+        trust: watch::Receiver<bool>,
+    },
 }
 
 impl Health {
@@ -21,16 +27,27 @@ impl Health {
     /// whatever becomes of the source, unless others may know more.
     pub(super) fn waiting(&self, progress: &Progress) -> Vec<String> {
         if progress.waiting.is_empty() {
-            return self.stale();
+            return self.untrusted().into_iter().chain(self.stale()).collect();
         }
         let reasons = match self {
             Self::Folder(troubles) => troubles.borrow().clone(),
-            Self::Cluster(watches) => watches.missing(),
+            Self::Cluster { watches, .. } => watches.missing(),
         };
         if !reasons.is_empty() {
             return reasons;
         }
         progress.waiting.iter().map(|kind| format!("the first list of {kind}")).collect()
+    }
+
+    /// The first sight of the webhooks' bundles: before it the API server may refuse Pods for their sake. Once seen, it is the
+    /// leader's task, and no reason to send proxies elsewhere.
+    fn untrusted(&self) -> Option<String> {
+        match self {
+            Self::Folder(_) => None,
+            Self::Cluster { trust, .. } => {
+                (!*trust.borrow()).then(|| "the webhooks: their caBundle was not seen yet".into())
+            }
+        }
     }
 
     /// Returns what is wrong with the source while what was read before is served.
@@ -40,7 +57,7 @@ impl Health {
         }
         match self {
             Self::Folder(troubles) => troubles.borrow().clone(),
-            Self::Cluster(watches) => watches.alarms(),
+            Self::Cluster { watches, .. } => watches.alarms(),
         }
     }
 
@@ -48,7 +65,7 @@ impl Health {
     pub(super) fn stale(&self) -> Vec<String> {
         match self {
             Self::Folder(_) => Vec::new(),
-            Self::Cluster(watches) => watches.stale(Instant::now()),
+            Self::Cluster { watches, .. } => watches.stale(Instant::now()),
         }
     }
 
@@ -56,7 +73,7 @@ impl Health {
     pub(super) fn register(&self, registry: &mut Registry) {
         match self {
             Self::Folder(_) => {}
-            Self::Cluster(watches) => registry.register_collector(Box::new(Ages(watches.clone()))),
+            Self::Cluster { watches, .. } => registry.register_collector(Box::new(Ages(watches.clone()))),
         }
     }
 
@@ -64,7 +81,7 @@ impl Health {
     pub(super) fn page(&self) -> Value {
         match self {
             Self::Folder(troubles) => json!({"errors": *troubles.borrow()}),
-            Self::Cluster(watches) => {
+            Self::Cluster { watches, .. } => {
                 let view = watches.view();
                 let watches_of = view
                     .iter()
@@ -85,7 +102,8 @@ mod tests {
     fn the_metrics_of_a_cluster_have_one_series_per_label_set() {
         let mut registry = Registry::default();
         Metrics::new(&mut registry, "0.1.0", "abc");
-        Health::Cluster(Watches::new()).register(&mut registry);
+        let trust = watch::channel(false).1;
+        Health::Cluster { watches: Watches::new(), trust }.register(&mut registry);
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).expect("text");
         let mut seen = BTreeSet::new();
