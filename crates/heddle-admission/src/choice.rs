@@ -44,20 +44,34 @@ pub struct Asked<'a> {
     pub enforced: bool,
 }
 
-/// Returns the choice for a Pod of a namespace. `own_namespace` is the controller's.
-pub fn choose(pod: &Value, namespace: &str, asked: Asked<'_>, own_namespace: &str) -> Choice {
+/// The installation that injects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Installation<'a> {
+    /// The controller's namespace, whose Pods are never injected.
+    pub namespace: &'a str,
+    /// It has an image of linkerd2-proxy.
+    pub linkerd: bool,
+}
+
+/// Returns the choice for a Pod of a namespace.
+pub fn choose(pod: &Value, namespace: &str, asked: Asked<'_>, can: Installation<'_>) -> Choice {
     let own = pod["metadata"]["labels"][INJECT].as_str();
     let skip = |why: &str| Choice::Skip { why: Some(why.into()) };
     let plane = match own.or(asked.of_namespace) {
         None | Some("none") => return Choice::Skip { why: None },
         Some("envoy") => DataPlane::Envoy,
-        Some("linkerd") => return skip("heddle.dev/inject: linkerd is not injected yet, only envoy is"),
+        Some("linkerd") if !can.linkerd => {
+            return skip(
+                "this installation has no image of linkerd2-proxy: set linkerdProxy.image of the chart",
+            );
+        }
+        Some("linkerd") => DataPlane::Linkerd,
         Some(other) => {
             let why = format!("metadata.labels[{INJECT}]: {other:?} is none of envoy, linkerd and none");
             return Choice::Refuse { why };
         }
     };
-    if NEVER.contains(&namespace) || namespace == own_namespace {
+    if NEVER.contains(&namespace) || namespace == can.namespace {
         return skip("Pods of this namespace are never injected");
     }
     if pod["spec"]["hostNetwork"] == true {
@@ -118,13 +132,15 @@ mod tests {
         json!({"metadata": {"labels": labels}, "spec": spec})
     }
 
+    const HERE: Installation<'_> = Installation { namespace: "heddle-system", linkerd: false };
+
     fn plain() -> Value {
         json!({"containers": [{"name": "app"}]})
     }
 
     #[track_caller]
     fn check(pod: &Value, namespace: &str, of_namespace: Option<&str>, want: &str) {
-        let got = match choose(pod, namespace, Asked { of_namespace, enforced: false }, "heddle-system") {
+        let got = match choose(pod, namespace, Asked { of_namespace, enforced: false }, HERE) {
             Choice::Inject(plane) => format!("inject {plane:?}"),
             Choice::Skip { why } => format!("skip {}", why.unwrap_or_default()),
             Choice::Refuse { why } => format!("refuse {why}"),
@@ -164,7 +180,7 @@ mod tests {
     #[test]
     fn a_namespace_that_refuses_capture_gets_the_remedy_first() {
         let asked = Asked { of_namespace: Some("envoy"), enforced: true };
-        let enforced = |pod: &Value| choose(pod, "shop", asked, "heddle-system");
+        let enforced = |pod: &Value| choose(pod, "shop", asked, HERE);
         let Choice::Refuse { why } = enforced(&pod(json!({}), plain())) else {
             panic!("it would be injected")
         };

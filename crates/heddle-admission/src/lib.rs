@@ -26,9 +26,9 @@ pub mod server;
 mod settings;
 mod validate;
 
-pub use choice::{Asked, Choice, ENFORCE, ENFORCED, choose};
+pub use choice::{Asked, Choice, ENFORCE, ENFORCED, Installation, choose};
 pub use inject::{INJECTED, INJECTED_SETTINGS, inject};
 pub use names::{INJECT, PROXY};
 pub use review::review;
-pub use settings::{AgentSource, CaptureMode, InjectorSettings, RootsSource};
+pub use settings::{AgentSource, CaptureMode, InjectorSettings, LinkerdProxy, RootsSource};
 pub use validate::validate;

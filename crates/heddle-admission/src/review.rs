@@ -2,7 +2,7 @@
 
 use crate::admission_review::{Answer, request};
 use crate::annotations;
-use crate::choice::{Asked, Choice, choose};
+use crate::choice::{Asked, Choice, Installation, choose};
 use crate::inject::inject;
 use crate::settings::InjectorSettings;
 use base64::Engine as _;
@@ -22,9 +22,10 @@ pub fn review(review: &Value, asked: Asked<'_>, settings: &InjectorSettings) -> 
     let namespace = request["namespace"].as_str().unwrap_or_default();
     let mut answer = Answer::admit(request);
     answer.warn(annotations::warnings(pod));
-    match choose(pod, namespace, asked, &settings.namespace) {
-        Choice::Inject(_) => {
-            let patch = json_patch::diff(pod, &inject(pod, settings));
+    let here = Installation { namespace: &settings.namespace, linkerd: settings.linkerd.is_some() };
+    match choose(pod, namespace, asked, here) {
+        Choice::Inject(plane) => {
+            let patch = json_patch::diff(pod, &inject(pod, plane, settings));
             if !patch.0.is_empty() {
                 let patch = serde_json::to_vec(&patch).map_err(|_| "the patch cannot be written")?;
                 answer.patch(STANDARD.encode(patch));
@@ -40,6 +41,7 @@ pub fn review(review: &Value, asked: Asked<'_>, settings: &InjectorSettings) -> 
 mod tests {
     use super::*;
     use crate::inject::tests::settings;
+    use heddle_model::fact::DataPlane;
     use serde_json::json;
 
     const ENVOY: Asked<'_> = Asked { of_namespace: Some("envoy"), enforced: false };
@@ -63,7 +65,7 @@ mod tests {
         let mut patched = pod();
         let patch: json_patch::Patch = serde_json::from_slice(&patch).expect("a patch");
         json_patch::patch(&mut patched, &patch).expect("it fits");
-        assert_eq!(patched, inject(&pod(), &settings()));
+        assert_eq!(patched, inject(&pod(), DataPlane::Envoy, &settings()));
         let again = review(&asked(patched), ENVOY, &settings()).expect("an answer");
         assert_eq!(again["response"]["patch"], Value::Null, "nothing is left to change");
     }

@@ -10,7 +10,9 @@ pub struct InjectorSettings {
     pub agent_image: String,
     /// The image of Envoy, as it is published.
     pub proxy_image: String,
-    /// `imagePullPolicy` of both.
+    /// The linkerd2-proxy of Pods that ask for one, if the installation has one.
+    pub linkerd: Option<LinkerdProxy>,
+    /// `imagePullPolicy` of all.
     pub pull_policy: String,
     /// `resources` of the proxy's container, where a Pod says nothing else: each member is an object.
     pub proxy_resources: Map<String, Value>,
@@ -39,6 +41,17 @@ impl InjectorSettings {
         let text = serde_json::to_vec(self).expect("plain data");
         blake3::hash(&text).to_hex()[..16].to_owned()
     }
+}
+
+/// The linkerd2-proxy of Pods that ask for one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LinkerdProxy {
+    /// The image, as it is published.
+    pub image: String,
+    /// The path of the proxy in it.
+    pub program: String,
+    /// The suffix of identity names, as the Mesh states it.
+    pub identity_suffix: String,
 }
 
 /// Whoever captures the traffic of Pods.

@@ -103,7 +103,7 @@ async fn beside_files(
     let left = renewal::Left::open(&config.folder)?;
     let probe = probe::Probe::bind(config.probe).await?;
     let metrics = metrics::Metrics {
-        progress: progress.subscribe(),
+        own: Some(progress.subscribe()),
         proxy: envoy_admin.map(|admin| (admin, "/stats/prometheus")),
         application: config.application.clone(),
     };

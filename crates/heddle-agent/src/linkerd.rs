@@ -10,10 +10,12 @@ pub use crate::config::{Given, Sidecar};
 pub use environment::{Settings, VARIABLES};
 
 use crate::Error;
+use crate::application;
 use crate::child::Supervisor;
 use crate::config::Config;
 use crate::csr_client::{self, NoAnswer};
 use crate::health::delays;
+use crate::metrics::{self, Metrics};
 use crate::probe::{self, Probe};
 use crate::progress::Progress;
 use axum::Router;
@@ -37,7 +39,14 @@ pub(crate) async fn run(
     }
     let probe = Probe::bind(config.probe).await?;
     let beside = ProxyReadiness { progress: supervisor.progress.subscribe(), admin: sidecar.admin };
-    let serving = tokio::spawn(probe.serve(pages(beside)));
+    let metrics = Metrics {
+        own: None,
+        proxy: Some((sidecar.admin, "/metrics")),
+        application: config.application.clone(),
+    };
+    let all =
+        pages(beside).merge(metrics::page(metrics)).merge(application::pages(config.application.clone()));
+    let serving = tokio::spawn(probe.serve(all));
     let prepared = async {
         let anchors = readable(&config).await;
         Settings { config: &config, sidecar: &sidecar, folder: &folder, anchors: &anchors }.environment()
@@ -78,7 +87,7 @@ struct ProxyReadiness {
     admin: SocketAddr,
 }
 
-/// No metrics: the certificate is the proxy's, and so is what there is to tell of it.
+/// The pages about the proxy.
 fn pages(beside: ProxyReadiness) -> Router {
     probe::live().merge(Router::new().route("/ready", get(ready)).with_state(beside))
 }

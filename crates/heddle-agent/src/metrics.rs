@@ -24,8 +24,8 @@ const LIMIT: Duration = Duration::from_secs(8);
 
 /// The sources of the page.
 pub(crate) struct Metrics {
-    /// The agent's progress.
-    pub progress: watch::Receiver<Progress>,
+    /// The agent's progress; none where the certificate is the proxy's, and so is what there is to tell of it.
+    pub own: Option<watch::Receiver<Progress>>,
     /// The proxy's admin address, and the path of its metrics.
     pub proxy: Option<(SocketAddr, &'static str)>,
     /// The application.
@@ -38,7 +38,8 @@ pub(crate) fn page(metrics: Metrics) -> Router {
 }
 
 async fn answer(State(metrics): State<Arc<Metrics>>, RawQuery(query): RawQuery) -> Response {
-    let own = render(&metrics.progress.borrow(), SystemTime::now());
+    let own = metrics.own.as_ref().map(|progress| render(&progress.borrow(), SystemTime::now()));
+    let own = own.unwrap_or_default();
     let Application { address, metrics: Some(page), .. } = &metrics.application else {
         return text(own.into());
     };
@@ -139,7 +140,7 @@ mod tests {
         let page = format!(r#"{{"port": {}, "path": "/metrics"}}"#, application.port());
         let page: MetricsPage = page.parse().expect("a page");
         let metrics = Metrics {
-            progress: watch::channel(Progress::default()).1,
+            own: Some(watch::channel(Progress::default()).1),
             proxy: proxy.map(|admin| (admin, "/metrics")),
             application: Application { metrics: Some(page), ..Application::default() },
         };

@@ -1,4 +1,4 @@
-//! The images of Heddle, Envoy and the example workloads, packed from what is built.
+//! The images of Heddle, the proxies and the example workloads, packed from what is built.
 
 use crate::image::Image;
 use crate::programs;
@@ -14,14 +14,24 @@ pub fn all() -> Result<Vec<Image>> {
     let heddle = || programs::built("heddle");
     let envoy =
         Image { name: "heddle.test/envoy:test".into(), user: "65532:65532".into(), ..Image::default() };
-    Ok(vec![
+    let linkerd = programs::linkerd2_proxy().map(|program| {
+        let image = Image {
+            name: "heddle.test/linkerd2-proxy:test".into(),
+            user: "65532:65532".into(),
+            ..Image::default()
+        };
+        image.with_libraries("usr/lib/linkerd/linkerd2-proxy", &program)
+    });
+    let mut all = vec![
         one("heddle.test/pause:test", "shop", shop.clone(), &["pause"]),
         one("heddle.test/shop:test", "shop", shop, &[]),
         // The same program under another tag, for upgrades.
         one("heddle.test/heddle:next", "usr/local/bin/heddle", heddle(), &[]),
         one("heddle.test/heddle:test", "usr/local/bin/heddle", heddle(), &[]),
         envoy.with_libraries("usr/local/bin/envoy", &programs::envoy())?,
-    ])
+    ];
+    all.extend(linkerd.transpose()?);
+    Ok(all)
 }
 
 fn one(name: &str, path: &str, program: PathBuf, args: &[&str]) -> Image {

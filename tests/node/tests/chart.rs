@@ -15,9 +15,9 @@ fn helm(args: &[&str]) -> Result<String, String> {
     if out.status.success() { Ok(text(&out.stdout)) } else { Err(text(&out.stderr) + &text(&out.stdout)) }
 }
 
-/// The objects that values make.
+/// The objects that values make, without those of `helm test`.
 fn rendered(values: &[&str]) -> Result<Vec<Value>, String> {
-    let text = helm(&[&["template", "heddle", "CHART", "-n", "mesh-system"], values].concat())?;
+    let text = helm(&[&["template", "heddle", "CHART", "-n", "mesh-system", "--no-hooks"], values].concat())?;
     let documents =
         text.split("\n---\n").filter(|document| document.lines().any(|line| line.starts_with("kind:")));
     Ok(documents.map(|document| serde_saphyr::from_str(document).expect("YAML")).collect())
@@ -31,7 +31,7 @@ fn of_kind<'a>(objects: &'a [Value], kind: &str) -> Vec<&'a Value> {
 type Counts = &'static [(&'static str, usize)];
 
 /// Value sets, with what they render.
-const SETS: [(&[&str], Counts); 14] = [
+const SETS: [(&[&str], Counts); 15] = [
     (
         &[],
         &[
@@ -55,6 +55,7 @@ const SETS: [(&[&str], Counts); 14] = [
         &[("NetworkPolicy", 1), ("PodMonitor", 1), ("ConfigMap", 1)],
     ),
     (&["--set=mesh=null"], &[("Deployment", 1)]),
+    (&["--set=linkerdProxy.image=proxy:1"], &[("MutatingWebhookConfiguration", 1)]),
     (&["--set=cni.enabled=true"], &[("DaemonSet", 1), ("ServiceAccount", 2)]),
     (&["--set=cni.enabled=true,cni.remove=true,cni.confDir=/var/cni"], &[("DaemonSet", 1)]),
     (&["--set=mesh.egress=Deny,mesh.networks={10.0.0.0/8}"], &[("Deployment", 1)]),
@@ -98,6 +99,21 @@ fn values_reach_what_they_are_of() {
     let none = rendered(&["--set=mesh=null"]).unwrap();
     let text = of_kind(&none, "Deployment")[0].to_string();
     assert!(!text.contains("--mesh="), "{text}");
+}
+
+/// Each data plane has an entry of its own for labelled namespaces, where the installation has its proxy.
+#[test]
+fn namespaces_choose_among_the_proxies_that_there_are() {
+    let paths = |values: &[&str]| -> Vec<String> {
+        let objects = rendered(values).unwrap();
+        let webhooks = &of_kind(&objects, "MutatingWebhookConfiguration")[0]["webhooks"];
+        let path = |webhook: &Value| webhook["clientConfig"]["service"]["path"].as_str().unwrap().to_owned();
+        webhooks.as_array().unwrap().iter().map(path).collect()
+    };
+    let alone = ["/inject/namespace/envoy", "/inject/pod", "/enforced/namespace/envoy", "/enforced/pod"];
+    assert_eq!(paths(&[]), alone);
+    let both = paths(&["--set=linkerdProxy.image=proxy:1,cni.enabled=true"]);
+    assert_eq!(both, ["/inject/namespace/envoy", "/inject/namespace/linkerd", "/inject/pod"]);
 }
 
 /// With the plugin no container needs a right, so that no namespace is refused for its profile.

@@ -19,6 +19,8 @@ pub(super) struct Values {
     image: Image,
     /// The proxy of injected Pods.
     proxy: Proxy,
+    /// The proxy of Pods with the label heddle.dev/inject=linkerd, or of namespaces with it.
+    linkerd_proxy: LinkerdProxy,
     /// The cluster's DNS domain.
     #[schemars(regex(pattern = "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"))]
     cluster_domain: String,
@@ -82,6 +84,16 @@ struct Proxy {
     log_level: LogLevel,
     /// The resources of each proxy, where a Pod's annotations heddle.dev/proxy-{cpu,memory}-{request,limit} say nothing else.
     resources: Map<String, Value>,
+}
+
+#[derive(JsonSchema, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct LinkerdProxy {
+    /// The image of linkerd2-proxy, as it is published. None is injected where this is empty.
+    image: String,
+    /// The path of the proxy in its image.
+    #[schemars(regex(pattern = "^/"))]
+    program: String,
 }
 
 #[derive(JsonSchema, Deserialize, Serialize)]
@@ -222,6 +234,10 @@ impl Default for Values {
                 image: "envoyproxy/envoy:distroless-v1.40.0".into(),
                 log_level: LogLevel::Warning,
                 resources: requests("50m", "96Mi"),
+            },
+            linkerd_proxy: LinkerdProxy {
+                image: String::new(),
+                program: "/usr/lib/linkerd/linkerd2-proxy".into(),
             },
             cluster_domain: "cluster.local".into(),
             mesh: json!({"trustDomain": "cluster.local"}),

@@ -1,13 +1,16 @@
 use super::*;
-use crate::settings::RootsSource;
+use crate::settings::{LinkerdProxy, RootsSource};
 use heddle_model::capture::PROXY_USER;
 use proptest::prelude::*;
 use serde_json::Map;
+
+const ENVOY: DataPlane = DataPlane::Envoy;
 
 pub(crate) fn settings() -> InjectorSettings {
     InjectorSettings {
         agent_image: "heddle:1".into(),
         proxy_image: "envoy:1.40".into(),
+        linkerd: None,
         pull_policy: "IfNotPresent".into(),
         proxy_resources: [("requests".into(), json!({"cpu": "50m", "memory": "96Mi"}))].into_iter().collect(),
         proxy_log_level: "warning".into(),
@@ -38,7 +41,7 @@ fn pod() -> Value {
 
 #[test]
 fn capture_and_proxy_come_before_what_the_author_wrote() {
-    let pod = inject(&pod(), &settings());
+    let pod = inject(&pod(), ENVOY, &settings());
     assert_eq!(names(&pod["spec"]["initContainers"]), ["heddle-capture", "heddle-proxy", "migrate"]);
     assert_eq!(names(&pod["spec"]["containers"]), ["web"]);
     let volumes = ["data", "heddle-agent", "heddle-run", "heddle-token", "heddle-roots"];
@@ -52,8 +55,8 @@ fn capture_and_proxy_come_before_what_the_author_wrote() {
 #[test]
 fn another_version_takes_the_place_of_what_was_injected() {
     let newer = InjectorSettings { proxy_image: "envoy:2".into(), version: "0.2.0".into(), ..settings() };
-    let pod = inject(&inject(&pod(), &settings()), &newer);
-    assert_eq!(pod, inject(&self::pod(), &newer));
+    let pod = inject(&inject(&pod(), ENVOY, &settings()), ENVOY, &newer);
+    assert_eq!(pod, inject(&self::pod(), ENVOY, &newer));
     let other = InjectorSettings { proxy_image: "envoy:1.40".into(), ..newer.clone() };
     assert_eq!(
         other.fingerprint(),
@@ -68,7 +71,7 @@ fn another_version_takes_the_place_of_what_was_injected() {
 fn an_older_kubernetes_copies_the_agent_and_takes_the_roots_from_a_config_map() {
     let older =
         InjectorSettings { agent_from: AgentSource::Copy, roots_from: RootsSource::ConfigMap, ..settings() };
-    let pod = inject(&pod(), &older);
+    let pod = inject(&pod(), ENVOY, &older);
     let first = ["heddle-capture", "heddle-copy", "heddle-proxy", "migrate"];
     assert_eq!(names(&pod["spec"]["initContainers"]), first);
     let agent = &pod["spec"]["initContainers"][1]["args"][2];
@@ -77,30 +80,68 @@ fn an_older_kubernetes_copies_the_agent_and_takes_the_roots_from_a_config_map() 
     assert!(volume("heddle-agent").is_some_and(|one| one["emptyDir"].is_object()));
     let roots = volume("heddle-roots").expect("a volume");
     assert_eq!(roots["projected"]["sources"][0]["configMap"]["name"], "heddle-roots");
-    assert_eq!(inject(&pod, &older), pod);
-    assert_eq!(inject(&pod, &settings()), inject(&self::pod(), &settings()), "nothing of it is left");
+    assert_eq!(inject(&pod, ENVOY, &older), pod);
+    assert_eq!(
+        inject(&pod, ENVOY, &settings()),
+        inject(&self::pod(), ENVOY, &settings()),
+        "nothing of it is left"
+    );
 }
 
 #[test]
 fn where_the_node_captures_no_container_needs_a_right() {
     let cni = InjectorSettings { capture: CaptureMode::Cni, ..settings() };
-    let pod = inject(&pod(), &cni);
+    let pod = inject(&pod(), ENVOY, &cni);
     assert_eq!(names(&pod["spec"]["initContainers"]), ["heddle-verify", "heddle-proxy", "migrate"]);
     assert_eq!(pod["metadata"]["annotations"]["heddle.dev/capture"], "envoy");
     let verify = &pod["spec"]["initContainers"][0];
-    let args = ["agent", "verify", "--uid=2102", "--skip-inbound-ports=9090,9100-9110"];
+    let args = ["agent", "verify", "--for=envoy", "--uid=2102", "--skip-inbound-ports=9090,9100-9110"];
     assert_eq!(verify["args"], json!(args));
     assert_ne!(verify["securityContext"]["runAsUser"], PROXY_USER, "its connections must be captured");
-    assert_eq!(inject(&pod, &cni), pod);
-    assert_eq!(inject(&pod, &settings()), inject(&self::pod(), &settings()), "nothing of it is left");
+    assert_eq!(inject(&pod, ENVOY, &cni), pod);
+    assert_eq!(
+        inject(&pod, ENVOY, &settings()),
+        inject(&self::pod(), ENVOY, &settings()),
+        "nothing of it is left"
+    );
+}
+
+#[test]
+fn a_linkerd2_proxy_is_told_of_its_pod_by_its_environment() {
+    let linkerd = LinkerdProxy {
+        image: "proxy:1".into(),
+        program: "/usr/lib/linkerd/linkerd2-proxy".into(),
+        identity_suffix: "heddle.cluster.local".into(),
+    };
+    let settings = InjectorSettings { linkerd: Some(linkerd), capture: CaptureMode::Cni, ..settings() };
+    let mut author = pod();
+    author["spec"]["containers"][0]["ports"] =
+        json!([{"containerPort": 8080}, {"containerPort": 53, "protocol": "UDP"}, {"containerPort": 80}]);
+    author["spec"]["containers"][0]["readinessProbe"] = json!({"tcpSocket": {"port": 8080}});
+    let pod = inject(&author, DataPlane::Linkerd, &settings);
+    assert_eq!(pod["metadata"]["labels"]["heddle.dev/plane"], "linkerd");
+    assert_eq!(pod["metadata"]["annotations"]["heddle.dev/capture"], "linkerd");
+    assert_eq!(pod["spec"]["initContainers"][0]["args"][2], "--for=linkerd");
+    let proxy = &pod["spec"]["initContainers"][1];
+    assert_eq!((&proxy["image"], &proxy["lifecycle"]), (&json!("proxy:1"), &Value::Null));
+    let variable = |name: &str| proxy["env"].as_array()?.iter().find(|one| one["name"] == name);
+    assert_eq!(variable("HEDDLE_PORTS").expect("ports")["value"], "80,8080");
+    assert_eq!(variable("LINKERD2_PROXY_LOG").expect("a level")["value"], "warn");
+    assert!(variable("HEDDLE_HANDLERS").is_some());
+    assert_eq!(inject(&pod, DataPlane::Linkerd, &settings), pod);
+    let again = inject(&pod, ENVOY, &settings);
+    assert_eq!(again, inject(&author, ENVOY, &settings), "another proxy takes its place");
 }
 
 /// Every field that the restricted profile looks at (Pod Security Standards, version latest).
 #[test]
 fn all_but_the_capture_container_is_restricted() {
-    let copied = inject(&pod(), &InjectorSettings { agent_from: AgentSource::Copy, ..settings() });
+    let copied = inject(&pod(), ENVOY, &InjectorSettings { agent_from: AgentSource::Copy, ..settings() });
     restricted_but_for(&copied, Some("heddle-capture"));
-    restricted_but_for(&inject(&pod(), &InjectorSettings { capture: CaptureMode::Cni, ..settings() }), None);
+    restricted_but_for(
+        &inject(&pod(), ENVOY, &InjectorSettings { capture: CaptureMode::Cni, ..settings() }),
+        None,
+    );
 }
 
 fn restricted_but_for(pod: &Value, excepted: Option<&str>) {
@@ -174,19 +215,19 @@ fn any_pod() -> impl Strategy<Value = Value> {
 proptest! {
     #[test]
     fn injecting_twice_is_injecting_once(pod in any_pod(), added in container()) {
-        let once = inject(&pod, &settings());
-        prop_assert_eq!(&inject(&once, &settings()), &once);
+        let once = inject(&pod, ENVOY, &settings());
+        prop_assert_eq!(&inject(&once, ENVOY, &settings()), &once);
         // Another webhook adds a container between the two, wherever it likes.
         let mut between = once.clone();
         between["spec"]["initContainers"].as_array_mut().expect("a list").insert(0, added.clone());
-        let again = inject(&between, &settings());
+        let again = inject(&between, ENVOY, &settings());
         prop_assert_eq!(&names(&again["spec"]["initContainers"])[..2], &["heddle-capture", "heddle-proxy"]);
-        prop_assert_eq!(inject(&again, &settings()), again);
+        prop_assert_eq!(inject(&again, ENVOY, &settings()), again);
     }
 
     #[test]
     fn nothing_of_the_authors_is_changed(pod in any_pod()) {
-        let mut injected = inject(&pod, &settings());
+        let mut injected = inject(&pod, ENVOY, &settings());
         probes::restore(&mut injected);
         metrics::restore(&mut injected);
         prop_assert_eq!(&injected["spec"]["containers"], &pod["spec"]["containers"]);

@@ -2,8 +2,9 @@
 
 use super::output::Output;
 use anyhow::{Context, Result};
-use heddle_admission::{Asked, Choice, ENFORCE, ENFORCED, INJECT, choose};
+use heddle_admission::{Asked, Choice, ENFORCE, ENFORCED, INJECT, Installation, choose};
 use heddle_dir::objects_of;
+use heddle_model::fact::DataPlane;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -32,6 +33,9 @@ pub(crate) struct Args {
     /// The namespace of the controller
     #[arg(long, default_value = super::NAMESPACE)]
     controller_namespace: String,
+    /// The installation has an image of linkerd2-proxy (linkerdProxy.image of the chart)
+    #[arg(long)]
+    linkerd: bool,
     /// The nodes' CNI plugin captures traffic (cni.enabled of the chart), so that no Pod Security profile refuses it
     #[arg(long)]
     cni: bool,
@@ -90,6 +94,7 @@ fn answers(args: &Args, objects: &[Value]) -> Vec<Answer> {
         .filter(|object| object["kind"] == "Namespace")
         .filter_map(|object| Some((object["metadata"]["name"].as_str()?, &object["metadata"]["labels"])))
         .collect();
+    let here = Installation { namespace: &args.controller_namespace, linkerd: args.linkerd };
     let answer = |object: &Value| {
         let pod = template(object)?;
         let namespace = object["metadata"]["namespace"].as_str().unwrap_or(&args.namespace);
@@ -102,8 +107,9 @@ fn answers(args: &Args, objects: &[Value]) -> Vec<Answer> {
         let profile = labels.and_then(|labels| labels[ENFORCE].as_str());
         let enforced = !args.cni && profile.is_some_and(|profile| ENFORCED.contains(&profile));
         let asked = Asked { of_namespace: label, enforced };
-        let (outcome, why) = match choose(pod, namespace, asked, &args.controller_namespace) {
-            Choice::Inject(_) => ("injected", "with an Envoy".into()),
+        let (outcome, why) = match choose(pod, namespace, asked, here) {
+            Choice::Inject(DataPlane::Envoy) => ("injected", "with an Envoy".into()),
+            Choice::Inject(DataPlane::Linkerd) => ("injected", "with a linkerd2-proxy".into()),
             Choice::Skip { why } => ("left alone", why.unwrap_or_else(|| "nothing asks for a proxy".into())),
             Choice::Refuse { why } => (REFUSED, why),
         };
@@ -174,6 +180,7 @@ items:
             namespace_label: None,
             namespace: "default".into(),
             controller_namespace: "heddle-system".into(),
+            linkerd: false,
             cni: false,
             output: Output::Text,
         };

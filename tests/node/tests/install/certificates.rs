@@ -1,8 +1,22 @@
 //! Certificates that live for seconds.
 
 use crate::world::World;
+use std::time::{Duration, Instant};
 
 impl World {
+    /// A bundle that somebody took out of the webhook is back before anybody waits for it.
+    pub(crate) fn bundle_is_kept(&self) {
+        let remove = r#"[{"op": "remove", "path": "/webhooks/0/clientConfig/caBundle"}]"#;
+        let webhook = "mutatingwebhookconfiguration/heddle-injector";
+        self.kubectl(&["patch", webhook, "--type=json", "-p", remove]);
+        let start = Instant::now();
+        let bundle = "jsonpath={.webhooks[0].clientConfig.caBundle}";
+        self.until("a bundle that was taken out of the webhook is back", || {
+            !self.kubectl(&["get", webhook, "-o", bundle]).is_empty()
+        });
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    }
+
     /// Certificates of both sides are renewed under load.
     pub(crate) fn rotated(&self) {
         self.upgrade("--set=controller.certificateLifetime=30s").unwrap();

@@ -4,6 +4,7 @@
 
 mod certificates;
 mod cni;
+mod linkerd;
 mod network;
 mod protocols;
 mod world;
@@ -412,7 +413,9 @@ fn a_labelled_namespace_has_mtls() {
         .helm(&["test", "heddle", "-n", "heddle-system", "--timeout=60s"])
         .expect("mTLS between two Pods");
     world.say("helm test proves mTLS");
+    world.bundle_is_kept();
     world.networks();
+    world.linkerd();
     world.policy();
     world.canary();
     world.mesh_from_values();

@@ -4,7 +4,9 @@ use super::facts::Facts;
 use crate::cli::injector_settings;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use heddle_admission::{Asked, Choice, INJECT, INJECTED, INJECTED_SETTINGS, PROXY, choose};
+use heddle_admission::{
+    Asked, Choice, INJECT, INJECTED, INJECTED_SETTINGS, InjectorSettings, Installation, PROXY, choose,
+};
 use heddle_model::identity::ROOTS_FILE;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -175,14 +177,13 @@ fn versions(facts: &Facts) -> BTreeSet<&str> {
     labels.filter_map(|labels| labels["app.kubernetes.io/version"].as_str()).collect()
 }
 
-/// The fingerprints of the injectors' settings, by the arguments of the controllers.
-fn fingerprints(facts: &Facts) -> BTreeSet<String> {
-    let fingerprint = |pod: &Value| {
+/// The injectors' settings, by the arguments of the controllers.
+fn settings_of(facts: &Facts) -> impl Iterator<Item = InjectorSettings> {
+    facts.controllers.iter().filter_map(|pod| {
         let arguments = pod["spec"]["containers"][0]["args"].as_array()?;
         let arguments: Vec<&str> = arguments.iter().filter_map(Value::as_str).collect();
-        Some(injector_settings(&arguments)?.fingerprint())
-    };
-    facts.controllers.iter().filter_map(fingerprint).collect()
+        injector_settings(&arguments)
+    })
 }
 
 /// Returns whether every webhook is called with the mesh's own roots.
@@ -233,12 +234,11 @@ pub(super) fn proxies(facts: &Facts, namespace: &str) -> Vec<Line> {
         })
         .collect();
     let of_namespace = |pod: &Value| labels.get(word(&pod["metadata"]["namespace"])).copied();
+    let linkerd = settings_of(facts).any(|settings| settings.linkerd.is_some());
+    let here = Installation { namespace, linkerd };
     let wanted = |pod: &&Value| {
         let label = of_namespace(pod);
-        matches!(
-            choose(pod, word(&pod["metadata"]["namespace"]), by_label(label), namespace),
-            Choice::Inject(_)
-        )
+        matches!(choose(pod, word(&pod["metadata"]["namespace"]), by_label(label), here), Choice::Inject(_))
     };
     let runs =
         |pod: &&Value| pod["metadata"]["deletionTimestamp"].is_null() && pod["status"]["phase"] == "Running";
@@ -249,7 +249,7 @@ pub(super) fn proxies(facts: &Facts, namespace: &str) -> Vec<Line> {
         !controllers.is_empty() && injected_by(pod).is_some_and(|version| !controllers.contains(version))
     };
     let old = names(running.iter().copied().filter(other));
-    let settings = fingerprints(facts);
+    let settings: BTreeSet<String> = settings_of(facts).map(|settings| settings.fingerprint()).collect();
     let differs = |pod: &&Value| {
         let own = pod["metadata"]["annotations"][INJECTED_SETTINGS].as_str();
         !settings.is_empty() && injected_by(pod).is_some() && !own.is_some_and(|own| settings.contains(own))
@@ -258,7 +258,7 @@ pub(super) fn proxies(facts: &Facts, namespace: &str) -> Vec<Line> {
     let meshed: Vec<&Value> = running.iter().copied().filter(|pod| injected_by(pod).is_some()).collect();
     // A Pod that says nothing itself is refused for the label alone.
     let unknown = |name: &str, label: &str| {
-        matches!(choose(&Value::Null, name, by_label(Some(label)), namespace), Choice::Refuse { .. })
+        matches!(choose(&Value::Null, name, by_label(Some(label)), here), Choice::Refuse { .. })
     };
     let misnamed: Vec<String> = labels
         .iter()

@@ -4,7 +4,7 @@ use crate::cli::address::listen;
 use crate::controller::Webhook;
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use heddle_admission::{AgentSource, CaptureMode, InjectorSettings, RootsSource};
+use heddle_admission::{AgentSource, CaptureMode, InjectorSettings, LinkerdProxy, RootsSource};
 use heddle_kube::WebhookConfiguration;
 use serde_json::{Map, Value};
 use std::net::SocketAddr;
@@ -21,7 +21,16 @@ pub(super) struct Injector {
     /// The image of Envoy for injected Pods, as it is published
     #[arg(long, env = "HEDDLE_PROXY_IMAGE", value_name = "IMAGE")]
     proxy_image: Option<String>,
-    /// imagePullPolicy of both
+    /// The image of linkerd2-proxy for Pods that ask for one, as it is published; none is injected if not given
+    #[arg(long, env = "HEDDLE_LINKERD_IMAGE", value_name = "IMAGE")]
+    linkerd_image: Option<String>,
+    /// The path of linkerd2-proxy in its image
+    #[arg(long, value_name = "PATH", default_value = "/usr/lib/linkerd/linkerd2-proxy")]
+    linkerd_program: String,
+    /// The suffix of identity names that linkerd2-proxies are told, as the Mesh states it
+    #[arg(long, value_name = "NAME", default_value = "heddle.cluster.local")]
+    identity_suffix: String,
+    /// imagePullPolicy of all
     #[arg(long, env = "HEDDLE_PULL_POLICY", value_name = "POLICY", default_value = "IfNotPresent")]
     pull_policy: String,
     /// The resources of proxies, as the JSON of a container's
@@ -95,6 +104,11 @@ impl Injector {
         let settings = InjectorSettings {
             agent_image: self.agent_image.context("--inject-listen needs --agent-image")?,
             proxy_image: self.proxy_image.context("--inject-listen needs --proxy-image")?,
+            linkerd: self.linkerd_image.map(|image| LinkerdProxy {
+                image,
+                program: self.linkerd_program,
+                identity_suffix: self.identity_suffix,
+            }),
             pull_policy: self.pull_policy,
             proxy_resources: self.proxy_resources,
             proxy_log_level: self.proxy_log_level,
