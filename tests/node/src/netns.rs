@@ -1,6 +1,8 @@
 //! The network namespace of a node, with no way out. The bridge of its Pods is made by their network plugin.
 
 use anyhow::{Context, Result, ensure};
+use rustix::fs::{FlockOperation, flock};
+use std::fs::File;
 use std::process::Command;
 
 /// The address of the node, in no network of Pods.
@@ -13,15 +15,23 @@ pub(crate) const DNS: &str = "198.19.0.10";
 /// The name of the namespace: one node runs on a machine at one time.
 const NAME: &str = "heddle-node";
 
+/// The file whose lock the node that runs holds.
+const LOCK: &str = "/run/heddle-node.lock";
+
 /// A network namespace, taken away when dropped.
-pub(crate) struct Netns(());
+pub(crate) struct Netns {
+    _lock: File,
+}
 
 impl Netns {
     /// Makes a namespace. One that a killed node left behind is made anew.
     pub(crate) fn make() -> Result<Self> {
+        let lock = File::create(LOCK).context(LOCK)?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive)
+            .context("another node runs on this machine")?;
         let _absent = ip(&["netns", "delete", NAME]);
         ip(&["netns", "add", NAME])?;
-        let made = Self(());
+        let made = Self { _lock: lock };
         for args in [
             "link set lo up",
             &format!("address add {DNS}/32 dev lo"),

@@ -12,7 +12,6 @@ impl World {
             self.say("no linkerd2-proxy is injected: HEDDLE_LINKERD2_PROXY names none");
             return;
         }
-        self.upgrade("--set=linkerdProxy.image=heddle.test/linkerd2-proxy:test").unwrap();
         self.apply(PODS);
         self.kubectl(&["-n", "l5d", "wait", "pod/web", "--for=condition=Ready", "--timeout=60s"]);
         self.say("a linkerd2-proxy is ready, its application's probe answered under Strict");

@@ -68,7 +68,9 @@ impl World {
             "--wait",
             "--timeout=120s",
         ];
-        let helm = [&helm[..], values].concat();
+        let linkerd =
+            programs::linkerd2_proxy().map(|_| "--set=linkerdProxy.image=heddle.test/linkerd2-proxy:test");
+        let helm: Vec<&str> = helm.into_iter().chain(linkerd).chain(values.iter().copied()).collect();
         self.node.helm(&helm).unwrap_or_else(|error| panic!("{error:#}\n{}", self.state()));
     }
 
