@@ -42,7 +42,7 @@ fn what_annotations_cannot_say_is_told_and_a_stance_that_cannot_be_read_denies()
         faults[1..],
         [
             "metadata.annotations[config.linkerd.io/opaque-ports] UnsupportedValue: more than 1024 ports are named; \"1-65535\" is left out",
-            "metadata.annotations[config.linkerd.io/opaque-ports] Invalid: \"x\" is neither a port (9090) nor a range of ports (9000-9100), and no port has this name; \"x\" is left out",
+            "metadata.annotations[config.linkerd.io/opaque-ports] Invalid: \"x\" is neither a port (9090) nor a range of ports (9000-9100); \"x\" is left out",
         ]
     );
 }
