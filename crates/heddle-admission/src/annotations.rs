@@ -1,8 +1,9 @@
 //! The annotations by which a Pod's author sets its proxy.
 
 use crate::metrics::MERGE;
-use crate::names::INJECT;
 use crate::settings::InjectorSettings;
+use crate::validate::in_words;
+use heddle_lower::unknown_keys;
 use heddle_model::capture::{SKIP_INBOUND, SKIP_OUTBOUND};
 use heddle_model::{Kind, PortRange};
 use serde_json::Value;
@@ -91,19 +92,9 @@ fn is_quantity(text: &str) -> bool {
     SUFFIXES.contains(&&text[number.len()..]) && digits(whole) && digits(fraction)
 }
 
-/// Returns what an author probably did not mean: annotations that nothing reads.
+/// Returns what an author probably did not mean: labels and annotations that nothing reads.
 pub(crate) fn warnings(pod: &Value) -> Vec<String> {
-    let known = Kind::Pod.spec().keys.map(|keys| keys.annotations).unwrap_or_default();
-    let names = pod["metadata"]["annotations"].as_object().into_iter().flat_map(|all| all.keys());
-    let ours = names.filter(|name| name.starts_with("heddle.dev/") && !known.contains(&name.as_str()));
-    ours.map(|name| {
-        if name == INJECT {
-            format!("metadata.annotations[{name}] says nothing: {name} is a label")
-        } else {
-            format!("metadata.annotations[{name}] says nothing: the injector knows no such annotation")
-        }
-    })
-    .collect()
+    unknown_keys(Kind::Pod, pod).iter().map(in_words).collect()
 }
 
 #[cfg(test)]
@@ -168,13 +159,15 @@ mod tests {
 
     #[test]
     fn what_nothing_reads_is_a_warning() {
-        let pod = pod(json!({"heddle.dev/inject": "envoy", "heddle.dev/proxy-cpu": "1", "other.dev/a": "b"}));
-        let warnings = warnings(&pod);
-        assert_eq!(warnings.len(), 2);
-        assert_eq!(
-            warnings[0],
-            "metadata.annotations[heddle.dev/inject] says nothing: heddle.dev/inject is a label"
+        let pod = pod(
+            json!({"heddle.dev/inject": "envoy", "heddle.dev/skip-inbound-port": "1", "other.dev/a": "b"}),
         );
-        assert!(warnings[1].starts_with("metadata.annotations[heddle.dev/proxy-cpu] says nothing"));
+        let warnings = warnings(&pod);
+        let wanted = [
+            "metadata.annotations[heddle.dev/inject]: is a label of a Pod, and none of its annotations; it is ignored",
+            "metadata.annotations[heddle.dev/skip-inbound-port]: is none of the annotations that are read of a Pod, is \
+             heddle.dev/skip-inbound-ports meant?; it is ignored",
+        ];
+        assert_eq!(warnings, wanted);
     }
 }

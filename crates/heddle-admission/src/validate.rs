@@ -47,14 +47,15 @@ fn faults(kind: Kind, object: &Value, old: &Value) -> (Vec<Diagnostic>, Vec<Diag
 }
 
 fn lines(faults: &[Diagnostic]) -> Vec<String> {
-    let mut lines: Vec<String> = faults.iter().take(NAMED).map(line).collect();
+    let mut lines: Vec<String> = faults.iter().take(NAMED).map(in_words).collect();
     if faults.len() > NAMED {
         lines.push(format!("and {} more", faults.len() - NAMED));
     }
     lines
 }
 
-fn line(fault: &Diagnostic) -> String {
+/// A diagnostic as a sentence with its place.
+pub(crate) fn in_words(fault: &Diagnostic) -> String {
     let Diagnostic { object: _, field, reason: _, message } = fault;
     if field.is_empty() { message.clone() } else { format!("{field}: {message}") }
 }

@@ -47,7 +47,7 @@ pub use unicast::Loopback;
 use diagnostics::Diagnostics;
 use field::{Field, FieldError};
 use heddle_model::fact::Invalid;
-use heddle_model::{Fact, Kind, Lowered, Origin, SourceRef};
+use heddle_model::{Diagnostic, Fact, Kind, Lowered, Origin, SourceRef};
 use route::Unbacked;
 use serde_json::Value;
 
@@ -76,6 +76,14 @@ pub fn lower_from(loopback: Loopback, kind: Kind, object: &Value) -> Lowered {
         Fact::Invalid(Invalid { message })
     });
     Lowered { source, fact, diagnostics: notes.into_diagnostics(), meta: meta::meta(kind, object) }
+}
+
+/// Returns a diagnostic for each label and annotation of Heddle's own that means nothing on an object of this kind. The object
+/// needs no name: a Pod that is being created may have none yet.
+pub fn unknown_keys(kind: Kind, object: &Value) -> Vec<Diagnostic> {
+    let mut notes = Diagnostics::new(meta::source(kind, object), Loopback::Refused);
+    keys::check(kind, &Field::root(object), &mut notes);
+    notes.into_diagnostics()
 }
 
 /// Returns what holds while an object cannot be read ([`Fact::Invalid`]).
