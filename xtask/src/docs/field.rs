@@ -47,7 +47,10 @@ pub(super) fn description(schema: &Value) -> Option<String> {
 }
 
 fn kind(schema: &Value) -> String {
-    match schema["type"].as_str() {
+    // A choice of described words has its type in each of them, and what may be null has two.
+    let of_word = &schema["oneOf"][0]["type"];
+    let found = [&schema["type"], &schema["type"][0], of_word].into_iter().find_map(Value::as_str);
+    match found {
         Some("array") => format!("list of {}", kind(&schema["items"])),
         Some("object") if schema["additionalProperties"].is_object() => {
             format!("map to {}", kind(&schema["additionalProperties"]))
@@ -80,8 +83,10 @@ fn limits(schema: &Value, prefix: &str) -> Vec<String> {
         (None, Some(most)) => Some(format!("at most {most}{unit}")),
         (Some(least), Some(most)) => Some(format!("{least} to {most}{unit}")),
     };
-    let values = schema["enum"].as_array().map(|values| {
-        let values: Vec<String> = values.iter().map(|value| format!("`{value}`")).collect();
+    let words = schema["oneOf"].as_array().map(|words| words.iter().map(|word| &word["const"]).collect());
+    let values = schema["enum"].as_array().map(|values| values.iter().collect()).or(words);
+    let values = values.map(|values: Vec<&Value>| {
+        let values: Vec<String> = values.into_iter().map(|value| format!("`{value}`")).collect();
         format!("one of {}", values.join(", "))
     });
     let text = |key: &str, word: &str| schema[key].as_str().map(|text| format!("{word} `{text}`"));
@@ -118,6 +123,15 @@ mod tests {
             }, "required": ["ports"]}),
             "| `spec.mode` | string | What to do. Default: `\"A\"`. one of `\"A\"`, `\"B\"`. |\n\
              | `spec.ports` | list of integer | **Required.** at least 1 entries. Each: 1 to 9. |\n",
+        );
+    }
+
+    #[test]
+    fn described_words_are_a_choice_and_null_is_no_type() {
+        let words = json!([{"const": "A", "type": "string"}, {"const": "B", "type": "string"}]);
+        check(
+            &json!({"properties": {"log": {"oneOf": words}, "mesh": {"type": ["object", "null"]}}}),
+            "| `spec.log` | string | one of `\"A\"`, `\"B\"`. |\n| `spec.mesh` | object |  |\n",
         );
     }
 
