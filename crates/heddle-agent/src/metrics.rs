@@ -13,7 +13,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures::{StreamExt, stream};
 use http::{Method, StatusCode, header};
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -63,10 +62,9 @@ async fn answer(State(metrics): State<Arc<Metrics>>, RawQuery(query): RawQuery) 
          # TYPE heddle_agent_proxy_read gauge\n\
          heddle_agent_proxy_read {read}\n"
     );
-    let break_line = || stream::iter([Ok(Bytes::from_static(b"\n"))]);
-    let own = stream::iter([Ok::<_, Infallible>(Bytes::from(own))]).map(|own| own.map_err(axum::Error::new));
-    let all = own.chain(proxy.into_data_stream()).chain(break_line()).chain(application.into_data_stream());
-    text(Body::from_stream(all))
+    let part = |text: String| stream::iter([Ok(Bytes::from(text))]);
+    let before = part(own).chain(proxy.into_data_stream()).chain(part("\n".into()));
+    text(Body::from_stream(before.chain(application.into_data_stream())))
 }
 
 fn text(body: Body) -> Response {

@@ -8,9 +8,12 @@ pub use webhooks::WebhookConfiguration;
 
 use crate::MANAGER;
 use crate::retry::Retry;
+use futures::stream::BoxStream;
 use futures::{FutureExt as _, Stream, StreamExt as _, stream};
 use heddle_model::identity::SIGNER;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use kube::core::PartialObjectMeta;
+use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Client, Error};
 use serde_json::json;
 use std::time::Duration;
@@ -98,6 +101,12 @@ async fn written(client: &Client, places: &TrustPlaces, pem: &str, leading: bool
         webhooks::publish(client, webhook, pem, entries).await?;
     }
     Ok(())
+}
+
+/// Returns an item whenever the metadata of an object of a kind changes. What it cannot watch it tries again.
+fn watched(client: &Client, kind: ApiResource, which: watcher::Config) -> BoxStream<'static, ()> {
+    let metadata: Api<PartialObjectMeta<DynamicObject>> = Api::all_with(client.clone(), &kind);
+    watcher(metadata, which).default_backoff().map(drop).boxed()
 }
 
 /// Waits for a change, and for those that come with it.

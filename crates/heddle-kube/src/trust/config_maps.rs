@@ -1,11 +1,11 @@
 //! The roots in a ConfigMap of each namespace with injected Pods, for API servers without ClusterTrustBundles.
 
-use super::{MANAGER, api, resource};
-use futures::{Stream, StreamExt as _, stream};
+use super::{MANAGER, api, resource, watched};
+use futures::{Stream, stream};
 use heddle_model::identity::{ROOTS_CONFIG_MAP, ROOTS_FILE};
 use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams};
 use kube::core::PartialObjectMeta;
-use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::runtime::watcher;
 use kube::{Client, Error, ResourceExt as _};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -13,15 +13,11 @@ use std::collections::BTreeSet;
 /// Namespaces and Pods that ask for a proxy.
 const ASKS: &str = "heddle.dev/inject,heddle.dev/inject!=none";
 
-/// Returns an item whenever other namespaces may need the roots. What it cannot watch it tries again.
+/// Returns an item whenever other namespaces may need the roots.
 pub(super) fn changes(client: &Client) -> impl Stream<Item = ()> + Send + use<> {
-    let watched = [("Namespace", "namespaces"), ("Pod", "pods")].map(|(kind, plural)| {
-        let asks = watcher::Config::default().labels(ASKS);
-        let metadata: Api<PartialObjectMeta<DynamicObject>> =
-            Api::all_with(client.clone(), &resource("", kind, plural));
-        watcher(metadata, asks).default_backoff().map(drop).boxed()
-    });
-    stream::select_all(watched)
+    stream::select_all([("Namespace", "namespaces"), ("Pod", "pods")].map(|(kind, plural)| {
+        watched(client, resource("", kind, plural), watcher::Config::default().labels(ASKS))
+    }))
 }
 
 /// Puts the roots into every namespace that needs them, and into the controller's own. A namespace that refuses them keeps

@@ -1,12 +1,11 @@
 //! The roots in the configurations of webhooks, by which the API server trusts what it calls.
 
-use super::{MANAGER, api, resource};
+use super::{MANAGER, api, resource, watched};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use futures::{Stream, StreamExt as _, stream};
-use kube::api::{Api, DynamicObject, Patch, PatchParams};
-use kube::core::PartialObjectMeta;
-use kube::runtime::{WatchStreamExt as _, watcher};
+use futures::{Stream, stream};
+use kube::api::{Patch, PatchParams};
+use kube::runtime::watcher;
 use kube::{Client, Error};
 use serde_json::{Value, json};
 
@@ -43,19 +42,16 @@ impl WebhookConfiguration {
 }
 
 /// Returns an item whenever one of them changes: an upgrade may add an entry, and until it has its bundle the API server
-/// refuses Pods. What it cannot watch it tries again.
+/// refuses Pods.
 pub(super) fn changes(
     client: &Client,
     all: &[WebhookConfiguration],
 ) -> impl Stream<Item = ()> + Send + use<> {
-    let watched = all.iter().map(|one| {
+    stream::select_all(all.iter().map(|one| {
         let (kind, plural, name) = one.parts();
-        let metadata: Api<PartialObjectMeta<DynamicObject>> =
-            Api::all_with(client.clone(), &resource(GROUP, kind, plural));
         let named = watcher::Config::default().fields(&format!("metadata.name={name}"));
-        watcher(metadata, named).default_backoff().map(drop).boxed()
-    });
-    stream::select_all(watched.collect::<Vec<_>>())
+        watched(client, resource(GROUP, kind, plural), named)
+    }))
 }
 
 /// Writes the roots into entries of a configuration.

@@ -32,9 +32,7 @@ impl World {
 
     /// The certificates that the agent of an application's first Pod has written.
     fn renewals(&self, app: &str) -> u64 {
-        let label = format!("app={app}");
-        let ip = "jsonpath={.items[0].status.podIP}";
-        let ip = self.kubectl(&["-n", "shop", "get", "pods", "-l", &label, "-o", ip]);
+        let ip = self.pods_of(app, ".items[0].status.podIP");
         let page = self.get("default", "pod/plain", &format!("http://{ip}:15020/metrics")).expect("metrics");
         let line = page.lines().find_map(|line| line.strip_prefix("heddle_agent_certificates_total "));
         line.and_then(|count| count.parse().ok()).expect("a counter")

@@ -35,9 +35,7 @@ impl World {
         let answer = self.get("shop", "deployment/web", "http://cart/").expect("web is named");
         assert!(answer.contains("/sa/web"), "{answer}");
         let explained = |app: &str| {
-            let label = format!("app={app}");
-            let name = ["-n", "shop", "get", "pods", "-l", &label, "-o", &first(".metadata.name")];
-            let from = format!("shop/{}", self.kubectl(&name));
+            let from = format!("shop/{}", self.pods_of(app, ".items[0].metadata.name"));
             self.heddle(&["explain", "--from", &from, "--to", "shop/cart:80"])
         };
         let (code, text) = explained("cart");
@@ -49,7 +47,7 @@ impl World {
 
     /// Every metric that a dashboard's query names is one that a controller has, and the command reaches all controllers.
     fn dashboards(&self) {
-        let pod = ["-n", "heddle-system", "get", "pods", "-o", &first(".metadata.name")];
+        let pod = ["-n", "heddle-system", "get", "pods", "-o", "jsonpath={.items[0].metadata.name}"];
         let page =
             format!("/api/v1/namespaces/heddle-system/pods/{}:15014/proxy/metrics", self.kubectl(&pod));
         let metrics = self.kubectl(&["get", "--raw", &page]);
@@ -87,8 +85,7 @@ impl World {
 
     /// A Prometheus without an identity reads a Pod whose every port is Strict, at the address that its annotations name.
     fn scraped(&self) {
-        let of_cart =
-            |field: &str| self.kubectl(&["-n", "shop", "get", "pods", "-l", "app=cart", "-o", &first(field)]);
+        let of_cart = |field: &str| self.pods_of("cart", &format!(".items[0]{field}"));
         let port = of_cart(r".metadata.annotations.prometheus\.io/port");
         let path = of_cart(r".metadata.annotations.prometheus\.io/path");
         let page = format!("http://{}:{port}{path}", of_cart(".status.podIP"));
@@ -155,8 +152,7 @@ impl World {
             let answer = self.get("shop", "deployment/web", "http://cart/");
             answer.is_ok_and(|text| text.contains(r#""caller":"spiffe://cluster.local/ns/shop/sa/web""#))
         });
-        let containers = "jsonpath={.items[*].spec.initContainers[*].name}";
-        let names = self.kubectl(&["-n", "shop", "get", "pods", "-l", "app=web", "-o", containers]);
+        let names = self.pods_of("web", ".items[*].spec.initContainers[*].name");
         assert!(names.contains("heddle-verify") && names.contains("heddle-copy"), "{names}");
         self.nothing_was_forbidden(before);
     }
@@ -343,11 +339,6 @@ impl World {
         assert!(wrong.expect_err("no such proxy").contains("none of envoy, linkerd and none"));
         self.say("bad Pods are refused with the reason");
     }
-}
-
-/// Returns the output option of a field of the first object.
-fn first(field: &str) -> String {
-    format!("jsonpath={{.items[0]{field}}}")
 }
 
 #[test]

@@ -49,6 +49,12 @@ impl World {
         .join("\n----\n")
     }
 
+    /// Returns a field of the shop's Pods of an application: `.items[0].status.podIP`.
+    pub(crate) fn pods_of(&self, app: &str, field: &str) -> String {
+        let (label, path) = (format!("app={app}"), format!("jsonpath={{{field}}}"));
+        self.kubectl(&["-n", "shop", "get", "pods", "-l", &label, "-o", &path])
+    }
+
     pub(crate) fn apply(&self, manifest: &str) {
         let file = self.node.folder().join("manifest.yaml");
         std::fs::write(&file, manifest).unwrap();
