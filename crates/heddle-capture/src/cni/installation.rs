@@ -7,7 +7,6 @@ use super::conflist::{self, ConflistError};
 use super::plugin::NAME;
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Names of files that a runtime reads: it takes the first of them.
@@ -55,17 +54,9 @@ pub enum InstallationError {
 type Result<T> = std::result::Result<T, InstallationError>;
 
 impl Installation {
-    /// Puts the program in its place. One that is there is replaced whole, also while it runs.
-    ///
-    /// # Errors
-    /// Names the file.
-    pub fn place(&self, program: &Path) -> Result<()> {
-        let to = self.programs.join(NAME);
-        let bytes = fs::read(program).map_err(io_error(program))?;
-        if fs::read(&to).is_ok_and(|there| there == bytes) {
-            return Ok(());
-        }
-        replace(&to, &bytes, 0o755)
+    /// Returns the path at which the runtime looks for the program.
+    pub fn program(&self) -> PathBuf {
+        self.programs.join(NAME)
     }
 
     /// Adds the entry where it is not. Returns the file that was changed.
@@ -87,7 +78,7 @@ impl Installation {
             Err(InstallationError::NoNetwork(_) | InstallationError::OnePlugin(_)) => None,
             Err(other) => return Err(other),
         };
-        let program = self.programs.join(NAME);
+        let program = self.program();
         match fs::remove_file(&program) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error(&program)(error)),
             _ => Ok(changed),
@@ -106,7 +97,7 @@ impl Installation {
             Ok(Some(_)) => return Err(InstallationError::Missing(path)),
             Err(error) => return Err(InstallationError::Conflist { path, error }),
         }
-        let program = self.programs.join(NAME);
+        let program = self.program();
         if program.is_file() { Ok(()) } else { Err(InstallationError::Missing(program)) }
     }
 
@@ -133,17 +124,16 @@ impl Installation {
         let text = fs::read(path).map_err(io_error(path))?;
         let conflist = |error| InstallationError::Conflist { path: path.into(), error };
         let Some(changed) = change(&text).map_err(conflist)? else { return Ok(None) };
-        replace(path, changed.as_bytes(), 0o600)?;
+        replace(path, changed.as_bytes())?;
         Ok(Some(path.into()))
     }
 }
 
 /// Writes a file beside another, under a name that no runtime reads, and puts it in its place.
-fn replace(to: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+fn replace(to: &Path, bytes: &[u8]) -> Result<()> {
     let folder = to.parent().unwrap_or(Path::new("/"));
     let written = tempfile::Builder::new().prefix(".heddle-").tempfile_in(folder).and_then(|mut file| {
         file.write_all(bytes)?;
-        file.as_file().set_permissions(fs::Permissions::from_mode(mode))?;
         file.as_file().sync_all()?;
         file.persist(to).map_err(|failed| failed.error)
     });
@@ -179,10 +169,8 @@ mod tests {
         fs::write(node.configurations.join("00-readme.txt"), "").expect("written");
         assert_eq!(node.add_entry().expect("added"), Some(second.clone()));
         assert_eq!(node.add_entry().expect("there"), None);
-        assert!(
-            matches!(node.check(), Err(InstallationError::Missing(path)) if path == node.programs.join(NAME))
-        );
-        node.place(&std::env::current_exe().expect("a path")).expect("placed");
+        assert!(matches!(node.check(), Err(InstallationError::Missing(path)) if path == node.program()));
+        fs::write(node.program(), "a program").expect("placed");
         node.check().expect("all is there");
         fs::write(&second, LIST).expect("another agent");
         assert!(matches!(node.check(), Err(InstallationError::Missing(path)) if path == second));
@@ -201,19 +189,5 @@ mod tests {
         fs::write(&one, r#"{"type": "bridge"}"#).expect("written");
         let error = node.add_entry().expect_err("no list").to_string();
         assert!(error.contains("10-b.conf") && error.contains(".conflist"), "{error}");
-    }
-
-    #[test]
-    fn a_program_that_may_be_started_takes_the_place_of_another() {
-        let (folder, node) = node();
-        let program = folder.path().join("heddle");
-        for bytes in ["one", "another"] {
-            fs::write(&program, bytes).expect("written");
-            node.place(&program).expect("placed");
-            let placed = node.programs.join(NAME);
-            assert_eq!(fs::read_to_string(&placed).expect("text"), bytes);
-            assert_eq!(fs::metadata(&placed).expect("there").permissions().mode() & 0o777, 0o755);
-        }
-        assert_eq!(fs::read_dir(&node.programs).expect("a folder").count(), 1, "nothing is left over");
     }
 }

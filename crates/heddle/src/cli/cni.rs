@@ -1,5 +1,6 @@
 //! `heddle cni`: the CNI plugin of a node.
 
+use super::copy;
 use crate::signals::Ends;
 use anyhow::{Context, Result};
 use clap::Subcommand;
@@ -94,7 +95,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
 }
 
 async fn install(node: &Installation) -> Result<()> {
-    node.place(&std::env::current_exe()?).context("cannot install the plugin")?;
+    copy::replace(&std::env::current_exe()?, &node.program()).context("cannot install the plugin")?;
     let mut provers = Provers::of_node().context("cannot see the node's network namespace")?;
     let mut failure = String::new();
     let mut ends = Ends::listen()?;
