@@ -69,8 +69,9 @@ impl World {
         let ips = self.pods_of(app, ".items[*].status.podIP");
         let page =
             |ip: &str| self.get("default", "pod/plain", &format!("http://{ip}:15090/stats/prometheus"));
-        let pages: String = ips.split(' ').map(|ip| page(ip).expect("statistics")).collect();
-        pages.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n")
+        // An answer comes without its last line's end.
+        let pages: Vec<String> = ips.split(' ').map(|ip| page(ip).expect("statistics")).collect();
+        pages.join("\n").lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n")
     }
 
     /// The bytes that Pods send, at every interface of the node, while somebody asks every service.
