@@ -39,7 +39,8 @@ impl<R: Resource> Gate<'_, R> {
         view: &V,
     ) -> Verdict {
         match (ty, step) {
-            (_, Step::Nothing) | (ResourceType::Cluster, Step::Send(_)) => Verdict::Go,
+            (_, Step::Nothing) => Verdict::Go,
+            (ResourceType::Cluster, Step::Send(resource)) => stay_if(!self.is_served(resource, view)),
             (ResourceType::Cluster, Step::Remove) => self.remove_cluster(name),
             (ResourceType::Endpoint, _) => wait_if(self.is_early(name, reason)),
             (ResourceType::Listener | ResourceType::Route, Step::Send(resource)) => {
@@ -107,6 +108,32 @@ impl<R: Resource> Gate<'_, R> {
         self.clusters.flights.iter().any(|flight| flight.warming.contains(name))
     }
 
+    /// Returns whether the listeners serve to which a cluster hands connections: the client has taken them in, with all that
+    /// they need.
+    fn is_served<V: View<Resource = R>>(&self, cluster: &R, view: &V) -> bool {
+        let mut served = true;
+        cluster.needs(&mut |ty, name| {
+            served &= ty != ResourceType::Listener || self.is_taken_in(ty, name, view)
+        });
+        served
+    }
+
+    fn is_taken_in<V: View<Resource = R>>(&self, ty: ResourceType, name: &Name, view: &V) -> bool {
+        let user = match ty {
+            ResourceType::Cluster => self.clusters,
+            ResourceType::Endpoint => self.endpoints,
+            ResourceType::Listener => self.listeners,
+            ResourceType::Route => self.routes,
+        };
+        let ClientState::Has(resource) = user.state(name) else {
+            // The share of a broken backend is never defined.
+            return view.get(ty, name).is_none() && view.absent(ty, name).is_none();
+        };
+        let mut taken_in = !user.is_under_way(name);
+        resource.needs(&mut |ty, name| taken_in &= self.is_taken_in(ty, name, view));
+        taken_in
+    }
+
     /// Returns whether the client has taken in every cluster that `resource` refers to, or never will.
     fn is_usable<V: View<Resource = R>>(&self, resource: &R, view: &V) -> bool {
         // A client that asks for clusters by name learns the names from what waits here. One that asks for all
@@ -141,6 +168,10 @@ fn may_need<R: Resource>(state: &ClientState<R>, cluster: &Name) -> bool {
 
 fn wait_if(wait: bool) -> Verdict {
     if wait { Verdict::Wait } else { Verdict::Go }
+}
+
+fn stay_if(stay: bool) -> Verdict {
+    if stay { Verdict::Stay } else { Verdict::Go }
 }
 
 /// The endpoints of clusters whose change `clusters` has not sent.

@@ -14,13 +14,17 @@
 //! - Make before break: a listener or route waits until its clusters are acknowledged, a cluster stays until
 //!   nothing that the client holds refers to it, endpoints never run ahead of their changed cluster.
 //! - A changed cluster is followed by its endpoints, changed or not, in the same poll.
+//! - A client that asks for everything gets what [`View::is_given`] says, and the closure over the needs of what it asks for
+//!   by name; a cluster that hands connections to a listener comes when that listener serves.
 //! - What was refused alone is not sent again until it changes, also not on the next stream
 //!   ([`Session::resume`]) of a client that names what it holds.
 
+mod closure;
 mod gate;
 mod progress;
 mod request;
 mod response;
+mod scoped;
 mod session;
 mod subscription;
 mod suspects;

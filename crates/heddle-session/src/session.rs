@@ -1,19 +1,35 @@
 //! One client's stream.
 
+use crate::closure::Closure;
 use crate::gate::{self, Gate, Verdict};
-use crate::subscription::{InFlight, Plan, Reason, Step, Subscription};
+use crate::scoped::Scoped;
+use crate::subscription::{InFlight, Plan, Reason, Step, Subscription, is_wildcard};
 use crate::view::endpoints;
 use crate::{
     Limits, Notice, Progress, Refusal, Refused, Request, Resource, ResourceType, Response, Variant, View,
 };
 use bytes::Bytes;
 use heddle_model::Name;
+use std::collections::BTreeSet;
+
+/// A name of a root type, asked for or let go of.
+struct Ask {
+    ty: ResourceType,
+    name: Name,
+    begins: bool,
+}
 
 /// One client's stream: see the crate's documentation.
 pub struct Session<R> {
     variant: Variant,
     limits: Limits,
     subscriptions: [Subscription<R>; 4],
+    closure: Closure,
+    /// The names that the client began or ceased to ask for since the last poll.
+    asks: Vec<Ask>,
+    /// The listeners that it says it holds, until it says for which clusters it asks: an Envoy whose clusters warm asks for
+    /// listeners first.
+    unheard: BTreeSet<Name>,
     /// The state of the last poll.
     sequence: Option<u64>,
     nonce: u64,
@@ -25,7 +41,8 @@ impl<R: Resource> Session<R> {
     /// A stream of which nothing was read yet.
     pub fn new(variant: Variant, limits: Limits) -> Self {
         let subscriptions = ResourceType::ALL.map(|ty| Subscription::new(ty, variant));
-        Self { variant, limits, subscriptions, sequence: None, nonce: 0, now: 0 }
+        let (closure, asks, unheard) = (Closure::default(), Vec::new(), BTreeSet::new());
+        Self { variant, limits, subscriptions, closure, asks, unheard, sequence: None, nonce: 0, now: 0 }
     }
 
     /// A stream of a client whose stream before had [`Self::refused`] this.
@@ -89,6 +106,7 @@ impl<R: Resource> Session<R> {
         if !first || warming {
             request.versions.clear();
         }
+        self.note_asks(&request, first);
         let subscription = self.of_mut(request.ty);
         if first {
             subscription.open(&request.subscribe.iter().cloned().collect(), &request.versions);
@@ -102,6 +120,27 @@ impl<R: Resource> Session<R> {
         }
         if first && request.ty == ResourceType::Endpoint {
             self.await_clusters();
+        }
+    }
+
+    fn note_asks(&mut self, request: &Request, first: bool) {
+        let Request { ty, subscribe, unsubscribe, versions, .. } = request;
+        if !ty.is_root() {
+            return;
+        }
+        let ask = |name: &Name, begins| Ask { ty: *ty, name: name.clone(), begins };
+        self.asks.extend(subscribe.iter().filter(|name| !is_wildcard(name)).map(|name| ask(name, true)));
+        self.asks.extend(unsubscribe.iter().map(|name| ask(name, false)));
+        match ty {
+            ResourceType::Listener if first && !self.of(ResourceType::Cluster).requested => {
+                self.unheard = versions.keys().cloned().collect();
+            }
+            ResourceType::Cluster if first => {
+                self.unheard.clear();
+                self.of_mut(ResourceType::Listener).mark_all();
+            }
+            ResourceType::Cluster | ResourceType::Endpoint | ResourceType::Listener | ResourceType::Route => {
+            }
         }
     }
 
@@ -128,7 +167,62 @@ impl<R: Resource> Session<R> {
     /// Returns what to send now, in order. `now` is in milliseconds on any clock that never goes back.
     pub fn poll<V: View<Resource = R>>(&mut self, now: u64, view: &V) -> Vec<Response> {
         self.now = now;
-        self.catch_up(view);
+        let mut closure = std::mem::take(&mut self.closure);
+        self.catch_up(&mut closure, view);
+        let unheard = std::mem::take(&mut self.unheard);
+        let responses = match self.variant {
+            Variant::Delta => self.respond(&Scoped { view, closure: &closure, unheard: &unheard }),
+            // A complete set cannot be added to by name: Envoy would take the names for all that it asks for.
+            Variant::Sotw => self.respond(view),
+        };
+        (self.closure, self.unheard) = (closure, unheard);
+        responses
+    }
+
+    /// Notes what may differ since the last poll, for what the client asks and by what changed.
+    fn catch_up<V: View<Resource = R>>(&mut self, closure: &mut Closure, view: &V) {
+        for Ask { ty, name, begins } in std::mem::take(&mut self.asks) {
+            if begins {
+                closure.add(ty, name, view);
+            } else {
+                closure.remove(ty, &name);
+            }
+        }
+        let last = self.sequence.replace(view.sequence());
+        if last != Some(view.sequence()) {
+            match last.and_then(|last| view.changed_since(last)) {
+                Some(changed) => {
+                    for (ty, changed) in changed {
+                        for name in self.meant(ty, changed) {
+                            closure.refresh(ty, &name, view);
+                            self.of_mut(ty).mark(name, Reason::Compare);
+                        }
+                    }
+                }
+                None => {
+                    closure.refresh_all(view);
+                    self.subscriptions.iter_mut().for_each(Subscription::mark_all);
+                }
+            }
+        }
+        for (ty, name) in closure.take_moved() {
+            self.of_mut(ty).mark(name, Reason::Compare);
+        }
+    }
+
+    /// The names that a changed one stands for.
+    fn meant(&self, ty: ResourceType, name: Name) -> Vec<Name> {
+        match name.strip_suffix('*') {
+            Some(start) => self.of(ty).beginning_with(start).cloned().collect(),
+            None => vec![name],
+        }
+    }
+
+    fn respond<V: View<Resource = R>>(&mut self, view: &V) -> Vec<Response> {
+        let now = self.now;
+        for subscription in &mut self.subscriptions {
+            subscription.refresh(view);
+        }
         for subscription in self.subscriptions.iter_mut().filter(|subscription| subscription.requested) {
             subscription.opened.get_or_insert(now);
         }
@@ -138,21 +232,6 @@ impl<R: Resource> Session<R> {
             subscription.settle(view.sequence());
         }
         responses
-    }
-
-    fn catch_up<V: View<Resource = R>>(&mut self, view: &V) {
-        let last = self.sequence.replace(view.sequence());
-        if last != Some(view.sequence()) {
-            match last.and_then(|last| view.changed_since(last)) {
-                Some(changed) => {
-                    changed.into_iter().for_each(|(ty, name)| self.of_mut(ty).mark(name, Reason::Compare));
-                }
-                None => self.subscriptions.iter_mut().for_each(Subscription::mark_all),
-            }
-        }
-        for subscription in &mut self.subscriptions {
-            subscription.refresh(view);
-        }
     }
 
     fn poll_type<V: View<Resource = R>>(&mut self, ty: ResourceType, now: u64, view: &V) -> Option<Response> {

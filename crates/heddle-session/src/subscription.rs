@@ -11,6 +11,10 @@ use heddle_model::Name;
 use slots::{Slot, Slots};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+/// Clusters without endpoints that a client is sent for names that it asks for and that nobody has: each costs it some
+/// 30 kB. Of more it is told that there is none, and whoever dials them waits for its patience to end.
+const STAND_INS: usize = 64;
+
 /// One type of one client's stream.
 pub(crate) struct Subscription<R> {
     pub(crate) ty: ResourceType,
@@ -239,6 +243,22 @@ impl<R: Resource> Subscription<R> {
         self.slots.get(name).is_some_and(|slot| slot.subscribed)
     }
 
+    /// The names that the client gave or was sent and that begin so.
+    pub(crate) fn beginning_with<'a>(&'a self, start: &'a str) -> impl Iterator<Item = &'a Name> {
+        self.slots.from(start).take_while(move |name| name.starts_with(start))
+    }
+
+    /// Returns whether something was sent under a name that is not answered.
+    pub(crate) fn is_under_way(&self, name: &Name) -> bool {
+        let mut items = self.flights.iter().flat_map(|flight| &flight.items);
+        items.any(|item| item.name == *name)
+    }
+
+    /// Returns whether one more resource may be held that stands for what does not exist.
+    pub(crate) fn has_room_for_stand_in(&self) -> bool {
+        self.slots.stand_ins() < STAND_INS
+    }
+
     pub(crate) fn state(&self, name: &str) -> &ClientState<R> {
         self.slots.get(name).map_or(&ClientState::Nothing, |slot| &slot.state)
     }
@@ -314,6 +334,6 @@ impl<R: Resource> Subscription<R> {
     }
 }
 
-fn is_wildcard(name: &Name) -> bool {
+pub(crate) fn is_wildcard(name: &Name) -> bool {
     name.as_str() == "*"
 }

@@ -16,9 +16,13 @@ pub trait Resource: Clone {
     fn body(&self) -> Bytes;
     /// The encoded `envoy.service.discovery.v3.Resource`: an item of `DeltaDiscoveryResponse.resources`.
     fn framed(&self) -> Bytes;
-    /// Returns whether it is kept for everyone who gets it, or was made for one client's name ([`View::absent`]).
+    /// Returns whether it is kept for everyone who gets it, or was made for one client that asked for its name.
     fn is_shared(&self) -> bool {
         true
+    }
+    /// Returns whether it stands for what does not exist ([`View::absent`]).
+    fn is_absent(&self) -> bool {
+        false
     }
     /// Calls `each` for every resource that it refers to. References to what no view defines (the reserved
     /// cluster name of a broken backend) may be among them and delay nothing.
@@ -37,15 +41,28 @@ pub trait View {
     fn get(&self, ty: ResourceType, name: &Name) -> Option<Self::Resource>;
 
     /// A body that answers for a name that does not exist. Needed for routes, which Envoy would wait for
-    /// for ever, and for endpoints where a client cannot be told "none" otherwise (state of the world, or a
-    /// cluster that warms again). `None` where there is no such body.
+    /// for ever, for endpoints where a client cannot be told "none" otherwise (state of the world, or a
+    /// cluster that warms again), and for clusters that are asked for as they are dialled, which Envoy asks for once and
+    /// never again. `None` where there is no such body.
     fn absent(&self, ty: ResourceType, name: &Name) -> Option<Self::Resource>;
 
     /// Calls `each` for every resource of `ty`, ordered by name.
     fn for_each(&self, ty: ResourceType, each: &mut dyn FnMut(&Self::Resource));
 
+    /// Returns whether the client is given a resource unasked. One that asks for everything of a root type gets this, and
+    /// what it needs of the rest for the names that it asks for beside.
+    fn is_given(&self, _ty: ResourceType, _name: &Name) -> bool {
+        true
+    }
+
+    /// Calls `each` for every resource of `ty` that is given unasked.
+    fn for_each_given(&self, ty: ResourceType, each: &mut dyn FnMut(&Self::Resource)) {
+        self.for_each(ty, each);
+    }
+
     /// The resources that appeared, changed or went since the state numbered `sequence`, for this client;
-    /// more may be named. `None`: too long ago to say, compare everything.
+    /// more may be named. A name that ends with a star stands for all that begin as it does.
+    /// `None`: too long ago to say, compare everything.
     fn changed_since(&self, sequence: u64) -> Option<Vec<(ResourceType, Name)>>;
 }
 

@@ -73,6 +73,9 @@ impl<R: Resource> Subscription<R> {
     fn vanished<V: View<Resource = R>>(&self, name: &Name, reason: Reason, view: &V) -> Step<R> {
         let state = self.state(name);
         let again = reason == Reason::Force;
+        if let Some(body) = self.stand_in(name, view) {
+            return self.offer(body, name, reason, view);
+        }
         match (self.ty, state) {
             (
                 ResourceType::Cluster | ResourceType::Listener,
@@ -98,6 +101,14 @@ impl<R: Resource> Subscription<R> {
                 None => Step::Remove,
             },
         }
+    }
+
+    /// The cluster that stands for one that is asked for by name and does not exist: an Envoy that was told that there is none
+    /// would never ask again.
+    fn stand_in<V: View<Resource = R>>(&self, name: &Name, view: &V) -> Option<R> {
+        let may = self.ty == ResourceType::Cluster && self.is_subscribed(name);
+        let fits = || self.has_room_for_stand_in() || self.state(name).is_some();
+        view.absent(self.ty, name).filter(|_| may && fits())
     }
 
     /// The names to consider for the next response: of those that must go alone the first that may go at all, else

@@ -4,6 +4,7 @@ use super::ClientState;
 use crate::Resource;
 use heddle_model::Name;
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 /// One name.
 pub(crate) struct Slot<R> {
@@ -17,6 +18,7 @@ pub(crate) struct Slot<R> {
 pub(super) struct Slots<R> {
     slots: BTreeMap<Name, Slot<R>>,
     own_bytes: usize,
+    stand_ins: usize,
 }
 
 /// Bytes of a slot that stands for no shared resource, beside its name: the slot, and the name's place in what is to be
@@ -29,6 +31,13 @@ const STAND_IN: usize = 512;
 const STAND_IN_NAMES: usize = 3;
 
 impl<R: Resource> Slot<R> {
+    fn is_stand_in(&self) -> bool {
+        match &self.state {
+            ClientState::Has(resource) => resource.is_absent(),
+            ClientState::Nothing | ClientState::Gone | ClientState::Unknown(_) => false,
+        }
+    }
+
     /// Bytes that are kept for this client alone. A shared resource is not: there are only so many of these.
     fn own_bytes(&self, name: &Name) -> usize {
         match &self.state {
@@ -44,7 +53,7 @@ impl<R: Resource> Slot<R> {
 
 impl<R: Resource> Slots<R> {
     pub(super) fn new() -> Self {
-        Self { slots: BTreeMap::new(), own_bytes: 0 }
+        Self { slots: BTreeMap::new(), own_bytes: 0, stand_ins: 0 }
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Slot<R>> {
@@ -52,17 +61,15 @@ impl<R: Resource> Slots<R> {
     }
 
     pub(super) fn insert(&mut self, name: Name, slot: Slot<R>) {
-        self.own_bytes += slot.own_bytes(&name);
-        if let Some((name, before)) = self.slots.remove_entry(&name) {
-            self.own_bytes -= before.own_bytes(&name);
-        }
+        self.remove(&name);
+        self.count_in(&name, &slot);
         self.slots.insert(name, slot);
     }
 
     /// Takes a name out, in the client's own spelling.
     pub(super) fn remove(&mut self, name: &Name) -> Option<(Name, Slot<R>)> {
         let (name, slot) = self.slots.remove_entry(name)?;
-        self.own_bytes -= slot.own_bytes(&name);
+        self.count_out(&name, &slot);
         Some((name, slot))
     }
 
@@ -70,17 +77,30 @@ impl<R: Resource> Slots<R> {
     pub(super) fn change<T>(&mut self, name: &Name, change: impl FnOnce(&mut Slot<R>) -> T) -> Option<T> {
         let slot = self.slots.get_mut(name)?;
         self.own_bytes -= slot.own_bytes(name);
+        self.stand_ins -= usize::from(slot.is_stand_in());
         let changed = change(slot);
         self.own_bytes += slot.own_bytes(name);
+        self.stand_ins += usize::from(slot.is_stand_in());
         Some(changed)
+    }
+
+    fn count_in(&mut self, name: &Name, slot: &Slot<R>) {
+        self.own_bytes += slot.own_bytes(name);
+        self.stand_ins += usize::from(slot.is_stand_in());
+    }
+
+    fn count_out(&mut self, name: &Name, slot: &Slot<R>) {
+        self.own_bytes -= slot.own_bytes(name);
+        self.stand_ins -= usize::from(slot.is_stand_in());
     }
 
     /// Lets go of names that are not asked for by name.
     pub(super) fn retain_subscribed(&mut self) {
-        let own_bytes = &mut self.own_bytes;
+        let (own_bytes, stand_ins) = (&mut self.own_bytes, &mut self.stand_ins);
         self.slots.retain(|name, slot| {
             if !slot.subscribed {
                 *own_bytes -= slot.own_bytes(name);
+                *stand_ins -= usize::from(slot.is_stand_in());
             }
             slot.subscribed
         });
@@ -94,6 +114,16 @@ impl<R: Resource> Slots<R> {
             ClientState::Nothing | ClientState::Gone | ClientState::Unknown(_) => (name, slot),
         };
         self.slots = std::mem::take(&mut self.slots).into_iter().map(shared).collect();
+    }
+
+    /// The names from one on, in order.
+    pub(super) fn from(&self, start: &str) -> impl Iterator<Item = &Name> {
+        self.slots.range::<str, _>((Bound::Included(start), Bound::Unbounded)).map(|(name, _)| name)
+    }
+
+    /// Resources that stand for what does not exist.
+    pub(super) fn stand_ins(&self) -> usize {
+        self.stand_ins
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Name, &Slot<R>)> {

@@ -10,6 +10,12 @@ use std::sync::Arc;
 /// The cluster that routes may name and that never exists.
 pub(crate) const BROKEN: &str = "broken";
 
+/// The start of names that are asked for as they are dialled.
+pub(crate) const AT: &str = "at:";
+
+/// The data of what does not exist.
+const ABSENT: u8 = 255;
+
 /// A resource that a client can read back from its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Thing {
@@ -78,6 +84,10 @@ impl Resource for Shared {
         self.0.text().into()
     }
 
+    fn is_absent(&self) -> bool {
+        self.0.data == ABSENT
+    }
+
     fn needs(&self, each: &mut dyn FnMut(ResourceType, &Name)) {
         self.0.needs.iter().for_each(|(ty, name)| each(*ty, name));
     }
@@ -127,6 +137,8 @@ pub(crate) struct World {
     log: Vec<(u64, ResourceType, Name)>,
     /// Changes before this sequence are forgotten.
     pub floor: u64,
+    /// Services are given to who asks for `at:<service>`, a cluster that hands connections to its listener.
+    pub on_demand: bool,
 }
 
 pub(crate) fn name(service: u8) -> Name {
@@ -149,10 +161,20 @@ impl World {
         for key in keys {
             let text = |things: &BTreeMap<_, Shared>| things.get(&key).map(|shared| shared.0.text());
             if text(&self.things) != text(&new) {
+                self.log.push((self.sequence, ResourceType::Cluster, format!("{AT}{}*", key.1).into()));
                 self.log.push((self.sequence, key.0, key.1));
             }
         }
         self.things = new;
+    }
+
+    /// The cluster that hands connections to a service's listener.
+    fn asked(&self, asked: &str) -> Option<Shared> {
+        let service: Name = asked.strip_prefix(AT)?.into();
+        let listener = self.things.get(&(ResourceType::Listener, service.clone()))?;
+        let needs = vec![(ResourceType::Listener, service)];
+        let (ty, data, name) = (ResourceType::Cluster, listener.0.data, asked.into());
+        Some(Shared(Arc::new(Thing { ty, name, data, poison: false, needs })))
     }
 
     fn project(&self) -> BTreeMap<(ResourceType, Name), Shared> {
@@ -210,12 +232,23 @@ impl View for World {
     }
 
     fn get(&self, ty: ResourceType, name: &Name) -> Option<Shared> {
-        self.things.get(&(ty, name.clone())).cloned()
+        let asked = || (ty == ResourceType::Cluster).then(|| self.asked(name)).flatten();
+        self.things.get(&(ty, name.clone())).cloned().or_else(asked)
     }
 
     fn absent(&self, ty: ResourceType, name: &Name) -> Option<Shared> {
-        let thing = Thing { ty, name: name.clone(), data: 255, poison: false, needs: vec![] };
-        (!ty.is_root()).then(|| Shared(Arc::new(thing)))
+        let thing = Thing { ty, name: name.clone(), data: ABSENT, poison: false, needs: vec![] };
+        (!ty.is_root() || name.starts_with(AT)).then(|| Shared(Arc::new(thing)))
+    }
+
+    fn is_given(&self, _: ResourceType, name: &Name) -> bool {
+        !self.on_demand && !name.starts_with(AT)
+    }
+
+    fn for_each_given(&self, ty: ResourceType, each: &mut dyn FnMut(&Shared)) {
+        if !self.on_demand {
+            self.for_each(ty, each);
+        }
     }
 
     fn for_each(&self, ty: ResourceType, each: &mut dyn FnMut(&Shared)) {
