@@ -380,6 +380,9 @@ fn a_labelled_namespace_has_mtls() {
         let pods = ["-n", "heddle-system", "delete", "pods", "-l", "app.kubernetes.io/name=heddle"];
         world.kubectl(&[&pods[..], &["--grace-period=0", "--force"]].concat());
     });
+    world.until("new controllers inject Pods", || {
+        world.node.kubectl(&["-n", "shop", "run", "new", "--image=new", "--dry-run=server"]).is_ok()
+    });
     world.apply(&DOWN.replace("PORT", "8080"));
     world.kubectl(&["-n", "shop", "wait", "pod/down", "--for=condition=Ready", "--timeout=60s"]);
     world.kubectl(&["-n", "shop", "delete", "pod/down", "--grace-period=1"]);
