@@ -24,7 +24,7 @@ pub use access_policy::{
 pub use condition::{Condition, ConditionStatus, Status};
 pub use external_workload::{ExternalPort, ExternalWorkload, ExternalWorkloadSpec};
 pub use inbound_policy::{InboundPolicy, InboundPolicySpec, Mtls, Protocol};
-pub use mesh::{AccessLog, AddressGrant, Egress, Mesh, MeshSpec, Posture};
+pub use mesh::{AccessLog, AddressGrant, Egress, Mesh, MeshSpec, Posture, Scope};
 pub use schema::{Problem, Schemas};
 pub use selector::Selector;
 pub use text::{Cidr, Duration, IpAddress};

@@ -73,6 +73,11 @@ pub struct MeshSpec {
     #[serde(default)]
     pub default_posture: Posture,
 
+    /// The part of the mesh that Envoys are told of whose traffic is captured. Others are told of everything, but for
+    /// linkerd2-proxies, which always ask.
+    #[serde(default)]
+    pub scope: Scope,
+
     /// The fate of connections to destinations outside the mesh.
     #[serde(default)]
     pub egress: Egress,
@@ -110,6 +115,17 @@ pub enum Posture {
     Authenticated,
     /// Nobody.
     Deny,
+}
+
+/// The part of the mesh that Envoys are told of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Scope {
+    /// The Services that their workload dials, each from when it is first dialled on. Memory and bytes follow what is used.
+    /// While no controller can be asked, a destination that was not dialled before cannot be reached.
+    #[default]
+    OnDemand,
+    /// All Services.
+    All,
 }
 
 /// The fate of connections to destinations outside the mesh.

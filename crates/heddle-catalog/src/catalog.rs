@@ -1,7 +1,7 @@
 //! The owner of the published resources.
 
 use crate::entry::version;
-use crate::published::{Membership, Published, ResourceSet};
+use crate::published::{Given, Membership, Published, ResourceSet};
 use crate::{Dialect, Entry};
 use heddle_model::Snapshot;
 use heddle_model::snapshot::Key;
@@ -35,8 +35,8 @@ impl<D: Dialect> Catalog<D> {
     /// A catalog of `snapshot` without clients.
     pub fn new(snapshot: Snapshot) -> Self {
         Self {
+            published: Arc::new(Published::new(snapshot.clone())),
             snapshot,
-            published: Arc::new(Published::new()),
             clients: BTreeMap::new(),
             groups: BTreeMap::new(),
             counters: Counters::default(),
@@ -60,7 +60,7 @@ impl<D: Dialect> Catalog<D> {
         *count += 1;
         if *count == 1 {
             let mut next = (*self.published).clone();
-            let groups = D::groups(&client, &self.snapshot);
+            let groups = groups::<D>(&client, &self.snapshot);
             self.hold(&groups, &mut next);
             let since = next.sequence;
             next.clients.insert(client, Arc::new(Membership { groups, since }));
@@ -88,6 +88,7 @@ impl<D: Dialect> Catalog<D> {
     pub fn publish(&mut self, changed: &BTreeSet<Key>, new: &Snapshot) -> Arc<Published<D>> {
         let old = std::mem::replace(&mut self.snapshot, new.clone());
         let mut next = (*self.published).clone();
+        next.snapshot = new.clone();
         let mut changes = Changes::<D>::new();
         for group in self.groups.keys() {
             let touched = changed.iter().flat_map(|key| D::touched(group, key, &old, new));
@@ -97,7 +98,10 @@ impl<D: Dialect> Catalog<D> {
             }
             let Some(mut shelf) = next.shelves.get(group).cloned() else { continue };
             for key in touched {
-                if place::<D>(&mut shelf, group, &key, new, &mut self.counters) {
+                if D::name(&key).ends_with('*')
+                    || D::is_asked_for(&key)
+                    || place::<D>(&mut shelf, group, &key, new, &mut self.counters)
+                {
                     changes.push((group.clone(), key));
                 }
             }
@@ -118,7 +122,7 @@ impl<D: Dialect> Catalog<D> {
         let candidates: Vec<D::Client> = self.clients.keys().filter(may_move).cloned().collect();
         let mut moved = false;
         for client in candidates {
-            let groups = D::groups(&client, &self.snapshot);
+            let groups = groups::<D>(&client, &self.snapshot);
             let Some(before) = next.clients.get(&client).filter(|before| before.groups != groups).cloned()
             else {
                 continue;
@@ -133,8 +137,8 @@ impl<D: Dialect> Catalog<D> {
     }
 
     /// Counts a client into its groups; one that is new is projected whole.
-    fn hold(&mut self, groups: &[D::Group], next: &mut Published<D>) {
-        for group in groups {
+    fn hold(&mut self, groups: &[(D::Group, Given)], next: &mut Published<D>) {
+        for (group, _) in groups {
             let count = self.groups.entry(group.clone()).or_default();
             *count += 1;
             if *count > 1 {
@@ -149,8 +153,8 @@ impl<D: Dialect> Catalog<D> {
     }
 
     /// Counts a client out of its groups; one without clients is forgotten.
-    fn release(&mut self, groups: &[D::Group], next: &mut Published<D>) {
-        for group in groups {
+    fn release(&mut self, groups: &[(D::Group, Given)], next: &mut Published<D>) {
+        for (group, _) in groups {
             let Some(count) = self.groups.get_mut(group) else { continue };
             *count -= 1;
             if *count == 0 {
@@ -159,6 +163,14 @@ impl<D: Dialect> Catalog<D> {
             }
         }
     }
+}
+
+fn groups<D: Dialect>(client: &D::Client, snapshot: &Snapshot) -> Vec<(D::Group, Given)> {
+    let with_given = |group: D::Group| {
+        let given = if D::is_offered(client, &group, snapshot) { Given::Asked } else { Given::All };
+        (group, given)
+    };
+    D::groups(client, snapshot).into_iter().map(with_given).collect()
 }
 
 /// Brings one resource of a group up to date. Returns whether its content changed.

@@ -32,14 +32,24 @@ pub trait Dialect {
     /// Returns whether a change at `key` may change the groups of `client`.
     fn regroups(client: &Self::Client, key: &Key) -> bool;
 
+    /// Returns whether a client gets what a group holds only as far as it asks for it, or something needs it that it asks for.
+    fn is_offered(client: &Self::Client, group: &Self::Group, snapshot: &Snapshot) -> bool;
+
     /// Every resource of a group.
     fn names(group: &Self::Group, snapshot: &Snapshot) -> BTreeSet<Self::Key>;
 
-    /// The resources of a group that a change at `key` may add, change or remove; more may be named.
+    /// The resources of a group that a change at `key` may add, change or remove; more may be named. A name that ends with a
+    /// star stands for all that begin as it does of those that are in no group ([`Dialect::asked`]).
     fn touched(group: &Self::Group, key: &Key, old: &Snapshot, new: &Snapshot) -> BTreeSet<Self::Key>;
 
     /// One resource of a group; `None` where the group has none of that name.
     fn project(group: &Self::Group, key: &Self::Key, snapshot: &Snapshot) -> Option<Projection<Self::Key>>;
+
+    /// Returns whether a resource is in no group, and made for who asks for it.
+    fn is_asked_for(key: &Self::Key) -> bool;
+
+    /// Such a resource, for one client; `None` where there is none of that name for it.
+    fn asked(client: &Self::Client, key: &Self::Key, snapshot: &Snapshot) -> Option<Projection<Self::Key>>;
 
     /// A body that answers for a name that does not exist; `None` for types of which a client can be told so.
     fn absent(key: &Self::Key) -> Option<Projection<Self::Key>>;

@@ -19,7 +19,18 @@ struct Content<K> {
     frame: Frame,
     needs: Box<[K]>,
     sources: BTreeSet<SourceRef>,
-    absent: bool,
+    made: Made,
+}
+
+/// The reason for which an entry was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Made {
+    /// It is in a group: everyone of it shares it.
+    Published,
+    /// One client asked for its name.
+    Asked,
+    /// The same, of a name that does not exist.
+    Absent,
 }
 
 impl<K> Entry<K> {
@@ -28,9 +39,19 @@ impl<K> Entry<K> {
         Self(Arc::new(Content::new::<D>(key, version, projection)))
     }
 
+    /// Made for one client that asks for it.
+    pub(crate) fn asked<D: Dialect<Key = K>>(key: K, projection: Projection<K>) -> Self {
+        Self::alone::<D>(key, projection, Made::Asked)
+    }
+
     /// Answers for a name that does not exist.
-    pub(crate) fn absent<D: Dialect<Key = K>>(key: K, version: Version, projection: Projection<K>) -> Self {
-        Self(Arc::new(Content { absent: true, ..Content::new::<D>(key, version, projection) }))
+    pub(crate) fn absent<D: Dialect<Key = K>>(key: K, projection: Projection<K>) -> Self {
+        Self::alone::<D>(key, projection, Made::Absent)
+    }
+
+    fn alone<D: Dialect<Key = K>>(key: K, projection: Projection<K>, made: Made) -> Self {
+        let version = version(&projection);
+        Self(Arc::new(Content { made, ..Content::new::<D>(key, version, projection) }))
     }
 
     /// The same bytes, made from other objects.
@@ -39,8 +60,8 @@ impl<K> Entry<K> {
         K: Clone,
     {
         let Projection { type_url: _, value: _, sources, needs } = projection;
-        let Content { key, version, frame, needs: _, sources: _, absent } = (*self.0).clone();
-        Self(Arc::new(Content { key, version, frame, needs: needs.into(), sources, absent }))
+        let Content { key, version, frame, needs: _, sources: _, made } = (*self.0).clone();
+        Self(Arc::new(Content { key, version, frame, needs: needs.into(), sources, made }))
     }
 
     /// Its type and name.
@@ -48,9 +69,14 @@ impl<K> Entry<K> {
         &self.0.key
     }
 
-    /// Returns whether it was made for one client, which names what does not exist, and is published to nobody.
+    /// Returns whether it stands for what does not exist.
     pub fn is_absent(&self) -> bool {
-        self.0.absent
+        self.0.made == Made::Absent
+    }
+
+    /// Returns whether everyone who gets it shares it; else it was made for one client, which names it.
+    pub fn is_shared(&self) -> bool {
+        self.0.made == Made::Published
     }
 
     /// The first 128 bits of a BLAKE3 over type and content. In [`Self::framed`] as 32 lower-case digits.
@@ -83,7 +109,7 @@ impl<K> Content<K> {
     fn new<D: Dialect<Key = K>>(key: K, version: Version, projection: Projection<K>) -> Self {
         let Projection { type_url, value, sources, needs } = projection;
         let frame = frame(D::name(&key), &version.to_string(), &type_url, &value);
-        Self { key, version, frame, needs: needs.into(), sources, absent: false }
+        Self { key, version, frame, needs: needs.into(), sources, made: Made::Published }
     }
 }
 

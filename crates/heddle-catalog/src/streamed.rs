@@ -25,7 +25,11 @@ impl Resource for Entry<ResourceKey> {
     }
 
     fn is_shared(&self) -> bool {
-        !self.is_absent()
+        self.is_shared()
+    }
+
+    fn is_absent(&self) -> bool {
+        self.is_absent()
     }
 
     fn needs(&self, each: &mut dyn FnMut(ResourceType, &Name)) {
@@ -50,6 +54,14 @@ impl View for ClientView<Xds> {
 
     fn for_each(&self, ty: ResourceType, each: &mut dyn FnMut(&Self::Resource)) {
         self.for_each(ty, each);
+    }
+
+    fn is_given(&self, ty: ResourceType, name: &Name) -> bool {
+        self.is_given(ty, name)
+    }
+
+    fn for_each_given(&self, ty: ResourceType, each: &mut dyn FnMut(&Self::Resource)) {
+        self.for_each_given(ty, each);
     }
 
     fn changed_since(&self, sequence: u64) -> Option<Vec<(ResourceType, Name)>> {

@@ -32,12 +32,12 @@ impl Dialect for Xds {
         client.groups(snapshot)
     }
 
-    /// The list of groups says where the workload stands and nothing else: see [`xds::Client::groups`].
+    /// The list of groups says where the workload stands ([`xds::Client::groups`]), and which of them are offered the Mesh.
     fn regroups(client: &xds::Client, key: &Key) -> bool {
         match key {
             Key::Workload(workload) => *workload == client.workload,
-            Key::Mesh
-            | Key::Service(_)
+            Key::Mesh => true,
+            Key::Service(_)
             | Key::Endpoints(_)
             | Key::Routes(_)
             | Key::Address(_)
@@ -46,6 +46,10 @@ impl Dialect for Xds {
             | Key::Report(_)
             | Key::Diagnostics(_) => false,
         }
+    }
+
+    fn is_offered(client: &xds::Client, group: &xds::Group, snapshot: &Snapshot) -> bool {
+        client.is_offered(group, snapshot)
     }
 
     fn names(group: &xds::Group, snapshot: &Snapshot) -> BTreeSet<xds::ResourceKey> {
@@ -61,14 +65,26 @@ impl Dialect for Xds {
         key: &xds::ResourceKey,
         snapshot: &Snapshot,
     ) -> Option<Projection<xds::ResourceKey>> {
-        let xds::Resource { body, sources, needs } = xds::project(group, key, snapshot)?;
-        Some(Projection { type_url: body.type_url, value: body.value, sources, needs })
+        xds::project(group, key, snapshot).map(projection)
+    }
+
+    fn is_asked_for(key: &xds::ResourceKey) -> bool {
+        xds::is_asked_for(key)
+    }
+
+    fn asked(
+        client: &xds::Client,
+        key: &xds::ResourceKey,
+        snapshot: &Snapshot,
+    ) -> Option<Projection<xds::ResourceKey>> {
+        xds::asked(&client.workload.namespace, key, snapshot).map(projection)
     }
 
     /// A `ClusterLoadAssignment` or `RouteConfiguration` that has its name (field 1 of both) and nothing else:
-    /// no endpoints, and 404 for every request.
+    /// no endpoints, and 404 for every request. Or a cluster of nobody, where a dialled address is asked for.
     fn absent(key: &xds::ResourceKey) -> Option<Projection<xds::ResourceKey>> {
         match key.ty {
+            xds::ResourceType::Cluster if xds::is_asked_for(key) => Some(projection(xds::nobody(&key.name))),
             xds::ResourceType::Cluster | xds::ResourceType::Listener => None,
             xds::ResourceType::Endpoint | xds::ResourceType::Route => Some(Projection {
                 type_url: key.ty.url().to_string(),
@@ -78,4 +94,9 @@ impl Dialect for Xds {
             }),
         }
     }
+}
+
+fn projection(resource: xds::Resource) -> Projection<xds::ResourceKey> {
+    let xds::Resource { body, sources, needs } = resource;
+    Projection { type_url: body.type_url, value: body.value, sources, needs }
 }

@@ -6,10 +6,12 @@ use crate::field::{Field, FieldError};
 use crate::namespace::POSTURES;
 use heddle_model::Name;
 use heddle_model::access::Posture;
-use heddle_model::fact::{AccessLog, Egress, Mesh};
+use heddle_model::fact::{AccessLog, Egress, Mesh, Scope};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+const SCOPES: [(&str, Scope); 2] = [("OnDemand", Scope::OnDemand), ("All", Scope::All)];
 
 const EGRESS: [(&str, Egress); 2] = [("Allow", Egress::Allow), ("Deny", Egress::Deny)];
 
@@ -41,6 +43,7 @@ pub(crate) fn lower(root: &Field<'_>, notes: &mut Diagnostics) -> Result<Mesh, F
             "it is Deny",
             notes,
         ),
+        scope: word(&spec, "scope", &SCOPES, [Scope::OnDemand, Scope::OnDemand], "it is OnDemand", notes),
         egress: word(&spec, "egress", &EGRESS, [Egress::Allow, Egress::Deny], "it is Deny", notes),
         access_log: word(&spec, "accessLog", &LOGS, [AccessLog::Off, AccessLog::Off], "it is Off", notes),
         connect_timeout: connect_timeout(&spec, notes),

@@ -405,6 +405,8 @@ pub struct Mesh {
     pub address_grants: BTreeMap<Name, Vec<IpNet>>,
     /// The rule of ports that no policy covers, where the Namespace does not state one.
     pub posture: Posture,
+    /// The part of the mesh that proxies are told of.
+    pub scope: Scope,
     /// The fate of connections to destinations outside the mesh.
     pub egress: Egress,
     /// The requests that are logged.
@@ -437,11 +439,21 @@ impl Default for Mesh {
             networks: Vec::new(),
             address_grants: BTreeMap::new(),
             posture: Posture::Allow,
+            scope: Scope::OnDemand,
             egress: Egress::Allow,
             access_log: AccessLog::Off,
             connect_timeout: Duration::from_secs(5),
         }
     }
+}
+
+/// The part of the mesh that a proxy is told of, where it can ask for the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// The Services that its workload dials, from when they are first dialled on.
+    OnDemand,
+    /// All Services.
+    All,
 }
 
 /// The fate of connections to destinations outside the mesh.

@@ -44,6 +44,11 @@ pub enum Refusal {
     /// The first message names no node.
     #[error("the first message has no node")]
     NoNode,
+    /// It captures traffic, and cannot ask for what is dialled.
+    #[error(
+        "an Envoy whose traffic is captured asks for clusters as they are dialled, and would lose all others over the state of the world: set api_type to DELTA_GRPC"
+    )]
+    CapturedSotw,
     /// The node id does not name a workload.
     #[error("the node id {0}")]
     Node(#[from] BadWorkloadKey),
@@ -186,6 +191,7 @@ impl Refusal {
             | Self::Full
             | Self::Busy => Code::Unavailable,
             Self::NoNode
+            | Self::CapturedSotw
             | Self::Node(_)
             | Self::Context(_)
             | Self::Capture(_)

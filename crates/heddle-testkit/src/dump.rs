@@ -100,6 +100,7 @@ fn mesh_lines(text: &mut Text, mesh: &Mesh) {
         networks,
         address_grants,
         posture,
+        scope,
         egress,
         access_log,
         connect_timeout,
@@ -117,6 +118,7 @@ fn mesh_lines(text: &mut Text, mesh: &Mesh) {
     let grants = address_grants.iter().map(|(of, cidrs)| format!("{of}:{}", list(cidrs).replace(' ', ",")));
     unusual("grants", list(grants).replace(' ', ","), *address_grants != usual.address_grants);
     unusual("posture", format!("{posture:?}"), *posture != usual.posture);
+    unusual("scope", format!("{scope:?}"), *scope != usual.scope);
     unusual("egress", format!("{egress:?}"), *egress != usual.egress);
     unusual("access-log", format!("{access_log:?}"), *access_log != usual.access_log);
     unusual("connect-timeout", format!("{connect_timeout:?}"), *connect_timeout != usual.connect_timeout);

@@ -2,6 +2,7 @@
 //!
 //! Fields have the names of OpenTelemetry's semantic conventions where it has one, else `heddle.…`.
 
+use crate::cluster::HANDBACK;
 use crate::xds::access_log_filter::FilterSpecifier;
 use crate::{rbac, xds};
 use heddle_model::fact::{AccessLog, Mesh};
@@ -67,6 +68,19 @@ pub(crate) fn connections(mesh: &Mesh, direction: Direction) -> Vec<xds::AccessL
     };
     let own = BYTES.iter().map(own).chain(policies).collect();
     log(mesh, direction, own, failed_connections())
+}
+
+/// The log of connections whose destination is asked for. One that is handed back is logged where it comes in again.
+pub(crate) fn dialled(mesh: &Mesh) -> Vec<xds::AccessLog> {
+    let own = BYTES.iter().map(own).collect();
+    let mut logs = log(mesh, Direction::Outbound, own, failed_connections());
+    for log in &mut logs {
+        log.filter = Some(match log.filter.take() {
+            Some(filter) => both(filter, not_handed_back()),
+            None => not_handed_back(),
+        });
+    }
+    logs
 }
 
 /// Returns what policies in Audit would have done, and which rule.
@@ -143,9 +157,16 @@ fn failed_connections() -> xds::AccessLogFilter {
     any_of(vec![flagged, refused_by_policy("connection.termination_details")])
 }
 
+fn not_handed_back() -> xds::AccessLogFilter {
+    expression(format!("!(has(upstream.address) && upstream.address.endsWith('{HANDBACK}'))"))
+}
+
 /// RBAC says so in this attribute, and which rule it was.
 fn refused_by_policy(attribute: &str) -> xds::AccessLogFilter {
-    let expression = format!("{attribute}.startsWith('rbac_access_denied')");
+    expression(format!("{attribute}.startsWith('rbac_access_denied')"))
+}
+
+fn expression(expression: String) -> xds::AccessLogFilter {
     let config = xds::pack(&xds::ExpressionFilter { expression, ..xds::ExpressionFilter::default() });
     is(FilterSpecifier::ExtensionFilter(xds::ExtensionFilter {
         name: "envoy.access_loggers.extension_filters.cel".into(),
@@ -155,6 +176,10 @@ fn refused_by_policy(attribute: &str) -> xds::AccessLogFilter {
 
 fn any_of(filters: Vec<xds::AccessLogFilter>) -> xds::AccessLogFilter {
     is(FilterSpecifier::OrFilter(xds::OrFilter { filters }))
+}
+
+fn both(one: xds::AccessLogFilter, other: xds::AccessLogFilter) -> xds::AccessLogFilter {
+    is(FilterSpecifier::AndFilter(xds::AndFilter { filters: vec![one, other] }))
 }
 
 fn is(specifier: FilterSpecifier) -> xds::AccessLogFilter {

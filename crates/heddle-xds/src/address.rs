@@ -16,6 +16,12 @@ pub(crate) fn socket(address: IpAddr, port: u16) -> xds::Address {
     }
 }
 
+/// A Unix socket, with permissions where it is listened at.
+pub(crate) fn pipe(path: &str, mode: Option<u32>) -> xds::Address {
+    let pipe = xds::Pipe { path: path.into(), mode: mode.unwrap_or_default() };
+    xds::Address { address: Some(xds::address::Address::Pipe(pipe)) }
+}
+
 /// One more address that a listener answers at.
 pub(crate) fn additional(address: IpAddr, port: u16) -> xds::AdditionalAddress {
     xds::AdditionalAddress { address: Some(socket(address, port)), ..xds::AdditionalAddress::default() }

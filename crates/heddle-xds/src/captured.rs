@@ -5,51 +5,46 @@
 //!
 //! | chain | dialled | what becomes of it |
 //! |---|---|---|
-//! | `mesh:<network>` | a network that is the Pods' and Services' alone, or a Pod that none of these holds | goes to the cluster of its address; closed where there is none |
-//! | `mesh:<address>` | a virtual IP that no such network holds, at a port that its Service lacks | closed |
-//! | `mesh:<address>` | a Strict ExternalWorkload that no such network holds, at a port that nobody declares | closed |
-//! | `rest` | everything else, a Node's address included | passed through or closed, as the Mesh says |
+//! | `mesh:<network>` | a network of the mesh | goes to the cluster of its address and port, which is asked for |
+//! | `mesh:<address>` | what no network holds: a virtual IP; a workload that is not dialled in plain text | the same |
+//! | `rest` | everything else | passed through or closed, as the Mesh says |
+//!
+//! Where the rest is closed, what no network holds has chains too if it is dialled in plain text.
 
 use crate::access_log::Direction;
+use crate::at::is_plain;
 use crate::outbound::chain;
 use crate::resource::{Resource, ResourceKey};
 use crate::resource_name::Subject;
-use crate::{address, direct, inspect, limits, tcp, xds};
-use heddle_model::fact::{Egress, Mtls, ServiceForm};
-use heddle_model::snapshot::{Service, Workload};
-use heddle_model::{Name, Reach, Snapshot};
+use crate::{address, cluster, inspect, limits, tcp, xds};
+use heddle_model::fact::{Egress, ServiceForm};
+use heddle_model::snapshot::Workload;
+use heddle_model::{
+    AddressKey, ClusterNetwork, Kind, Name, Owner, Reach, ServiceKey, ServicePortKey, Snapshot, WorkloadKey,
+    WorkloadKind,
+};
 use heddle_proto::ResourceType;
 use ipnet::IpNet;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The port to which packet rules send what goes out.
 const CAPTURE_PORT: u16 = 15001;
-
-/// The fate of connections to a network that have no listener of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kept {
-    /// They go to the cluster of the dialled address.
-    Dispatched,
-    /// They are closed.
-    Closed,
-}
+/// The permissions of the socket by which connections are handed back: the proxy's own user may use it.
+const OWN: u32 = 0o600;
 
 /// The listener as clients of this reach have it, at IPv6 too where they have it (`six`).
 pub(crate) fn listener(snapshot: &Snapshot, reach: &Reach, six: bool) -> Resource {
     let mesh = &snapshot.mesh;
-    let blackhole = || tcp::proxy(mesh, Direction::Outbound, &Subject::Blackhole.to_string());
-    let own_port = chain("self", Some(CAPTURE_PORT), &BTreeSet::new(), vec![blackhole()]);
-    let networks = kept(snapshot, reach).into_iter().map(|(network, kept)| {
-        let filters = match kept {
-            Kept::Dispatched => direct::dispatch(mesh),
-            Kept::Closed => vec![blackhole()],
-        };
-        chain(&format!("mesh:{network}"), None, &BTreeSet::from([network]), filters)
+    let blackhole = Subject::Blackhole.to_string();
+    let closed = || tcp::proxy(mesh, Direction::Outbound, &blackhole);
+    let own_port = chain("self", Some(CAPTURE_PORT), &BTreeSet::new(), vec![closed()]);
+    let networks = kept(snapshot, reach).into_iter().map(|network| {
+        chain(&format!("mesh:{network}"), None, &BTreeSet::from([network]), tcp::asking(mesh, &blackhole))
     });
     let rest = match mesh.egress {
         Egress::Allow => tcp::proxy(mesh, Direction::Outbound, &Subject::Passthrough.to_string()),
-        Egress::Deny => blackhole(),
+        Egress::Deny => closed(),
     };
     let rest = chain("rest", None, &BTreeSet::new(), vec![rest]);
     let listener = xds::Listener {
@@ -74,57 +69,86 @@ pub(crate) fn listener(snapshot: &Snapshot, reach: &Reach, six: bool) -> Resourc
     }
 }
 
-/// The networks that are kept because of a Service: its virtual IPs that no network holds.
-pub(crate) fn of_service(snapshot: &Snapshot, service: &Service) -> BTreeSet<IpNet> {
-    match &service.form {
-        ServiceForm::Virtual(addresses) => strays(snapshot, addresses.iter().copied()),
-        ServiceForm::Headless | ServiceForm::External(_) => BTreeSet::new(),
+/// The listener by which a connection that was handed back goes to the listener of the address that was dialled. One that
+/// finds none there is closed, and so goes round no more.
+pub(crate) fn handback(snapshot: &Snapshot) -> Resource {
+    let blackhole = Subject::Blackhole;
+    let closed = tcp::proxy(&snapshot.mesh, Direction::Outbound, &blackhole.to_string());
+    let listener = xds::Listener {
+        name: Subject::Handback.to_string(),
+        address: Some(address::pipe(cluster::HANDBACK, Some(OWN))),
+        use_original_dst: xds::flag(true),
+        listener_filters: vec![inspect::handed_back()],
+        filter_chains: vec![chain("nobody", None, &BTreeSet::new(), vec![closed])],
+        traffic_direction: xds::TrafficDirection::Outbound.into(),
+        ..xds::Listener::default()
+    };
+    Resource {
+        body: xds::pack(&listener),
+        sources: BTreeSet::new(),
+        needs: vec![ResourceKey { ty: ResourceType::Cluster, name: blackhole.name() }],
     }
-}
-
-/// The networks that are kept because of a workload: the addresses of a Strict one that are its own, as clients of this
-/// reach see it, and that no network holds; and those of a Pod that are networks of their own.
-pub(crate) fn of_workload(snapshot: &Snapshot, reach: &Reach, workload: &Workload) -> BTreeSet<IpNet> {
-    let alone = workload.addresses.iter().map(|address| IpNet::from(*address)).filter(|network| {
-        let network = snapshot.networks.get(network);
-        network.is_some_and(|network| {
-            network.source == workload.key.source() && direct::has_chain(snapshot, network)
-        })
-    });
-    alone.chain(strict_strays(snapshot, reach, workload)).collect()
 }
 
 /// Returns whether a namespace's clients alone have something that is kept.
 pub(crate) fn has_own(snapshot: &Snapshot, namespace: &Name) -> bool {
     let reach = Reach::Namespace(namespace.clone());
-    let externals = snapshot.workloads.range_from(&direct::externals(namespace));
-    let mut own = externals.take_while(|(key, _)| key.namespace == *namespace);
-    own.any(|(_, workload)| {
-        strict_strays(snapshot, &reach, workload) != strict_strays(snapshot, &Reach::Mesh, workload)
-    })
+    let externals =
+        snapshot.workloads.range_from(&WorkloadKey::new(WorkloadKind::External, namespace.clone(), ""));
+    let externals = externals.take_while(|(key, _)| key.namespace == *namespace);
+    let claimed = externals.flat_map(|(_, workload)| &workload.addresses).copied();
+    let services = snapshot.services.range_from(&ServiceKey::new(namespace.clone(), ""));
+    let services = services.take_while(|(key, _)| key.namespace == *namespace);
+    let headless = services.filter(|(_, service)| service.form == ServiceForm::Headless);
+    let ports = headless.flat_map(|(key, service)| {
+        service.ports.iter().map(|port| ServicePortKey { service: key.clone(), port: port.number })
+    });
+    let endpoints = ports.filter_map(|port| snapshot.endpoints.get(&port));
+    let listed = endpoints.flat_map(|endpoints| endpoints.items.iter().map(|item| item.address));
+    let mut own = claimed.chain(listed).map(|address| AddressKey { address, reach: reach.clone() });
+    own.any(|key| snapshot.addresses.get(&key).is_some_and(|owner| is_kept(snapshot, key.address, owner)))
 }
 
-fn kept(snapshot: &Snapshot, reach: &Reach) -> BTreeMap<IpNet, Kept> {
-    let services = snapshot.services.values().flat_map(|service| of_service(snapshot, service));
-    let workloads = snapshot.workloads.values();
-    let workloads = workloads.flat_map(|workload| strict_strays(snapshot, reach, workload));
-    let mut kept: BTreeMap<_, _> = services.chain(workloads).map(|network| (network, Kept::Closed)).collect();
-    let stated = snapshot.networks.iter().filter(|(_, network)| direct::has_chain(snapshot, network));
-    kept.extend(stated.map(|(network, _)| (*network, Kept::Dispatched)));
-    kept
-}
-
-fn strict_strays(snapshot: &Snapshot, reach: &Reach, workload: &Workload) -> BTreeSet<IpNet> {
-    match workload.undeclared.mtls {
-        Mtls::Strict if !workload.host_network => {
-            let own = workload.addresses.iter().filter(|ip| direct::owns(snapshot, reach, workload, **ip));
-            strays(snapshot, own.copied())
+/// Returns whether what no network holds, or a Pod that is a network of its own, has a chain.
+fn is_kept(snapshot: &Snapshot, address: IpAddr, owner: &Owner) -> bool {
+    let is_stray = snapshot.network_of(address).is_none();
+    let deny = snapshot.mesh.egress == Egress::Deny;
+    is_stray
+        && match owner {
+            Owner::Service(_) => true,
+            Owner::Workload(key) => deny || snapshot.workloads.get(key).is_some_and(|found| !is_plain(found)),
+            Owner::Endpoints(_) => deny,
+            Owner::Node(_) | Owner::ApiServer => false,
         }
-        Mtls::Strict | Mtls::Permissive | Mtls::Disabled => BTreeSet::new(),
-    }
 }
 
-fn strays(snapshot: &Snapshot, addresses: impl Iterator<Item = IpAddr>) -> BTreeSet<IpNet> {
-    let stray = addresses.filter(|address| snapshot.closed_network_of(*address).is_none());
-    stray.map(IpNet::from).collect()
+/// The networks that are kept because of a workload, which depend on how it is dialled.
+pub(crate) fn of_workload(snapshot: &Snapshot, reach: &Reach, workload: &Workload) -> BTreeSet<IpNet> {
+    let kept = workload.addresses.iter().filter(|address| {
+        let owner = snapshot.addresses.seen_from(reach, **address);
+        owner.is_some_and(|owner| is_kept(snapshot, **address, owner))
+            || snapshot.networks.get(&IpNet::from(**address)).is_some_and(|network| {
+                network.source == workload.key.source() && has_chain(snapshot, network)
+            })
+    });
+    kept.map(|address| IpNet::from(*address)).collect()
+}
+
+fn kept(snapshot: &Snapshot, reach: &Reach) -> BTreeSet<IpNet> {
+    let seen = snapshot.addresses.iter().filter(|(key, _)| key.reach == Reach::Mesh || key.reach == *reach);
+    let strays = seen.filter(|(key, owner)| is_kept(snapshot, key.address, owner));
+    let strays = strays.map(|(key, _)| IpNet::from(key.address));
+    let stated = snapshot.networks.iter().filter(|(_, network)| has_chain(snapshot, network));
+    strays.chain(stated.map(|(network, _)| *network)).collect()
+}
+
+/// Returns whether a network has a chain. A Pod that is dialled in plain text needs none where the rest is passed through.
+fn has_chain(snapshot: &Snapshot, network: &ClusterNetwork) -> bool {
+    let ClusterNetwork { source, shared: _ } = network;
+    if source.kind != Kind::Pod {
+        return true;
+    }
+    let key = WorkloadKey::new(WorkloadKind::Pod, source.namespace.clone(), source.name.clone());
+    let pod = snapshot.workloads.get(&key);
+    snapshot.mesh.egress == Egress::Deny || pod.is_some_and(|pod| !is_plain(pod))
 }

@@ -14,6 +14,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// The socket by which an Envoy hands connections back to itself, relative to where it was started.
+pub(crate) const HANDBACK: &str = "handback.sock";
+
 /// The cluster of a Service's port: each endpoint with the TLS of its own identity.
 ///
 /// An endpoint whose identity is not among the matches (its list ran ahead) fails closed, for the default
@@ -25,9 +28,38 @@ pub(crate) fn of_port(
     endpoints: &Endpoints,
 ) -> Resource {
     let name = at.to_string();
+    Resource {
+        body: xds::pack(&balanced(mesh, &name, (service, port), endpoints)),
+        sources: BTreeSet::from([service.key.source()]),
+        needs: vec![ResourceKey::new(ResourceType::Endpoint, name)],
+    }
+}
+
+/// The same for connections to one address of a port that carries bytes.
+pub(crate) fn of_bytes(
+    mesh: &Mesh,
+    name: &str,
+    at: &FamilyPort,
+    port: (&Service, &ServicePort),
+    endpoints: &Endpoints,
+) -> xds::Cluster {
+    let mut cluster = balanced(mesh, name, port, endpoints);
+    cluster.alt_stat_name = at.to_string();
+    if let Some(config) = &mut cluster.eds_cluster_config {
+        config.service_name = at.to_string();
+    }
+    cluster
+}
+
+fn balanced(
+    mesh: &Mesh,
+    name: &str,
+    (service, port): (&Service, &ServicePort),
+    endpoints: &Endpoints,
+) -> xds::Cluster {
     let transports: BTreeSet<Transport> =
         endpoints.items.iter().map(|item| item.transport_from(DataPlane::Envoy)).collect();
-    let cluster = xds::Cluster {
+    xds::Cluster {
         cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Eds.into())),
         eds_cluster_config: Some(xds::cluster::EdsClusterConfig {
             eds_config: xds::from_ads(),
@@ -42,12 +74,7 @@ pub(crate) fn of_port(
             .filter_map(|transport| socket_match(mesh, transport))
             .collect(),
         typed_extension_protocol_options: http_options(port.protocol),
-        ..base(mesh, &name)
-    };
-    Resource {
-        body: xds::pack(&cluster),
-        sources: BTreeSet::from([service.key.source()]),
-        needs: vec![ResourceKey::new(ResourceType::Endpoint, name)],
+        ..base(mesh, name)
     }
 }
 
@@ -99,11 +126,41 @@ pub(crate) fn passthrough(mesh: &Mesh, subject: &Subject) -> xds::Cluster {
     dialled(mesh, &subject.to_string())
 }
 
+/// The same under the name of one address.
+pub(crate) fn passthrough_at(mesh: &Mesh, name: &str) -> xds::Cluster {
+    xds::Cluster { alt_stat_name: Subject::Passthrough.to_string(), ..dialled(mesh, name) }
+}
+
 /// The dialled address, if it proves to have this identity.
-pub(crate) fn direct(mesh: &Mesh, subject: &Subject, identity: &Identity) -> xds::Cluster {
+pub(crate) fn direct_at(mesh: &Mesh, name: &str, identity: &Identity) -> xds::Cluster {
     xds::Cluster {
+        alt_stat_name: format!("direct:{identity}"),
         transport_socket: Some(tls::client(mesh, identity)),
-        ..dialled(mesh, &subject.to_string())
+        ..dialled(mesh, name)
+    }
+}
+
+/// This Envoy again, where a connection goes to the listener of the address that was dialled.
+pub(crate) fn handback(mesh: &Mesh, name: &str) -> xds::Cluster {
+    xds::Cluster {
+        cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Static.into())),
+        alt_stat_name: Subject::Handback.to_string(),
+        load_assignment: Some(endpoint::single(name, address::pipe(HANDBACK, None))),
+        transport_socket: Some(tls::proxied()),
+        // A socket of the machine's own has nothing to keep alive.
+        upstream_connection_options: None,
+        ..base(mesh, name)
+    }
+}
+
+/// Nobody, under the name of one address.
+pub(crate) fn nobody(name: &str) -> xds::Cluster {
+    xds::Cluster {
+        name: name.into(),
+        alt_stat_name: Subject::Blackhole.to_string(),
+        cluster_discovery_type: Some(ClusterDiscoveryType::Type(DiscoveryType::Static.into())),
+        connect_timeout: xds::duration(Duration::from_secs(1)),
+        ..xds::Cluster::default()
     }
 }
 

@@ -4,7 +4,8 @@
 //! its first family has the port's name, so that a Service that gains a family keeps what it has, and the second
 //! family has a name of its own (`shop/cart:80/ipv6`).
 
-use heddle_model::snapshot::{Endpoints, Service};
+use heddle_model::fact::ServiceForm;
+use heddle_model::snapshot::{Endpoints, Service, ServicePort};
 use heddle_model::{Families, Family, ServiceKey, ServicePortKey, Snapshot};
 use std::fmt;
 use std::sync::Arc;
@@ -46,6 +47,17 @@ impl FamilyPort {
     /// Returns the family of its virtual IPs and endpoints, or `None` where all are one set.
     pub(crate) fn family(&self, service: &Service) -> Option<Family> {
         self.second.or(service.families.serving(None))
+    }
+
+    /// Returns the Service and the port; `None` for a Service that the mesh does not carry, and for a family that it lacks.
+    pub(crate) fn look_up<'a>(&self, snapshot: &'a Snapshot) -> Option<(&'a Service, &'a ServicePort)> {
+        let service = snapshot.services.get(&self.port.service)?;
+        match service.form {
+            ServiceForm::Virtual(_) | ServiceForm::Headless => {}
+            ServiceForm::External(_) => return None,
+        }
+        let port = service.ports.iter().find(|port| port.number == self.port.port)?;
+        self.is_of(service.families).then_some((&**service, port))
     }
 
     /// Returns its endpoints.

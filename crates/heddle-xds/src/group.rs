@@ -1,6 +1,7 @@
 //! Groups of clients that share resources.
 
 use crate::Capture;
+use heddle_model::fact::Scope;
 use heddle_model::snapshot::Workload;
 use heddle_model::{Name, Snapshot, WorkloadKey};
 use std::net::IpAddr;
@@ -14,7 +15,10 @@ pub enum Group {
     Capture(Capture),
     /// Those of a namespace: consumer routes.
     Consumer(Name),
-    /// Those of a namespace whose traffic is captured: addresses whose owner counts for its clients only.
+    /// Those whose traffic is captured: the capture listener, and what it hands connections to.
+    Captured,
+    /// Those of a namespace whose traffic is captured: another capture listener, where the namespace has addresses whose
+    /// owner counts for its clients only.
     OwnAddresses(Name),
     /// Those whose traffic is captured at IPv6 too: the capture listener; of the clients of a namespace that has addresses
     /// of its own, another.
@@ -46,7 +50,7 @@ impl Client {
         let mut groups =
             vec![Group::Mesh, Group::Capture(capture.clone()), Group::Consumer(key.namespace.clone())];
         match capture {
-            Capture::Captured => groups.push(Group::OwnAddresses(key.namespace.clone())),
+            Capture::Captured => groups.extend([Group::Captured, Group::OwnAddresses(key.namespace.clone())]),
             Capture::Bound(_) => {}
         }
         if let Some(workload) = snapshot.workloads.get(key) {
@@ -58,6 +62,19 @@ impl Client {
         }
         groups.push(Group::Workload(key.clone(), capture.clone()));
         groups
+    }
+
+    /// Returns whether it is given what a group holds only as far as something needs it that it asked for: under capture an
+    /// Envoy asks for what it dials, and else nobody can.
+    pub fn is_offered(&self, group: &Group, snapshot: &Snapshot) -> bool {
+        let asks = match (&self.capture, snapshot.mesh.scope) {
+            (Capture::Captured, Scope::OnDemand) => true,
+            (Capture::Captured, Scope::All) | (Capture::Bound(_), _) => false,
+        };
+        asks && match group {
+            Group::Mesh | Group::Capture(_) | Group::Consumer(_) | Group::Zone(_) | Group::Node(_) => true,
+            Group::Captured | Group::OwnAddresses(_) | Group::DualStack(_) | Group::Workload(..) => false,
+        }
     }
 }
 

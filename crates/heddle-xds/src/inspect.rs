@@ -12,6 +12,12 @@ pub(crate) fn original_destination() -> xds::ListenerFilter {
     filter("envoy.filters.listener.original_dst", xds::pack(&xds::OriginalDst {}), &BTreeSet::new())
 }
 
+/// Tells who dialled what, from the header that a connection was handed back with.
+pub(crate) fn handed_back() -> xds::ListenerFilter {
+    let config = xds::pack(&xds::ProxyProtocol::default());
+    filter("envoy.filters.listener.proxy_protocol", config, &BTreeSet::new())
+}
+
 /// Tells TLS, its server name and ALPN from a ClientHello; leaves connections to these ports alone.
 pub(crate) fn tls(but: &BTreeSet<u16>) -> xds::ListenerFilter {
     filter("envoy.filters.listener.tls_inspector", xds::pack(&xds::TlsInspector::default()), but)

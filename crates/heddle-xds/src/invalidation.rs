@@ -1,14 +1,14 @@
 //! The resources that a change may touch.
 
-use crate::capture::Capture;
 use crate::family_port::FamilyPort;
 use crate::group::Group;
 use crate::inventory::{named, names, ports};
+use crate::outbound::may_be_http;
 use crate::resource::ResourceKey;
 use crate::resource_name::Subject;
-use crate::{captured, direct};
+use crate::{at, captured};
 use heddle_model::fact::{Locality, ServiceForm};
-use heddle_model::snapshot::{Key, RouteKey};
+use heddle_model::snapshot::{Key, RouteKey, Service};
 use heddle_model::{AddressKey, Owner, Reach, ServiceKey, ServicePortKey, Snapshot, WorkloadKey};
 use heddle_proto::ResourceType;
 use ipnet::IpNet;
@@ -18,11 +18,17 @@ use std::net::IpAddr;
 /// The resources of a group that may differ between two Snapshots in which this key differs. Some may turn
 /// out equal, some may be in neither; none that differs is missing, if every changed key is asked about.
 ///
+/// What is asked for by name is named as a pattern, whose star stands for all names that begin so.
+///
 /// The cost follows the change, but for a changed Mesh, which may change everything.
 pub fn touched(group: &Group, key: &Key, old: &Snapshot, new: &Snapshot) -> BTreeSet<ResourceKey> {
     let change = Change { group, old, new };
     match key {
-        Key::Mesh => change.both(|snapshot| names(group, snapshot)),
+        Key::Mesh => {
+            let mut all = change.both(|snapshot| names(group, snapshot));
+            all.extend(change.is_asked_of(&Reach::Mesh).then(at::everything));
+            all
+        }
         Key::Workload(workload) => change.workload(workload),
         Key::Service(service) => change.service(service),
         Key::Endpoints(port) => change.endpoints(port),
@@ -48,66 +54,49 @@ impl Change<'_> {
     }
 
     fn workload(&self, key: &WorkloadKey) -> BTreeSet<ResourceKey> {
-        match self.group {
-            Group::Capture(Capture::Captured) => self.dialled_workload(&Reach::Mesh, key),
-            Group::OwnAddresses(namespace) if key.namespace == *namespace => {
-                self.dialled_workload(&Reach::Namespace(namespace.clone()), key)
+        let reach = match self.group {
+            Group::Captured | Group::DualStack(_) | Group::OwnAddresses(_) => self.reach(),
+            Group::Workload(own, _) if own == key => {
+                return self.both(|snapshot| names(self.group, snapshot));
             }
-            // What is kept depends on all workloads.
-            Group::OwnAddresses(_) | Group::DualStack(_) => {
-                self.capture_listener(self.moves_inside(&self.reach(), key)).into_iter().collect()
-            }
-            Group::Workload(own, _) if own == key => self.both(|snapshot| names(self.group, snapshot)),
             Group::Mesh
-            | Group::Capture(Capture::Bound(_))
+            | Group::Capture(_)
             | Group::Consumer(_)
             | Group::Zone(_)
             | Group::Node(_)
-            | Group::Workload(..) => BTreeSet::new(),
+            | Group::Workload(..) => return BTreeSet::new(),
+        };
+        let outbound = self.capture_listener(self.moves_inside(&reach, key));
+        let found = [self.old, self.new].into_iter().filter_map(|snapshot| snapshot.workloads.get(key));
+        let own = [Reach::Mesh, Reach::Namespace(key.namespace.clone())].contains(&reach);
+        let addresses = found.flat_map(|workload| &workload.addresses);
+        let addresses = addresses.filter(|_| own && self.is_asked_of(&reach));
+        addresses.map(|address| at::every_port(*address)).chain(outbound).collect()
+    }
+
+    /// Returns whether clients ask in this group's name for what has an owner of this reach: for what all clients see they ask
+    /// in the name of all.
+    fn is_asked_of(&self, reach: &Reach) -> bool {
+        match self.group {
+            Group::Captured => *reach == Reach::Mesh,
+            Group::OwnAddresses(namespace) => *reach == Reach::Namespace(namespace.clone()),
+            Group::Mesh
+            | Group::Capture(_)
+            | Group::DualStack(_)
+            | Group::Consumer(_)
+            | Group::Zone(_)
+            | Group::Node(_)
+            | Group::Workload(..) => false,
         }
-    }
-
-    fn dialled_workload(&self, reach: &Reach, key: &WorkloadKey) -> BTreeSet<ResourceKey> {
-        let addresses = [self.old, self.new].into_iter().filter_map(|snapshot| snapshot.workloads.get(key));
-        let places = addresses.flat_map(|workload| &workload.addresses).map(|address| place(*address));
-        let listener = subject(ResourceType::Listener, &Subject::Direct(key.clone()));
-        let outbound = self.capture_listener(self.moves_inside(reach, key));
-        self.dialled_identity(reach, key)
-            .into_iter()
-            .chain(places)
-            .chain([listener])
-            .chain(outbound)
-            .collect()
-    }
-
-    /// The clusters of the identities that a workload's listener begins to dial, or ceases to: whether others dial them
-    /// is asked of their whole namespace.
-    fn dialled_identity(&self, reach: &Reach, key: &WorkloadKey) -> BTreeSet<ResourceKey> {
-        let [before, after] = [self.old, self.new].map(|snapshot| direct::dialled_as(snapshot, reach, key));
-        let both = [before, after].into_iter().flatten().filter(|_| before != after);
-        both.map(|identity| subject(ResourceType::Cluster, &Subject::DirectTo(identity.clone()))).collect()
     }
 
     fn service(&self, key: &ServiceKey) -> BTreeSet<ResourceKey> {
-        let mut all = self.both(|snapshot| {
-            let all = snapshot.services.get(key).into_iter().flat_map(|service| ports(service));
-            all.flat_map(|port| self.of_port(&port)).collect()
-        });
-        match self.group {
-            Group::Capture(Capture::Captured) => {
-                all.extend(self.capture_listener(self.service_moves_inside(key)));
-            }
-            Group::OwnAddresses(_) | Group::DualStack(_) => {
-                all.extend(self.capture_listener(self.service_moves_inside(key)));
-            }
-            Group::Mesh
-            | Group::Capture(Capture::Bound(_))
-            | Group::Consumer(_)
-            | Group::Zone(_)
-            | Group::Node(_)
-            | Group::Workload(..) => {}
-        }
-        all
+        self.both(|snapshot| {
+            let Some(service) = snapshot.services.get(key) else { return BTreeSet::new() };
+            let asked = virtual_ips(service).iter().filter(|_| self.is_asked_of(&Reach::Mesh));
+            let asked = asked.map(|address| at::every_port(*address));
+            ports(service).flat_map(|port| self.of_port(&port)).chain(asked).collect()
+        })
     }
 
     /// Returns what is named for a port of a Service in this group, if it is there.
@@ -115,10 +104,7 @@ impl Change<'_> {
         let types: &[ResourceType] = match self.group {
             Group::Mesh => &[ResourceType::Cluster, ResourceType::Endpoint, ResourceType::Route],
             Group::Capture(_) => &[ResourceType::Listener],
-            Group::OwnAddresses(namespace) if port.port.service.namespace == *namespace => {
-                &[ResourceType::Listener]
-            }
-            Group::OwnAddresses(_) | Group::DualStack(_) => &[],
+            Group::Captured | Group::OwnAddresses(_) | Group::DualStack(_) => &[],
             Group::Consumer(_) => &[ResourceType::Route],
             Group::Zone(_) | Group::Node(_) => &[ResourceType::Endpoint],
             Group::Workload(..) => &[],
@@ -132,14 +118,7 @@ impl Change<'_> {
             Group::Zone(_) | Group::Node(_) if self.is_local(&port.service) => {
                 self.named(&[ResourceType::Endpoint], port)
             }
-            Group::Capture(Capture::Captured) if self.is_headless(&port.service) => {
-                BTreeSet::from([hand_made(port)])
-            }
-            Group::OwnAddresses(namespace)
-                if port.service.namespace == *namespace && self.is_headless(&port.service) =>
-            {
-                BTreeSet::from([hand_made(port)])
-            }
+            Group::Captured => self.asked_of_bytes(port),
             Group::Zone(_)
             | Group::Node(_)
             | Group::Capture(_)
@@ -150,6 +129,19 @@ impl Change<'_> {
         }
     }
 
+    /// The clusters of a Service's virtual IPs at a port that carries bytes, which know its endpoints' identities.
+    fn asked_of_bytes(&self, port: &ServicePortKey) -> BTreeSet<ResourceKey> {
+        self.both(|snapshot| {
+            let Some(service) = snapshot.services.get(&port.service) else { return BTreeSet::new() };
+            let found = service.ports.iter().filter(|found| found.number == port.port);
+            let bytes = found.filter(|found| !may_be_http(found.protocol));
+            let addresses = bytes.flat_map(|_| virtual_ips(service));
+            addresses
+                .map(|ip| subject(ResourceType::Cluster, &Subject::At((*ip, port.port).into())))
+                .collect()
+        })
+    }
+
     fn routes(&self, RouteKey { port, consumer }: &RouteKey) -> BTreeSet<ResourceKey> {
         let own = match (self.group, consumer) {
             (Group::Mesh, None) => true,
@@ -157,6 +149,7 @@ impl Change<'_> {
             (Group::Mesh | Group::Consumer(_), _)
             | (
                 Group::Capture(_)
+                | Group::Captured
                 | Group::OwnAddresses(_)
                 | Group::DualStack(_)
                 | Group::Zone(_)
@@ -177,89 +170,54 @@ impl Change<'_> {
         })
     }
 
-    /// Returns who owns an address decides which listener stands there, and where connections to it go. What all clients see is
-    /// not in the group of a namespace, but for the listeners that have addresses of both kinds.
+    /// The owner of an address decides which listener stands there, and what becomes of connections to it.
     fn address(&self, key: &AddressKey) -> BTreeSet<ResourceKey> {
-        match (self.group, &key.reach) {
-            (Group::Capture(capture), Reach::Mesh) => {
-                let mut all = self.at_address(&Reach::Mesh, key);
-                all.extend((*capture == Capture::Captured).then(|| place(key.address)));
-                all
-            }
-            (Group::OwnAddresses(namespace), _) if key.counts_for(namespace) => {
-                let mut all = self.at_address(&Reach::Namespace(namespace.clone()), key);
-                all.insert(place(key.address));
-                all
-            }
-            (Group::DualStack(_), _) => {
-                self.capture_listener(self.owner_moves_inside(&self.reach(), key)).into_iter().collect()
+        let mut all: BTreeSet<ResourceKey> = match (self.group, &key.reach) {
+            (Group::Capture(_), Reach::Mesh) => return self.listeners_at(key),
+            (Group::Captured, Reach::Mesh) | (Group::DualStack(_) | Group::OwnAddresses(_), _) => {
+                let is_stray = |snapshot: &&Snapshot| snapshot.network_of(key.address).is_none();
+                let moves = [self.old, self.new].iter().any(is_stray);
+                let concerned = key.reach == Reach::Mesh || key.reach == self.reach();
+                self.capture_listener(moves && concerned).into_iter().collect()
             }
             (
                 Group::Mesh
                 | Group::Capture(_)
-                | Group::OwnAddresses(_)
+                | Group::Captured
                 | Group::Consumer(_)
                 | Group::Zone(_)
                 | Group::Node(_)
                 | Group::Workload(..),
                 _,
-            ) => BTreeSet::new(),
-        }
+            ) => return BTreeSet::new(),
+        };
+        all.extend(self.is_asked_of(&key.reach).then(|| at::every_port(key.address)));
+        all
     }
 
     /// The capture listener has a chain for a network, and what is at its addresses is dialled in another way.
     fn network(&self, network: IpNet) -> BTreeSet<ResourceKey> {
-        let mut all: BTreeSet<_> = match self.group {
-            Group::Capture(Capture::Captured) | Group::OwnAddresses(_) => {
-                self.within(network).into_iter().flat_map(|key| self.address(&key)).collect()
-            }
-            Group::DualStack(_) => BTreeSet::new(),
+        match self.group {
+            Group::Captured | Group::OwnAddresses(_) | Group::DualStack(_) => {}
             Group::Mesh
-            | Group::Capture(Capture::Bound(_))
+            | Group::Capture(_)
             | Group::Consumer(_)
             | Group::Zone(_)
             | Group::Node(_)
             | Group::Workload(..) => return BTreeSet::new(),
-        };
-        all.extend(self.capture_listener(true));
-        all
+        }
+        let is_host = network.prefix_len() == network.max_prefix_len();
+        let asked = if is_host { at::every_port(network.addr()) } else { at::everything() };
+        let asked = self.is_asked_of(&Reach::Mesh).then_some(asked);
+        self.capture_listener(true).into_iter().chain(asked).collect()
     }
 
-    /// The owned addresses in a network.
-    fn within(&self, network: IpNet) -> BTreeSet<AddressKey> {
-        let owned = |snapshot: &Snapshot| {
-            let after = snapshot.addresses.range_from(&AddressKey::of_mesh(network.network()));
-            let within = after.take_while(|(key, _)| network.contains(&key.address));
-            within.map(|(key, _)| key.clone()).collect::<BTreeSet<_>>()
-        };
-        owned(self.old).into_iter().chain(owned(self.new)).collect()
-    }
-
-    fn at_address(&self, reach: &Reach, key: &AddressKey) -> BTreeSet<ResourceKey> {
-        let mut all = self.both(|snapshot| match snapshot.addresses.get(key) {
-            Some(Owner::Workload(owner)) => {
-                let listener = subject(ResourceType::Listener, &Subject::Direct(owner.clone()));
-                self.dialled_identity(reach, owner).into_iter().chain([listener]).collect()
-            }
-            Some(Owner::Service(service)) => {
-                let service = snapshot.services.get(service).into_iter();
-                service
-                    .flat_map(|service| ports(service))
-                    .map(|port| named(ResourceType::Listener, &port))
-                    .collect()
-            }
-            Some(Owner::Endpoints(ports)) => ports.values().map(hand_made).collect(),
-            Some(Owner::Node(_) | Owner::ApiServer) | None => BTreeSet::new(),
-        });
-        all.extend(self.capture_listener(self.owner_moves_inside(reach, key)));
-        all
-    }
-
-    fn owner_moves_inside(&self, reach: &Reach, key: &AddressKey) -> bool {
-        let owners = [self.old, self.new].into_iter().filter_map(|snapshot| snapshot.addresses.get(key));
-        owners.into_iter().any(|owner| match owner {
-            Owner::Workload(workload) => self.moves_inside(reach, workload),
-            Owner::Service(_) | Owner::Endpoints(_) | Owner::Node(_) | Owner::ApiServer => false,
+    fn listeners_at(&self, key: &AddressKey) -> BTreeSet<ResourceKey> {
+        self.both(|snapshot| {
+            let Some(Owner::Service(service)) = snapshot.addresses.get(key) else { return BTreeSet::new() };
+            let service = snapshot.services.get(service).into_iter();
+            let ports = service.flat_map(|service| ports(service));
+            ports.map(|port| named(ResourceType::Listener, &port)).collect()
         })
     }
 
@@ -276,6 +234,7 @@ impl Change<'_> {
             Group::DualStack(None)
             | Group::Mesh
             | Group::Capture(_)
+            | Group::Captured
             | Group::Consumer(_)
             | Group::Zone(_)
             | Group::Node(_)
@@ -290,13 +249,6 @@ impl Change<'_> {
         local(self.old) || local(self.new)
     }
 
-    fn is_headless(&self, key: &ServiceKey) -> bool {
-        let headless = |snapshot: &Snapshot| {
-            snapshot.services.get(key).is_some_and(|service| service.form == ServiceForm::Headless)
-        };
-        headless(self.old) || headless(self.new)
-    }
-
     fn moves_inside(&self, reach: &Reach, key: &WorkloadKey) -> bool {
         let strays = |snapshot: &Snapshot| {
             let workload = snapshot.workloads.get(key);
@@ -304,25 +256,15 @@ impl Change<'_> {
         };
         strays(self.old) != strays(self.new)
     }
+}
 
-    fn service_moves_inside(&self, key: &ServiceKey) -> bool {
-        let strays = |snapshot: &Snapshot| {
-            let service = snapshot.services.get(key);
-            service.map(|service| captured::of_service(snapshot, service)).unwrap_or_default()
-        };
-        strays(self.old) != strays(self.new)
+fn virtual_ips(service: &Service) -> &[IpAddr] {
+    match &service.form {
+        ServiceForm::Virtual(addresses) => addresses,
+        ServiceForm::Headless | ServiceForm::External(_) => &[],
     }
 }
 
-/// The listener at endpoints of a headless Service that no workload backs.
-fn hand_made(port: &ServicePortKey) -> ResourceKey {
-    named(ResourceType::Listener, &FamilyPort::first(port.clone()))
-}
-
-fn place(address: IpAddr) -> ResourceKey {
-    subject(ResourceType::Cluster, &Subject::DirectAt(address))
-}
-
 fn subject(ty: ResourceType, subject: &Subject) -> ResourceKey {
-    ResourceKey { ty, name: subject.name() }
+    subject.key(ty)
 }

@@ -15,18 +15,17 @@
 //! | `inbound:<port>` | cluster | the application behind an inbound port |
 //! | `inbound:other` | cluster | the application behind every other port, where traffic is captured |
 //! | `outbound` | listener | all outbound traffic, where it is captured |
-//! | `direct:<ip>` | cluster | a workload's own address, whatever the port |
-//! | `direct:<workload>` | listener | a workload's own addresses, at ports that are dialled in another way |
-//! | `direct:<namespace>/<service account>` | cluster | the dialled address, with the TLS of this identity |
+//! | `handback` | listener | connections that `outbound` took to a Service, on their way to its own listener |
+//! | `at:<ip>:<port>` | cluster | a dialled address and port; in no group, made for who asks for it ([`asked`]) |
 //! | `passthrough`, `blackhole` | cluster | the dialled address as it is; nobody |
 //! | `heddle/broken` | cluster | never defined: the share of a broken backend |
 
 mod access_log;
 mod address;
+mod at;
 mod capture;
 mod captured;
 mod cluster;
-mod direct;
 mod endpoint;
 mod family_port;
 mod filter;
@@ -48,6 +47,7 @@ mod tcp;
 mod tls;
 mod xds;
 
+pub use at::{asked, is_asked_for, nobody};
 pub use capture::{BadCapture, Capture};
 pub use group::{Client, Group};
 pub use heddle_proto::ResourceType;

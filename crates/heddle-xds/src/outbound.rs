@@ -91,7 +91,7 @@ pub(crate) fn of_port(
     })
 }
 
-fn may_be_http(protocol: Protocol) -> bool {
+pub(crate) fn may_be_http(protocol: Protocol) -> bool {
     match protocol {
         Protocol::Http | Protocol::Http2 | Protocol::Grpc | Protocol::Detect => true,
         Protocol::Tcp | Protocol::Opaque => false,

@@ -2,13 +2,12 @@
 
 use crate::capture::Capture;
 use crate::endpoint::Seen;
-use crate::family_port::FamilyPort;
 use crate::group::Group;
 use crate::resource::{Resource, ResourceKey};
 use crate::resource_name::Subject;
-use crate::{captured, cluster, direct, endpoint, inbound, outbound, route, xds};
+use crate::{captured, cluster, endpoint, inbound, outbound, route, xds};
 use heddle_model::fact::ServiceForm;
-use heddle_model::snapshot::{RouteKey, Service, ServicePort, Workload};
+use heddle_model::snapshot::{RouteKey, Workload};
 use heddle_model::{Name, Reach, Snapshot};
 use heddle_proto::ResourceType;
 use std::collections::BTreeSet;
@@ -19,6 +18,7 @@ pub fn project(group: &Group, key: &ResourceKey, snapshot: &Snapshot) -> Option<
     match group {
         Group::Mesh => of_mesh(key.ty, &subject, snapshot),
         Group::Capture(capture) => of_capture(capture, key.ty, &subject, snapshot),
+        Group::Captured => of_captured(key.ty, &subject, snapshot),
         Group::OwnAddresses(namespace) => of_own_addresses(namespace, key.ty, &subject, snapshot),
         Group::DualStack(namespace) => of_dual_stack(namespace.as_ref(), key.ty, &subject, snapshot),
         Group::Consumer(namespace) => of_consumer(namespace, key.ty, &subject, snapshot),
@@ -30,25 +30,9 @@ pub fn project(group: &Group, key: &ResourceKey, snapshot: &Snapshot) -> Option<
     }
 }
 
-/// The Service and the port that a name means; `None` for a Service that the mesh does not carry, and for a family that
-/// it lacks.
-pub(crate) fn service_port<'a>(
-    snapshot: &'a Snapshot,
-    at: &FamilyPort,
-) -> Option<(&'a Service, &'a ServicePort)> {
-    let key = &at.port;
-    let service = snapshot.services.get(&key.service).filter(|service| at.is_of(service.families))?;
-    match service.form {
-        ServiceForm::Virtual(_) | ServiceForm::Headless => {}
-        ServiceForm::External(_) => return None,
-    }
-    let port = service.ports.iter().find(|port| port.number == key.port)?;
-    Some((service, port))
-}
-
 fn of_mesh(ty: ResourceType, subject: &Subject, snapshot: &Snapshot) -> Option<Resource> {
     let Subject::Service(at) = subject else { return None };
-    let (service, port) = service_port(snapshot, at)?;
+    let (service, port) = at.look_up(snapshot)?;
     match ty {
         ResourceType::Cluster => {
             let endpoints = at.endpoints(service, snapshot);
@@ -70,7 +54,7 @@ fn of_consumer(
     snapshot: &Snapshot,
 ) -> Option<Resource> {
     let (ResourceType::Route, Subject::Service(at)) = (ty, subject) else { return None };
-    let (service, port) = service_port(snapshot, at)?;
+    let (service, port) = at.look_up(snapshot)?;
     let key = RouteKey { port: at.port.clone(), consumer: Some(namespace.clone()) };
     let table = snapshot.routes.get(&key)?;
     outbound::is_routed(service, port)
@@ -79,30 +63,20 @@ fn of_consumer(
 
 fn endpoints(ty: ResourceType, subject: &Subject, seen: Seen, snapshot: &Snapshot) -> Option<Resource> {
     let (ResourceType::Endpoint, Subject::Service(at)) = (ty, subject) else { return None };
-    let (service, _) = service_port(snapshot, at)?;
+    let (service, _) = at.look_up(snapshot)?;
     endpoint::of_port(at, service.locality, &at.endpoints(service, snapshot), seen)
 }
 
-/// Returns what stands at addresses whose owner counts for a namespace's clients only.
+/// The capture listener of clients of a namespace that has addresses of its own.
 fn of_own_addresses(
     namespace: &Name,
     ty: ResourceType,
     subject: &Subject,
     snapshot: &Snapshot,
 ) -> Option<Resource> {
+    let (ResourceType::Listener, Subject::Outbound) = (ty, subject) else { return None };
     let reach = Reach::Namespace(namespace.clone());
-    match (ty, subject) {
-        (ResourceType::Listener, Subject::Service(at)) if at.second.is_none() => {
-            direct::of_headless(snapshot, &reach, &at.port)
-        }
-        (ResourceType::Listener, Subject::Outbound) => {
-            captured::has_own(snapshot, namespace).then(|| captured::listener(snapshot, &reach, false))
-        }
-        (
-            ResourceType::Cluster | ResourceType::Endpoint | ResourceType::Listener | ResourceType::Route,
-            _,
-        ) => by_address(&reach, ty, subject, snapshot),
-    }
+    captured::has_own(snapshot, namespace).then(|| captured::listener(snapshot, &reach, false))
 }
 
 /// The capture listener at IPv6 too.
@@ -128,56 +102,35 @@ fn of_dual_stack(
     }
 }
 
-/// Returns what takes connections to a workload's own address.
-fn by_address(reach: &Reach, ty: ResourceType, subject: &Subject, snapshot: &Snapshot) -> Option<Resource> {
-    match (ty, subject) {
-        (ResourceType::Listener, Subject::Direct(key)) => direct::of_workload(snapshot, reach, key),
-        (ResourceType::Cluster, Subject::DirectAt(address)) => direct::at(snapshot, reach, *address),
-        (ResourceType::Cluster, Subject::DirectTo(identity)) => direct::is_dialled(snapshot, reach, identity)
-            .then(|| of_nobody(&cluster::direct(&snapshot.mesh, subject, identity))),
-        (
-            ResourceType::Cluster | ResourceType::Endpoint | ResourceType::Listener | ResourceType::Route,
-            _,
-        ) => None,
-    }
-}
-
 fn of_capture(
     capture: &Capture,
     ty: ResourceType,
     subject: &Subject,
     snapshot: &Snapshot,
 ) -> Option<Resource> {
-    let captured = match capture {
-        Capture::Captured => Some(()),
-        Capture::Bound(_) => None,
-    };
+    let (ResourceType::Listener, Subject::Service(at)) = (ty, subject) else { return None };
+    let (service, port) = at.look_up(snapshot)?;
+    match service.form {
+        ServiceForm::Virtual(_) => outbound::of_port(snapshot, at, (service, port), capture),
+        ServiceForm::Headless | ServiceForm::External(_) => None,
+    }
+}
+
+fn of_captured(ty: ResourceType, subject: &Subject, snapshot: &Snapshot) -> Option<Resource> {
     let mesh = &snapshot.mesh;
     match (ty, subject) {
-        (ResourceType::Listener, Subject::Service(at)) => {
-            let (service, port) = service_port(snapshot, at)?;
-            match service.form {
-                ServiceForm::Virtual(_) => outbound::of_port(snapshot, at, (service, port), capture),
-                ServiceForm::Headless if at.second.is_some() => None,
-                ServiceForm::Headless => {
-                    captured.and_then(|()| direct::of_headless(snapshot, &Reach::Mesh, &at.port))
-                }
-                ServiceForm::External(_) => None,
-            }
-        }
         (ResourceType::Listener, Subject::Outbound) => {
-            captured.map(|()| captured::listener(snapshot, &Reach::Mesh, false))
+            Some(captured::listener(snapshot, &Reach::Mesh, false))
         }
+        (ResourceType::Listener, Subject::Handback) => Some(captured::handback(snapshot)),
         (ResourceType::Cluster, Subject::Passthrough) => {
-            captured.map(|()| of_nobody(&cluster::passthrough(mesh, subject)))
+            Some(of_nobody(&cluster::passthrough(mesh, subject)))
         }
-        (ResourceType::Cluster, Subject::Blackhole) => {
-            captured.map(|()| of_nobody(&cluster::blackhole(mesh)))
-        }
+        (ResourceType::Cluster, Subject::Blackhole) => Some(of_nobody(&cluster::blackhole(mesh))),
         (
             ResourceType::Cluster | ResourceType::Endpoint | ResourceType::Listener | ResourceType::Route,
             _,
-        ) => captured.and_then(|()| by_address(&Reach::Mesh, ty, subject, snapshot)),
+        ) => None,
     }
 }
 

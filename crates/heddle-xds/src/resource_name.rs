@@ -1,15 +1,17 @@
 //! Names of resources, and their meaning.
 
 use crate::family_port::FamilyPort;
-use heddle_model::{Identity, Name, WorkloadKey};
+use crate::resource::ResourceKey;
+use heddle_model::Name;
+use heddle_proto::ResourceType;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 /// The cluster that is never defined: the share of a broken backend.
 pub(crate) const BROKEN: &str = "heddle/broken";
 
-/// The prefix of resources for direct dials.
-pub(crate) const DIRECT: &str = "direct:";
+/// The prefix of the clusters of dialled addresses.
+pub(crate) const AT: &str = "at:";
 
 /// The meaning of a resource's name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,12 +28,10 @@ pub(crate) enum Subject {
     OtherApplications,
     /// All captured outbound traffic.
     Outbound,
-    /// A workload's own addresses, at ports that are not dialled as all its others are.
-    Direct(WorkloadKey),
-    /// A workload's own address, at every other port.
-    DirectAt(IpAddr),
-    /// The dialled address, as this identity.
-    DirectTo(Identity),
+    /// Connections that were handed back, on their way to the listener of the dialled address.
+    Handback,
+    /// A dialled address and port.
+    At(SocketAddr),
     /// The dialled address as it is.
     Passthrough,
     /// Nobody.
@@ -44,12 +44,18 @@ impl Subject {
         self.to_string().into()
     }
 
+    /// The key of its resource of a type.
+    pub(crate) fn key(&self, ty: ResourceType) -> ResourceKey {
+        ResourceKey { ty, name: self.name() }
+    }
+
     /// Reads a name; `None` for one that no resource has.
     pub(crate) fn parse(name: &str) -> Option<Self> {
         match name {
             "inbound" => return Some(Self::Inbound),
             "inbound:other" => return Some(Self::OtherApplications),
             "outbound" => return Some(Self::Outbound),
+            "handback" => return Some(Self::Handback),
             "passthrough" => return Some(Self::Passthrough),
             "blackhole" => return Some(Self::Blackhole),
             _ => {}
@@ -58,20 +64,11 @@ impl Subject {
             let application = rest.parse().ok().map(Self::Application);
             return application.or_else(|| rest.parse().ok().map(Self::InboundAt));
         }
-        match name.strip_prefix(DIRECT) {
-            Some(rest) => {
-                let workload = || rest.parse().ok().map(Self::Direct);
-                let address = rest.parse().ok().map(Self::DirectAt);
-                address.or_else(workload).or_else(|| identity(rest).map(Self::DirectTo))
-            }
+        match name.strip_prefix(AT) {
+            Some(rest) => rest.parse().ok().map(Self::At),
             None => FamilyPort::parse(name).map(Self::Service),
         }
     }
-}
-
-fn identity(text: &str) -> Option<Identity> {
-    let (namespace, account) = text.split_once('/')?;
-    Identity::new(namespace, account).ok()
 }
 
 impl fmt::Display for Subject {
@@ -83,9 +80,8 @@ impl fmt::Display for Subject {
             Self::Application(port) => write!(f, "inbound:{port}"),
             Self::OtherApplications => f.write_str("inbound:other"),
             Self::Outbound => f.write_str("outbound"),
-            Self::Direct(workload) => write!(f, "direct:{workload}"),
-            Self::DirectAt(address) => write!(f, "direct:{address}"),
-            Self::DirectTo(identity) => write!(f, "direct:{identity}"),
+            Self::Handback => f.write_str("handback"),
+            Self::At(address) => write!(f, "{AT}{address}"),
             Self::Passthrough => f.write_str("passthrough"),
             Self::Blackhole => f.write_str("blackhole"),
         }
@@ -95,7 +91,7 @@ impl fmt::Display for Subject {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use heddle_model::{Family, ServiceKey, ServicePortKey, WorkloadKind};
+    use heddle_model::{Family, ServiceKey, ServicePortKey};
 
     #[test]
     fn a_subject_reads_back_what_it_prints() {
@@ -111,13 +107,9 @@ mod tests {
             ("inbound:8080", Subject::Application(8080)),
             ("inbound:other", Subject::OtherApplications),
             ("outbound", Subject::Outbound),
-            (
-                "direct:pod/shop/cart-0",
-                Subject::Direct(WorkloadKey::new(WorkloadKind::Pod, "shop", "cart-0")),
-            ),
-            ("direct:10.0.0.3", Subject::DirectAt([10, 0, 0, 3].into())),
-            ("direct:fd00::3", Subject::DirectAt(IpAddr::V6("fd00::3".parse().expect("an address")))),
-            ("direct:shop/cart", Subject::DirectTo(Identity::new("shop", "cart").expect("valid"))),
+            ("handback", Subject::Handback),
+            ("at:10.0.0.3:8080", Subject::At(([10, 0, 0, 3], 8080).into())),
+            ("at:[fd00::3]:8080", Subject::At("[fd00::3]:8080".parse().expect("an address"))),
             ("passthrough", Subject::Passthrough),
             ("blackhole", Subject::Blackhole),
         ];
@@ -137,8 +129,9 @@ mod tests {
             "shop/cart/ipv6",
             "shop/cart:80/ipv5",
             "inbound:",
-            "direct:",
-            "direct:shop",
+            "at:",
+            "at:10.0.0.3",
+            "at:10.0.0.3:*",
             ":8080",
         ] {
             assert_eq!(Subject::parse(name), None, "{name}");

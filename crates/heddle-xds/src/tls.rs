@@ -81,6 +81,23 @@ pub(crate) fn plain() -> xds::TransportSocket {
     }
 }
 
+/// Plain text after a header that tells who dialled what.
+pub(crate) fn proxied() -> xds::TransportSocket {
+    let header = xds::ProxyProtocolConfig {
+        version: xds::proxy_protocol_config::Version::V2.into(),
+        ..xds::ProxyProtocolConfig::default()
+    };
+    let config = xds::ProxyProtocolUpstreamTransport {
+        config: Some(header),
+        transport_socket: Some(plain()),
+        ..xds::ProxyProtocolUpstreamTransport::default()
+    };
+    xds::TransportSocket {
+        name: "envoy.transport_sockets.upstream_proxy_protocol".into(),
+        config_type: Some(xds::transport_socket::ConfigType::TypedConfig(xds::pack(&config))),
+    }
+}
+
 fn socket<M: prost::Message + prost::Name>(context: &M) -> xds::TransportSocket {
     xds::TransportSocket {
         name: "envoy.transport_sockets.tls".into(),

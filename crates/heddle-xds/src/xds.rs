@@ -1,7 +1,7 @@
 //! Envoy's messages under one short path, told apart where the API uses one name twice.
 
 pub(crate) use heddle_proto::envoy::config::accesslog::v3::{
-    AccessLog, AccessLogFilter, ComparisonFilter, ExtensionFilter, OrFilter, ResponseFlagFilter,
+    AccessLog, AccessLogFilter, AndFilter, ComparisonFilter, ExtensionFilter, OrFilter, ResponseFlagFilter,
     StatusCodeFilter, access_log, access_log_filter, comparison_filter, extension_filter,
 };
 pub(crate) use heddle_proto::envoy::config::cluster::v3::{
@@ -10,10 +10,10 @@ pub(crate) use heddle_proto::envoy::config::cluster::v3::{
 pub(crate) use heddle_proto::envoy::config::core::v3::{
     Address, AggregatedConfigSource, ApiVersion, BindConfig, CidrRange, ConfigSource, DataSource,
     ExtraSourceAddress, HeaderValue, HeaderValueOption, Http1ProtocolOptions, Http2ProtocolOptions,
-    HttpProtocolOptions as CommonHttpOptions, Locality, Metadata, PathConfigSource, RuntimeUInt32,
-    SocketAddress, SubstitutionFormatString, TcpKeepalive, TrafficDirection, TransportSocket,
-    WatchedDirectory, address, config_source, data_source, header_value_option, socket_address,
-    substitution_format_string, transport_socket,
+    HttpProtocolOptions as CommonHttpOptions, Locality, Metadata, PathConfigSource, Pipe,
+    ProxyProtocolConfig, RuntimeUInt32, SocketAddress, SubstitutionFormatString, TcpKeepalive,
+    TrafficDirection, TransportSocket, WatchedDirectory, address, config_source, data_source,
+    header_value_option, proxy_protocol_config, socket_address, substitution_format_string, transport_socket,
 };
 pub(crate) use heddle_proto::envoy::config::endpoint::v3::{
     ClusterLoadAssignment, Endpoint, LbEndpoint, LocalityLbEndpoints, lb_endpoint,
@@ -43,6 +43,7 @@ pub(crate) use heddle_proto::envoy::extensions::filters::http::rbac::v3::{
 pub(crate) use heddle_proto::envoy::extensions::filters::http::router::v3::Router;
 pub(crate) use heddle_proto::envoy::extensions::filters::listener::http_inspector::v3::HttpInspector;
 pub(crate) use heddle_proto::envoy::extensions::filters::listener::original_dst::v3::OriginalDst;
+pub(crate) use heddle_proto::envoy::extensions::filters::listener::proxy_protocol::v3::ProxyProtocol;
 pub(crate) use heddle_proto::envoy::extensions::filters::listener::tls_inspector::v3::TlsInspector;
 pub(crate) use heddle_proto::envoy::extensions::filters::network::http_connection_manager::v3::{
     HttpConnectionManager, HttpFilter, Rds, http_connection_manager, http_filter,
@@ -51,6 +52,7 @@ pub(crate) use heddle_proto::envoy::extensions::filters::network::rbac::v3::Rbac
 pub(crate) use heddle_proto::envoy::extensions::filters::network::set_filter_state::v3::Config as SetFilterState;
 pub(crate) use heddle_proto::envoy::extensions::filters::network::tcp_proxy::v3::{TcpProxy, tcp_proxy};
 pub(crate) use heddle_proto::envoy::extensions::retry::host::previous_hosts::v3::PreviousHostsPredicate;
+pub(crate) use heddle_proto::envoy::extensions::transport_sockets::proxy_protocol::v3::ProxyProtocolUpstreamTransport;
 pub(crate) use heddle_proto::envoy::extensions::transport_sockets::raw_buffer::v3::RawBuffer;
 pub(crate) use heddle_proto::envoy::extensions::transport_sockets::tls::v3::{
     CertificateValidationContext, CommonTlsContext, DownstreamTlsContext, SdsSecretConfig,

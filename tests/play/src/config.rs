@@ -7,23 +7,31 @@ use heddle_proto::envoy::config::listener::v3::{Listener, filter};
 use heddle_proto::envoy::extensions::filters::network::http_connection_manager::v3::{
     HttpConnectionManager, http_connection_manager::RouteSpecifier,
 };
+use heddle_proto::envoy::extensions::filters::network::tcp_proxy::v3::TcpProxy;
 use heddle_proto::envoy::service::discovery::v3::DiscoveryResponse;
 use heddle_proto::google::protobuf::Any;
 use heddle_proto::{pack, unpack};
 use heddle_xds::{Client, ResourceType};
 use prost::Message;
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// The port of a proxy's admin page, within its own namespace.
 pub(crate) const ADMIN_PORT: u16 = 15000;
 
 /// Writes every resource of a client below a folder, and a bootstrap that reads them. Each is as projected, but
-/// that its references go to files instead of to the stream.
-pub(crate) fn write(client: &Client, snapshot: &Snapshot, folder: &Path) -> Result<(), String> {
-    let found = heddle_scenario_tests::resources(client, snapshot);
+/// that its references go to files instead of to the stream, and that what is asked for as it is `dialled` is there already.
+pub(crate) fn write(
+    client: &Client,
+    snapshot: &Snapshot,
+    dialled: &BTreeSet<SocketAddr>,
+    folder: &Path,
+) -> Result<(), String> {
+    let mut found = heddle_scenario_tests::resources(client, snapshot);
+    found.extend(heddle_scenario_tests::dialled(client, snapshot, dialled.iter().copied()));
     let mut of: BTreeMap<ResourceType, Vec<(String, Any)>> =
         ResourceType::ALL.map(|ty| (ty, Vec::new())).into();
     for (key, resource) in found {
@@ -88,7 +96,8 @@ fn redirected(ty: ResourceType, body: &Any, folder: &Path) -> Result<Any, String
         ResourceType::Cluster => {
             let mut cluster: Cluster = unpack(body).map_err(|error| error.to_string())?;
             if let Some(eds) = &mut cluster.eds_cluster_config {
-                eds.eds_config = Some(source(folder, ResourceType::Endpoint, &cluster.name));
+                let list = if eds.service_name.is_empty() { &cluster.name } else { &eds.service_name };
+                eds.eds_config = Some(source(folder, ResourceType::Endpoint, list));
             }
             Ok(pack(&cluster))
         }
@@ -97,6 +106,9 @@ fn redirected(ty: ResourceType, body: &Any, folder: &Path) -> Result<Any, String
             let filters = listener.filter_chains.iter_mut().flat_map(|chain| &mut chain.filters);
             for config in filters.filter_map(|filter| filter.config_type.as_mut()) {
                 let filter::ConfigType::TypedConfig(any) = config else { continue };
+                if let Ok(proxy) = unpack::<TcpProxy>(any) {
+                    *any = pack(&TcpProxy { on_demand: None, ..proxy });
+                }
                 let Ok(mut manager) = unpack::<HttpConnectionManager>(any) else { continue };
                 if let Some(RouteSpecifier::Rds(rds)) = &mut manager.route_specifier {
                     rds.config_source = Some(source(folder, ResourceType::Route, &rds.route_config_name));

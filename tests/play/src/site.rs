@@ -24,6 +24,7 @@ pub(crate) struct Site {
     places: BTreeMap<String, Place>,
     _switch: Namespace,
     folder: PathBuf,
+    dialled: BTreeSet<SocketAddr>,
 }
 
 /// One workload, or whoever is outside.
@@ -43,6 +44,8 @@ struct Plan {
     addresses: BTreeMap<String, BTreeSet<IpAddr>>,
     ports: BTreeMap<String, BTreeSet<u16>>,
     workloads: BTreeSet<WorkloadKey>,
+    /// Every address that is dialled.
+    dialled: BTreeSet<SocketAddr>,
 }
 
 /// The parts that all sites share.
@@ -64,7 +67,7 @@ impl Site {
         let switch = Namespace::new(&format!("{name}s"))?;
         switch.become_switch()?;
         let folder = std::env::temp_dir().join(name);
-        let mut site = Self { places: BTreeMap::new(), _switch: switch, folder };
+        let mut site = Self { places: BTreeMap::new(), _switch: switch, folder, dialled: plan.dialled };
         for (index, (who, addresses)) in plan.addresses.iter().enumerate() {
             let namespace = Namespace::new(&format!("{name}p{index}"))?;
             let listed: Vec<IpAddr> = addresses.iter().copied().collect();
@@ -103,6 +106,11 @@ impl Site {
         self.folder.join(key.to_string().replace('/', "_"))
     }
 
+    /// Every address that is dialled here.
+    pub(crate) fn dialled(&self) -> &BTreeSet<SocketAddr> {
+        &self.dialled
+    }
+
     /// Returns who is at an address.
     pub(crate) fn at(&self, address: IpAddr) -> &str {
         let found = self.places.iter().find(|(_, place)| place.addresses.contains(&address));
@@ -131,7 +139,7 @@ impl Site {
         std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         certificates::write(ground.authority, identity, &snapshot.mesh, &folder)?;
         let client = heddle_xds::Client { workload: key.clone(), capture: Capture::Captured };
-        config::write(&client, snapshot, &folder)?;
+        config::write(&client, snapshot, &self.dialled, &folder)?;
         place.envoy = Some(Envoy::start(ground.envoy, &place.namespace, &folder)?);
         place.linkerd = (!is_envoy).then(|| Proxy::load(&folder)).transpose()?;
         Ok(())
@@ -151,6 +159,7 @@ impl Plan {
         let mut plan = Self::default();
         for (request, verdict) in requests {
             plan.add_client(snapshot, &request.client);
+            plan.dialled.insert(SocketAddr::new(request.address, request.port));
             for candidate in candidates(verdict) {
                 plan.add_candidate(snapshot, candidate);
             }

@@ -101,7 +101,7 @@ impl<'a> Standing<'a> {
     async fn through(mut self, snapshot: &Snapshot) -> Result<Alive, String> {
         let from = namespace(self.site, self.client)?;
         let before = envoy::stat(from, "listener_manager.listener_in_place_updated");
-        config::write(self.client, snapshot, &self.site.folder(&self.client.workload))?;
+        config::write(self.client, snapshot, self.site.dialled(), &self.site.folder(&self.client.workload))?;
         let deadline = Instant::now() + PATIENCE;
         let done = || {
             envoy::stat(from, "listener_manager.listener_in_place_updated") > before

@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 pub(crate) fn brief(value: Value) -> Value {
     match value {
         Value::Array(items) => {
-            Value::Array(items.into_iter().filter(|item| !is_tunnel(item)).map(brief).collect())
+            let items = items.into_iter().filter(|item| !is_tunnel(item) && !is_dialled(item));
+            Value::Array(items.map(brief).collect())
         }
         Value::Object(fields) => object(fields),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
@@ -20,11 +21,17 @@ fn is_tunnel(value: &Value) -> bool {
     value.pointer("/match/connect_matcher").is_some()
 }
 
+/// The note of what is dialled, which the filter after it takes.
+fn is_dialled(value: &Value) -> bool {
+    value.pointer("/typed_config/on_new_connection/0/object_key") == Some(&json!("envoy.tcp_proxy.cluster"))
+}
+
 fn object(mut fields: Map<String, Value>) -> Value {
     if fields.contains_key("ads") {
         return "from the stream".into();
     }
     match fields.get("@type").and_then(Value::as_str).map(last_word) {
+        Some("TcpProxy") if fields.contains_key("on_demand") => return "asks for what is dialled".into(),
         Some("UpstreamTlsContext") => return upstream(&fields),
         Some("DownstreamTlsContext") => return downstream(&fields),
         Some("HttpConnectionManager") => leave_out(&mut fields, &usual_manager()),

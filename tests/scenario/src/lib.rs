@@ -22,7 +22,7 @@ mod text;
 
 pub use intruder::{INTRUDER, intruder};
 pub use request::{Ask, BadAsk, Requests, Sent};
-pub use resources::{Detail, resources, xds_text};
+pub use resources::{Detail, dialled, everywhere, resources, xds_text};
 pub use scenario::{Scenario, all, resolved};
 pub use summary::Summary;
 pub use text::{findings_text, status_text, verdicts_text};

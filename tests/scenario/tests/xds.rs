@@ -7,10 +7,11 @@ use heddle_index::Index;
 use heddle_model::server::Requirement;
 use heddle_model::{AddressKey, Diagnostic, Fact, Kind, Lowered, Name, Owner, Snapshot, WorkloadKey};
 use heddle_proto::json::Printer;
-use heddle_scenario_tests::{INTRUDER, Scenario, all, intruder, resolved, resources};
+use heddle_scenario_tests::{INTRUDER, Scenario, all, everywhere, intruder, resolved, resources};
 use heddle_testkit::Shuffler;
 use heddle_xds::{Capture, Client, Group, Resource, ResourceKey, names, project, touched};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
 fn clients(snapshot: &Snapshot) -> impl Iterator<Item = Client> {
     let captures = || [Capture::Captured, Capture::Bound(None)];
@@ -91,6 +92,7 @@ fn another_namespace_changes_only_what_is_named_for_it() {
                             || is_address_of(key, namespace, [&before, &after])
                             || is_contested(&scenario, key)
                             || gives_way(&scenario, key, namespace)
+                            || is_own_claim(&scenario, key, &client.workload.namespace, namespace)
                             || is_granted(&scenario, key, [&client.workload.namespace, namespace]),
                         "{}: {namespace} changes {key:?} of {client:?}",
                         scenario.name
@@ -176,13 +178,64 @@ fn what_is_projected_again_ends_as_a_fresh_start() {
     }
 }
 
+/// The cluster of a dialled address is made again where a change touches it, and equal where none does.
+#[test]
+fn what_is_dialled_changes_only_where_it_is_touched() {
+    for scenario in all() {
+        let mut objects = scenario.objects.clone();
+        objects.lowered.extend(intruder(&scenario).lowered);
+        let whole = resolved(scenario.with(&intruder(&scenario))).snapshot();
+        // What is dialled is alike for all clients of a namespace.
+        let captured = clients(&whole).filter(|client| client.capture == Capture::Captured);
+        let by_namespace: BTreeMap<Name, Client> =
+            captured.map(|client| (client.workload.namespace.clone(), client)).collect();
+        let clients: Vec<Client> = by_namespace.into_values().collect();
+        let dialled: Vec<BTreeSet<SocketAddr>> =
+            clients.iter().map(|client| everywhere(client, &whole)).collect();
+        let mut index = Index::new();
+        let mut old = index.snapshot();
+        let life = Shuffler::new(56).life(&objects);
+        for events in life.chunks(life.len().div_ceil(12).max(1)) {
+            events.iter().cloned().for_each(|event| index.apply(event));
+            let changed = index.resolve();
+            let new = index.snapshot();
+            for (client, addresses) in clients.iter().zip(&dialled) {
+                let at = |snapshot: &Snapshot| {
+                    heddle_scenario_tests::dialled(client, snapshot, addresses.iter().copied())
+                };
+                let (before, after) = (at(&old), at(&new));
+                let groups = client.groups(&new);
+                let touched: BTreeSet<ResourceKey> = groups
+                    .iter()
+                    .flat_map(|group| changed.iter().flat_map(|key| touched(group, key, &old, &new)))
+                    .collect();
+                for key in before.keys().chain(after.keys()).filter(|key| before.get(*key) != after.get(*key))
+                {
+                    let is_touched = |touched: &ResourceKey| match touched.name.strip_suffix('*') {
+                        Some(start) => touched.ty == key.ty && key.name.starts_with(start),
+                        None => touched == key,
+                    };
+                    assert!(touched.iter().any(is_touched), "{}: {key:?} of {client:?}", scenario.name);
+                }
+            }
+            old = new;
+        }
+    }
+}
+
 /// The groups in which addresses decide: what stands where.
 fn groups_by_address(snapshot: &Snapshot) -> BTreeSet<Group> {
     let captures = [Capture::Captured, Capture::Bound(None)].map(Group::Capture);
     let own = snapshot.workloads.keys().map(|key| Group::OwnAddresses(key.namespace.clone()));
     let namespaces = snapshot.workloads.keys().map(|key| Some(key.namespace.clone()));
     let dual_stack = [None].into_iter().chain(namespaces).map(Group::DualStack);
-    captures.into_iter().chain(own).chain(dual_stack).collect()
+    captures.into_iter().chain([Group::Captured]).chain(own).chain(dual_stack).collect()
+}
+
+/// A namespace's own clients dial what the namespace claims, and its capture listener keeps what of that no network holds,
+/// unless it is another's.
+fn is_own_claim(scenario: &Scenario, key: &ResourceKey, claimant: &Name, to: &Name) -> bool {
+    (&*key.name == "outbound" || heddle_xds::is_asked_for(key)) && scenario.loses_to(claimant, to)
 }
 
 /// Returns what a namespace claims by hand gives way to what lives there.
@@ -207,7 +260,7 @@ fn is_granted(scenario: &Scenario, key: &ResourceKey, [of, by]: [&Name; 2]) -> b
 }
 
 fn is_named_for(key: &ResourceKey, namespace: &str) -> bool {
-    let name = key.name.strip_prefix("direct:").unwrap_or(&key.name);
+    let name = key.name.strip_prefix("at:").unwrap_or(&key.name);
     let name = ["pod/", "external/", "linkerd-external/"]
         .iter()
         .find_map(|kind| name.strip_prefix(kind))
@@ -217,8 +270,8 @@ fn is_named_for(key: &ResourceKey, namespace: &str) -> bool {
 
 /// The cluster of an address is named for whose the address is.
 fn is_address_of(key: &ResourceKey, namespace: &str, snapshots: [&Snapshot; 2]) -> bool {
-    let address = key.name.strip_prefix("direct:").and_then(|rest| rest.parse().ok());
-    let Some(address) = address else { return false };
+    let dialled: Option<SocketAddr> = key.name.strip_prefix("at:").and_then(|rest| rest.parse().ok());
+    let Some(address) = dialled.map(|dialled| dialled.ip()) else { return false };
     snapshots.into_iter().any(|snapshot| {
         let owner = snapshot.addresses.get(&AddressKey::of_mesh(address));
         owner.and_then(Owner::namespace).is_some_and(|one| one.as_str() == namespace)

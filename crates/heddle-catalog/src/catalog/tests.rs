@@ -23,6 +23,9 @@ enum Group {
 
 type ToyKey = (u8, Name);
 
+/// The type of what is made for who asks for it.
+const ASKED: u8 = 2;
+
 fn workload(name: &str) -> WorkloadKey {
     WorkloadKey::new(WorkloadKind::Pod, "shop", name)
 }
@@ -84,6 +87,25 @@ impl Dialect for Toy {
             value: value.into(),
             sources: [service.key.source()].into(),
             needs: Vec::new(),
+        })
+    }
+
+    /// One client must ask for what is not of its zone.
+    fn is_offered(client: &WorkloadKey, group: &Group, _: &Snapshot) -> bool {
+        *client == workload("asks") && *group == Group::All
+    }
+
+    fn is_asked_for((ty, _): &ToyKey) -> bool {
+        *ty == ASKED
+    }
+
+    fn asked(client: &WorkloadKey, key: &ToyKey, snapshot: &Snapshot) -> Option<Projection<ToyKey>> {
+        snapshot.services.get(&service(&key.1))?;
+        Some(Projection {
+            type_url: "toy".to_string(),
+            value: format!("{} for {client}", key.1).into(),
+            sources: BTreeSet::new(),
+            needs: vec![(1, key.1.clone())],
         })
     }
 
@@ -359,4 +381,30 @@ proptest! {
         };
         prop_assert_eq!(groups(&world), groups(&fresh));
     }
+}
+
+#[test]
+fn what_is_offered_is_there_and_not_given() {
+    let mut world = World::new(2);
+    let state = world.catalog.join(workload("asks"));
+    let view = state.view(&workload("asks")).expect("joined");
+    let name = Name::from("s0001");
+    assert!(view.get(1, &name).is_some() && !view.is_given(1, &name));
+    let mut given = 0;
+    view.for_each_given(1, &mut |_| given += 1);
+    assert_eq!(given, 0);
+    let state = world.catalog.join(workload("web"));
+    assert!(state.view(&workload("web")).expect("joined").is_given(1, &name));
+}
+
+#[test]
+fn what_is_asked_for_is_made_for_who_asks() {
+    let mut world = World::new(1);
+    let state = world.catalog.join(workload("asks"));
+    let view = state.view(&workload("asks")).expect("joined");
+    let asked = view.get(ASKED, &"s0000".into()).expect("it exists");
+    assert!(!asked.is_shared() && !asked.is_absent());
+    assert_eq!(asked.needs(), [(1, Name::from("s0000"))]);
+    assert!(view.get(ASKED, &"s0009".into()).is_none());
+    assert!(!view.is_given(ASKED, &"s0000".into()));
 }

@@ -1,6 +1,6 @@
 use super::*;
 use heddle_model::access::Posture;
-use heddle_model::fact::{AccessLog, Egress, InboundPolicy, Mesh, Mtls};
+use heddle_model::fact::{AccessLog, Egress, InboundPolicy, Mesh, Mtls, Scope};
 use std::time::Duration;
 
 fn mesh(spec: Value) -> (Mesh, Vec<String>) {
@@ -14,7 +14,7 @@ fn mesh(spec: Value) -> (Mesh, Vec<String>) {
 fn a_mesh_says_what_holds_everywhere() {
     let (got, faults) = mesh(json!({
         "trustDomain": "td.example", "networks": ["10.1.2.3/8", "fd00::/8"], "defaultPosture": "Authenticated",
-        "egress": "Deny", "accessLog": "Errors", "connectTimeout": "250ms",
+        "scope": "All", "egress": "Deny", "accessLog": "Errors", "connectTimeout": "250ms",
         "addressGrants": [{"namespace": "ops", "cidrs": ["192.0.2.7/24", "2001:db8::/32"]}],
     }));
     assert_eq!(faults, [""; 0]);
@@ -28,6 +28,7 @@ fn a_mesh_says_what_holds_everywhere() {
         )]
         .into(),
         posture: Posture::Authenticated,
+        scope: Scope::All,
         egress: Egress::Deny,
         access_log: AccessLog::Errors,
         connect_timeout: Duration::from_millis(250),

@@ -132,6 +132,11 @@ pub mod envoy {
                         include!("envoy.extensions.filters.listener.original_dst.v3.rs");
                     }
                 }
+                pub mod proxy_protocol {
+                    pub mod v3 {
+                        include!("envoy.extensions.filters.listener.proxy_protocol.v3.rs");
+                    }
+                }
                 pub mod tls_inspector {
                     pub mod v3 {
                         include!("envoy.extensions.filters.listener.tls_inspector.v3.rs");
@@ -176,6 +181,11 @@ pub mod envoy {
             }
         }
         pub mod transport_sockets {
+            pub mod proxy_protocol {
+                pub mod v3 {
+                    include!("envoy.extensions.transport_sockets.proxy_protocol.v3.rs");
+                }
+            }
             pub mod raw_buffer {
                 pub mod v3 {
                     include!("envoy.extensions.transport_sockets.raw_buffer.v3.rs");

@@ -11,11 +11,14 @@ use crate::peer::Peer;
 use crate::refusal::Refusal;
 use crate::registry::{self, Standing, Standpoint};
 use crate::shared::Shared;
-use heddle_session::Session;
+use heddle_session::{Session, Variant};
 use heddle_xds::Capture;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 use tonic::Status;
+
+/// The start of an Envoy's name for itself.
+const ENVOY: &str = "envoy";
 
 /// One stream, to its end. `Ok` where the client ended it.
 pub(super) async fn run<W: Wire, P: Published>(
@@ -32,6 +35,9 @@ pub(super) async fn run<W: Wire, P: Published>(
     let Hello { node, capture, agent } = Hello::read(W::node(&mut first))?;
     if matches!(capture, Capture::Bound(Some(_))) && !shared.limits.own_networks {
         return Err(Refusal::OwnNetwork(capture).into());
+    }
+    if W::VARIANT == Variant::Sotw && capture == Capture::Captured && agent.starts_with(ENVOY) {
+        return Err(Refusal::CapturedSotw.into());
     }
     let state = shared.engine.latest()?;
     let workload = bind(&node, &caller, state.snapshot())?;

@@ -114,7 +114,7 @@ async fn a_type_that_is_not_served_holds_no_more_than_a_small_answer() {
 async fn a_proxy_of_a_mesh_of_100_000_pods_comes_back() {
     let world = World::start().await;
     let all_names: Vec<String> = (0..110_000_u32)
-        .map(|pod| format!("direct:{}", std::net::Ipv4Addr::from_bits(0x0a00_0000 + pod)))
+        .map(|pod| format!("pod:{}", std::net::Ipv4Addr::from_bits(0x0a00_0000 + pod)))
         .collect();
     world.mesh.fill(ResourceType::Cluster, &all_names);
     let mut stream = world.delta("web", "external/shop/web-0", all(ResourceType::Cluster)).await;
@@ -128,6 +128,6 @@ async fn a_proxy_of_a_mesh_of_100_000_pods_comes_back() {
     let channel = world.channel(Some(world.credential("web"))).await;
     let mut stream = Delta::open(channel, None, first).await.unwrap();
     world.only_client().await;
-    world.mesh.set(ResourceType::Cluster, "direct:10.0.0.1", b"two");
-    assert_eq!(names(&stream.hear().await), (vec!["direct:10.0.0.1"], vec![]));
+    world.mesh.set(ResourceType::Cluster, "pod:10.0.0.1", b"two");
+    assert_eq!(names(&stream.hear().await), (vec!["pod:10.0.0.1"], vec![]));
 }

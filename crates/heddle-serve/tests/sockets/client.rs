@@ -7,6 +7,7 @@ use heddle_proto::envoy::service::discovery::v3::aggregated_discovery_service_cl
 use heddle_proto::envoy::service::discovery::v3::{
     DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse,
 };
+use heddle_proto::google::protobuf::{Struct, Value, value};
 use heddle_session::ResourceType;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::{PrivateKeyDer, ServerName};
@@ -89,6 +90,13 @@ impl World {
 
 pub(crate) fn node_of(id: &str) -> Node {
     Node { id: id.into(), user_agent_name: "envoy".into(), ..Node::default() }
+}
+
+/// A node whose traffic nothing captures.
+pub(crate) fn bound_node(id: &str) -> Node {
+    let bound = Value { kind: Some(value::Kind::StringValue("bound".into())) };
+    let metadata = Struct { fields: [("heddle.capture".to_string(), bound)].into() };
+    Node { metadata: Some(metadata), ..node_of(id) }
 }
 
 /// A first request for everything of a type.

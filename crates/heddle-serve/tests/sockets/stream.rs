@@ -1,10 +1,11 @@
 //! The stream of a proxy that does all as it should.
 
-use crate::client::{Delta, Sotw, all, names, node_of};
+use crate::client::{Delta, Sotw, all, bound_node, check, names, node_of};
 use crate::world::World;
 use heddle_proto::envoy::service::discovery::v3::{DeltaDiscoveryRequest, DiscoveryRequest};
 use heddle_proto::google::rpc;
 use heddle_session::ResourceType;
+use tonic::Code;
 
 #[tokio::test]
 async fn a_delta_client_hears_what_there_is_and_then_what_changes() {
@@ -59,12 +60,26 @@ async fn a_delta_client_that_comes_back_to_the_same_is_sent_no_resource() {
 }
 
 #[tokio::test]
+async fn an_envoy_that_captures_traffic_must_speak_delta() {
+    let world = World::start().await;
+    let first = DiscoveryRequest {
+        node: Some(node_of("external/shop/web-0")),
+        type_url: ResourceType::Cluster.url().into(),
+        ..Default::default()
+    };
+    let token = world.token("web", "web-0");
+    let mut stream = Sotw::open(world.channel(None).await, Some(&token), first).await.unwrap();
+    let text = "an Envoy whose traffic is captured asks for clusters as they are dialled, and would lose all others over the state of the world: set api_type to DELTA_GRPC";
+    check(&stream.end().await, Code::InvalidArgument, text);
+}
+
+#[tokio::test]
 async fn a_state_of_the_world_client_hears_everything_at_every_change() {
     let world = World::start().await;
     let channel = world.channel(None).await;
     let token = world.token("web", "web-0");
     let ask = |nonce: &str, node: Option<&str>| DiscoveryRequest {
-        node: node.map(node_of),
+        node: node.map(bound_node),
         type_url: ResourceType::Cluster.url().into(),
         response_nonce: nonce.into(),
         ..Default::default()

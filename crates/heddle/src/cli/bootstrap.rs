@@ -6,8 +6,9 @@ use super::address::HostPort;
 use super::files;
 use super::sidecar::{self, For};
 use crate::bootstrap::{Bootstrap, Variant};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use heddle_model::WorkloadKey;
+use heddle_xds::Capture;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -33,7 +34,7 @@ pub(crate) struct Args {
     /// The capture by which traffic reaches the proxy: captured (redirected to 15001 and 15006), bound (it binds virtual
     /// IPs), or bound:NETWORK (it binds them moved into a network of its own)
     #[arg(long, default_value = "captured")]
-    capture: heddle_xds::Capture,
+    capture: Capture,
     /// The address at which Envoy's admin pages listen
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:15000")]
     admin: SocketAddr,
@@ -56,7 +57,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<()> {
     let output = args.output.clone();
     let text = match args.proxy {
-        For::Envoy => bootstrap(args),
+        For::Envoy => bootstrap(args)?,
         For::Linkerd => environment::print(args)?,
     };
     match output {
@@ -65,10 +66,15 @@ pub(crate) fn run(args: Args) -> Result<()> {
     }
 }
 
-fn bootstrap(args: Args) -> String {
+fn bootstrap(args: Args) -> Result<String> {
     let Args { workload, controller, server_name, capture, admin, stats, variant, .. } = args;
+    if capture == Capture::Captured && variant == Variant::Sotw {
+        bail!(
+            "--variant sotw needs --capture bound: an Envoy whose traffic is captured asks for what it dials, which takes delta"
+        );
+    }
     let controller = (controller.host, controller.port);
     let bootstrap =
         Bootstrap { workload, controller, server_name, capture: capture.to_string(), admin, stats, variant };
-    format!("{:#}\n", bootstrap.json())
+    Ok(format!("{:#}\n", bootstrap.json()))
 }
