@@ -64,6 +64,11 @@ impl<D: Dialect> ClientView<D> {
         self.find(&D::key(ty, name.clone()), |given| given == Given::All).is_some()
     }
 
+    /// The resources that the client is given of what is offered before it asks, with all that they need.
+    pub fn used(&self) -> Vec<D::Key> {
+        D::used(&self.client, &self.published.snapshot)
+    }
+
     /// Calls `each` for every resource of a type that the client is given unasked, ordered by name.
     pub fn for_each_given(&self, ty: D::Type, each: &mut dyn FnMut(&Entry<D::Key>)) {
         self.merge(ty, |given| given == Given::All, each);

@@ -35,6 +35,9 @@ pub trait Dialect {
     /// Returns whether a client gets what a group holds only as far as it asks for it, or something needs it that it asks for.
     fn is_offered(client: &Self::Client, group: &Self::Group, snapshot: &Snapshot) -> bool;
 
+    /// The resources that a client is given of what is offered before it asks, with all that they need.
+    fn used(client: &Self::Client, snapshot: &Snapshot) -> Vec<Self::Key>;
+
     /// Every resource of a group.
     fn names(group: &Self::Group, snapshot: &Snapshot) -> BTreeSet<Self::Key>;
 

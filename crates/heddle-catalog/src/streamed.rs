@@ -60,6 +60,10 @@ impl View for ClientView<Xds> {
         self.is_given(ty, name)
     }
 
+    fn used(&self) -> Vec<(ResourceType, Name)> {
+        self.used().into_iter().map(|ResourceKey { ty, name }| (ty, name)).collect()
+    }
+
     fn for_each_given(&self, ty: ResourceType, each: &mut dyn FnMut(&Self::Resource)) {
         self.for_each_given(ty, each);
     }

@@ -52,6 +52,10 @@ impl Dialect for Xds {
         client.is_offered(group, snapshot)
     }
 
+    fn used(client: &xds::Client, snapshot: &Snapshot) -> Vec<xds::ResourceKey> {
+        client.used(snapshot)
+    }
+
     fn names(group: &xds::Group, snapshot: &Snapshot) -> BTreeSet<xds::ResourceKey> {
         xds::names(group, snapshot)
     }

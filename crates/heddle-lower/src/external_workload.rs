@@ -31,6 +31,7 @@ pub(crate) fn lower(root: &Field<'_>, notes: &mut Diagnostics) -> Result<Workloa
         created: meta::created(root),
         ports: ports(&spec, notes),
         skip_inbound_ports: workload::skip_inbound_ports(root, plane, notes),
+        uses: workload::uses(root, notes),
         config: None,
     };
     workload.config = annotation::of_workload(root, &workload, notes);

@@ -4,6 +4,7 @@ use crate::diagnostics::Diagnostics;
 use crate::field::Field;
 use crate::linkerd::annotation;
 use crate::meta;
+use crate::workload;
 use heddle_model::access::Posture;
 use heddle_model::fact::Namespace;
 
@@ -16,5 +17,9 @@ pub(crate) fn lower(root: &Field<'_>, notes: &mut Diagnostics) -> Namespace {
         let posture = notes.take(written.one_of(&POSTURES), "the namespace has posture Deny");
         posture.unwrap_or(Posture::Deny)
     });
-    Namespace { posture, config: annotation::proxy_config(root, &[], notes) }
+    Namespace {
+        posture,
+        uses: workload::uses(root, notes),
+        config: annotation::proxy_config(root, &[], notes),
+    }
 }

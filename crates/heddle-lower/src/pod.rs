@@ -32,6 +32,7 @@ pub(crate) fn lower(root: &Field<'_>, notes: &mut Diagnostics) -> Result<Workloa
         addresses,
         ports: declared_ports(&spec, plane, notes),
         skip_inbound_ports: workload::skip_inbound_ports(root, plane, notes),
+        uses: workload::uses(root, notes),
         config: None,
     };
     workload.config = annotation::of_workload(root, &workload, notes);

@@ -1,13 +1,13 @@
 //! The common parts of Pods and ExternalWorkloads.
 
 use crate::diagnostics::Diagnostics;
-use crate::field::Field;
+use crate::field::{Field, FieldError};
 use crate::meta;
 use crate::ports::ports;
 use crate::unicast;
-use heddle_model::capture::SKIP_INBOUND;
+use heddle_model::capture::{SKIP_INBOUND, USES};
 use heddle_model::fact::{DataPlane, Labels};
-use heddle_model::{Identity, Name};
+use heddle_model::{Identity, Name, ServiceKey, Uses};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
@@ -61,6 +61,38 @@ pub(crate) fn skip_inbound_ports(
         }
     }
     skipped
+}
+
+/// The Services of annotation `heddle.dev/uses`: `NAMESPACE/NAME`, divided by commas, or `*` for all.
+pub(crate) fn uses(root: &Field<'_>, notes: &mut Diagnostics) -> Option<Uses> {
+    let written = meta::annotation(root, USES)?;
+    let text = notes.take(written.text(), "it is not heeded")?;
+    let items = || text.split(',').map(str::trim).filter(|item| !item.is_empty());
+    if items().any(|item| item == "*") {
+        return Some(Uses::All);
+    }
+    let services = items().map(|item| service(item).ok_or_else(|| not_a_service(&written, item)));
+    let mut services: BTreeSet<ServiceKey> =
+        notes.take_all(services, "it is not told beforehand").into_iter().collect();
+    if services.len() > Uses::MOST {
+        let fault = format!("more than {} Services are named", Uses::MOST);
+        notes.wrong(written.unsupported(fault), "the others are told when they are dialled");
+        services = services.into_iter().take(Uses::MOST).collect();
+    }
+    Some(Uses::Services(services))
+}
+
+fn service(item: &str) -> Option<ServiceKey> {
+    let (namespace, name) = item.split_once('/')?;
+    let fits = |part: &str| {
+        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        (1..=63).contains(&part.len()) && part.chars().all(inner)
+    };
+    (fits(namespace) && fits(name)).then(|| ServiceKey::new(namespace, name))
+}
+
+fn not_a_service(written: &Field<'_>, item: &str) -> FieldError {
+    written.wrong(format!("{item:?} is no Service: want NAMESPACE/NAME, or * for all"))
 }
 
 /// A field that may be absent or empty.

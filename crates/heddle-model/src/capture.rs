@@ -17,3 +17,6 @@ pub const SKIP_INBOUND: &str = "heddle.dev/skip-inbound-ports";
 
 /// The annotation with the ports and ranges to which connections leave at once.
 pub const SKIP_OUTBOUND: &str = "heddle.dev/skip-outbound-ports";
+
+/// The annotation of a Namespace or a workload that names the Services of which proxies are told before they are dialled.
+pub const USES: &str = "heddle.dev/uses";

@@ -5,7 +5,7 @@ use crate::http::{HeaderChange, HttpMatch};
 use crate::report::ParentRef;
 use crate::route::{Retry, RouteDefaults};
 use crate::server::{Authentication, Authorization, ProxyConfig, RateLimitPolicy, Server};
-use crate::{Families, Identity, Name, ServiceKey};
+use crate::{Families, Identity, Name, ServiceKey, Uses};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -103,6 +103,8 @@ pub struct Invalid {
 pub struct Namespace {
     /// Annotation `heddle.dev/default-posture`; `None` follows the Mesh.
     pub posture: Option<Posture>,
+    /// Annotation `heddle.dev/uses`, for workloads that do not have it.
+    pub uses: Option<Uses>,
     /// The settings of proxies of workloads that do not state them.
     pub config: Option<Box<ProxyConfig>>,
 }
@@ -164,6 +166,8 @@ pub struct Workload {
     pub ports: Vec<WorkloadPort>,
     /// Annotation `heddle.dev/skip-inbound-ports`: its proxy never sees these.
     pub skip_inbound_ports: BTreeSet<u16>,
+    /// Annotation `heddle.dev/uses`; `None` follows the Namespace.
+    pub uses: Option<Uses>,
     /// Further settings of its proxy, by annotations.
     pub config: Option<Box<ProxyConfig>>,
 }

@@ -1,6 +1,6 @@
 //! The kinds of objects that are read, and all that is the same for every object of a kind: one table.
 
-use crate::capture::{CAPTURE, SKIP_INBOUND, SKIP_OUTBOUND};
+use crate::capture::{CAPTURE, SKIP_INBOUND, SKIP_OUTBOUND, USES};
 use std::fmt;
 
 /// The kinds of objects that are lowered.
@@ -136,7 +136,7 @@ pub struct Keys {
 static SPECS: [KindSpec; 22] = [
     KindSpec {
         scope: Scope::Cluster,
-        keys: keys(&["heddle.dev/inject"], &["heddle.dev/default-posture"]),
+        keys: keys(&["heddle.dev/inject"], &["heddle.dev/default-posture", USES]),
         ..kubernetes(Kind::Namespace, "", "Namespace", "namespaces")
     },
     KindSpec { scope: Scope::Cluster, ..kubernetes(Kind::Node, "", "Node", "nodes") },
@@ -227,9 +227,10 @@ const POD: Option<Keys> = keys(
         "heddle.dev/proxy-memory-request",
         SKIP_INBOUND,
         SKIP_OUTBOUND,
+        USES,
     ],
 );
-const WORKLOAD: Option<Keys> = keys(&["heddle.dev/plane"], &[SKIP_INBOUND]);
+const WORKLOAD: Option<Keys> = keys(&["heddle.dev/plane"], &[SKIP_INBOUND, USES]);
 
 const fn keys(labels: &'static [&'static str], annotations: &'static [&'static str]) -> Option<Keys> {
     Some(Keys { labels, annotations })

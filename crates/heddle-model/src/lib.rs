@@ -32,6 +32,7 @@ pub mod server;
 pub mod snapshot;
 pub mod text;
 mod transport;
+mod uses;
 
 pub use counted::Counted;
 pub use event::{Event, Lowered, Meta};
@@ -47,3 +48,4 @@ pub use port_range::{PortRange, PortRangeError};
 pub use port_rules::PortRules;
 pub use report::Diagnostic;
 pub use snapshot::Snapshot;
+pub use uses::Uses;

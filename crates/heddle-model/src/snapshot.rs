@@ -8,7 +8,7 @@ use crate::report::Report;
 use crate::route::{RouteDefaults, RouteTable};
 use crate::{
     AddressKey, ClusterNetwork, Diagnostic, Families, Family, Identity, Map, Name, Owner, ServiceKey,
-    ServicePortKey, SourceRef, WorkloadKey,
+    ServicePortKey, SourceRef, Uses, WorkloadKey,
 };
 use ipnet::IpNet;
 use std::collections::BTreeSet;
@@ -84,6 +84,8 @@ pub struct Workload {
     pub host_network: bool,
     /// Ports its proxy never sees.
     pub skip_inbound_ports: BTreeSet<u16>,
+    /// The Services of which its proxy is told unasked; `None` follows the Mesh.
+    pub uses: Option<Uses>,
     /// Ports that a Service, the workload itself or a policy names, by number.
     pub inbound: Vec<InboundPort>,
     /// The rule of every other port.

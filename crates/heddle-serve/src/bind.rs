@@ -93,6 +93,7 @@ mod tests {
                 zone: None,
                 host_network: false,
                 skip_inbound_ports: Default::default(),
+                uses: None,
                 inbound: vec![],
                 undeclared: InboundDefault { mtls: Mtls::Permissive, mtls_source: None, access },
             };

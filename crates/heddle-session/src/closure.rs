@@ -91,7 +91,8 @@ impl Closure {
         std::mem::take(&mut self.moved)
     }
 
-    fn hold<V: View>(&mut self, key: Key, view: &V) {
+    /// Counts one more user of a resource, which comes with what it needs.
+    pub(crate) fn hold<V: View>(&mut self, key: Key, view: &V) {
         if let Some(entry) = self.entries.get_mut(&key) {
             entry.users += 1;
             return;
@@ -104,7 +105,8 @@ impl Closure {
         }
     }
 
-    fn release(&mut self, key: &Key) {
+    /// Counts a user less.
+    pub(crate) fn release(&mut self, key: &Key) {
         let Some(entry) = self.entries.get_mut(key) else { return };
         entry.users -= 1;
         if entry.users > 0 {

@@ -14,6 +14,8 @@ pub(crate) struct Gate<'a, R> {
     pub(crate) routes: &'a Subscription<R>,
     /// Endpoints of clusters whose change is not sent yet.
     pub(crate) early: BTreeSet<Name>,
+    /// Listeners were taken away that are still there for who asks.
+    pub(crate) lets_go: bool,
     pub(crate) now: u64,
     pub(crate) patience: u64,
 }
@@ -41,6 +43,10 @@ impl<R: Resource> Gate<'_, R> {
         match (ty, step) {
             (_, Step::Nothing) => Verdict::Go,
             (ResourceType::Cluster, Step::Send(resource)) => stay_if(!self.is_served(resource, view)),
+            // The connections that such a listener has are served to their end.
+            (ResourceType::Cluster, Step::Remove) if self.lets_go && view.is_withheld(ty, name) => {
+                Verdict::Stay
+            }
             (ResourceType::Cluster, Step::Remove) => self.remove_cluster(name),
             (ResourceType::Endpoint, _) => wait_if(self.is_early(name, reason)),
             (ResourceType::Listener | ResourceType::Route, Step::Send(resource)) => {

@@ -43,6 +43,10 @@ impl<V: View> View for Scoped<'_, V> {
         self.view.is_given(ty, name)
     }
 
+    fn is_withheld(&self, ty: ResourceType, name: &Name) -> bool {
+        !self.has(ty, name) && self.view.get(ty, name).is_some()
+    }
+
     fn for_each_given(&self, ty: ResourceType, each: &mut dyn FnMut(&V::Resource)) {
         self.view.for_each_given(ty, each);
     }

@@ -27,6 +27,10 @@ pub struct Session<R> {
     closure: Closure,
     /// The names that the client began or ceased to ask for since the last poll.
     asks: Vec<Ask>,
+    /// Listeners were taken away that are still there for who asks: the client's scope became smaller.
+    lets_go: bool,
+    /// The resources that it is given before it asks.
+    used: BTreeSet<(ResourceType, Name)>,
     /// The listeners that it says it holds, until it says for which clusters it asks: an Envoy whose clusters warm asks for
     /// listeners first.
     unheard: BTreeSet<Name>,
@@ -41,8 +45,21 @@ impl<R: Resource> Session<R> {
     /// A stream of which nothing was read yet.
     pub fn new(variant: Variant, limits: Limits) -> Self {
         let subscriptions = ResourceType::ALL.map(|ty| Subscription::new(ty, variant));
-        let (closure, asks, unheard) = (Closure::default(), Vec::new(), BTreeSet::new());
-        Self { variant, limits, subscriptions, closure, asks, unheard, sequence: None, nonce: 0, now: 0 }
+        let (closure, asks) = (Closure::default(), Vec::new());
+        let (used, unheard) = (BTreeSet::new(), BTreeSet::new());
+        Self {
+            variant,
+            limits,
+            subscriptions,
+            closure,
+            asks,
+            lets_go: false,
+            used,
+            unheard,
+            sequence: None,
+            nonce: 0,
+            now: 0,
+        }
     }
 
     /// A stream of a client whose stream before had [`Self::refused`] this.
@@ -205,9 +222,23 @@ impl<R: Resource> Session<R> {
                 }
             }
         }
+        if last != Some(view.sequence()) {
+            self.follow_used(closure, view);
+        }
         for (ty, name) in closure.take_moved() {
             self.of_mut(ty).mark(name, Reason::Compare);
         }
+    }
+
+    fn follow_used<V: View<Resource = R>>(&mut self, closure: &mut Closure, view: &V) {
+        let used: BTreeSet<(ResourceType, Name)> = view.used().into_iter().collect();
+        for (ty, name) in used.difference(&self.used) {
+            closure.hold((*ty, name.clone()), view);
+        }
+        for key in self.used.difference(&used) {
+            closure.release(key);
+        }
+        self.used = used;
     }
 
     /// The names that a changed one stands for.
@@ -244,7 +275,11 @@ impl<R: Resource> Session<R> {
         match ty {
             ResourceType::Cluster => self.follow(&mut flight),
             ResourceType::Endpoint => self.warm(&flight),
-            ResourceType::Listener | ResourceType::Route => {}
+            ResourceType::Listener => {
+                let mut removed = flight.items.iter().filter(|item| item.sent().is_none());
+                self.lets_go |= removed.any(|item| view.is_withheld(ty, &item.name));
+            }
+            ResourceType::Route => {}
         }
         let response = self.response(ty, &flight, view.sequence());
         self.of_mut(ty).launch(flight);
@@ -280,7 +315,8 @@ impl<R: Resource> Session<R> {
         let early =
             if ty == ResourceType::Endpoint { gate::early(clusters, view) } else { Default::default() };
         let patience = self.limits.patience;
-        let gate = Gate { clusters, endpoints, listeners, routes, early, now, patience };
+        let lets_go = self.lets_go;
+        let gate = Gate { clusters, endpoints, listeners, routes, early, lets_go, now, patience };
         let subscription = self.of(ty);
         let mut plan = Plan { steps: Vec::new(), gated: Vec::new(), kept: Vec::new() };
         let mut removals = Vec::new();

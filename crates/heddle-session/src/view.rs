@@ -55,6 +55,16 @@ pub trait View {
         true
     }
 
+    /// The resources that the client is given before it asks for them, with all that they need.
+    fn used(&self) -> Vec<(ResourceType, Name)> {
+        Vec::new()
+    }
+
+    /// Returns whether a resource exists that the client neither is given nor asked for.
+    fn is_withheld(&self, _ty: ResourceType, _name: &Name) -> bool {
+        false
+    }
+
     /// Calls `each` for every resource of `ty` that is given unasked.
     fn for_each_given(&self, ty: ResourceType, each: &mut dyn FnMut(&Self::Resource)) {
         self.for_each(ty, each);

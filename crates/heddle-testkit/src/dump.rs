@@ -10,7 +10,7 @@ use heddle_model::snapshot::{
     Endpoint, Health, InboundDefault, InboundPort, Service, ServicePort, Transport, Workload,
 };
 use heddle_model::{
-    AddressKey, ClusterNetwork, Families, Kind, Map, Owner, Reach, ServicePortKey, Snapshot, SourceRef,
+    AddressKey, ClusterNetwork, Families, Kind, Map, Owner, Reach, ServicePortKey, Snapshot, SourceRef, Uses,
 };
 use ipnet::IpNet;
 use std::fmt::{Display, Write};
@@ -149,6 +149,7 @@ fn workload_lines(text: &mut Text, workload: &Workload) {
         zone,
         host_network,
         skip_inbound_ports,
+        uses,
         inbound,
         undeclared,
     } = workload;
@@ -158,9 +159,14 @@ fn workload_lines(text: &mut Text, workload: &Workload) {
         field("node", node.as_ref()) + &field("region", region.as_ref()) + &field("zone", zone.as_ref());
     let skips = (!skip_inbound_ports.is_empty()).then(|| list(skip_inbound_ports).replace(' ', ","));
     let skips = field("skips", skips);
+    let uses = uses.as_ref().map(|uses| match uses {
+        Uses::All => "all".to_string(),
+        Uses::Services(services) => list(services).replace(' ', ","),
+    });
+    let uses = field("uses", uses);
     let host = if *host_network { " host-network" } else { "" };
     let addresses = list(addresses);
-    text.line(0, format_args!("workload {key}: {identity}, {plane}, {addresses}{place}{skips}{host}"));
+    text.line(0, format_args!("workload {key}: {identity}, {plane}, {addresses}{place}{skips}{uses}{host}"));
     inbound.iter().for_each(|port| inbound_lines(text, port));
     let InboundDefault { mtls, mtls_source, access } = undeclared;
     let line = format!("*{}", mode(*mtls, mtls_source.as_ref()));

@@ -81,6 +81,14 @@ impl FamilyPort {
     }
 }
 
+/// A Service's ports, by each of its families.
+pub(crate) fn ports(service: &Service) -> impl Iterator<Item = FamilyPort> {
+    service.ports.iter().flat_map(|port| {
+        let port = ServicePortKey { service: service.key.clone(), port: port.number };
+        FamilyPort::all(&port, service.families)
+    })
+}
+
 impl fmt::Display for FamilyPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { port, second } = self;

@@ -1,9 +1,12 @@
 //! Groups of clients that share resources.
 
 use crate::Capture;
+use crate::family_port::ports;
+use crate::resource::ResourceKey;
 use heddle_model::fact::Scope;
 use heddle_model::snapshot::Workload;
-use heddle_model::{Name, Snapshot, WorkloadKey};
+use heddle_model::{Name, Snapshot, Uses, WorkloadKey};
+use heddle_proto::ResourceType;
 use std::net::IpAddr;
 
 /// A set of clients that are given the same bytes under the same names.
@@ -67,13 +70,37 @@ impl Client {
     /// Returns whether it is given what a group holds only as far as something needs it that it asked for: under capture an
     /// Envoy asks for what it dials, and else nobody can.
     pub fn is_offered(&self, group: &Group, snapshot: &Snapshot) -> bool {
-        let asks = match (&self.capture, snapshot.mesh.scope) {
-            (Capture::Captured, Scope::OnDemand) => true,
-            (Capture::Captured, Scope::All) | (Capture::Bound(_), _) => false,
-        };
-        asks && match group {
-            Group::Mesh | Group::Capture(_) | Group::Consumer(_) | Group::Zone(_) | Group::Node(_) => true,
-            Group::Captured | Group::OwnAddresses(_) | Group::DualStack(_) | Group::Workload(..) => false,
+        self.asks(snapshot)
+            && match group {
+                Group::Mesh | Group::Capture(_) | Group::Consumer(_) | Group::Zone(_) | Group::Node(_) => {
+                    true
+                }
+                Group::Captured | Group::OwnAddresses(_) | Group::DualStack(_) | Group::Workload(..) => false,
+            }
+    }
+
+    /// Returns whether it asks for the Services that its workload dials.
+    fn asks(&self, snapshot: &Snapshot) -> bool {
+        match (&self.capture, self.uses(snapshot), snapshot.mesh.scope) {
+            (Capture::Bound(_), _, _) | (Capture::Captured, Some(Uses::All), _) => false,
+            (Capture::Captured, Some(Uses::Services(_)), _) => true,
+            (Capture::Captured, None, scope) => scope == Scope::OnDemand,
+        }
+    }
+
+    fn uses<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a Uses> {
+        snapshot.workloads.get(&self.workload)?.uses.as_ref()
+    }
+
+    /// The listeners that it is given before its workload dials them, with all that they need.
+    pub fn used(&self, snapshot: &Snapshot) -> Vec<ResourceKey> {
+        match self.uses(snapshot) {
+            Some(Uses::Services(services)) if self.asks(snapshot) => {
+                let found = services.iter().filter_map(|key| snapshot.services.get(key));
+                let ports = found.flat_map(|service| ports(service));
+                ports.map(|at| ResourceKey::new(ResourceType::Listener, at.to_string())).collect()
+            }
+            Some(_) | None => Vec::new(),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The resources that a change may touch.
 
-use crate::family_port::FamilyPort;
+use crate::family_port::{FamilyPort, ports};
 use crate::group::Group;
-use crate::inventory::{named, names, ports};
+use crate::inventory::{named, names};
 use crate::outbound::may_be_http;
 use crate::resource::ResourceKey;
 use crate::resource_name::Subject;

@@ -1,15 +1,14 @@
 //! Everything that a group holds.
 
 use crate::capture::Capture;
-use crate::family_port::FamilyPort;
+use crate::family_port::{FamilyPort, ports};
 use crate::group::Group;
 use crate::project::project;
 use crate::resource::ResourceKey;
 use crate::resource_name::Subject;
 use crate::{inbound, outbound};
 use heddle_model::fact::Locality;
-use heddle_model::snapshot::Service;
-use heddle_model::{Name, ServicePortKey, Snapshot};
+use heddle_model::{Name, Snapshot};
 use heddle_proto::ResourceType;
 use std::collections::BTreeSet;
 
@@ -38,14 +37,6 @@ pub fn names(group: &Group, snapshot: &Snapshot) -> BTreeSet<ResourceKey> {
             None => BTreeSet::new(),
         },
     }
-}
-
-/// A Service's ports, by each of its families.
-pub(crate) fn ports(service: &Service) -> impl Iterator<Item = FamilyPort> {
-    service.ports.iter().flat_map(|port| {
-        let port = ServicePortKey { service: service.key.clone(), port: port.number };
-        FamilyPort::all(&port, service.families)
-    })
 }
 
 /// A resource named for a Service's port.

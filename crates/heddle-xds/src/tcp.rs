@@ -2,7 +2,7 @@
 
 use crate::access_log::Direction;
 use crate::filter::network_filter;
-use crate::resource_name::AT;
+use crate::resource_name::{AT, Subject};
 use crate::{access_log, xds};
 use heddle_model::fact::Mesh;
 use std::time::Duration;
@@ -24,6 +24,7 @@ pub(crate) fn asking(mesh: &Mesh, instead: &str) -> Vec<xds::Filter> {
         ..xds::tcp_proxy::OnDemand::default()
     };
     let proxy = xds::TcpProxy {
+        stat_prefix: Subject::Outbound.to_string(),
         on_demand: Some(on_demand),
         access_log: access_log::dialled(mesh),
         ..config(mesh, Direction::Outbound, instead)

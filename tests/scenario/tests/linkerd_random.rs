@@ -113,6 +113,7 @@ fn workload(
         zone: None,
         host_network: false,
         skip_inbound_ports: Default::default(),
+        uses: None,
         inbound,
         undeclared: InboundDefault { mtls: Mtls::Permissive, mtls_source: None, access: access.clone() },
     }

@@ -95,6 +95,10 @@ impl Dialect for Toy {
         *client == workload("asks") && *group == Group::All
     }
 
+    fn used(_: &WorkloadKey, _: &Snapshot) -> Vec<ToyKey> {
+        Vec::new()
+    }
+
     fn is_asked_for((ty, _): &ToyKey) -> bool {
         *ty == ASKED
     }
@@ -202,6 +206,7 @@ fn pod(name: &str, zone: Option<Name>) -> Arc<Workload> {
         zone,
         host_network: false,
         skip_inbound_ports: BTreeSet::new(),
+        uses: None,
         inbound: vec![],
         undeclared,
     })

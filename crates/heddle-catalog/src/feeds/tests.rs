@@ -70,6 +70,7 @@ fn set(snapshot: &mut Snapshot, name: &str, zone: Option<&str>) -> BTreeSet<Key>
         zone: zone.map(Name::from),
         host_network: false,
         skip_inbound_ports: Default::default(),
+        uses: None,
         inbound: vec![],
         undeclared: InboundDefault { mtls: Mtls::Permissive, mtls_source: None, access },
     };

@@ -54,6 +54,7 @@ pub(crate) fn depends_on(resolved: &Resolved) -> impl PartialEq + '_ {
         zone,
         host_network,
         skip_inbound_ports,
+        uses: _,
         inbound,
         undeclared,
     } = &*resolved.workload;

@@ -106,7 +106,10 @@ fn the_posture_is_the_namespaces_else_the_meshs() {
     check([mesh()], &all(by_mesh).each_ref().map(String::as_str));
     let silent = ("Namespace shop", Fact::Namespace(Namespace::default()));
     check([mesh(), silent], &all(by_mesh).each_ref().map(String::as_str));
-    let deny = ("Namespace shop", Fact::Namespace(Namespace { posture: Some(Posture::Deny), config: None }));
+    let deny = (
+        "Namespace shop",
+        Fact::Namespace(Namespace { posture: Some(Posture::Deny), uses: None, config: None }),
+    );
     check([mesh(), deny], &all("Deny by Namespace shop").each_ref().map(String::as_str));
 }
 

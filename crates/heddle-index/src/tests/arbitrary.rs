@@ -10,7 +10,7 @@ use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
 use heddle_model::report::ParentRef;
 use heddle_model::server::ProxyConfig;
 use heddle_model::{
-    Diagnostic, Fact, Families, Family, Identity, Kind, Lowered, Meta, Name, ServiceKey, SourceRef,
+    Diagnostic, Fact, Families, Family, Identity, Kind, Lowered, Meta, Name, ServiceKey, SourceRef, Uses,
 };
 use ipnet::IpNet;
 use proptest::collection::{btree_set, vec};
@@ -103,14 +103,18 @@ fn posture() -> impl Strategy<Value = Posture> {
     select(vec![Posture::Allow, Posture::Authenticated, Posture::Deny])
 }
 
+fn uses() -> impl Strategy<Value = Option<Uses>> {
+    option::of(select(vec![Uses::All, Uses::Services([ServiceKey::new("a", "s")].into())]))
+}
+
 fn invalid() -> impl Strategy<Value = Fact> {
     Just(Fact::Invalid(Invalid { message: "spec is not a map".into() }))
 }
 
 fn fact(kind: Kind) -> BoxedStrategy<Fact> {
     match kind {
-        Kind::Namespace => (option::of(posture()), config())
-            .prop_map(|(posture, config)| Fact::Namespace(Namespace { posture, config }))
+        Kind::Namespace => (option::of(posture()), config(), uses())
+            .prop_map(|(posture, config, uses)| Fact::Namespace(Namespace { posture, uses, config }))
             .boxed(),
         Kind::Node => {
             (vec(address(), 0..2), option::of(name(&["r"])), option::of(name(&["z1", "z2"])), cidrs())
@@ -182,8 +186,8 @@ fn workload() -> impl Strategy<Value = Workload> {
     let who = (labels(), vec(address(), 0..3), option::of(object()), plane);
     let place = (option::of(node()), option::of(name(&["z3"])), any::<bool>());
     let age = (prop::bool::weighted(0.2), prop::bool::weighted(0.3), created());
-    (who, place, age, vec(workload_port(), 0..3), btree_set(number(), 0..2), config()).prop_map(
-        |(who, place, (ended, deleting, created), ports, skip, config)| {
+    (who, place, age, vec(workload_port(), 0..3), btree_set(number(), 0..2), (config(), uses())).prop_map(
+        |(who, place, (ended, deleting, created), ports, skip, (config, uses))| {
             let (labels, addresses, account, plane) = who;
             let (node, zone, host_network) = place;
             Workload {
@@ -199,6 +203,7 @@ fn workload() -> impl Strategy<Value = Workload> {
                 created,
                 ports,
                 skip_inbound_ports: skip,
+                uses,
                 config,
             }
         },

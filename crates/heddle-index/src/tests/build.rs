@@ -53,6 +53,7 @@ pub(crate) fn workload(app: &str, ip: &str) -> Workload {
         created: None,
         ports: Vec::new(),
         skip_inbound_ports: BTreeSet::new(),
+        uses: None,
         config: None,
     }
 }

@@ -184,8 +184,12 @@ fn a_strict_policy_costs_its_workloads_and_where_they_are_dialled() {
 
 #[test]
 fn a_posture_costs_the_workloads_of_its_namespace() {
-    let deny =
-        || set("Namespace ns1", Fact::Namespace(Namespace { posture: Some(Posture::Deny), config: None }));
+    let deny = || {
+        set(
+            "Namespace ns1",
+            Fact::Namespace(Namespace { posture: Some(Posture::Deny), uses: None, config: None }),
+        )
+    };
     check(deny, Work { workloads: 30, access: 60, ..NONE }, 30);
 }
 

@@ -58,6 +58,7 @@ impl View<'_> {
             zone: node.and_then(|node| node.zone.clone()).or_else(|| fact.zone.clone()),
             host_network: fact.host_network,
             skip_inbound_ports,
+            uses: fact.uses.clone().or_else(|| self.tables.namespace(&key.namespace)?.1.uses.clone()),
             inbound,
             undeclared,
         };

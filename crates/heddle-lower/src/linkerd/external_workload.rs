@@ -38,6 +38,7 @@ pub(crate) fn lower(root: &Field<'_>, notes: &mut Diagnostics) -> Result<Workloa
         created: meta::created(root),
         ports: ports(&spec, notes),
         skip_inbound_ports: workload::skip_inbound_ports(root, Some(DataPlane::Linkerd), notes),
+        uses: None,
         config: None,
     };
     workload.config = annotation::of_workload(root, &workload, notes);

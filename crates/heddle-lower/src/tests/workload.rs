@@ -2,6 +2,7 @@
 use super::*;
 use heddle_model::access::Posture;
 use heddle_model::fact::{DataPlane, Protocol, Workload};
+use heddle_model::{ServiceKey, Uses};
 
 fn workload(kind: Kind, rest: Value) -> (Workload, Vec<String>) {
     match say(kind, rest) {
@@ -165,7 +166,7 @@ fn a_posture_that_cannot_be_read_is_deny() {
         let (fact, _) = say(Kind::Namespace, json!({"metadata": {"annotations": annotations}}));
         assert_eq!(
             fact,
-            Fact::Namespace(heddle_model::fact::Namespace { posture, config: None }),
+            Fact::Namespace(heddle_model::fact::Namespace { posture, uses: None, config: None }),
             "{written}"
         );
     }
@@ -231,4 +232,29 @@ fn a_loopback_address_leads_nowhere_but_in_a_folder() {
     };
     assert_eq!(found(crate::Loopback::Refused), ["", "10.0.0.1"]);
     assert_eq!(found(crate::Loopback::Granted), ["127.0.0.1", "127.0.0.1 10.0.0.1"]);
+}
+
+#[test]
+fn a_workload_says_what_it_uses() {
+    let uses = |text: &str| {
+        let annotations = json!({"heddle.dev/uses": text});
+        let (pod, faults) = workload(
+            Kind::Pod,
+            json!({"metadata": {"annotations": annotations}, "spec": {"containers": []}}),
+        );
+        (pod.uses, faults.len())
+    };
+    let services = |keys: &[(&str, &str)]| {
+        Some(Uses::Services(
+            keys.iter().map(|(namespace, name)| ServiceKey::new(*namespace, *name)).collect(),
+        ))
+    };
+    assert_eq!(uses("shop/cart, bank/vault,"), (services(&[("shop", "cart"), ("bank", "vault")]), 0));
+    assert_eq!(uses("shop/cart, *"), (Some(Uses::All), 0));
+    assert_eq!(uses(""), (services(&[]), 0));
+    assert_eq!(uses("cart, shop/cart, Shop/cart, shop/"), (services(&[("shop", "cart")]), 3));
+    let many: Vec<String> = (0..300).map(|number| format!("shop/s{number}")).collect();
+    let (kept, faults) = uses(&many.join(","));
+    let Some(Uses::Services(kept)) = kept else { panic!("{kept:?}") };
+    assert_eq!((kept.len(), faults), (256, 1));
 }

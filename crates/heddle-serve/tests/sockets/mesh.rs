@@ -218,6 +218,7 @@ impl Publisher {
             zone,
             host_network: false,
             skip_inbound_ports: Default::default(),
+            uses: None,
             inbound: vec![],
             undeclared: InboundDefault { mtls: Mtls::Permissive, mtls_source: None, access },
         };

@@ -147,16 +147,27 @@ fn a_client_that_comes_back_keeps_what_it_asked_for_before() {
 }
 
 #[test]
-fn a_client_that_holds_everything_lets_go_of_what_it_did_not_ask_for() {
+fn what_a_client_uses_comes_before_it_asks() {
+    let mut stream = stream();
+    stream.world.used = vec![0];
+    stream.change(7, |_| {});
+    let sent = stream.respond();
+    assert_eq!(show(&sent), "CDS s0 s1; LDS s0");
+    take_in(&mut stream, sent);
+    let sent = stream.ask(ResourceType::Cluster, &["at:s0"]);
+    assert_eq!(show(&sent), "CDS at:s0");
+    take_in(&mut stream, sent);
+    stream.world.used = Vec::new();
+    stream.change(7, |service| service.cluster = 3);
+    assert_eq!(stream.poll(), "", "it asked for it itself");
+}
+
+#[test]
+fn a_client_that_was_given_everything_keeps_clusters_for_the_connections_of_listeners_that_go() {
     let mut stream = Stream::settled(&two());
     stream.world.on_demand = true;
     stream.world.floor = u64::MAX;
-    stream.change(0, |service| service.cluster = 5);
-    let sent_all = take_in_roots(&mut stream);
-    assert_eq!(sent_all, ["LDS -s0 -s1", "CDS -s0 -s1"]);
-}
-
-fn take_in_roots(stream: &mut Stream) -> Vec<String> {
+    stream.change(0, |service| service.endpoints = 5);
     let mut sent_all = Vec::new();
     let mut sent = stream.respond();
     while !sent.is_empty() {
@@ -169,5 +180,7 @@ fn take_in_roots(stream: &mut Stream) -> Vec<String> {
             })
             .collect();
     }
-    sent_all
+    assert_eq!(sent_all, ["EDS s0; LDS -s0 -s1"]);
+    stream.world.set(|all| drop(all.remove(&0)));
+    assert_eq!(stream.poll(), "CDS -s0");
 }

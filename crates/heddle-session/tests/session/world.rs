@@ -139,6 +139,8 @@ pub(crate) struct World {
     pub floor: u64,
     /// Services are given to who asks for `at:<service>`, a cluster that hands connections to its listener.
     pub on_demand: bool,
+    /// Services whose listeners a client is given before it asks.
+    pub used: Vec<u8>,
 }
 
 pub(crate) fn name(service: u8) -> Name {
@@ -243,6 +245,10 @@ impl View for World {
 
     fn is_given(&self, _: ResourceType, name: &Name) -> bool {
         !self.on_demand && !name.starts_with(AT)
+    }
+
+    fn used(&self) -> Vec<(ResourceType, Name)> {
+        self.used.iter().map(|id| (ResourceType::Listener, name(*id))).collect()
     }
 
     fn for_each_given(&self, ty: ResourceType, each: &mut dyn FnMut(&Shared)) {

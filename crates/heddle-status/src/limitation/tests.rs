@@ -53,6 +53,7 @@ fn workload(key: WorkloadKey, plane: DataPlane, zone: &str) -> Workload {
         zone: Some(zone.into()),
         host_network: false,
         skip_inbound_ports: BTreeSet::new(),
+        uses: None,
         inbound: Vec::new(),
         undeclared: InboundDefault { mtls: Mtls::Permissive, mtls_source: None, access: Arc::new(access) },
     }

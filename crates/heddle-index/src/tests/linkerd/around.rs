@@ -92,7 +92,7 @@ fn a_pods_annotations_stand_before_its_namespaces() {
         |default_policy| ProxyConfig { default_policy: Some(default_policy), ..ProxyConfig::default() };
     let around = |posture, config| {
         let config = Some(Box::new(config));
-        ("Namespace shop", Fact::Namespace(Namespace { posture, config }))
+        ("Namespace shop", Fact::Namespace(Namespace { posture, uses: None, config }))
     };
     let posture = |pod: ProxyConfig, around: (&'static str, Fact)| {
         let snapshot = snapshot([("Pod shop/cart", annotated(DataPlane::Linkerd, pod)), around]);
