@@ -219,6 +219,26 @@ fn render_prints_what_envoy_reads_and_always_the_same() {
 }
 
 #[test]
+fn render_shows_what_is_told_to_whoever_dials_an_address() {
+    let names = |dials: &str, ty: &str| -> Vec<String> {
+        let ask = ["render", "--source", DEMO, "external/shop/web", "--dials", dials, "-o", "json"];
+        let value: serde_json::Value = serde_json::from_str(&told(&heddle(&ask))).expect("JSON");
+        let all = value[ty].as_array().expect("a list");
+        all.iter().filter_map(|one| one["name"].as_str()).map(String::from).collect()
+    };
+    let (cart, nobody) = ("127.1.0.2:8080", "127.1.0.2:9");
+    assert_eq!(names(cart, "listeners"), ["handback", "inbound", "outbound", "shop/cart:8080"]);
+    assert_eq!(names(cart, "routes").first().map(String::as_str), Some("inbound:8080"));
+    let clusters = names(cart, "clusters");
+    for want in ["at:127.1.0.2:8080", "shop/cart-v1:8080", "shop/cart-v2:8080"] {
+        assert!(clusters.contains(&want.to_string()), "{want}: {clusters:?}");
+    }
+    assert!(!clusters.contains(&"shop/web:8080".to_string()), "{clusters:?}");
+    assert_eq!(names(nobody, "listeners"), ["handback", "inbound", "outbound"]);
+    assert!(names(nobody, "clusters").contains(&"at:127.1.0.2:9".to_string()));
+}
+
+#[test]
 fn a_token_is_made_for_external_workloads_only() {
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().join("state");

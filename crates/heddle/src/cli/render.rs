@@ -1,17 +1,20 @@
 //! `heddle render`: everything that one proxy is told.
 
 use super::sidecar::For;
+use crate::resources::Shown;
 use crate::source::Source;
 use crate::{answers, resources, world};
 use anyhow::{Context, Result};
 use heddle_model::WorkloadKey;
 use heddle_model::fact::DataPlane;
 use heddle_xds::{Capture, Client};
+use std::net::SocketAddr;
 
 /// Print the whole configuration of one workload's proxy, as the controller would send it.
 #[derive(clap::Args)]
 #[command(
     after_help = "Examples:\n  heddle render --source dir:examples/demo external/shop/web --only shop/cart:8080\n  \
+        heddle render --source dir:manifests pod/shop/web-0 --dials 10.96.0.12:80\n  \
         heddle render --source dir:manifests pod/shop/web-0 --dialect linkerd --only 10.96.0.12:8080"
 )]
 pub(crate) struct Args {
@@ -30,6 +33,10 @@ pub(crate) struct Args {
     /// this name of a Service
     #[arg(long, value_name = "NAME")]
     only: Option<String>,
+    /// Only what an Envoy whose traffic is captured is told that dials this, IP:PORT, and before it dials anything; may be
+    /// repeated. Without it everything is printed that it would be told if it dialled all Services
+    #[arg(long, value_name = "IP:PORT", conflicts_with = "only")]
+    dials: Vec<SocketAddr>,
     /// The output format
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
@@ -55,12 +62,16 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         Some(DataPlane::Linkerd) => For::Linkerd,
         Some(DataPlane::Envoy) | None => For::Envoy,
     };
-    let only = args.only.as_deref();
     let page = match args.dialect.unwrap_or(own) {
-        For::Linkerd => answers::of(&args.workload, &world.snapshot, only)?,
+        For::Linkerd => answers::of(&args.workload, &world.snapshot, args.only.as_deref())?,
         For::Envoy => {
             let client = Client { workload: args.workload, capture: args.capture };
-            resources::of(&client, &world.snapshot, only)?
+            let shown = match args.only {
+                Some(name) => Shown::Only(name),
+                None if args.dials.is_empty() => Shown::Everything,
+                None => Shown::Dialled(args.dials),
+            };
+            resources::of(&client, &world.snapshot, &shown)?
         }
     };
     match args.output {

@@ -81,6 +81,15 @@ impl World {
         };
         assert!(code == Some(0) && connected("web") && connected("cart"), "{text}");
         self.say("heddle proxies reaches every controller");
+        for client in clients {
+            let listeners =
+                client["types"].as_array().unwrap().iter().find(|one| one["type"] == "LDS").unwrap();
+            let held = listeners["held"].as_u64().unwrap();
+            // What comes in, what goes out and what is handed back; beside them one for each port that is called.
+            let calls = client["workload"].as_str().unwrap().starts_with("pod/shop/web-");
+            assert!(if calls { held > 3 } else { held == 3 }, "{client}");
+        }
+        self.say("proxies hold what their workloads call");
     }
 
     /// A Prometheus without an identity reads a Pod whose every port is Strict, at the address that its annotations name.
@@ -317,6 +326,12 @@ impl World {
         assert!(refused.expect_err("it asked for a proxy").contains("pod.inject.heddle.dev"));
         self.kubectl(&["wait", "pod/outside", "--for=condition=Ready", "--timeout=60s"]);
         self.say("without a controller, Pods that want no proxy start");
+        let first_use = std::time::Instant::now();
+        let unheard = self.get("shop", "deployment/catalogue", "http://cart/");
+        assert!(self.get("shop", "deployment/web", "http://cart/").is_ok(), "what is in use goes on");
+        let seconds = first_use.elapsed().as_secs();
+        assert!(unheard.is_err() && seconds < 30, "{unheard:?} after {seconds} s");
+        self.say("what was never dialled is closed, what is in use goes on");
         self.scale(2);
         // kube-proxy learns of the new Pods a little later than the Deployment.
         self.until("the controller is back", || self.create(&pod("within", "shop", "")).is_ok());
