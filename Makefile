@@ -8,7 +8,7 @@ export HEDDLE_CACHE ?= $(CACHE)
 IMAGES ?= $(CACHE)/images
 
 .DEFAULT_GOAL := help
-.PHONY: help setup envoy binaries build demo node images e2e try-linkerd test unit lint fmt generate bless docs bench streams deny clean
+.PHONY: help setup envoy binaries build demo node images e2e try-linkerd test unit lint fmt generate bless docs bench streams envoy-memory deny clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,10 @@ bench: ## What one endpoint's flip costs in meshes of 100, 1,000 and 10,000 serv
 
 streams: ## What linkerd2-proxies' streams cost: memory of 10,000, a change's way to 300 and 1,000
 	cargo run --release -p heddle-bench -- streams
+
+envoy-memory: $(ENVOY) ## What a captured Envoy takes at 1,000 services of 10 workloads, as it dials 0 to 1,000 of them (needs root)
+	cargo build --release -p heddle
+	cargo run --release -p heddle-bench -- envoy --heddle $${CARGO_TARGET_DIR:-target}/release/heddle --envoy $(ENVOY)
 
 deny: ## Licences, bans and sources (needs cargo-deny)
 	cargo deny check licenses bans sources

@@ -2,6 +2,7 @@
 //!
 //! Prints numbers and ratios, and asserts nothing: machines are noisy.
 
+mod envoy;
 mod mesh;
 mod streams;
 
@@ -38,6 +39,23 @@ enum Command {
     StreamCase { case: streams::Case },
     #[command(hide = true)]
     StreamClients,
+    /// Measure the memory of a captured Envoy as its workload dials more services (needs root: two network namespaces)
+    Envoy {
+        #[arg(long, default_value_t = 1000)]
+        services: usize,
+        /// Workloads behind each service
+        #[arg(long, default_value_t = 10)]
+        workloads: usize,
+        /// The numbers of services that have been dialled, each measured
+        #[arg(long, value_delimiter = ',', default_value = "0,10,100,1000")]
+        used: Vec<usize>,
+        /// The program of Heddle
+        #[arg(long)]
+        heddle: PathBuf,
+        /// The program of Envoy
+        #[arg(long, env = "HEDDLE_ENVOY")]
+        envoy: PathBuf,
+    },
     /// Write a mesh as manifests, for `heddle controller --source dir:OUT`
     Manifests {
         #[arg(long, default_value_t = 1000)]
@@ -57,6 +75,9 @@ fn main() -> Result<()> {
         Command::Streams => streams::measure_all(),
         Command::StreamCase { case } => streams::measure(case),
         Command::StreamClients => streams::clients(),
+        Command::Envoy { services, workloads, used, heddle, envoy } => {
+            envoy::measure(&Mesh { services, workloads }, &used, &envoy::Programs { heddle, envoy })
+        }
         Command::Manifests { services, workloads, out } => {
             std::fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
             let mesh = Mesh { services, workloads };

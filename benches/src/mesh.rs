@@ -101,10 +101,20 @@ impl Mesh {
     }
 }
 
+/// The name of a workload of [`Mesh::manifests`].
+pub(crate) fn external_name(service: usize, workload: usize) -> String {
+    format!("external/{NAMESPACE}/s{service}-{workload}")
+}
+
+/// The virtual IP of a service.
+pub(crate) fn virtual_ip(number: usize) -> String {
+    format!("10.{}.{}.{}", 128 + (number >> 16), number >> 8 & 0xff, number & 0xff)
+}
+
 fn mesh() -> Value {
     json!({
         "apiVersion": "heddle.dev/v1alpha1", "kind": "Mesh", "metadata": {"name": "default"},
-        "spec": {"trustDomain": "bench.mesh"},
+        "spec": {"trustDomain": "bench.mesh", "networks": ["10.0.0.0/8"]},
     })
 }
 
@@ -113,7 +123,7 @@ fn service(number: usize) -> Value {
         "apiVersion": "v1", "kind": "Service",
         "metadata": {"namespace": NAMESPACE, "name": format!("s{number}")},
         "spec": {
-            "clusterIP": format!("10.{}.{}.{}", 128 + (number >> 16), number >> 8 & 0xff, number & 0xff),
+            "clusterIP": virtual_ip(number),
             "selector": {"app": format!("s{number}")},
             "ports": [{"name": "http", "port": 8080}],
         },
