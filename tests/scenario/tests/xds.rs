@@ -5,7 +5,7 @@
 use heddle_decide::decide;
 use heddle_index::Index;
 use heddle_model::server::Requirement;
-use heddle_model::{AddressKey, Diagnostic, Fact, Kind, Lowered, Name, Owner, Snapshot, WorkloadKey};
+use heddle_model::{AddressKey, Diagnostic, Fact, Kind, Lowered, Name, Owner, Reach, Snapshot, WorkloadKey};
 use heddle_proto::json::Printer;
 use heddle_scenario_tests::{INTRUDER, Scenario, all, everywhere, intruder, resolved, resources};
 use heddle_testkit::Shuffler;
@@ -91,6 +91,7 @@ fn another_namespace_changes_only_what_is_named_for_it() {
                         is_named_for(key, namespace)
                             || is_address_of(key, namespace, [&before, &after])
                             || is_contested(&scenario, key)
+                            || is_kept(key, namespace, [&before, &after])
                             || gives_way(&scenario, key, namespace)
                             || is_own_claim(&scenario, key, &client.workload.namespace, namespace)
                             || is_granted(&scenario, key, [&client.workload.namespace, namespace]),
@@ -230,6 +231,16 @@ fn groups_by_address(snapshot: &Snapshot) -> BTreeSet<Group> {
     let namespaces = snapshot.workloads.keys().map(|key| Some(key.namespace.clone()));
     let dual_stack = [None].into_iter().chain(namespaces).map(Group::DualStack);
     captures.into_iter().chain([Group::Captured]).chain(own).chain(dual_stack).collect()
+}
+
+/// The capture listener keeps the addresses that no network holds and that count for all clients: of a namespace's own Pods
+/// and Services, and what the Mesh grants it.
+fn is_kept(key: &ResourceKey, namespace: &Name, snapshots: [&Snapshot; 2]) -> bool {
+    let keeps = |snapshot: &Snapshot| {
+        let mut owned = snapshot.addresses.iter().filter(|(_, owner)| owner.namespace() == Some(namespace));
+        owned.any(|(at, _)| at.reach == Reach::Mesh && snapshot.network_of(at.address).is_none())
+    };
+    &*key.name == "outbound" && snapshots.into_iter().any(keeps)
 }
 
 /// A namespace's own clients dial what the namespace claims, and its capture listener keeps what of that no network holds,
