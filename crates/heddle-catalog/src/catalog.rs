@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 /// Keeps the resources of every group that a joined client belongs to.
 pub struct Catalog<D: Dialect> {
-    snapshot: Snapshot,
     published: Arc<Published<D>>,
     /// The number of times that each client has joined.
     clients: BTreeMap<D::Client, usize>,
@@ -35,8 +34,7 @@ impl<D: Dialect> Catalog<D> {
     /// A catalog of `snapshot` without clients.
     pub fn new(snapshot: Snapshot) -> Self {
         Self {
-            published: Arc::new(Published::new(snapshot.clone())),
-            snapshot,
+            published: Arc::new(Published::new(snapshot)),
             clients: BTreeMap::new(),
             groups: BTreeMap::new(),
             counters: Counters::default(),
@@ -60,7 +58,7 @@ impl<D: Dialect> Catalog<D> {
         *count += 1;
         if *count == 1 {
             let mut next = (*self.published).clone();
-            let groups = groups::<D>(&client, &self.snapshot);
+            let groups = groups::<D>(&client, &next.snapshot);
             self.hold(&groups, &mut next);
             let since = next.sequence;
             next.clients.insert(client, Arc::new(Membership { groups, since }));
@@ -86,9 +84,8 @@ impl<D: Dialect> Catalog<D> {
 
     /// Projects what `changed` touches. The state before stays published if nothing differs.
     pub fn publish(&mut self, changed: &BTreeSet<Key>, new: &Snapshot) -> Arc<Published<D>> {
-        let old = std::mem::replace(&mut self.snapshot, new.clone());
         let mut next = (*self.published).clone();
-        next.snapshot = new.clone();
+        let old = std::mem::replace(&mut next.snapshot, new.clone());
         let mut changes = Changes::<D>::new();
         for group in self.groups.keys() {
             let touched = changed.iter().flat_map(|key| D::touched(group, key, &old, new));
@@ -98,10 +95,7 @@ impl<D: Dialect> Catalog<D> {
             }
             let Some(mut shelf) = next.shelves.get(group).cloned() else { continue };
             for key in touched {
-                if D::name(&key).ends_with('*')
-                    || D::is_asked_for(&key)
-                    || place::<D>(&mut shelf, group, &key, new, &mut self.counters)
-                {
+                if D::is_asked_for(&key) || place::<D>(&mut shelf, group, &key, new, &mut self.counters) {
                     changes.push((group.clone(), key));
                 }
             }
@@ -122,7 +116,7 @@ impl<D: Dialect> Catalog<D> {
         let candidates: Vec<D::Client> = self.clients.keys().filter(may_move).cloned().collect();
         let mut moved = false;
         for client in candidates {
-            let groups = groups::<D>(&client, &self.snapshot);
+            let groups = groups::<D>(&client, &next.snapshot);
             let Some(before) = next.clients.get(&client).filter(|before| before.groups != groups).cloned()
             else {
                 continue;
@@ -145,8 +139,8 @@ impl<D: Dialect> Catalog<D> {
                 continue;
             }
             let mut shelf = ResourceSet::<D>::new();
-            for key in D::names(group, &self.snapshot) {
-                place::<D>(&mut shelf, group, &key, &self.snapshot, &mut self.counters);
+            for key in D::names(group, &next.snapshot) {
+                place::<D>(&mut shelf, group, &key, &next.snapshot, &mut self.counters);
             }
             next.shelves.insert(group.clone(), shelf);
         }

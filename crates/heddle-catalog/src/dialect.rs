@@ -48,7 +48,7 @@ pub trait Dialect {
     /// One resource of a group; `None` where the group has none of that name.
     fn project(group: &Self::Group, key: &Self::Key, snapshot: &Snapshot) -> Option<Projection<Self::Key>>;
 
-    /// Returns whether a resource is in no group, and made for who asks for it.
+    /// Returns whether a resource is in no group, and made for who asks for it; also of a pattern of such names.
     fn is_asked_for(key: &Self::Key) -> bool;
 
     /// Such a resource, for one client; `None` where there is none of that name for it.

@@ -221,8 +221,6 @@ impl<R: Resource> Session<R> {
                     self.subscriptions.iter_mut().for_each(Subscription::mark_all);
                 }
             }
-        }
-        if last != Some(view.sequence()) {
             self.follow_used(closure, view);
         }
         for (ty, name) in closure.take_moved() {

@@ -108,7 +108,7 @@ impl<R: Resource> Subscription<R> {
     fn stand_in<V: View<Resource = R>>(&self, name: &Name, view: &V) -> Option<R> {
         let may = self.ty == ResourceType::Cluster && self.is_subscribed(name);
         let fits = || self.has_room_for_stand_in() || self.state(name).is_some();
-        view.absent(self.ty, name).filter(|_| may && fits())
+        if may && fits() { view.absent(self.ty, name) } else { None }
     }
 
     /// The names to consider for the next response: of those that must go alone the first that may go at all, else

@@ -17,7 +17,15 @@ pub(crate) struct Slot<R> {
 /// The names of one type.
 pub(super) struct Slots<R> {
     slots: BTreeMap<Name, Slot<R>>,
+    count: Count,
+}
+
+/// Sums over slots.
+#[derive(Default)]
+struct Count {
+    /// Bytes that are kept for the client alone.
     own_bytes: usize,
+    /// Resources that stand for what does not exist.
     stand_ins: usize,
 }
 
@@ -51,9 +59,21 @@ impl<R: Resource> Slot<R> {
     }
 }
 
+impl Count {
+    fn add<R: Resource>(&mut self, name: &Name, slot: &Slot<R>) {
+        self.own_bytes += slot.own_bytes(name);
+        self.stand_ins += usize::from(slot.is_stand_in());
+    }
+
+    fn subtract<R: Resource>(&mut self, name: &Name, slot: &Slot<R>) {
+        self.own_bytes -= slot.own_bytes(name);
+        self.stand_ins -= usize::from(slot.is_stand_in());
+    }
+}
+
 impl<R: Resource> Slots<R> {
     pub(super) fn new() -> Self {
-        Self { slots: BTreeMap::new(), own_bytes: 0, stand_ins: 0 }
+        Self { slots: BTreeMap::new(), count: Count::default() }
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&Slot<R>> {
@@ -62,45 +82,32 @@ impl<R: Resource> Slots<R> {
 
     pub(super) fn insert(&mut self, name: Name, slot: Slot<R>) {
         self.remove(&name);
-        self.count_in(&name, &slot);
+        self.count.add(&name, &slot);
         self.slots.insert(name, slot);
     }
 
     /// Takes a name out, in the client's own spelling.
     pub(super) fn remove(&mut self, name: &Name) -> Option<(Name, Slot<R>)> {
         let (name, slot) = self.slots.remove_entry(name)?;
-        self.count_out(&name, &slot);
+        self.count.subtract(&name, &slot);
         Some((name, slot))
     }
 
     /// Changes a slot that is there.
     pub(super) fn change<T>(&mut self, name: &Name, change: impl FnOnce(&mut Slot<R>) -> T) -> Option<T> {
         let slot = self.slots.get_mut(name)?;
-        self.own_bytes -= slot.own_bytes(name);
-        self.stand_ins -= usize::from(slot.is_stand_in());
+        self.count.subtract(name, slot);
         let changed = change(slot);
-        self.own_bytes += slot.own_bytes(name);
-        self.stand_ins += usize::from(slot.is_stand_in());
+        self.count.add(name, slot);
         Some(changed)
-    }
-
-    fn count_in(&mut self, name: &Name, slot: &Slot<R>) {
-        self.own_bytes += slot.own_bytes(name);
-        self.stand_ins += usize::from(slot.is_stand_in());
-    }
-
-    fn count_out(&mut self, name: &Name, slot: &Slot<R>) {
-        self.own_bytes -= slot.own_bytes(name);
-        self.stand_ins -= usize::from(slot.is_stand_in());
     }
 
     /// Lets go of names that are not asked for by name.
     pub(super) fn retain_subscribed(&mut self) {
-        let (own_bytes, stand_ins) = (&mut self.own_bytes, &mut self.stand_ins);
+        let count = &mut self.count;
         self.slots.retain(|name, slot| {
             if !slot.subscribed {
-                *own_bytes -= slot.own_bytes(name);
-                *stand_ins -= usize::from(slot.is_stand_in());
+                count.subtract(name, slot);
             }
             slot.subscribed
         });
@@ -123,7 +130,7 @@ impl<R: Resource> Slots<R> {
 
     /// Resources that stand for what does not exist.
     pub(super) fn stand_ins(&self) -> usize {
-        self.stand_ins
+        self.count.stand_ins
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Name, &Slot<R>)> {
@@ -136,6 +143,6 @@ impl<R: Resource> Slots<R> {
 
     /// Bytes that are kept for this client alone.
     pub(super) fn own_bytes(&self) -> usize {
-        self.own_bytes
+        self.count.own_bytes
     }
 }
