@@ -1,6 +1,7 @@
 //! The memory of a real Envoy whose traffic is captured, with so many services in the mesh and so many dialled.
 
 use crate::mesh::{self, Mesh};
+use crate::resident_mib;
 use anyhow::{Context, Result, ensure};
 use heddle_play_tests::net::{Namespace, PROXY_USERS};
 use std::fs;
@@ -51,12 +52,11 @@ pub(crate) fn measure(mesh: &Mesh, used: &[usize], programs: &Programs) -> Resul
         let attempts = used - dialled;
         dialled = used;
         std::thread::sleep(Duration::from_secs(1));
+        let [controller, envoy] = site.resident()?;
         println!(
-            "{used:>6} {:>7} MiB {:>8} MiB {:>10} {:>10} MiB {:>14}",
-            site.resident("envoy")? >> 10,
+            "{used:>6} {envoy:>7} MiB {:>8} MiB {:>10} {controller:>10} MiB {:>14}",
             site.allocated()? >> 20,
             site.get(ADMIN, "/clusters")?.matches("observability_name").count(),
-            site.resident("heddle")? >> 10,
             format!("{answered} of {attempts}"),
         );
     }
@@ -219,16 +219,11 @@ impl Site {
         Ok(line.chars().filter(char::is_ascii_digit).collect::<String>().parse()?)
     }
 
-    /// Kilobytes that the process of a program holds: the controller, or the Envoy below its agent.
-    fn resident(&self, program: &str) -> Result<u64> {
+    /// Mebibytes that the controller holds, and the Envoy below its agent.
+    fn resident(&self) -> Result<[u64; 2]> {
         let [controller, agent] = self.processes.as_slice() else { anyhow::bail!("not started") };
-        let process = match program {
-            "envoy" => child_of(agent.id())?,
-            _ => controller.id(),
-        };
-        let status = fs::read_to_string(format!("/proc/{process}/status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no such field")?;
-        Ok(line.trim().trim_end_matches(" kB").parse()?)
+        let of = |process: u32| resident_mib(&process.to_string()).context("the process has gone");
+        Ok([of(controller.id())?, of(child_of(agent.id())?)?])
     }
 }
 

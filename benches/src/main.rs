@@ -105,7 +105,7 @@ fn measure_flips(clients: usize, flips: u32) -> Result<()> {
             owner.first.as_secs_f64() * 1e3,
             flip.as_secs_f64() * 1e6,
             flip.as_secs_f64() / base.as_secs_f64(),
-            resident_mib().unwrap_or(0),
+            resident_mib("self").unwrap_or(0),
         );
     }
     Ok(())
@@ -152,8 +152,9 @@ impl Publisher {
     }
 }
 
-fn resident_mib() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+/// The memory of a process, by its number or `self`.
+fn resident_mib(process: &str) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kib: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
     Some(kib / 1024)

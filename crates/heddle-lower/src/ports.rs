@@ -2,6 +2,7 @@
 
 use crate::diagnostics::Diagnostics;
 use crate::field::Field;
+use heddle_model::text::items;
 use heddle_model::{Name, PortRange, PortRangeError};
 use std::collections::BTreeSet;
 
@@ -14,7 +15,7 @@ pub(crate) fn ports(
     let most = PortRange::MOST_KEPT;
     let text = notes.take(place.text(), "it is not heeded")?;
     let mut ports = BTreeSet::new();
-    for item in PortRange::items(text) {
+    for item in items(text) {
         let named = names.iter().find(|(name, _)| &**name == item).map(|(_, port)| *port..=*port);
         let found = named.map_or_else(|| item.parse().map(PortRange::ports), Ok);
         let found = found.map_err(|bad| place.wrong(not_a_port(&bad, names))).and_then(|found| {

@@ -7,6 +7,8 @@ use crate::ports::ports;
 use crate::unicast;
 use heddle_model::capture::{SKIP_INBOUND, USES};
 use heddle_model::fact::{DataPlane, Labels};
+use heddle_model::identity::is_dns_label;
+use heddle_model::text::items;
 use heddle_model::{Identity, Name, ServiceKey, Uses};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -67,11 +69,10 @@ pub(crate) fn skip_inbound_ports(
 pub(crate) fn uses(root: &Field<'_>, notes: &mut Diagnostics) -> Option<Uses> {
     let written = meta::annotation(root, USES)?;
     let text = notes.take(written.text(), "it is not heeded")?;
-    let items = || text.split(',').map(str::trim).filter(|item| !item.is_empty());
-    if items().any(|item| item == "*") {
+    if items(text).any(|item| item == "*") {
         return Some(Uses::All);
     }
-    let services = items().map(|item| service(item).ok_or_else(|| not_a_service(&written, item)));
+    let services = items(text).map(|item| service(item).ok_or_else(|| not_a_service(&written, item)));
     let mut services: BTreeSet<ServiceKey> =
         notes.take_all(services, "it is not told beforehand").into_iter().collect();
     if services.len() > Uses::MOST {
@@ -84,11 +85,7 @@ pub(crate) fn uses(root: &Field<'_>, notes: &mut Diagnostics) -> Option<Uses> {
 
 fn service(item: &str) -> Option<ServiceKey> {
     let (namespace, name) = item.split_once('/')?;
-    let fits = |part: &str| {
-        let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        (1..=63).contains(&part.len()) && part.chars().all(inner)
-    };
-    (fits(namespace) && fits(name)).then(|| ServiceKey::new(namespace, name))
+    (is_dns_label(namespace) && is_dns_label(name)).then(|| ServiceKey::new(namespace, name))
 }
 
 fn not_a_service(written: &Field<'_>, item: &str) -> FieldError {

@@ -108,7 +108,8 @@ impl fmt::Display for Identity {
     }
 }
 
-fn is_dns_label(text: &str) -> bool {
+/// Returns whether a text is a DNS label (RFC 1123), in lower case.
+pub fn is_dns_label(text: &str) -> bool {
     let bytes = text.as_bytes();
     let alphanumeric = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     bytes.len() <= 63

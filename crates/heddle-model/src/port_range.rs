@@ -1,5 +1,6 @@
 //! Ranges of ports, as annotations and flags write them.
 
+use crate::text::items;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -18,12 +19,7 @@ impl PortRange {
 
     /// Returns the ranges of a list whose items are separated by commas. Empty items count for nothing.
     pub fn list(text: &str) -> impl Iterator<Item = Result<Self, PortRangeError>> {
-        Self::items(text).map(str::parse)
-    }
-
-    /// Returns the items of such a list as they are written.
-    pub fn items(text: &str) -> impl Iterator<Item = &str> {
-        text.split(',').map(str::trim).filter(|item| !item.is_empty())
+        items(text).map(str::parse)
     }
 
     /// Returns the ports.

@@ -5,6 +5,11 @@ use std::fmt::Write;
 /// Bytes of such a text that are shown where nothing else is said.
 pub const SHOWN_BYTES: usize = 512;
 
+/// Returns the items of a list that is divided by commas, as they are written.
+pub fn items(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty())
+}
+
 /// Returns `text` on one line and in at most about `bytes` bytes.
 ///
 /// What does not print is escaped: line breaks, which would forge a line of a log; escape sequences, which a terminal

@@ -72,8 +72,7 @@ pub(crate) fn connections(mesh: &Mesh, direction: Direction) -> Vec<xds::AccessL
 
 /// The log of connections whose destination is asked for. One that is handed back is logged where it comes in again.
 pub(crate) fn dialled(mesh: &Mesh) -> Vec<xds::AccessLog> {
-    let own = BYTES.iter().map(own).collect();
-    let mut logs = log(mesh, Direction::Outbound, own, failed_connections());
+    let mut logs = connections(mesh, Direction::Outbound);
     for log in &mut logs {
         log.filter = Some(match log.filter.take() {
             Some(filter) => both(filter, not_handed_back()),

@@ -36,6 +36,11 @@ enum Dialled {
     Address(Option<Identity>),
 }
 
+/// The cluster of a dialled address.
+pub fn dialled_key(address: SocketAddr) -> ResourceKey {
+    Subject::At(address).key(ResourceType::Cluster)
+}
+
 /// All that may be asked for, as a pattern: names that begin with what stands before the star.
 pub(crate) fn everything() -> ResourceKey {
     ResourceKey::new(ResourceType::Cluster, format!("{AT}*"))
@@ -50,7 +55,7 @@ pub(crate) fn every_port(address: IpAddr) -> ResourceKey {
     ResourceKey::new(ResourceType::Cluster, name)
 }
 
-/// Returns whether a resource is made for who asks for it by name, and belongs to no group.
+/// Returns whether a resource is made for who asks for it by name, and belongs to no group; also of a pattern of such names.
 pub fn is_asked_for(key: &ResourceKey) -> bool {
     key.ty == ResourceType::Cluster && key.name.starts_with(AT)
 }
@@ -66,8 +71,8 @@ pub fn asked(namespace: &Name, key: &ResourceKey, snapshot: &Snapshot) -> Option
         Dialled::Service(at) => {
             let (service, port) = at.look_up(snapshot)?;
             if may_be_http(port.protocol) {
-                let listener = |name| ResourceKey { ty: ResourceType::Listener, name };
-                let needs = vec![listener(Subject::Handback.name()), listener(at.to_string().into())];
+                let own = ResourceKey::new(ResourceType::Listener, at.to_string());
+                let needs = vec![Subject::Handback.key(ResourceType::Listener), own];
                 (xds::pack(&cluster::handback(mesh, name)), needs)
             } else {
                 let endpoints = at.endpoints(service, snapshot);

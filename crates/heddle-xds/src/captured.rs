@@ -14,7 +14,7 @@
 use crate::access_log::Direction;
 use crate::at::is_plain;
 use crate::outbound::chain;
-use crate::resource::{Resource, ResourceKey};
+use crate::resource::Resource;
 use crate::resource_name::Subject;
 use crate::{address, cluster, inspect, limits, tcp, xds};
 use heddle_model::fact::{Egress, ServiceForm};
@@ -61,11 +61,10 @@ pub(crate) fn listener(snapshot: &Snapshot, reach: &Reach, six: bool) -> Resourc
         tcp_keepalive: Some(limits::keepalive()),
         ..xds::Listener::default()
     };
-    let cluster = |subject: Subject| ResourceKey { ty: ResourceType::Cluster, name: subject.name() };
     Resource {
         body: xds::pack(&listener),
         sources: BTreeSet::new(),
-        needs: vec![cluster(Subject::Blackhole), cluster(Subject::Passthrough)],
+        needs: [Subject::Blackhole, Subject::Passthrough].map(|to| to.key(ResourceType::Cluster)).into(),
     }
 }
 
@@ -86,7 +85,7 @@ pub(crate) fn handback(snapshot: &Snapshot) -> Resource {
     Resource {
         body: xds::pack(&listener),
         sources: BTreeSet::new(),
-        needs: vec![ResourceKey { ty: ResourceType::Cluster, name: blackhole.name() }],
+        needs: vec![blackhole.key(ResourceType::Cluster)],
     }
 }
 
@@ -109,17 +108,22 @@ pub(crate) fn has_own(snapshot: &Snapshot, namespace: &Name) -> bool {
     own.any(|key| snapshot.addresses.get(&key).is_some_and(|owner| is_kept(snapshot, key.address, owner)))
 }
 
-/// Returns whether what no network holds, or a Pod that is a network of its own, has a chain.
+/// Returns whether an address that no network holds has a chain, by its owner.
 fn is_kept(snapshot: &Snapshot, address: IpAddr, owner: &Owner) -> bool {
     let is_stray = snapshot.network_of(address).is_none();
-    let deny = snapshot.mesh.egress == Egress::Deny;
     is_stray
         && match owner {
             Owner::Service(_) => true,
-            Owner::Workload(key) => deny || snapshot.workloads.get(key).is_some_and(|found| !is_plain(found)),
-            Owner::Endpoints(_) => deny,
+            Owner::Workload(key) => differs_from_rest(snapshot, key),
+            Owner::Endpoints(_) => snapshot.mesh.egress == Egress::Deny,
             Owner::Node(_) | Owner::ApiServer => false,
         }
+}
+
+/// Returns whether a workload is dialled otherwise than what is outside of the mesh: in mesh TLS, or at all.
+fn differs_from_rest(snapshot: &Snapshot, key: &WorkloadKey) -> bool {
+    let found = snapshot.workloads.get(key);
+    snapshot.mesh.egress == Egress::Deny || found.is_some_and(|workload| !is_plain(workload))
 }
 
 /// The networks that are kept because of a workload, which depend on how it is dialled.
@@ -149,6 +153,5 @@ fn has_chain(snapshot: &Snapshot, network: &ClusterNetwork) -> bool {
         return true;
     }
     let key = WorkloadKey::new(WorkloadKind::Pod, source.namespace.clone(), source.name.clone());
-    let pod = snapshot.workloads.get(&key);
-    snapshot.mesh.egress == Egress::Deny || pod.is_some_and(|pod| !is_plain(pod))
+    differs_from_rest(snapshot, &key)
 }

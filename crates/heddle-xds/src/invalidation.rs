@@ -136,9 +136,7 @@ impl Change<'_> {
             let found = service.ports.iter().filter(|found| found.number == port.port);
             let bytes = found.filter(|found| !may_be_http(found.protocol));
             let addresses = bytes.flat_map(|_| virtual_ips(service));
-            addresses
-                .map(|ip| subject(ResourceType::Cluster, &Subject::At((*ip, port.port).into())))
-                .collect()
+            addresses.map(|ip| at::dialled_key((*ip, port.port).into())).collect()
         })
     }
 
@@ -222,7 +220,7 @@ impl Change<'_> {
     }
 
     fn capture_listener(&self, changes: bool) -> Option<ResourceKey> {
-        changes.then(|| subject(ResourceType::Listener, &Subject::Outbound))
+        changes.then(|| Subject::Outbound.key(ResourceType::Listener))
     }
 
     /// The clients of the group, as far as the owners of addresses differ for them.
@@ -263,8 +261,4 @@ fn virtual_ips(service: &Service) -> &[IpAddr] {
         ServiceForm::Virtual(addresses) => addresses,
         ServiceForm::Headless | ServiceForm::External(_) => &[],
     }
-}
-
-fn subject(ty: ResourceType, subject: &Subject) -> ResourceKey {
-    subject.key(ty)
 }

@@ -47,7 +47,7 @@ mod tcp;
 mod tls;
 mod xds;
 
-pub use at::{asked, is_asked_for, nobody};
+pub use at::{asked, dialled_key, is_asked_for, nobody};
 pub use capture::{BadCapture, Capture};
 pub use group::{Client, Group};
 pub use heddle_proto::ResourceType;

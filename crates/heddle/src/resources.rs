@@ -26,13 +26,13 @@ pub(crate) fn of(client: &Client, snapshot: &Snapshot, shown: &Shown) -> Result<
     let found: BTreeMap<ResourceKey, Value> = match shown {
         Shown::Everything => all,
         Shown::Only(name) => {
-            all.extend(asked(client, snapshot, name));
+            all.extend(asked(client, snapshot, ResourceKey::new(ResourceType::Cluster, name.as_str())));
             all.retain(|key, _| key.name.as_str() == name);
             all
         }
         Shown::Dialled(addresses) => {
-            let names: Vec<String> = addresses.iter().map(|address| format!("at:{address}")).collect();
-            let asked: Vec<_> = names.iter().flat_map(|name| asked(client, snapshot, name)).collect();
+            let keys = addresses.iter().copied().map(heddle_xds::dialled_key);
+            let asked: Vec<_> = keys.flat_map(|key| asked(client, snapshot, key)).collect();
             let roots = given.into_iter().chain(client.used(snapshot));
             let roots = roots.chain(asked.iter().map(|(key, _)| key.clone())).collect();
             all.extend(asked);
@@ -72,9 +72,8 @@ fn in_groups(
     (all, given)
 }
 
-/// The cluster of a dialled address, if that is what the name says; a cluster of nobody where nobody is there.
-fn asked(client: &Client, snapshot: &Snapshot, name: &str) -> Option<(ResourceKey, Resource)> {
-    let key = ResourceKey::new(ResourceType::Cluster, name);
+/// The cluster of a dialled address, if that is what the key says; a cluster of nobody where nobody is there.
+fn asked(client: &Client, snapshot: &Snapshot, key: ResourceKey) -> Option<(ResourceKey, Resource)> {
     heddle_xds::is_asked_for(&key).then(|| {
         let found = heddle_xds::asked(&client.workload.namespace, &key, snapshot);
         let resource = found.unwrap_or_else(|| heddle_xds::nobody(&key.name));

@@ -27,8 +27,7 @@ pub fn dialled(
     snapshot: &Snapshot,
     addresses: impl IntoIterator<Item = SocketAddr>,
 ) -> BTreeMap<ResourceKey, Resource> {
-    let keys = addresses.into_iter().map(|at| ResourceKey::new(ResourceType::Cluster, format!("at:{at}")));
-    let asked = keys.filter_map(|key| {
+    let asked = addresses.into_iter().map(heddle_xds::dialled_key).filter_map(|key| {
         let resource = heddle_xds::asked(&client.workload.namespace, &key, snapshot)?;
         Some((key, resource))
     });
