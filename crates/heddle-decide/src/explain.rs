@@ -3,7 +3,7 @@
 use crate::verdict::{
     Admission, Candidate, Dial, Forward, Outcome, RouteChoice, Share, ShareTarget, Step, Topic, Verdict,
 };
-use heddle_model::http::HeaderChange;
+use heddle_model::http::{Filters, HeaderChange, PathChange};
 use heddle_model::route::RouteDefaults;
 use std::borrow::Cow;
 use std::fmt;
@@ -113,8 +113,21 @@ fn write_forward(f: &mut fmt::Formatter<'_>, forward: &Forward) -> fmt::Result {
 }
 
 fn write_choice(f: &mut fmt::Formatter<'_>, route: &RouteChoice) -> fmt::Result {
-    write_headers(f, "request headers", &route.request_headers)?;
-    write_headers(f, "response headers", &route.response_headers)
+    write_filters(f, "", &route.filters)
+}
+
+fn write_filters(f: &mut fmt::Formatter<'_>, indent: &str, filters: &Filters) -> fmt::Result {
+    let Filters { request, response, host, path } = filters;
+    write_headers(f, &format!("{indent}request headers"), request)?;
+    write_headers(f, &format!("{indent}response headers"), response)?;
+    if let Some(host) = host {
+        writeln!(f, "  {indent}host: {host}")?;
+    }
+    match path {
+        None => Ok(()),
+        Some(PathChange::Full(whole)) => writeln!(f, "  {indent}path: {whole}"),
+        Some(PathChange::Prefix { of, with }) => writeln!(f, "  {indent}path: {of}/ becomes {with}/"),
+    }
 }
 
 fn write_limits(f: &mut fmt::Formatter<'_>, limits: &RouteDefaults) -> fmt::Result {
@@ -157,13 +170,12 @@ fn write_share(f: &mut fmt::Formatter<'_>, share: &Share) -> fmt::Result {
         ShareTarget::Broken { reason, message } => {
             writeln!(f, "  {percent}% answered 500: {message} ({reason})")
         }
-        ShareTarget::Endpoints { service, request_headers, response_headers, candidates, absent } => {
+        ShareTarget::Endpoints { service, filters, candidates, absent } => {
             match service {
                 Some(service) => writeln!(f, "  {percent}% to {service}")?,
                 None => writeln!(f, "  {percent}% to this address alone")?,
             }
-            write_headers(f, "  request headers", request_headers)?;
-            write_headers(f, "  response headers", response_headers)?;
+            write_filters(f, "  ", filters)?;
             if let Some(absent) = absent {
                 writeln!(f, "    no endpoint: 503: {absent}")?;
             }

@@ -24,7 +24,6 @@ pub use verdict::Verdict;
 use crate::server::{Sent, Target};
 use crate::verdict::{Caller, Carried, Destination, Forward, Outcome, Share, ShareTarget, Step, Topic};
 use heddle_model::fact::{DataPlane, Egress, Mtls};
-use heddle_model::http::HeaderChange;
 use heddle_model::locality::ClientPlace;
 use heddle_model::route::RouteDefaults;
 use heddle_model::snapshot::{Transport, Workload};
@@ -213,13 +212,18 @@ fn past_the_mesh(view: &View, request: &Request, steps: &mut Vec<Step>) -> Outco
 fn alone(service: Option<ServicePortKey>, candidates: Vec<verdict::Candidate>) -> Forward {
     let to = ShareTarget::Endpoints {
         service,
-        request_headers: HeaderChange::default(),
-        response_headers: HeaderChange::default(),
+        filters: Box::default(),
         absent: candidates.is_empty().then(|| "no endpoint has this address".into()),
         candidates,
     };
     let shares = vec![Share { weight: 1, total: 1, to }];
-    Forward { carried: Carried::Bytes, route: None, limits: RouteDefaults::default(), shares }
+    Forward {
+        carried: Carried::Bytes,
+        route: None,
+        limits: RouteDefaults::default(),
+        shares,
+        mirrors: Vec::new(),
+    }
 }
 
 /// EgressNetworks are for linkerd2-proxies; else, and where none speaks of the address, the Mesh decides.

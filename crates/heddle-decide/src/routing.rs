@@ -3,13 +3,14 @@
 use crate::matching::matches;
 use crate::request::{Call, HttpCall, Lines, Version};
 use crate::verdict::{
-    Carried, Forward, Outcome, RouteChoice, Share, ShareTarget, Step, Topic, protocol_word,
+    Carried, Copies, Forward, Outcome, RouteChoice, Share, ShareTarget, Step, Topic, protocol_word,
 };
 use crate::{View, path, server};
+use heddle_model::ability;
 use heddle_model::fact::{DataPlane, Locality, Protocol};
-use heddle_model::http::{HeaderChange, HttpMatch};
+use heddle_model::http::{Filters, Fraction, HttpMatch, Redirect};
 use heddle_model::locality::eligible;
-use heddle_model::route::{Backend, RouteDefaults, RouteRule, RouteTable, WeightedBackend};
+use heddle_model::route::{Backend, Mirror, RouteDefaults, RouteRule, RouteTable, WeightedBackend};
 use heddle_model::snapshot::{Endpoints, RouteKey};
 use heddle_model::{Families, Family, ServicePortKey};
 
@@ -24,7 +25,7 @@ pub(crate) fn route(view: &View, port: &ServicePortKey, call: &Call, steps: &mut
     {
         let why = format!("the client's proxy takes no such request: {fault}");
         steps.push(Step::new(Topic::Route, None, "", why.clone()));
-        return Outcome::Answered { status, why, route: None };
+        return Outcome::Answered { status, why, route: None, location: None };
     }
     let table = table(view, port);
     let (Carried::Http, Call::Http(http), Some((key, table))) = (carried, call, table) else {
@@ -91,7 +92,7 @@ fn unmatched(
         None => format!("no rule of the routes for {} matches {path}", key.port),
     };
     steps.push(Step::new(Topic::Route, source, "spec.rules", why.clone()));
-    Outcome::Answered { status: 404, why, route: None }
+    Outcome::Answered { status: 404, why, route: None, location: None }
 }
 
 /// Returns what a Service says of requests for which no rule does.
@@ -110,10 +111,18 @@ fn by_rule(
     let step = |topic, field: String, text: String| Step::new(topic, Some(rule.source.clone()), field, text);
     steps.push(step(Topic::Route, field.clone(), "this rule is the best match".into()));
     let choice = choice(rule);
+    if let Some(lack) = view.caller.plane.and_then(|plane| ability::lacks(plane, rule)) {
+        let why = format!("{lack}, which the rule asks for");
+        steps.push(step(Topic::Route, format!("{field}.filters"), format!("{why}: 500")));
+        return Outcome::Answered { status: 500, why, route: Some(choice), location: None };
+    }
+    if let Some(redirect) = &rule.redirect {
+        return redirected(redirect, port, choice, call, steps, &field);
+    }
     if rule.backends.is_empty() {
         let why = "the rule has no backend that gets traffic".to_string();
         steps.push(step(Topic::Backend, format!("{field}.backendRefs"), format!("{why}: 500")));
-        return Outcome::Answered { status: 500, why, route: Some(choice) };
+        return Outcome::Answered { status: 500, why, route: Some(choice), location: None };
     }
     let total = rule.backends.iter().map(|backend| u64::from(backend.weight)).sum();
     let mut shares = Vec::new();
@@ -129,37 +138,64 @@ fn by_rule(
         shares.push(Share { weight: backend.weight.into(), total, to });
     }
     let limits = defaults(view, port).of(rule);
-    Outcome::Forwarded(Forward { carried: Carried::Http, route: Some(choice), limits, shares })
+    let mirrors: Vec<Copies> = rule.mirrors.iter().map(copies).collect();
+    for Copies { fraction: Fraction { numerator, denominator }, port } in &mirrors {
+        let text = format!("{numerator} of {denominator} requests are copied to {port}");
+        steps.push(step(Topic::Backend, format!("{field}.filters"), text));
+    }
+    Outcome::Forwarded(Forward { carried: Carried::Http, route: Some(choice), limits, shares, mirrors })
+}
+
+fn copies(Mirror { port, families: _, fraction }: &Mirror) -> Copies {
+    Copies { fraction: *fraction, port: port.clone() }
+}
+
+fn redirected(
+    redirect: &Redirect,
+    port: &ServicePortKey,
+    choice: RouteChoice,
+    call: &Call,
+    steps: &mut Vec<Step>,
+    field: &str,
+) -> Outcome {
+    let (authority, path) = match call {
+        Call::Http(http) => (http.authority.as_str(), http.path.as_str()),
+        Call::Tcp | Call::Tls => ("", "/"),
+    };
+    let location = redirect.location(authority, path, port.port);
+    let (status, why) = (redirect.status, format!("redirected to {location}"));
+    let text = format!("{why}: {status}");
+    steps.push(Step::new(Topic::Route, Some(choice.source.clone()), format!("{field}.filters"), text));
+    Outcome::Answered { status, why, route: Some(choice), location: Some(location) }
 }
 
 fn choice(rule: &RouteRule) -> RouteChoice {
     let RouteRule {
         source,
         index,
-        request_headers,
-        response_headers,
+        filters,
+        redirect: _,
+        mirrors: _,
         backends: _,
         request_timeout: _,
         backend_timeout: _,
         retry: _,
     } = rule;
-    RouteChoice {
-        source: source.clone(),
-        rule: *index,
-        request_headers: request_headers.clone(),
-        response_headers: response_headers.clone(),
-    }
+    RouteChoice { source: source.clone(), rule: *index, filters: filters.clone() }
 }
 
 fn share_target(view: &View, rule: &RouteRule, backend: &WeightedBackend, call: &Call) -> ShareTarget {
-    let WeightedBackend { weight: _, backend: to, request_headers, response_headers } = backend;
+    let WeightedBackend { weight: _, backend: to, filters } = backend;
+    let lack = view.caller.plane.and_then(|plane| ability::lacks_of(plane, filters));
     match to {
         Backend::Broken { reason, message } => ShareTarget::Broken { reason, message: message.to_string() },
+        Backend::Service { .. } if lack.is_some() => {
+            ShareTarget::Broken { reason: "UnsupportedValue", message: lack.unwrap_or_default().into() }
+        }
         Backend::Service { port, families } => {
-            let call = server::changed(call, &[&rule.request_headers, request_headers]);
-            let (request, response) = (request_headers.clone(), response_headers.clone());
+            let call = server::changed(call, &[&rule.filters, filters]);
             let to = Backends { port, families: *families };
-            endpoints_of(view, to, Carried::Http, &call, request, response)
+            endpoints_of(view, to, Carried::Http, &call, filters.clone())
         }
     }
 }
@@ -168,9 +204,9 @@ fn share_target(view: &View, rule: &RouteRule, backend: &WeightedBackend, call: 
 pub(crate) fn own_endpoints(view: &View, port: &ServicePortKey, carried: Carried, call: &Call) -> Forward {
     let families = view.snapshot.services.get(&port.service).map(|service| service.families);
     let to = Backends { port, families: families.unwrap_or_default() };
-    let to = endpoints_of(view, to, carried, call, HeaderChange::default(), HeaderChange::default());
+    let to = endpoints_of(view, to, carried, call, Filters::default());
     let shares = vec![Share { weight: 1, total: 1, to }];
-    Forward { carried, route: None, limits: RouteDefaults::default(), shares }
+    Forward { carried, route: None, limits: RouteDefaults::default(), shares, mirrors: Vec::new() }
 }
 
 /// The call as the client's Envoy sends it to a port: in HTTP/2 where the port speaks that, else as it came.
@@ -206,8 +242,7 @@ fn endpoints_of(
     Backends { port, families }: Backends,
     carried: Carried,
     call: &Call,
-    request_headers: HeaderChange,
-    response_headers: HeaderChange,
+    filters: Filters,
 ) -> ShareTarget {
     let service = view.snapshot.services.get(&port.service);
     let locality = service.map_or(Locality::Any, |service| service.locality);
@@ -224,7 +259,7 @@ fn endpoints_of(
         .collect();
     let absent = candidates.is_empty().then(|| absent(endpoints.map(|endpoints| &**endpoints), family));
     let service = Some(port.clone());
-    ShareTarget::Endpoints { service, request_headers, response_headers, candidates, absent }
+    ShareTarget::Endpoints { service, filters: Box::new(filters), candidates, absent }
 }
 
 /// The reason for which a port has no endpoint for a client.

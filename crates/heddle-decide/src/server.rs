@@ -7,7 +7,7 @@ use crate::request::{Call, HttpCall};
 use crate::verdict::{self, Admission, Candidate, Carried, Dial, Ground, Step, Topic, Would};
 use heddle_model::access::{Governor, Sight};
 use heddle_model::fact::{DataPlane, Mtls, Protocol};
-use heddle_model::http::HeaderChange;
+use heddle_model::http::{Filters, HeaderChange};
 use heddle_model::snapshot::{Endpoint, EndpointServer, Health, Transport, Workload};
 use heddle_model::{PortRules, WorkloadKey};
 use std::net::IpAddr;
@@ -232,16 +232,22 @@ fn seen(
     }
 }
 
-/// The call after a rule's and a backend's changes to its headers: what the server's policies look at.
-pub(crate) fn changed(call: &Call, changes: &[&HeaderChange]) -> Call {
+/// The call after a rule's and a backend's filters: what the server's policies look at.
+pub(crate) fn changed(call: &Call, changes: &[&Filters]) -> Call {
     let Call::Http(http) = call else { return call.clone() };
     let mut http = http.clone();
-    for HeaderChange { set, add, remove } in changes {
+    for Filters { request: HeaderChange { set, add, remove }, response: _, host, path } in changes {
         let lower = |name: &heddle_model::Name| name.to_ascii_lowercase();
         let gone: Vec<String> = remove.iter().chain(set.iter().map(|(name, _)| name)).map(lower).collect();
         http.headers.retain(|(name, _)| !gone.contains(name));
         let new = set.iter().chain(add).map(|(name, value)| (lower(name), value.to_string()));
         http.headers.extend(new);
+        if let Some(host) = host {
+            http.authority = host.to_string();
+        }
+        if let Some(change) = path {
+            http.path = change.of(&http.path);
+        }
     }
     Call::Http(http)
 }

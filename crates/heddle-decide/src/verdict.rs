@@ -2,7 +2,7 @@
 
 use heddle_model::access::{Action, Posture};
 use heddle_model::fact::{DataPlane, Mtls, Protocol};
-use heddle_model::http::HeaderChange;
+use heddle_model::http::{Filters, Fraction};
 use heddle_model::route::RouteDefaults;
 use heddle_model::{Identity, ServicePortKey, SourceRef, WorkloadKey};
 use std::net::IpAddr;
@@ -107,6 +107,8 @@ pub enum Outcome {
         why: String,
         /// The rule that matched, if one did.
         route: Option<RouteChoice>,
+        /// The `Location` of a redirect.
+        location: Option<String>,
     },
     /// It goes to one of these backends.
     Forwarded(Forward),
@@ -123,6 +125,17 @@ pub struct Forward {
     pub limits: RouteDefaults,
     /// The shares, in the order written. Their weights are relative to their sum.
     pub shares: Vec<Share>,
+    /// The places that get copies, and whose answers nobody sees. Nothing where bytes are carried.
+    pub mirrors: Vec<Copies>,
+}
+
+/// The copies of requests that one place gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copies {
+    /// The share of the requests.
+    pub fraction: Fraction,
+    /// The place. Its filters are those of the backend that the request itself goes to.
+    pub port: ServicePortKey,
 }
 
 /// As what a proxy handles a connection.
@@ -141,10 +154,8 @@ pub struct RouteChoice {
     pub source: SourceRef,
     /// The rule's place in `spec.rules`.
     pub rule: usize,
-    /// Changes to the request.
-    pub request_headers: HeaderChange,
-    /// Changes to the response.
-    pub response_headers: HeaderChange,
+    /// Changes to the request and the response.
+    pub filters: Filters,
 }
 
 /// A backend's share.
@@ -165,10 +176,8 @@ pub enum ShareTarget {
     Endpoints {
         /// The Service port; `None` for a workload dialled by its address.
         service: Option<ServicePortKey>,
-        /// Changes to the requests that go here, after the rule's.
-        request_headers: HeaderChange,
-        /// Changes to the responses that come from here.
-        response_headers: HeaderChange,
+        /// Changes to what goes here and comes from here, after the rule's.
+        filters: Box<Filters>,
         /// Those that may be chosen, by address and port. Empty: 503, or a closed connection.
         candidates: Vec<Candidate>,
         /// The reason for which there is none; `None` where there is one.

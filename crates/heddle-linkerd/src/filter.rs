@@ -2,7 +2,7 @@
 
 use crate::l5d::{self, outbound::http_route as route};
 use heddle_model::Name;
-use heddle_model::http::HeaderChange;
+use heddle_model::http::{Filters, HeaderChange, PathChange, Redirect, Scheme};
 use route::filter::Kind;
 
 /// Answers by itself.
@@ -15,8 +15,32 @@ pub(crate) fn failure(status: u16, message: &str) -> l5d::HttpFailureInjector {
     l5d::HttpFailureInjector { status: status.into(), message: message.into(), ratio: None }
 }
 
+/// A redirect of requests in plain text to a port that was dialled; a prefix is not replaced by it.
+pub(crate) fn redirect(redirect: &Redirect, dialled: u16) -> route::Filter {
+    let Redirect { scheme, host, port: _, path, status } = redirect;
+    let scheme = scheme.map(|scheme| l5d::Scheme {
+        r#type: Some(l5d::scheme::Type::Registered(match scheme {
+            Scheme::Http => l5d::scheme::Registered::Http.into(),
+            Scheme::Https => l5d::scheme::Registered::Https.into(),
+        })),
+    });
+    let path = path.as_ref().map(|(PathChange::Full(to) | PathChange::Prefix { of: _, with: to })| {
+        l5d::PathModifier { replace: Some(l5d::path_modifier::Replace::Full(to.to_string())) }
+    });
+    route::Filter {
+        kind: Some(Kind::Redirect(l5d::RequestRedirect {
+            scheme,
+            host: host.as_ref().map(Name::to_string).unwrap_or_default(),
+            path,
+            port: redirect.stated_port(dialled).map(u32::from).unwrap_or_default(),
+            status: (*status).into(),
+        })),
+    }
+}
+
 /// The changes in the order remove, set, add: within one filter a proxy does them the other way round.
-pub(crate) fn changes(request: &HeaderChange, response: &HeaderChange) -> Vec<route::Filter> {
+pub(crate) fn changes(filters: &Filters) -> Vec<route::Filter> {
+    let Filters { request, response, host: _, path: _ } = filters;
     let request = steps(request).map(|(remove, set, add)| {
         Kind::RequestHeaderModifier(l5d::RequestHeaderModifier { add, set, remove })
     });

@@ -5,10 +5,13 @@ pub(crate) use heddle_proto::io::linkerd::proxy::destination::{
     tls_identity,
 };
 pub(crate) use heddle_proto::io::linkerd::proxy::http_route::{
-    HeaderMatch, HttpFailureInjector, HttpRouteMatch, PathMatch, QueryParamMatch, RequestHeaderModifier,
-    ResponseHeaderModifier, Timeouts, header_match, path_match, query_param_match,
+    HeaderMatch, HttpFailureInjector, HttpRouteMatch, PathMatch, PathModifier, QueryParamMatch,
+    RequestHeaderModifier, RequestRedirect, ResponseHeaderModifier, Timeouts, header_match, path_match,
+    path_modifier, query_param_match,
 };
-pub(crate) use heddle_proto::io::linkerd::proxy::http_types::{Headers, HttpMethod, headers, http_method};
+pub(crate) use heddle_proto::io::linkerd::proxy::http_types::{
+    Headers, HttpMethod, Scheme, headers, http_method, scheme,
+};
 pub(crate) use heddle_proto::io::linkerd::proxy::meta::{Metadata, Resource, metadata};
 pub(crate) use heddle_proto::io::linkerd::proxy::net::{IPv6, IpAddress, IpNetwork, TcpAddress, ip_address};
 pub(crate) use heddle_proto::io::linkerd::proxy::opaque_route::Forbidden;

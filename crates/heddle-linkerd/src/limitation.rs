@@ -2,10 +2,13 @@
 
 use crate::inbound::{self, Overreach};
 use crate::precedence::{self, Unordered};
+use heddle_model::ability;
 use heddle_model::fact::DataPlane;
+use heddle_model::http::HttpMatch;
+use heddle_model::route::{RouteEntry, RouteTable};
 use heddle_model::snapshot::{Key, RouteKey, Workload};
 use heddle_model::{Diagnostic, Snapshot, SourceRef, WorkloadKey};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Returns what linkerd2-proxies cannot do of what `key` stands for, in a mesh that has these data planes.
 ///
@@ -48,6 +51,7 @@ fn of_table(snapshot: &Snapshot, key: &RouteKey) -> BTreeSet<Diagnostic> {
         diagnostic(&meant.source, format!("spec.rules[{}]", meant.index), "RouteOrder", message)
     };
     let mut found: BTreeSet<Diagnostic> = pairs.into_iter().map(of_pair).collect();
+    found.extend(lacking(table));
     if is_partial {
         let sources: BTreeSet<&SourceRef> = table.entries.iter().map(|entry| &entry.rule.source).collect();
         let message = format!(
@@ -63,6 +67,26 @@ fn of_table(snapshot: &Snapshot, key: &RouteKey) -> BTreeSet<Diagnostic> {
         );
     }
     found
+}
+
+/// Returns what no linkerd2-proxy does of the filters of a table's rules, once for each route.
+fn lacking(table: &RouteTable<HttpMatch>) -> impl Iterator<Item = Diagnostic> {
+    let mut places: BTreeMap<(&SourceRef, &'static str), BTreeSet<String>> = BTreeMap::new();
+    for RouteEntry { matcher: _, rule } in &table.entries {
+        let field = format!("spec.rules[{}]", rule.index);
+        let whole = ability::lacks(DataPlane::Linkerd, rule).map(|lack| (lack, field.clone()));
+        let shares = rule.backends.iter().filter_map(|share| {
+            Some((ability::lacks_of(DataPlane::Linkerd, &share.filters)?, format!("{field}.backendRefs")))
+        });
+        for (lack, place) in whole.into_iter().chain(shares) {
+            places.entry((&rule.source, lack)).or_default().insert(place);
+        }
+    }
+    places.into_iter().map(|((source, lack), places)| {
+        let places = places.into_iter().collect::<Vec<_>>().join(", ");
+        let message = format!("{lack}: its clients are answered 500 by {places}");
+        diagnostic(source, "spec.rules".into(), "UnsupportedValue", message)
+    })
 }
 
 fn of_port(workload: &Workload, port: Option<u16>, excess: Overreach) -> Vec<Diagnostic> {

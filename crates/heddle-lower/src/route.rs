@@ -6,7 +6,9 @@
 mod backend;
 mod filter;
 mod matcher;
+mod mirror;
 mod parent;
+mod reference;
 mod retry;
 #[cfg(test)]
 mod tests;
@@ -17,6 +19,7 @@ use crate::diagnostics::Diagnostics;
 use crate::field::{Field, FieldError, UNSUPPORTED};
 use crate::linkerd::annotation;
 use crate::meta;
+use filter::Owner;
 use heddle_model::fact::{Route, RouteRule};
 use heddle_model::http::HttpMatch;
 use heddle_model::route::RouteDefaults;
@@ -98,8 +101,9 @@ fn rules(spec: &Field<'_>, notes: &mut Diagnostics) -> Result<Vec<RouteRule<Http
 fn empty_rule(broken: bool) -> RouteRule<HttpMatch> {
     RouteRule {
         matches: vec![HttpMatch::default()],
-        request_headers: Default::default(),
-        response_headers: Default::default(),
+        filters: Default::default(),
+        redirect: None,
+        mirrors: Vec::new(),
         backends: Vec::new(),
         own_endpoints: false,
         request_timeout: None,
@@ -118,16 +122,17 @@ fn rule(place: &Field<'_>, notes: &mut Diagnostics) -> RouteRule<HttpMatch> {
         notes.wrong(persistence.unsupported("session persistence is not supported"), "it is ignored");
     }
     let (matches, whole) = matcher::all(place, notes);
-    let changes = notes.take(filter::all(place), BROKEN);
+    let filters = notes.take(filter::all(place, Owner::Rule(&matches), &notes.namespace()), BROKEN);
     let timeouts = notes.take(retry::timeouts(place), BROKEN);
     let retry = notes.take(retry::retry(place), BROKEN);
-    let broken = known.is_none() || !whole || changes.is_none() || timeouts.is_none() || retry.is_none();
-    let changes = changes.unwrap_or_default();
+    let broken = known.is_none() || !whole || filters.is_none() || timeouts.is_none() || retry.is_none();
+    let filters = filters.unwrap_or_default();
     let timeouts = timeouts.unwrap_or_default();
     RouteRule {
         matches,
-        request_headers: changes.request,
-        response_headers: changes.response,
+        filters: filters.filters,
+        redirect: filters.redirect,
+        mirrors: filters.mirrors,
         backends: backend::all(place, notes),
         own_endpoints: false,
         request_timeout: timeouts.request,

@@ -1,7 +1,7 @@
 //! Facts: the content of one object, after its Kubernetes type has ended.
 
 use crate::access::{Action, Mode, Posture, Rule};
-use crate::http::{HeaderChange, HttpMatch};
+use crate::http::{Filters, Fraction, HttpMatch, Redirect};
 use crate::report::ParentRef;
 use crate::route::{Retry, RouteDefaults};
 use crate::server::{Authentication, Authorization, ProxyConfig, RateLimitPolicy, Server};
@@ -362,10 +362,12 @@ pub struct Route<M> {
 pub struct RouteRule<M> {
     /// Any of these; never empty (the default match is written out).
     pub matches: Vec<M>,
-    /// Changes to requests.
-    pub request_headers: HeaderChange,
-    /// Changes to responses.
-    pub response_headers: HeaderChange,
+    /// Changes to what passes.
+    pub filters: Filters,
+    /// The answer in place of every backend.
+    pub redirect: Option<Redirect>,
+    /// Places that get copies of requests, in the order written.
+    pub mirrors: Vec<MirrorRef>,
     /// Backends, in the order written, weight 0 included.
     pub backends: Vec<BackendRef>,
     /// Requests go where they would without the route: to the endpoints of the port that was dialled.
@@ -387,12 +389,21 @@ pub struct BackendRef {
     pub target: Result<(ServiceKey, u16), (&'static str, String)>,
     /// Its weight, 1 if unset.
     pub weight: u32,
-    /// Changes to requests of this backend.
-    pub request_headers: HeaderChange,
-    /// Changes to responses of this backend.
-    pub response_headers: HeaderChange,
+    /// Changes to what goes to this backend and comes from it.
+    pub filters: Filters,
     /// A filter of this backend cannot be honoured: its share is answered 500.
     pub broken: bool,
+}
+
+/// A reference to a place that gets copies of requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MirrorRef {
+    /// The filter that says so, by its path in the object.
+    pub field: String,
+    /// The Service and port, or why the reference can never resolve.
+    pub target: Result<(ServiceKey, u16), (&'static str, String)>,
+    /// The share of the requests.
+    pub fraction: Fraction,
 }
 
 /// The Mesh.

@@ -4,6 +4,7 @@
 //! and what every projection, decision and status is a function of. Nothing here does I/O, knows a
 //! clock or depends on hash order.
 
+pub mod ability;
 pub mod access;
 pub mod capture;
 mod counted;

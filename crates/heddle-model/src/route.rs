@@ -1,6 +1,6 @@
 //! Routes as resolved: one table per Service port and group of clients.
 
-use crate::http::HeaderChange;
+use crate::http::{Filters, Fraction, Redirect};
 use crate::{Families, ServicePortKey, SourceRef};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,11 +30,13 @@ pub struct RouteRule {
     pub source: SourceRef,
     /// The rule's place in `spec.rules`, from 0.
     pub index: usize,
-    /// Changes to the request before it is forwarded.
-    pub request_headers: HeaderChange,
-    /// Changes to the response.
-    pub response_headers: HeaderChange,
-    /// The backends; empty answers 500.
+    /// Changes to what passes.
+    pub filters: Filters,
+    /// The answer in place of every backend.
+    pub redirect: Option<Redirect>,
+    /// Places that get copies of requests, and whose answers nobody sees. One that cannot be reached is not here.
+    pub mirrors: Vec<Mirror>,
+    /// The backends; empty answers 500, unless there is a redirect.
     pub backends: Vec<WeightedBackend>,
     /// The whole transaction with all retries. `Some(ZERO)` is no limit; `None` is not said.
     pub request_timeout: Option<Duration>,
@@ -44,6 +46,17 @@ pub struct RouteRule {
     pub retry: Option<Retry>,
 }
 
+impl RouteRule {
+    /// Returns the Service ports that requests or copies of them are sent to.
+    pub fn ports(&self) -> impl Iterator<Item = &ServicePortKey> {
+        let backends = self.backends.iter().filter_map(|share| match &share.backend {
+            Backend::Service { port, families: _ } => Some(port),
+            Backend::Broken { reason: _, message: _ } => None,
+        });
+        backends.chain(self.mirrors.iter().map(|mirror| &mirror.port))
+    }
+}
+
 /// A backend and its share. Weights are relative to their sum; one with weight 0 is not here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WeightedBackend {
@@ -51,10 +64,19 @@ pub struct WeightedBackend {
     pub weight: u32,
     /// The target.
     pub backend: Backend,
-    /// Changes to the requests that go here.
-    pub request_headers: HeaderChange,
-    /// Changes to the responses that come from here.
-    pub response_headers: HeaderChange,
+    /// Changes to what goes here and comes from here, after the rule's.
+    pub filters: Filters,
+}
+
+/// A place that gets copies of requests (Gateway API `HTTPRequestMirrorFilter`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mirror {
+    /// The port.
+    pub port: ServicePortKey,
+    /// The families of the Service, as for a backend.
+    pub families: Families,
+    /// The share of the requests.
+    pub fraction: Fraction,
 }
 
 /// The place where a share of the requests goes.

@@ -27,7 +27,7 @@ pub(crate) fn of_port(
     let routes = match table {
         Some(RouteTable { entries }) => {
             sources.extend(entries.iter().map(|entry| entry.rule.source.clone()));
-            entries.iter().map(|entry| route(entry, defaults, dialled)).collect()
+            entries.iter().flat_map(|entry| of_entry(entry, defaults, at.port.port, dialled)).collect()
         }
         None => vec![to(&name, "default", action::default(&name, defaults)), tunnel(&name)],
     };
@@ -74,12 +74,24 @@ pub(crate) fn to(prefix: &str, name: &str, action: xds::RouteAction) -> xds::Rou
     }
 }
 
-fn route(entry: &RouteEntry<HttpMatch>, defaults: &RouteDefaults, dialled: Option<Family>) -> xds::Route {
+/// The routes of an entry: several where a change of the path wants it.
+fn of_entry(
+    entry: &RouteEntry<HttpMatch>,
+    defaults: &RouteDefaults,
+    port: u16,
+    dialled: Option<Family>,
+) -> impl Iterator<Item = xds::Route> {
     let RouteEntry { matcher, rule } = entry;
-    let mut route = action::route(rule, &defaults.of(rule), dialled);
-    route.name = rule_name(&rule.source, rule.index);
-    route.r#match = Some(matching::request(matcher));
-    route
+    let change = match &rule.redirect {
+        Some(redirect) => redirect.path.as_ref(),
+        None => rule.filters.path.as_ref(),
+    };
+    let limits = defaults.of(rule);
+    action::ways(matcher, change).into_iter().map(move |(wanted, path)| xds::Route {
+        name: rule_name(&rule.source, rule.index),
+        r#match: Some(wanted),
+        ..action::route(rule, &limits, path, port, dialled)
+    })
 }
 
 /// The name of a rule in Envoy's logs: `HTTPRoute/<namespace>/<name>/<index>`.

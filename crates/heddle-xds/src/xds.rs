@@ -11,8 +11,8 @@ pub(crate) use heddle_proto::envoy::config::core::v3::{
     Address, AggregatedConfigSource, ApiVersion, BindConfig, CidrRange, ConfigSource, DataSource,
     ExtraSourceAddress, HeaderValue, HeaderValueOption, Http1ProtocolOptions, Http2ProtocolOptions,
     HttpProtocolOptions as CommonHttpOptions, Locality, Metadata, PathConfigSource, Pipe,
-    ProxyProtocolConfig, RuntimeUInt32, SocketAddress, SubstitutionFormatString, TcpKeepalive,
-    TrafficDirection, TransportSocket, WatchedDirectory, address, config_source, data_source,
+    ProxyProtocolConfig, RuntimeFractionalPercent, RuntimeUInt32, SocketAddress, SubstitutionFormatString,
+    TcpKeepalive, TrafficDirection, TransportSocket, WatchedDirectory, address, config_source, data_source,
     header_value_option, proxy_protocol_config, socket_address, substitution_format_string, transport_socket,
 };
 pub(crate) use heddle_proto::envoy::config::endpoint::v3::{
@@ -26,9 +26,10 @@ pub(crate) use heddle_proto::envoy::config::rbac::v3::{
     MetadataSource, Permission, Policy, Principal, Rbac, SourcedMetadata, permission, principal, rbac,
 };
 pub(crate) use heddle_proto::envoy::config::route::v3::{
-    DirectResponseAction, HeaderMatcher, QueryParameterMatcher, RetryPolicy, Route, RouteAction,
-    RouteConfiguration, RouteMatch, VirtualHost, WeightedCluster, header_matcher, query_parameter_matcher,
-    retry_policy, route, route_action, route_match, weighted_cluster,
+    DirectResponseAction, HeaderMatcher, QueryParameterMatcher, RedirectAction, RetryPolicy, Route,
+    RouteAction, RouteConfiguration, RouteMatch, VirtualHost, WeightedCluster, header_matcher,
+    query_parameter_matcher, redirect_action, retry_policy, route, route_action, route_match,
+    weighted_cluster,
 };
 pub(crate) use heddle_proto::envoy::extensions::access_loggers::filters::cel::v3::ExpressionFilter;
 pub(crate) use heddle_proto::envoy::extensions::access_loggers::stream::v3::{
@@ -63,10 +64,12 @@ pub(crate) use heddle_proto::envoy::extensions::upstreams::http::v3::{
     HttpProtocolOptions, http_protocol_options,
 };
 pub(crate) use heddle_proto::envoy::r#type::matcher::v3::{
-    MetadataMatcher, OrMatcher, PathMatcher, RegexMatcher, StringMatcher, ValueMatcher, metadata_matcher,
-    path_matcher, string_matcher, value_matcher,
+    MetadataMatcher, OrMatcher, PathMatcher, RegexMatchAndSubstitute, RegexMatcher, StringMatcher,
+    ValueMatcher, metadata_matcher, path_matcher, string_matcher, value_matcher,
 };
-pub(crate) use heddle_proto::envoy::r#type::v3::{Int32Range, Percent};
+pub(crate) use heddle_proto::envoy::r#type::v3::{
+    FractionalPercent, Int32Range, Percent, fractional_percent::DenominatorType,
+};
 pub(crate) use heddle_proto::google::protobuf::{
     Any, BoolValue, Duration, Struct, UInt32Value, Value, value,
 };

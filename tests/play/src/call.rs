@@ -121,12 +121,15 @@ async fn seen(response: http::Response<hyper::body::Incoming>) -> Option<Seen> {
 }
 
 fn of_answer(status: u16, headers: BTreeMap<String, String>, body: &[u8]) -> Option<Seen> {
+    if let Some(location) = headers.get("location").filter(|_| (300..400).contains(&status)) {
+        return Some(Seen::Redirect(status, location.clone()));
+    }
     if status != 200 {
         return Some(Seen::Status(status));
     }
-    let (who, request) = echo::read(body)?;
+    let (who, target, request) = echo::read(body)?;
     let identity = request.get("x-forwarded-client-cert").map(|xfcc| uri(xfcc).to_string());
-    Some(Seen::Echo(Echo { who, identity, request, response: headers }))
+    Some(Seen::Echo(Echo { who, target, identity, request, response: headers }))
 }
 
 /// `URI=…` of a forwarded certificate.

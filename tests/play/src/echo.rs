@@ -66,7 +66,12 @@ async fn respond(
     } else {
         StatusCode::OK
     };
-    let body = json!({ "who": &*who, "headers": headers(request.headers()) }).to_string();
+    let host =
+        request.headers().get("host").map(|host| String::from_utf8_lossy(host.as_bytes()).into_owned());
+    let authority = request.uri().authority().map(ToString::to_string).or(host).unwrap_or_default();
+    let path = request.uri().path_and_query().map_or("", |path| path.as_str());
+    let target = format!("{authority}{path}");
+    let body = json!({ "who": &*who, "target": target, "headers": headers(request.headers()) }).to_string();
     let response = Response::builder().status(status).header("server", "echo").header("x-echo", "1");
     Ok(response.body(Full::new(Bytes::from(body))).expect("own headers"))
 }
@@ -82,9 +87,9 @@ pub(crate) fn headers(map: &HeaderMap) -> BTreeMap<String, String> {
 }
 
 /// Reads what [`serve`] answered.
-pub(crate) fn read(body: &[u8]) -> Option<(String, BTreeMap<String, String>)> {
+pub(crate) fn read(body: &[u8]) -> Option<(String, String, BTreeMap<String, String>)> {
     let value: Value = serde_json::from_slice(body).ok()?;
     let headers = value["headers"].as_object()?;
     let headers = headers.iter().map(|(k, v)| (k.clone(), v.as_str().unwrap_or_default().into())).collect();
-    Some((value["who"].as_str()?.into(), headers))
+    Some((value["who"].as_str()?.into(), value["target"].as_str()?.into(), headers))
 }

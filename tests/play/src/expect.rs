@@ -3,7 +3,7 @@
 use crate::seen::{Echo, Seen};
 use heddle_decide::Verdict;
 use heddle_decide::verdict::{Admission, Candidate, Carried, Dial, Forward, Outcome, ShareTarget};
-use heddle_model::http::HeaderChange;
+use heddle_model::http::{Filters, HeaderChange};
 use heddle_scenario_tests::{Ask, Sent};
 
 /// The name of whoever answers at addresses that are no workload's.
@@ -21,6 +21,8 @@ pub(crate) enum Want {
     },
     /// A proxy answers.
     Status(u16),
+    /// A proxy answers with a redirect to this `Location`.
+    Redirect(u16, String),
     /// Nothing answers.
     Closed,
 }
@@ -33,8 +35,9 @@ impl Want {
                 *who == echo.who && identity.as_ref().is_none_or(|identity| *identity == echo.identity)
             }
             (Self::Status(want), Seen::Status(got)) => want == got,
+            (Self::Redirect(want, to), Seen::Redirect(got, location)) => want == got && to == location,
             (Self::Closed, Seen::Closed) => true,
-            (Self::Echo { .. } | Self::Status(_) | Self::Closed, _) => false,
+            (Self::Echo { .. } | Self::Status(_) | Self::Redirect(..) | Self::Closed, _) => false,
         }
     }
 }
@@ -44,7 +47,10 @@ pub(crate) fn wants(verdict: &Verdict, ask: &Ask, trust_domain: &str, owner: &st
     let mut wants = match &verdict.outcome {
         Outcome::PassedThrough => vec![Want::Echo { who: owner.into(), identity: Some(None) }],
         Outcome::Refused { .. } => vec![Want::Closed],
-        Outcome::Answered { status, .. } => vec![Want::Status(*status)],
+        Outcome::Answered { status, location: Some(location), .. } => {
+            vec![Want::Redirect(*status, location.clone())]
+        }
+        Outcome::Answered { status, location: None, .. } => vec![Want::Status(*status)],
         Outcome::Forwarded(forward) => of_forward(verdict, forward, ask, trust_domain),
     };
     let mut seen = Vec::new();
@@ -108,21 +114,38 @@ pub(crate) fn is_http(ask: &Ask) -> bool {
     }
 }
 
-/// Returns what is wrong with the headers that an application saw and sent, as a verdict's rule changes them.
-pub(crate) fn wrong_headers(verdict: &Verdict, echo: &Echo) -> Vec<String> {
-    let Outcome::Forwarded(Forward { route: Some(route), shares, carried: _, limits: _ }) = &verdict.outcome
+/// Returns what is wrong with the request that an application saw and with its response, as a verdict's filters change them.
+pub(crate) fn wrong_filters(verdict: &Verdict, ask: &Ask, echo: &Echo) -> Vec<String> {
+    let Outcome::Forwarded(Forward { route: Some(route), shares, carried: _, limits: _, mirrors: _ }) =
+        &verdict.outcome
     else {
         return Vec::new();
     };
-    let mut wrong = unlike("request", &route.request_headers, &echo.request);
-    wrong.extend(unlike("response", &route.response_headers, &echo.response));
+    let mut wrong = unlike("request", &route.filters.request, &echo.request);
+    wrong.extend(unlike("response", &route.filters.response, &echo.response));
     if let [only] = shares.as_slice()
-        && let ShareTarget::Endpoints { request_headers, response_headers, .. } = &only.to
+        && let ShareTarget::Endpoints { filters, .. } = &only.to
     {
-        wrong.extend(unlike("request", request_headers, &echo.request));
-        wrong.extend(unlike("response", response_headers, &echo.response));
+        wrong.extend(unlike("request", &filters.request, &echo.request));
+        wrong.extend(unlike("response", &filters.response, &echo.response));
+        if let Some(target) = target(&route.filters, filters, ask)
+            && target != echo.target
+        {
+            wrong.push(format!("the application was asked for {:?}, want {target:?}", echo.target));
+        }
     }
     wrong
+}
+
+/// The authority and path that an application is asked for, where filters rewrite them.
+fn target(rule: &Filters, backend: &Filters, ask: &Ask) -> Option<String> {
+    let host = backend.host.as_ref().or(rule.host.as_ref()).map(|host| host.to_string());
+    if host.is_none() && rule.path.is_none() {
+        return None;
+    }
+    let host = host.or_else(|| ask.host.clone())?;
+    let path = rule.path.as_ref().map_or_else(|| ask.path.clone(), |change| change.of(&ask.path));
+    Some(format!("{host}{path}"))
 }
 
 fn unlike(

@@ -1,7 +1,7 @@
 //! One scenario, played.
 
 use crate::call::call;
-use crate::expect::{Want, is_http, of_candidate, wants, wrong_headers};
+use crate::expect::{Want, is_http, of_candidate, wants, wrong_filters};
 use crate::linkerd::Proxy;
 use crate::net::Namespace;
 use crate::seen::Seen;
@@ -223,7 +223,7 @@ impl Turn<'_> {
                 return vec![format!("saw {seen:?}, want one of {wants:?}")];
             }
             if let Seen::Echo(echo) = &seen {
-                let headers = wrong_headers(self.verdict, echo);
+                let headers = wrong_filters(self.verdict, self.ask, echo);
                 if !headers.is_empty() {
                     return headers;
                 }

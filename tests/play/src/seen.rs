@@ -9,6 +9,8 @@ pub(crate) enum Seen {
     Echo(Echo),
     /// A proxy answered.
     Status(u16),
+    /// A proxy answered with a redirect to this `Location`.
+    Redirect(u16, String),
     /// No application answered, and no proxy with a status.
     Closed,
 }
@@ -18,6 +20,8 @@ pub(crate) enum Seen {
 pub(crate) struct Echo {
     /// The application.
     pub(crate) who: String,
+    /// The authority and path of the request; empty where they are not known.
+    pub(crate) target: String,
     /// The caller, as the server's proxy told it.
     pub(crate) identity: Option<String>,
     /// Headers of the request.

@@ -55,6 +55,7 @@ fn want(outcome: &Outcome) -> String {
     match outcome {
         Outcome::PassedThrough => "passed".into(),
         Outcome::Refused { .. } => "refused".into(),
+        Outcome::Answered { status, location: Some(location), .. } => format!("{status} {location}"),
         Outcome::Answered { status, .. } => status.to_string(),
         Outcome::Forwarded(forward) => match forward.shares.as_slice() {
             [only] => share(only),

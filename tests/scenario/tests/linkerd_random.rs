@@ -157,14 +157,14 @@ fn entry(place: usize, matcher: HttpMatch) -> RouteEntry<HttpMatch> {
             port: port(&format!("v{place}")),
             families: Families::Single(Family::V4),
         },
-        request_headers: Default::default(),
-        response_headers: Default::default(),
+        filters: Default::default(),
     };
     let rule = RouteRule {
         source: SourceRef::new(Kind::HttpRoute, "b", "r"),
         index: place,
-        request_headers: Default::default(),
-        response_headers: Default::default(),
+        filters: Default::default(),
+        redirect: None,
+        mirrors: Vec::new(),
         backends: vec![backend],
         request_timeout: None,
         backend_timeout: None,

@@ -17,7 +17,7 @@ use crate::routes::tellable::tellable;
 use crate::status::findings::Finding;
 use crate::tables::Tables;
 use heddle_model::access::{Action, Governor, Mode, Policy, RouteAccess, Sight, Unmatched};
-use heddle_model::http::{HeaderChange, HttpMatch};
+use heddle_model::http::{Filters, HttpMatch};
 use heddle_model::matching::NoExpressions;
 use heddle_model::route::Backend;
 use heddle_model::snapshot::RouteKey;
@@ -69,7 +69,7 @@ struct Entry<'a> {
 }
 
 /// The changes that one backend makes to a rule's requests.
-type Filters<'a> = Vec<&'a HeaderChange>;
+type Way<'a> = Vec<&'a Filters>;
 
 impl<'a> View<'a> {
     /// Resolves the table of the ports behind these Service ports of a namespace. `None` where no policy targets a route
@@ -192,24 +192,28 @@ impl<'a> Table<'a> {
     }
 
     /// Returns what the requests of a rule go through on their way to the port, once for each way; `None` where none goes there.
-    fn filters(&self, route: &Route<'a>, rule: &'a Rule) -> Option<Vec<Filters<'a>>> {
+    fn filters(&self, route: &Route<'a>, rule: &'a Rule) -> Option<Vec<Way<'a>>> {
         let behind = self.behind;
-        let mut ways: Vec<Filters> = Vec::new();
+        let mut ways: Vec<Way> = Vec::new();
         if rule.own_endpoints && route.attachment.ports.iter().any(|port| behind.contains(port)) {
-            ways.push(vec![&rule.rule.request_headers]);
+            ways.push(vec![&rule.rule.filters]);
         }
         ways.extend(rule.rule.backends.iter().filter_map(|share| match &share.backend {
             Backend::Service { port, families: _ } if behind.contains(port) => {
-                Some(vec![&rule.rule.request_headers, &share.request_headers])
+                Some(vec![&rule.rule.filters, &share.filters])
             }
             Backend::Service { .. } | Backend::Broken { .. } => None,
         }));
+        // A copy is of what the chosen backend is sent.
+        if rule.rule.mirrors.iter().any(|mirror| behind.contains(&mirror.port)) {
+            ways.extend(rule.rule.backends.iter().map(|share| vec![&rule.rule.filters, &share.filters]));
+        }
         ways.dedup();
         (!ways.is_empty()).then_some(ways)
     }
 
     /// The requests of a route with policies, as they are sent and as they look after its filters.
-    fn claim_own(&mut self, entry: &Entry, filters: &Option<Vec<Filters>>) {
+    fn claim_own(&mut self, entry: &Entry, filters: &Option<Vec<Way>>) {
         let rank = Some(entry.rank.clone());
         let (sight, hold) = match entry.whole {
             true => (Sight::Clear, Hold::Owns),
@@ -228,7 +232,7 @@ impl<'a> Table<'a> {
     ///
     /// Of one Service's routes only those behind this one would win its requests. As a server sees them, whatever was
     /// dialled, requests may be those of any route that leads here.
-    fn claim_for_others(&mut self, entry: &Entry, filters: &[Filters], place: usize, entries: &[Entry]) {
+    fn claim_for_others(&mut self, entry: &Entry, filters: &[Way], place: usize, entries: &[Entry]) {
         let hides = filters.iter().any(|filters| touches(filters, &self.minded));
         let parents = &self.routes[entry.route].parents;
         let mut all_won = false;

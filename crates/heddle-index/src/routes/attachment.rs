@@ -5,10 +5,10 @@ use crate::routes::parent_ports;
 use crate::routes::tellable::tellable;
 use crate::status::join;
 use crate::tables::Tables;
-use heddle_model::fact::{self, BackendRef, Mesh, Route, ServiceForm};
+use heddle_model::fact::{self, BackendRef, Mesh, MirrorRef, Route, ServiceForm};
 use heddle_model::http::HttpMatch;
 use heddle_model::report::{Condition, ParentRef, Report, Subject};
-use heddle_model::route::{Backend, RouteRule, WeightedBackend};
+use heddle_model::route::{Backend, Mirror, RouteRule, WeightedBackend};
 use heddle_model::snapshot::RouteKey;
 use heddle_model::{Diagnostic, Families, ServiceKey, ServicePortKey, SourceRef};
 use std::collections::{BTreeMap, BTreeSet};
@@ -263,8 +263,9 @@ fn resolve_rule(
 ) -> RouteRule {
     let fact::RouteRule {
         matches: _,
-        request_headers,
-        response_headers,
+        filters,
+        redirect,
+        mirrors,
         backends,
         own_endpoints: _,
         request_timeout,
@@ -280,11 +281,17 @@ fn resolve_rule(
             resolved.extend(backend);
         }
     }
+    let mut copies = Vec::new();
+    for mirror in mirrors {
+        let copy = resolve_mirror(tables, mirror, unresolved);
+        copies.extend(copy.filter(|_| !broken));
+    }
     RouteRule {
         source: unresolved.source.clone(),
         index,
-        request_headers: request_headers.clone(),
-        response_headers: response_headers.clone(),
+        filters: filters.clone(),
+        redirect: redirect.clone().filter(|_| !broken),
+        mirrors: copies,
         backends: resolved,
         request_timeout: *request_timeout,
         backend_timeout: *backend_timeout,
@@ -299,7 +306,7 @@ fn resolve_backend(
     reference: &BackendRef,
     unresolved: &mut Unresolved<'_>,
 ) -> Option<WeightedBackend> {
-    let BackendRef { target, weight, request_headers, response_headers, broken } = reference;
+    let BackendRef { target, weight, filters, broken } = reference;
     let found = target.clone().and_then(|(service, port)| service_port(tables, service, port));
     let backend = match found {
         Ok(_) if *broken => Backend::Broken {
@@ -317,12 +324,22 @@ fn resolve_backend(
             broken
         }
     };
-    (*weight > 0).then(|| WeightedBackend {
-        weight: *weight,
-        backend,
-        request_headers: request_headers.clone(),
-        response_headers: response_headers.clone(),
-    })
+    (*weight > 0).then(|| WeightedBackend { weight: *weight, backend, filters: filters.clone() })
+}
+
+/// A place that gets copies; `None` where there is no such place, which is told, and where it gets nothing.
+fn resolve_mirror(tables: &Tables, reference: &MirrorRef, unresolved: &mut Unresolved<'_>) -> Option<Mirror> {
+    let MirrorRef { field, target, fraction } = reference;
+    match target.clone().and_then(|(service, port)| service_port(tables, service, port)) {
+        Ok((port, families)) => {
+            (fraction.numerator > 0).then_some(Mirror { port, families, fraction: *fraction })
+        }
+        Err((reason, message)) => {
+            unresolved.faults.push((reason, format!("{field}: {message}")));
+            unresolved.note(field.clone(), reason, format!("{message}; no copies are sent"));
+            None
+        }
+    }
 }
 
 /// A Service port that requests can go to. Another namespace's needs no grant: a route with a Service as parent
@@ -346,8 +363,5 @@ fn service_port(
 
 /// The Service ports that a route sends requests to.
 pub(crate) fn backends(attachment: &Attachment) -> impl Iterator<Item = &ServicePortKey> {
-    attachment.rules.iter().flat_map(|rule| &rule.rule.backends).filter_map(|share| match &share.backend {
-        Backend::Service { port, families: _ } => Some(port),
-        Backend::Broken { .. } => None,
-    })
+    attachment.rules.iter().flat_map(|rule| rule.rule.ports())
 }

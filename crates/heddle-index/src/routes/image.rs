@@ -1,8 +1,12 @@
 //! The requests of a match as a server sees them, after the filters of a route and its backend.
 
 use heddle_model::Name;
-use heddle_model::http::{HeaderChange, HttpMatch, KeyMatch, ValueMatch};
+use heddle_model::http::{Filters, HeaderChange, HttpMatch, KeyMatch, PathChange, PathMatch, ValueMatch};
+use heddle_model::path;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The name under which policies hold conditions on the authority.
+const HOST: &str = "host";
 
 /// The requests of a match as a server sees them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,38 +15,82 @@ pub(crate) enum Image {
     Same,
     /// They look like these.
     Seen(HttpMatch),
-    /// They are among these, and a server cannot tell which: a header by which they were known is gone.
+    /// They are among these, and a server cannot tell which: a header or path by which they were known is gone.
     Blurred(HttpMatch),
 }
 
-/// Returns whether filters change a header by which policies tell requests.
-pub(crate) fn touches(filters: &[&HeaderChange], minded: &BTreeSet<Name>) -> bool {
-    let names = filters.iter().flat_map(|HeaderChange { set, add, remove }| {
-        set.iter().chain(add).map(|(name, _)| name).chain(remove)
-    });
-    names.into_iter().any(|name| minded.contains(&canonical(name)))
+/// Returns whether filters change what policies tell requests by: a header that some ask for, the host, or the path.
+pub(crate) fn touches(filters: &[&Filters], minded: &BTreeSet<Name>) -> bool {
+    filters.iter().any(|Filters { request: HeaderChange { set, add, remove }, response: _, host, path }| {
+        let names = set.iter().chain(add).map(|(name, _)| name).chain(remove);
+        let headers = names.map(canonical).chain(host.iter().map(|_| HOST.into()));
+        path.is_some() || headers.into_iter().any(|name| minded.contains(&name))
+    })
 }
 
 /// Returns what a server sees of the requests of `matcher` after `filters`, in order. `minded` are the headers by which
-/// policies tell requests; filters of paths, hosts and mirrors belong here once routes have them.
-pub(crate) fn image(matcher: &HttpMatch, filters: &[&HeaderChange], minded: &BTreeSet<Name>) -> Image {
+/// policies tell requests.
+pub(crate) fn image(matcher: &HttpMatch, filters: &[&Filters], minded: &BTreeSet<Name>) -> Image {
     let conditions = |headers: &[KeyMatch]| -> BTreeMap<Name, ValueMatch> {
         headers.iter().map(|header| (canonical(&header.name), header.value.clone())).collect()
     };
     let mut seen = Headers { conditions: conditions(&matcher.headers), gone: BTreeSet::new() };
-    for HeaderChange { set, add, remove } in filters {
+    let mut on = Ok(matcher.path.clone());
+    for Filters { request: HeaderChange { set, add, remove }, response: _, host, path } in filters {
         remove.iter().for_each(|name| seen.remove(&canonical(name)));
         set.iter().for_each(|(name, value)| seen.set(&canonical(name), value, minded));
         add.iter().for_each(|(name, value)| seen.add(&canonical(name), value, minded));
+        host.iter().for_each(|host| seen.set(&HOST.into(), host, minded));
+        if let Some(change) = path {
+            on = on.and_then(|path| rewritten(path.as_ref(), change).map(Some));
+        }
     }
-    if seen.gone.is_empty() && seen.conditions == conditions(&matcher.headers) {
+    if seen.gone.is_empty()
+        && seen.conditions == conditions(&matcher.headers)
+        && on == Ok(matcher.path.clone())
+    {
         return Image::Same;
     }
-    let blurred = !seen.gone.is_empty();
+    let blurred = !seen.gone.is_empty() || on.is_err();
     let headers = seen.conditions.into_iter().map(|(name, value)| KeyMatch { name, value });
-    let looks = HttpMatch { headers: headers.collect(), ..matcher.clone() };
+    let looks = HttpMatch { path: on.unwrap_or(None), headers: headers.collect(), ..matcher.clone() };
     if blurred { Image::Blurred(looks) } else { Image::Seen(looks) }
 }
+
+/// The paths of a canonical match after a change.
+///
+/// # Errors
+/// They cannot be told from others.
+fn rewritten(path: Option<&PathMatch>, change: &PathChange) -> Result<PathMatch, Untold> {
+    let canonical = |text: &str| path::canonical(text).map_err(|_| Untold);
+    match change {
+        PathChange::Full(whole) => Ok(PathMatch::Exact(canonical(whole)?)),
+        PathChange::Prefix { of, with } => {
+            // The text of a match is compared with what is replaced: both in the form in which policies hold it.
+            let held = |text: &Name| if text.is_empty() { Ok(text.clone()) } else { canonical(text) };
+            let change = PathChange::Prefix { of: held(of)?, with: held(with)? };
+            let is_within = |at: &str| match at.strip_prefix(of.as_str()) {
+                Some(rest) => rest.is_empty() || rest.starts_with('/'),
+                None => false,
+            };
+            match path {
+                Some(PathMatch::Exact(at)) if is_within(at) => {
+                    Ok(PathMatch::Exact(change.of(at).as_str().into()))
+                }
+                Some(PathMatch::Prefix(at)) if is_within(at) => {
+                    let at = change.of(at);
+                    Ok(PathMatch::Prefix(at.strip_suffix('/').unwrap_or(&at).into()))
+                }
+                None if of.is_empty() => Ok(PathMatch::Prefix(held(with)?)),
+                Some(PathMatch::Exact(_) | PathMatch::Prefix(_) | PathMatch::Regex(_)) | None => Err(Untold),
+            }
+        }
+    }
+}
+
+/// The paths of some requests cannot be told from those of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Untold;
 
 /// The conditions that the headers of some requests fulfil.
 struct Headers {
@@ -80,7 +128,7 @@ impl Headers {
 /// The name under which a header is compared.
 pub(crate) fn canonical(name: &Name) -> Name {
     let lower = name.to_ascii_lowercase();
-    if lower == ":authority" { "host".into() } else { lower.as_str().into() }
+    if lower == ":authority" { HOST.into() } else { lower.as_str().into() }
 }
 
 #[cfg(test)]
@@ -105,9 +153,49 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(matcher: &[(&str, &str)], filters: &[HeaderChange], want: Image) {
+    fn check(matcher: &[(&str, &str)], changes: &[HeaderChange], want: Image) {
+        let filters =
+            changes.iter().map(|request| Filters { request: request.clone(), ..Filters::default() });
+        let filters: Vec<_> = filters.collect();
         let filters: Vec<_> = filters.iter().collect();
         assert_eq!(image(&with(matcher), &filters, &["x".into()].into()), want);
+    }
+
+    #[test]
+    fn a_path_that_is_rewritten_is_seen_as_it_becomes() {
+        let exact = |path: &str| Some(PathMatch::Exact(path.into()));
+        let prefix = |path: &str| Some(PathMatch::Prefix(path.into()));
+        let replaced = |of: &str, with: &str| PathChange::Prefix { of: of.into(), with: with.into() };
+        for (path, change, want) in [
+            (prefix("/a"), replaced("/a", "/b"), Ok(prefix("/b"))),
+            (prefix("/a"), replaced("/a", ""), Ok(prefix(""))),
+            (prefix("/a/c"), replaced("/a", "/b"), Ok(prefix("/b/c"))),
+            (exact("/a"), replaced("/a", ""), Ok(exact("/"))),
+            (exact("/a/c/"), replaced("/a", "/b"), Ok(exact("/b/c/"))),
+            (None, replaced("", "/b"), Ok(prefix("/b"))),
+            (None, PathChange::Full("/b".into()), Ok(exact("/b"))),
+            (Some(PathMatch::Regex("/a.*".into())), replaced("/a", "/b"), Err(())),
+            (None, replaced("/a", "/b"), Err(())),
+        ] {
+            let case = format!("{path:?} {change:?}");
+            let filters = Filters { path: Some(change), ..Filters::default() };
+            let matcher = HttpMatch { path, ..HttpMatch::default() };
+            let want = match want {
+                Ok(path) => Image::Seen(HttpMatch { path, ..HttpMatch::default() }),
+                Err(()) => Image::Blurred(HttpMatch::default()),
+            };
+            assert_eq!(image(&matcher, &[&filters], &BTreeSet::new()), want, "{case}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_is_rewritten_is_seen_where_a_policy_asks_for_it() {
+        let filters = Filters { host: Some("new".into()), ..Filters::default() };
+        assert_eq!(
+            image(&with(&[]), &[&filters], &["host".into()].into()),
+            Image::Seen(with(&[("host", "new")]))
+        );
+        assert_eq!(image(&with(&[]), &[&filters], &["x".into()].into()), Image::Same);
     }
 
     #[test]

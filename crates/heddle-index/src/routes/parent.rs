@@ -38,7 +38,8 @@ pub(crate) fn is_route(kind: Kind) -> bool {
 /// Every Service that a route names, as parent or as backend.
 pub(crate) fn services<M>(source: &SourceRef, route: &Route<M>) -> Vec<ServiceKey> {
     let parents = route.parents.iter().filter_map(|parent| service(source, parent));
-    let backends = route.rules.iter().flat_map(|rule| &rule.backends);
-    let backends = backends.filter_map(|backend| backend.target.as_ref().ok().map(|(key, _)| key.clone()));
-    parents.chain(backends).collect()
+    let backends = route.rules.iter().flat_map(|rule| &rule.backends).map(|backend| &backend.target);
+    let mirrors = route.rules.iter().flat_map(|rule| &rule.mirrors).map(|mirror| &mirror.target);
+    let targets = backends.chain(mirrors).filter_map(|target| target.as_ref().ok());
+    parents.chain(targets.map(|(key, _)| key.clone())).collect()
 }

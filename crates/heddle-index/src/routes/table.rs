@@ -67,8 +67,7 @@ fn action(rule: &Rule, port: &ServicePortKey, families: Families) -> Arc<RouteRu
     let own = WeightedBackend {
         weight: 1,
         backend: Backend::Service { port: port.clone(), families },
-        request_headers: Default::default(),
-        response_headers: Default::default(),
+        filters: Default::default(),
     };
     Arc::new(RouteRule { backends: vec![own], ..(*rule.rule).clone() })
 }

@@ -339,8 +339,7 @@ fn backend() -> impl Strategy<Value = BackendRef> {
     (target, 0..3u32, prop::bool::weighted(0.1)).prop_map(|(target, weight, broken)| BackendRef {
         target,
         weight,
-        request_headers: Default::default(),
-        response_headers: Default::default(),
+        filters: Default::default(),
         broken,
     })
 }
@@ -350,8 +349,9 @@ fn route() -> impl Strategy<Value = Route<HttpMatch>> {
     let rule = rule.prop_map(|(matches, backends, own_endpoints, broken)| RouteRule {
         matches,
         own_endpoints: own_endpoints && backends.is_empty(),
-        request_headers: Default::default(),
-        response_headers: Default::default(),
+        filters: Default::default(),
+        redirect: None,
+        mirrors: Vec::new(),
         backends,
         request_timeout: None,
         backend_timeout: None,

@@ -133,8 +133,7 @@ pub(crate) fn backend(service: &str, port: u16, weight: u32) -> BackendRef {
     BackendRef {
         target: Ok((ServiceKey::new("shop", service), port)),
         weight,
-        request_headers: Default::default(),
-        response_headers: Default::default(),
+        filters: Default::default(),
         broken: false,
     }
 }
@@ -142,8 +141,9 @@ pub(crate) fn backend(service: &str, port: u16, weight: u32) -> BackendRef {
 pub(crate) fn rule(matches: Vec<HttpMatch>, backends: Vec<BackendRef>) -> RouteRule<HttpMatch> {
     RouteRule {
         matches,
-        request_headers: Default::default(),
-        response_headers: Default::default(),
+        filters: Default::default(),
+        redirect: None,
+        mirrors: Vec::new(),
         backends,
         own_endpoints: false,
         request_timeout: None,

@@ -6,6 +6,8 @@ use crate::endpoints::usable;
 use crate::l5d::{self, outbound as l5d_out};
 use crate::tracked::TrackedSnapshot;
 use crate::{filter, meta};
+use heddle_model::ability;
+use heddle_model::fact::DataPlane;
 use heddle_model::http::HttpMatch;
 use heddle_model::route::{Backend, RouteRule, RouteTable, WeightedBackend};
 use heddle_model::snapshot::{RouteKey, Service};
@@ -72,8 +74,9 @@ impl Routed<'_> {
         let RouteRule {
             source: _,
             index: _,
-            request_headers,
-            response_headers,
+            filters: changes,
+            redirect,
+            mirrors: _,
             backends,
             request_timeout,
             backend_timeout,
@@ -85,8 +88,12 @@ impl Routed<'_> {
             attempt: backend_timeout.or(defaults.backend_timeout),
             retry: retry.as_ref().or(defaults.retry.as_ref()),
         };
-        let mut filters = filter::changes(request_headers, response_headers);
-        if backends.is_empty() {
+        let mut filters = filter::changes(changes);
+        if let Some(lack) = ability::lacks(DataPlane::Linkerd, rule) {
+            filters.push(filter::answer(500, lack));
+        } else if let Some(redirect) = redirect {
+            filters.push(filter::redirect(redirect, self.port.port));
+        } else if backends.is_empty() {
             filters.push(filter::answer(500, "the rule has no backend that gets traffic"));
         }
         Rule {
@@ -108,11 +115,12 @@ impl Routed<'_> {
     }
 
     fn backend(&self, given: &WeightedBackend) -> route::RouteBackend {
-        let WeightedBackend { weight: _, backend, request_headers, response_headers } = given;
+        let WeightedBackend { weight: _, backend, filters } = given;
+        if let Some(lack) = ability::lacks_of(DataPlane::Linkerd, filters) {
+            return answered(meta::default("unsupported"), filter::answer(500, lack));
+        }
         match backend {
-            Backend::Service { port, families } => {
-                self.to_port(port, *families, filter::changes(request_headers, response_headers))
-            }
+            Backend::Service { port, families } => self.to_port(port, *families, filter::changes(filters)),
             Backend::Broken { reason, message: _ } => answered(
                 meta::default("broken"),
                 filter::answer(500, &format!("the backend is broken: {reason}")),

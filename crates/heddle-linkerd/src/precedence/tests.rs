@@ -1,7 +1,6 @@
 //! The index by path leaves out no comparison that matters, and a large table takes a bounded number of them.
 
 use super::*;
-use heddle_model::http::HeaderChange;
 use heddle_model::http::{KeyMatch, ValueMatch};
 use heddle_model::route::RouteEntry;
 use heddle_model::{Kind, SourceRef};
@@ -48,8 +47,9 @@ fn table(matchers: impl Iterator<Item = HttpMatch>) -> RouteTable<HttpMatch> {
     let rule = |index| RouteRule {
         source: SourceRef::new(Kind::HttpRoute, "shop", "cart"),
         index,
-        request_headers: HeaderChange::default(),
-        response_headers: HeaderChange::default(),
+        filters: Default::default(),
+        redirect: None,
+        mirrors: Vec::new(),
         backends: Vec::new(),
         request_timeout: None,
         backend_timeout: None,

@@ -76,8 +76,9 @@ fn rule(place: &Field<'_>, backends: &[BackendRef], notes: &mut Diagnostics) -> 
 fn plain(matches: Vec<HttpMatch>, backends: &[BackendRef]) -> RouteRule<HttpMatch> {
     RouteRule {
         matches,
-        request_headers: Default::default(),
-        response_headers: Default::default(),
+        filters: Default::default(),
+        redirect: None,
+        mirrors: Vec::new(),
         backends: backends.to_vec(),
         own_endpoints: backends.is_empty(),
         request_timeout: None,

@@ -1,6 +1,6 @@
 use crate::tests::{check_faults, say};
 use heddle_model::fact::{Route, RouteRule};
-use heddle_model::http::HttpMatch;
+use heddle_model::http::{Fraction, HttpMatch, PathChange};
 use heddle_model::{Fact, Kind};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -143,12 +143,12 @@ fn filters_change_headers() {
         "backendRefs": [{"name": "a", "port": 80, "filters": [{"type": "RequestHeaderModifier", "requestHeaderModifier": {"remove": ["d"]}}]}],
     }));
     assert_eq!(faults, [""; 0]);
-    let request = &rule.request_headers;
+    let request = &rule.filters.request;
     assert_eq!(request.set, [("x-a".into(), "1".into())]);
     assert_eq!(request.add, [("b".into(), "".into())]);
     assert_eq!(request.remove, ["a".into(), "x-c".into()]);
-    assert_eq!(rule.response_headers.remove, ["server".into()]);
-    assert_eq!(rule.backends[0].request_headers.remove, ["d".into()]);
+    assert_eq!(rule.filters.response.remove, ["server".into()]);
+    assert_eq!(rule.backends[0].filters.request.remove, ["d".into()]);
     assert!(!rule.broken);
 }
 
@@ -159,8 +159,8 @@ fn a_filter_that_cannot_be_honoured_is_never_skipped() {
     let host = json!({"type": "RequestHeaderModifier", "requestHeaderModifier": {"set": [{"name": "Host", "value": "a"}]}});
     for (filters, fault) in [
         (
-            json!([{"type": "URLRewrite", "urlRewrite": {}}]),
-            r#"[0].type UnsupportedValue: filter "URLRewrite" is not supported"#,
+            json!([{"type": "CORS", "cors": {}}]),
+            r#"[0].type UnsupportedValue: filter "CORS" is not supported"#,
         ),
         (
             json!([{"type": "ExtensionRef"}]),
@@ -187,6 +187,144 @@ fn a_filter_that_cannot_be_honoured_is_never_skipped() {
             )]
         );
         assert!(!found.broken && found.backends[0].broken);
+    }
+}
+
+/// The first rule of a route that has one match by prefix and these filters.
+fn filtered(filters: serde_json::Value) -> (heddle_model::fact::RouteRule<HttpMatch>, Vec<String>) {
+    rule(json!({"matches": [{"path": {"type": "PathPrefix", "value": "/a/"}}], "filters": filters}))
+}
+
+#[test]
+fn redirects_rewrites_and_mirrors_are_read() {
+    let (found, faults) = filtered(json!([{"type": "RequestRedirect", "requestRedirect": {
+        "scheme": "https", "hostname": "b.example", "port": 8443, "statusCode": 308,
+        "path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/b/"},
+    }}]));
+    assert_eq!(faults, [""; 0]);
+    let redirect = found.redirect.expect("there is one");
+    assert_eq!(redirect.path, Some(PathChange::Prefix { of: "/a".into(), with: "/b".into() }));
+    assert_eq!(redirect.location("a.example", "/a/c", 80), "https://b.example:8443/b/c");
+    assert_eq!(redirect.status, 308);
+    let (found, _) = filtered(json!([{"type": "RequestRedirect", "requestRedirect": {}}]));
+    assert_eq!(found.redirect.expect("there is one").status, 302);
+
+    let (found, faults) = filtered(json!([
+        {"type": "URLRewrite", "urlRewrite": {"hostname": "b.example", "path": {"type": "ReplaceFullPath", "replaceFullPath": ""}}},
+        {"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "b", "port": 80}, "fraction": {"numerator": 1}}},
+        {"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "c", "port": 80}, "percent": 7}},
+        {"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "d"}}},
+    ]));
+    assert_eq!(faults, [""; 0]);
+    assert_eq!(found.filters.host, Some("b.example".into()));
+    assert_eq!(found.filters.path, Some(PathChange::Full("/".into())));
+    let mirrors = found.mirrors.iter().map(|mirror| {
+        let Fraction { numerator, denominator } = mirror.fraction;
+        (mirror.field.as_str(), mirror.target.is_ok(), numerator, denominator)
+    });
+    let field = |place| format!("spec.rules[0].filters[{place}].requestMirror.backendRef");
+    let want = [(field(1), true, 1, 100), (field(2), true, 7, 100), (field(3), false, 1, 1)];
+    let want = want.iter().map(|(field, good, a, b)| (field.as_str(), *good, *a, *b));
+    assert!(mirrors.eq(want), "{:?}", found.mirrors);
+}
+
+#[test]
+fn a_redirect_rewrite_or_mirror_that_cannot_be_honoured_breaks_its_rule() {
+    let redirect = |body| json!([{"type": "RequestRedirect", "requestRedirect": body}]);
+    let rewrite = |body| json!([{"type": "URLRewrite", "urlRewrite": body}]);
+    let mirror = |mut body: serde_json::Value| {
+        body["backendRef"] = json!({"name": "a", "port": 80});
+        json!([{"type": "RequestMirror", "requestMirror": body}])
+    };
+    for (filters, fault) in [
+        (
+            redirect(json!({"scheme": "ftp"})),
+            r#"[0].requestRedirect.scheme UnsupportedValue: "ftp" is none of http, https"#,
+        ),
+        (
+            redirect(json!({"statusCode": 304})),
+            "[0].requestRedirect.statusCode UnsupportedValue: 304 is none of 301, 302, 303, 307, 308",
+        ),
+        (
+            redirect(json!({"hostname": "*.example"})),
+            r#"[0].requestRedirect.hostname Invalid: "*.example" is not a host name in lower case"#,
+        ),
+        (
+            redirect(json!({"port": 70000})),
+            "[0].requestRedirect.port Invalid: 70000 is not an integer from 1 to 65535",
+        ),
+        (
+            rewrite(json!({"path": {"type": "Other"}})),
+            r#"[0].urlRewrite.path.type UnsupportedValue: "Other" is none of ReplaceFullPath, ReplacePrefixMatch"#,
+        ),
+        (
+            rewrite(json!({"path": {"type": "ReplaceFullPath", "replaceFullPath": "/a?b"}})),
+            r#"[0].urlRewrite.path.replaceFullPath Invalid: "/a?b" is not a path from / without query"#,
+        ),
+        (
+            rewrite(json!({"path": {"type": "ReplaceFullPath", "replaceFullPath": "/a/../b"}})),
+            r#"[0].urlRewrite.path.replaceFullPath Invalid: "/a/../b" is not a path from / without query"#,
+        ),
+        (
+            mirror(json!({"percent": 101})),
+            "[0].requestMirror.percent Invalid: 101 is not an integer from 0 to 100",
+        ),
+        (
+            mirror(json!({"percent": 1, "fraction": {"numerator": 1}})),
+            "[0].requestMirror.fraction Invalid: percent and fraction are not stated together",
+        ),
+        (
+            mirror(json!({"fraction": {"numerator": 3, "denominator": 2}})),
+            "[0].requestMirror.fraction Invalid: numerator is more than denominator",
+        ),
+    ] {
+        let (found, faults) = filtered(filters);
+        assert_eq!(faults, [format!("spec.rules[0].filters{fault}; requests of this rule are answered 500")]);
+        assert!(found.broken);
+    }
+    let prefix = json!([{"type": "URLRewrite", "urlRewrite": {"path": {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/b"}}}]);
+    let exact = json!([{"path": {"type": "Exact", "value": "/a"}}]);
+    let both = json!([redirect(json!({}))[0], rewrite(json!({}))[0]]);
+    let answers =
+        "a redirect answers in place of every backend: it goes with neither URLRewrite nor backendRefs";
+    for (part, fault) in [
+        (
+            json!({"matches": exact, "filters": prefix}),
+            "filters[0].urlRewrite.path Invalid: ReplacePrefixMatch wants exactly one match, with a path of type PathPrefix".into(),
+        ),
+        (json!({"filters": both}), format!("filters IncompatibleFilters: {answers}")),
+        (
+            json!({"filters": redirect(json!({})), "backendRefs": [{"name": "a", "port": 80}]}),
+            format!("filters IncompatibleFilters: {answers}"),
+        ),
+    ] {
+        let (found, faults) = rule(part);
+        assert_eq!(faults, [format!("spec.rules[0].{fault}; requests of this rule are answered 500")]);
+        assert!(found.broken);
+    }
+}
+
+#[test]
+fn one_backend_has_no_redirect_mirror_or_path_of_its_own() {
+    let path = json!({"path": {"type": "ReplaceFullPath", "replaceFullPath": "/b"}});
+    for (filter, fault) in [
+        (
+            json!({"type": "RequestRedirect", "requestRedirect": {}}),
+            r#"type UnsupportedValue: filter "RequestRedirect" is not supported for one backend, only for a rule"#,
+        ),
+        (
+            json!({"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "b", "port": 1}}}),
+            r#"type UnsupportedValue: filter "RequestMirror" is not supported for one backend, only for a rule"#,
+        ),
+        (
+            json!({"type": "URLRewrite", "urlRewrite": path}),
+            "urlRewrite.path UnsupportedValue: a path is not rewritten for one backend, only for a rule",
+        ),
+    ] {
+        let (found, faults) = rule(json!({"backendRefs": [{"name": "a", "port": 1, "filters": [filter]}]}));
+        let place = "spec.rules[0].backendRefs[0].filters[0]";
+        assert_eq!(faults, [format!("{place}.{fault}; its share of the requests is answered 500")]);
+        assert!(found.backends[0].broken);
     }
 }
 

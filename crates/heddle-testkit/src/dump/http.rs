@@ -2,8 +2,10 @@
 
 use super::{Text, list};
 use heddle_model::Name;
-use heddle_model::http::{HeaderChange, HttpMatch, KeyMatch, PathMatch, ValueMatch};
-use heddle_model::route::{Backend, Retry, RouteEntry, RouteRule, RouteTable, WeightedBackend};
+use heddle_model::http::{
+    Filters, Fraction, HeaderChange, HttpMatch, KeyMatch, PathChange, PathMatch, Redirect, Scheme, ValueMatch,
+};
+use heddle_model::route::{Backend, Mirror, Retry, RouteEntry, RouteRule, RouteTable, WeightedBackend};
 use std::time::Duration;
 
 /// A table: one line per match, best first.
@@ -21,21 +23,26 @@ fn rule_text(rule: &RouteRule) -> String {
     let RouteRule {
         source,
         index,
-        request_headers,
-        response_headers,
+        filters,
+        redirect,
+        mirrors,
         backends,
         request_timeout,
         backend_timeout,
         retry,
     } = rule;
     let backends: Vec<String> = backends.iter().map(backend_text).collect();
-    let backends = if backends.is_empty() { "nothing".into() } else { backends.join(", ") };
+    let backends = match redirect {
+        Some(redirect) => redirect_text(redirect),
+        None if backends.is_empty() => "nothing".into(),
+        None => backends.join(", "),
+    };
     format!(
         "{}/{}[{index}]: {backends}{}{}{}{}{}",
         source.namespace,
         source.name,
-        change("request", request_headers),
-        change("response", response_headers),
+        changes(filters),
+        mirrors.iter().map(mirror_text).collect::<String>(),
         limit("timeout", *request_timeout),
         limit("attempt-timeout", *backend_timeout),
         retry.as_ref().map(retry_text).unwrap_or_default(),
@@ -43,12 +50,40 @@ fn rule_text(rule: &RouteRule) -> String {
 }
 
 fn backend_text(backend: &WeightedBackend) -> String {
-    let WeightedBackend { weight, backend, request_headers, response_headers } = backend;
+    let WeightedBackend { weight, backend, filters } = backend;
     let to = match backend {
         Backend::Service { port, families: _ } => port.to_string(),
         Backend::Broken { reason, message } => format!("500 {reason}: {message}"),
     };
-    format!("{weight}x {to}{}{}", change("request", request_headers), change("response", response_headers))
+    format!("{weight}x {to}{}", changes(filters))
+}
+
+fn redirect_text(redirect: &Redirect) -> String {
+    let Redirect { scheme, host, port, path, status } = redirect;
+    let scheme = scheme.map_or("", Scheme::as_str);
+    let host = host.as_ref().map_or("", |host| host.as_str());
+    let port = port.map_or_else(String::new, |port| format!(":{port}"));
+    let path = path.as_ref().map(path_text).unwrap_or_default();
+    format!("{status} {scheme}://{host}{port}{path}")
+}
+
+fn mirror_text(mirror: &Mirror) -> String {
+    let Mirror { port, families: _, fraction: Fraction { numerator, denominator } } = mirror;
+    format!("; mirror {numerator}/{denominator} {port}")
+}
+
+fn changes(filters: &Filters) -> String {
+    let Filters { request, response, host, path } = filters;
+    let host = host.as_ref().map_or_else(String::new, |host| format!("; host {host}"));
+    let path = path.as_ref().map_or_else(String::new, |path| format!("; path {}", path_text(path)));
+    format!("{}{}{host}{path}", change("request", request), change("response", response))
+}
+
+fn path_text(path: &PathChange) -> String {
+    match path {
+        PathChange::Full(whole) => whole.to_string(),
+        PathChange::Prefix { of, with } => format!("{of}/**={with}/**"),
+    }
 }
 
 fn retry_text(retry: &Retry) -> String {

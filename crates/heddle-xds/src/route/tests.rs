@@ -1,5 +1,5 @@
 use super::*;
-use heddle_model::http::{HeaderChange, KeyMatch, PathMatch, ValueMatch};
+use heddle_model::http::{Filters, HeaderChange, KeyMatch, PathMatch, ValueMatch};
 use heddle_model::route::{Backend, Retry, RouteRule, WeightedBackend};
 use heddle_model::{Families, Kind, ServiceKey, ServicePortKey};
 use heddle_proto::json::Printer;
@@ -13,12 +13,7 @@ fn port(name: &str) -> ServicePortKey {
 
 fn to(name: &str, weight: u32) -> WeightedBackend {
     let backend = Backend::Service { port: port(name), families: Families::Single(Family::V4) };
-    WeightedBackend {
-        weight,
-        backend,
-        request_headers: HeaderChange::default(),
-        response_headers: HeaderChange::default(),
-    }
+    WeightedBackend { weight, backend, filters: Default::default() }
 }
 
 fn broken(weight: u32) -> WeightedBackend {
@@ -32,8 +27,9 @@ fn rule(backends: Vec<WeightedBackend>) -> RouteRule {
     RouteRule {
         source: SourceRef::new(Kind::HttpRoute, "shop", "r"),
         index: 1,
-        request_headers: HeaderChange::default(),
-        response_headers: HeaderChange::default(),
+        filters: Default::default(),
+        redirect: None,
+        mirrors: Vec::new(),
         backends,
         request_timeout: None,
         backend_timeout: None,
@@ -138,7 +134,10 @@ fn headers_are_text_and_host_is_the_authority() {
         add: vec![("x-b".into(), "%START_TIME%".into())],
         remove: vec!["x-c".into(), "host".into(), ":path".into()],
     };
-    let route = of_rule(RouteRule { request_headers: change.clone(), ..rule(vec![to("a", 1)]) });
+    let route = of_rule(RouteRule {
+        filters: Filters { request: change.clone(), ..Filters::default() },
+        ..rule(vec![to("a", 1)])
+    });
     assert_eq!(route["route"]["host_rewrite_literal"], "b.example");
     assert_eq!(
         route["request_headers_to_add"],
@@ -149,7 +148,7 @@ fn headers_are_text_and_host_is_the_authority() {
         ])
     );
     assert_eq!(route["request_headers_to_remove"], json!(["x-c"]));
-    let own = WeightedBackend { request_headers: change, ..to("a", 1) };
+    let own = WeightedBackend { filters: Filters { request: change, ..Filters::default() }, ..to("a", 1) };
     let share = &of_rule(rule(vec![own]))["route"]["weighted_clusters"]["clusters"][0];
     assert_eq!(share["host_rewrite_literal"], "b.example");
     assert_eq!(share["request_headers_to_remove"], json!(["x-c"]));

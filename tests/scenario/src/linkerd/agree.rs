@@ -32,9 +32,11 @@ fn linkerd_client<'a>(snapshot: &Snapshot, client: &'a Client) -> Option<&'a Wor
 
 /// The client's side is another's: only linkerd2-proxies at the server's side are asked.
 fn from_another(snapshot: &Snapshot, request: &Request, meant: &Meant) -> Result<(), String> {
-    let Meant::Forwarded(Forward { carried: _, limits: _, route, shares }) = meant else { return Ok(()) };
+    let Meant::Forwarded(Forward { carried: _, limits: _, route, shares, mirrors: _ }) = meant else {
+        return Ok(());
+    };
     for share in shares {
-        let ShareTarget::Endpoints { candidates, request_headers: changes, .. } = &share.to else { continue };
+        let ShareTarget::Endpoints { candidates, filters, .. } = &share.to else { continue };
         for candidate in candidates {
             let identity = match &candidate.transport {
                 Dial::Mesh(identity) => Some(identity.dns(&snapshot.mesh.identity_suffix)),
@@ -42,7 +44,7 @@ fn from_another(snapshot: &Snapshot, request: &Request, meant: &Meant) -> Result
                 Dial::Refused => continue,
             };
             // What the client changes of the request is not seen from here.
-            if !changes.is_empty() || route.as_ref().is_some_and(|route| !route.request_headers.is_empty()) {
+            if !filters.is_empty() || route.as_ref().is_some_and(|route| !route.filters.is_empty()) {
                 continue;
             }
             let call = request.call.clone();

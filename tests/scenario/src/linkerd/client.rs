@@ -185,7 +185,9 @@ fn filtered(filters: &[http_route::Filter], mut call: HttpCall) -> (HttpCall, Op
             }
             filter::Kind::RequestHeaderModifier(change) => change_headers(change, &mut call),
             filter::Kind::ResponseHeaderModifier(_) => {}
-            filter::Kind::Redirect(_) => panic!("never given"),
+            filter::Kind::Redirect(of) => {
+                return (call, Some(u16::try_from(of.status).expect("a status")));
+            }
         }
     }
     (call, None)

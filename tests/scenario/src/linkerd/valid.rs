@@ -229,7 +229,9 @@ fn http_filter(given: &Filter) {
             [&given.add, &given.set].into_iter().flatten().for_each(headers);
             given.remove.iter().for_each(|name| header_name(name));
         }
-        filter::Kind::Redirect(_) => panic!("never given"),
+        filter::Kind::Redirect(given) => {
+            assert!((300..400).contains(&given.status), "status {}", given.status)
+        }
     }
 }
 

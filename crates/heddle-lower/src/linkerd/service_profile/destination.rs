@@ -40,13 +40,7 @@ fn one(place: &Field<'_>, notes: &mut Diagnostics) -> BackendRef {
         notes.wrong(wrong, BROKEN);
         (reason, message)
     });
-    BackendRef {
-        target,
-        weight: weight.unwrap_or(1),
-        request_headers: Default::default(),
-        response_headers: Default::default(),
-        broken: weight.is_none(),
-    }
+    BackendRef { target, weight: weight.unwrap_or(1), filters: Default::default(), broken: weight.is_none() }
 }
 
 fn target(place: &Field<'_>) -> Result<(ServiceKey, u16), FieldError> {

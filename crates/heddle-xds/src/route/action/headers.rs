@@ -7,7 +7,7 @@
 use crate::xds;
 use crate::xds::header_value_option::HeaderAppendAction;
 use heddle_model::Name;
-use heddle_model::http::HeaderChange;
+use heddle_model::http::{Filters, HeaderChange};
 
 /// Returns what is set and added, in that order.
 pub(crate) fn added(change: &HeaderChange) -> Vec<xds::HeaderValueOption> {
@@ -21,10 +21,10 @@ pub(crate) fn removed(change: &HeaderChange) -> Vec<String> {
     change.remove.iter().filter(|name| is_plain(name)).map(Name::to_string).collect()
 }
 
-/// Returns what `Host` is set to.
-pub(crate) fn host(change: &HeaderChange) -> Option<String> {
-    let mut hosts = change.set.iter().filter(|(name, _)| is_host(name));
-    hosts.next_back().map(|(_, value)| value.to_string())
+/// Returns what the authority is rewritten to.
+pub(crate) fn host(filters: &Filters) -> Option<String> {
+    let mut hosts = filters.request.set.iter().filter(|(name, _)| is_host(name)).map(|(_, value)| value);
+    filters.host.as_ref().or_else(|| hosts.next_back()).map(Name::to_string)
 }
 
 fn of(values: &[(Name, Name)], action: HeaderAppendAction) -> impl Iterator<Item = xds::HeaderValueOption> {

@@ -2,11 +2,11 @@
 
 use heddle_decide::Verdict;
 use heddle_decide::verdict::{
-    Admission, Candidate, Carried, Destination, Dial, Forward, Ground, Outcome, RouteChoice, ShareTarget,
-    Step, Topic,
+    Admission, Candidate, Carried, Copies, Destination, Dial, Forward, Ground, Outcome, RouteChoice,
+    ShareTarget, Step, Topic,
 };
 use heddle_model::Name;
-use heddle_model::http::HeaderChange;
+use heddle_model::http::{Filters, Fraction, HeaderChange, PathChange};
 use heddle_model::route::{Retry, RouteDefaults};
 use heddle_status::Finding;
 use serde_json::{Value, json};
@@ -53,25 +53,27 @@ fn outcome_of(outcome: &Outcome) -> Value {
     match outcome {
         Outcome::PassedThrough => json!({"kind": "PassedThrough"}),
         Outcome::Refused { why } => json!({"kind": "Refused", "why": why}),
-        Outcome::Answered { status, why, route } => {
-            json!({"kind": "Answered", "status": status, "why": why, "route": route.as_ref().map(route_of)})
+        Outcome::Answered { status, why, route, location } => {
+            let route = route.as_ref().map(route_of);
+            json!({"kind": "Answered", "status": status, "why": why, "route": route, "location": location})
         }
         Outcome::Forwarded(forward) => forward_of(forward),
     }
 }
 
 fn forward_of(forward: &Forward) -> Value {
-    let Forward { carried, route, limits, shares } = forward;
+    let Forward { carried, route, limits, shares, mirrors } = forward;
     let shares = shares.iter().map(|share| {
         let to = match &share.to {
             ShareTarget::Broken { reason, message } => {
                 json!({"status": 500, "reason": reason, "message": message})
             }
-            ShareTarget::Endpoints { service, candidates, request_headers, response_headers, absent } => {
+            ShareTarget::Endpoints { service, candidates, filters, absent } => {
                 json!({
                     "service": service.as_ref().map(ToString::to_string),
-                    "requestHeaders": headers_of(request_headers),
-                    "responseHeaders": headers_of(response_headers),
+                    "requestHeaders": headers_of(&filters.request),
+                    "responseHeaders": headers_of(&filters.response),
+                    "rewrite": rewrite_of(filters),
                     "endpoints": candidates.iter().map(candidate).collect::<Vec<_>>(),
                     "noEndpoint": absent,
                 })
@@ -85,17 +87,36 @@ fn forward_of(forward: &Forward) -> Value {
         "route": route.as_ref().map(route_of),
         "limits": limits_of(limits),
         "shares": shares.collect::<Vec<_>>(),
+        "mirrors": mirrors.iter().map(copies).collect::<Vec<_>>(),
     })
 }
 
+fn copies(Copies { fraction: Fraction { numerator, denominator }, port }: &Copies) -> Value {
+    json!({"service": port.to_string(), "numerator": numerator, "denominator": denominator})
+}
+
 fn route_of(route: &RouteChoice) -> Value {
-    let RouteChoice { source, rule, request_headers, response_headers } = route;
+    let RouteChoice { source, rule, filters } = route;
     json!({
         "object": source.to_string(),
         "rule": rule,
-        "requestHeaders": headers_of(request_headers),
-        "responseHeaders": headers_of(response_headers),
+        "requestHeaders": headers_of(&filters.request),
+        "responseHeaders": headers_of(&filters.response),
+        "rewrite": rewrite_of(filters),
     })
+}
+
+/// The host and path that requests are given; null where they keep theirs.
+fn rewrite_of(filters: &Filters) -> Value {
+    let Filters { request: _, response: _, host, path } = filters;
+    if host.is_none() && path.is_none() {
+        return Value::Null;
+    }
+    let path = path.as_ref().map(|change| match change {
+        PathChange::Full(whole) => json!({"full": whole.as_str()}),
+        PathChange::Prefix { of, with } => json!({"prefix": of.as_str(), "with": with.as_str()}),
+    });
+    json!({"host": host.as_ref().map(|host| host.as_str()), "path": path})
 }
 
 /// Changes to headers, in the order in which they are made.
