@@ -23,6 +23,7 @@ const OUT: &str = "crates/heddle-api/src/gateway";
 /// The kinds: plural, kind, and the name of the module and of the type.
 const KINDS: &[(&str, &str, &str, &str)] = &[
     ("httproutes", "HTTPRoute", "http_route", "HttpRoute"),
+    ("grpcroutes", "GRPCRoute", "grpc_route", "GrpcRoute"),
     ("referencegrants", "ReferenceGrant", "reference_grant", "ReferenceGrant"),
 ];
 

@@ -4,14 +4,20 @@
 //! adds becomes a diagnostic of lowering and never an object that cannot be read. Defaults are not filled in.
 
 /// The definitions of the kinds, as YAML, without their descriptions and rules.
-pub const DEFINITIONS: [&str; 2] =
-    [include_str!("../gateway/httproutes.yaml"), include_str!("../gateway/referencegrants.yaml")];
+pub const DEFINITIONS: [&str; 3] = [
+    include_str!("../gateway/httproutes.yaml"),
+    include_str!("../gateway/grpcroutes.yaml"),
+    include_str!("../gateway/referencegrants.yaml"),
+];
 
+#[allow(missing_docs, reason = "generated, and documented by the Gateway API")]
+mod grpc_route;
 #[allow(missing_docs, reason = "generated, and documented by the Gateway API")]
 mod http_route;
 #[allow(missing_docs, reason = "generated, and documented by the Gateway API")]
 mod reference_grant;
 
+pub use grpc_route::GrpcRoute;
 pub use http_route::*;
 pub use reference_grant::ReferenceGrant;
 

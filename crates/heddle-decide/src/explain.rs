@@ -167,8 +167,8 @@ fn percent(share: &Share) -> String {
 fn write_share(f: &mut fmt::Formatter<'_>, share: &Share) -> fmt::Result {
     let percent = percent(share);
     match &share.to {
-        ShareTarget::Broken { reason, message } => {
-            writeln!(f, "  {percent}% answered 500: {message} ({reason})")
+        ShareTarget::Broken { status, reason, message } => {
+            writeln!(f, "  {percent}% answered {status}: {message} ({reason})")
         }
         ShareTarget::Endpoints { service, filters, candidates, absent } => {
             match service {

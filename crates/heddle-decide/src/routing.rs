@@ -113,16 +113,18 @@ fn by_rule(
     let choice = choice(rule);
     if let Some(lack) = view.caller.plane.and_then(|plane| ability::lacks(plane, rule)) {
         let why = format!("{lack}, which the rule asks for");
-        steps.push(step(Topic::Route, format!("{field}.filters"), format!("{why}: 500")));
-        return Outcome::Answered { status: 500, why, route: Some(choice), location: None };
+        let status = rule.broken_status();
+        steps.push(step(Topic::Route, format!("{field}.filters"), format!("{why}: {status}")));
+        return Outcome::Answered { status, why, route: Some(choice), location: None };
     }
     if let Some(redirect) = &rule.redirect {
         return redirected(redirect, port, choice, call, steps, &field);
     }
     if rule.backends.is_empty() {
         let why = "the rule has no backend that gets traffic".to_string();
-        steps.push(step(Topic::Backend, format!("{field}.backendRefs"), format!("{why}: 500")));
-        return Outcome::Answered { status: 500, why, route: Some(choice), location: None };
+        let status = rule.broken_status();
+        steps.push(step(Topic::Backend, format!("{field}.backendRefs"), format!("{why}: {status}")));
+        return Outcome::Answered { status, why, route: Some(choice), location: None };
     }
     let total = rule.backends.iter().map(|backend| u64::from(backend.weight)).sum();
     let mut shares = Vec::new();
@@ -131,7 +133,8 @@ fn by_rule(
         let text = match &backend.backend {
             Backend::Service { port, families: _ } => format!("{port} gets {} of {total}", backend.weight),
             Backend::Broken { reason, message } => {
-                format!("{} of {total} is answered 500: {message} ({reason})", backend.weight)
+                let status = rule.broken_status();
+                format!("{} of {total} is answered {status}: {message} ({reason})", backend.weight)
             }
         };
         steps.push(step(Topic::Backend, format!("{field}.backendRefs"), text));
@@ -186,12 +189,17 @@ fn choice(rule: &RouteRule) -> RouteChoice {
 
 fn share_target(view: &View, rule: &RouteRule, backend: &WeightedBackend, call: &Call) -> ShareTarget {
     let WeightedBackend { weight: _, backend: to, filters } = backend;
+    let status = rule.broken_status();
     let lack = view.caller.plane.and_then(|plane| ability::lacks_of(plane, filters));
     match to {
-        Backend::Broken { reason, message } => ShareTarget::Broken { reason, message: message.to_string() },
-        Backend::Service { .. } if lack.is_some() => {
-            ShareTarget::Broken { reason: "UnsupportedValue", message: lack.unwrap_or_default().into() }
+        Backend::Broken { reason, message } => {
+            ShareTarget::Broken { status, reason, message: message.to_string() }
         }
+        Backend::Service { .. } if lack.is_some() => ShareTarget::Broken {
+            status,
+            reason: "UnsupportedValue",
+            message: lack.unwrap_or_default().into(),
+        },
         Backend::Service { port, families } => {
             let call = server::changed(call, &[&rule.filters, filters]);
             let to = Backends { port, families: *families };

@@ -183,8 +183,10 @@ pub enum ShareTarget {
         /// The reason for which there is none; `None` where there is one.
         absent: Option<String>,
     },
-    /// Answered 500 for its share.
+    /// Answered for its share.
     Broken {
+        /// The HTTP status.
+        status: u16,
         /// The Gateway API reason.
         reason: &'static str,
         /// The thing that is missing.

@@ -64,7 +64,7 @@ impl Dirty {
             }
             Kind::Service => self.mark_service(tables, source, forms),
             Kind::EndpointSlice => self.mark_slice(source, forms),
-            Kind::HttpRoute | Kind::LinkerdHttpRoute | Kind::ServiceProfile => {
+            Kind::HttpRoute | Kind::GrpcRoute | Kind::LinkerdHttpRoute | Kind::ServiceProfile => {
                 self.attachments.insert(source.clone());
                 self.policies.extend(tables.policies.of(source).iter().cloned());
                 self.authorizations.extend(tables.authorizations.of(source).iter().cloned());

@@ -9,6 +9,7 @@ use crate::dirty::Dirty;
 use crate::multimap::Multimap;
 use crate::routes::attachment::Attachment;
 use crate::routes::parent;
+use crate::routes::table::Excluded;
 use crate::services::member::{Members, ServiceBackend};
 use crate::status::findings::Findings;
 use crate::status::report;
@@ -46,7 +47,7 @@ pub(crate) struct Derived {
     /// The routes of a table.
     pub(crate) attached: Multimap<RouteKey, SourceRef>,
     /// The routes that a table has no room for.
-    pub(crate) excluded: BTreeMap<RouteKey, BTreeSet<SourceRef>>,
+    pub(crate) excluded: BTreeMap<RouteKey, BTreeMap<SourceRef, Excluded>>,
     pub(crate) policies: BTreeMap<SourceRef, policy::Resolved>,
     pub(crate) authentications: BTreeMap<SourceRef, authentication::Resolved>,
     pub(crate) authorizations: BTreeMap<SourceRef, authorization::Resolved>,

@@ -48,7 +48,7 @@ use diagnostics::Diagnostics;
 use field::{Field, FieldError};
 use heddle_model::fact::Invalid;
 use heddle_model::{Diagnostic, Fact, Kind, Lowered, Origin, SourceRef};
-use route::Unbacked;
+use route::Form;
 use serde_json::Value;
 
 /// Returns what `object`, read as one of `kind`, says.
@@ -107,7 +107,8 @@ fn fact(kind: Kind, root: &Field<'_>, notes: &mut Diagnostics) -> Result<Fact, F
         Kind::ServiceCidr => Fact::ServiceCidr(service_cidr::lower(root, notes)?),
         Kind::Service => Fact::Service(service::lower(root, notes)?),
         Kind::EndpointSlice => Fact::Slice(slice::lower(root, notes)?),
-        Kind::HttpRoute => Fact::HttpRoute(route::lower(root, Unbacked::Answers500, notes)?),
+        Kind::HttpRoute => Fact::HttpRoute(route::lower(root, Form::Http, notes)?),
+        Kind::GrpcRoute => Fact::HttpRoute(route::lower(root, Form::Grpc, notes)?),
         Kind::ReferenceGrant => Fact::Grant(reference_grant::lower(root, notes)?),
         Kind::Mesh => Fact::Mesh(mesh::lower(root, notes)?),
         Kind::InboundPolicy => Fact::InboundPolicy(inbound_policy::lower(root, notes)?),
@@ -118,7 +119,7 @@ fn fact(kind: Kind, root: &Field<'_>, notes: &mut Diagnostics) -> Result<Fact, F
         Kind::AuthorizationPolicy => Fact::Authorization(linkerd::authorization_policy::lower(root, notes)?),
         Kind::MeshTlsAuthentication => Fact::Authentication(linkerd::authentication::mesh_tls(root, notes)?),
         Kind::NetworkAuthentication => Fact::Authentication(linkerd::authentication::network(root, notes)?),
-        Kind::LinkerdHttpRoute => Fact::HttpRoute(route::lower(root, Unbacked::OwnEndpoints, notes)?),
+        Kind::LinkerdHttpRoute => Fact::HttpRoute(route::lower(root, Form::Linkerd, notes)?),
         Kind::RateLimitPolicy => Fact::RateLimit(linkerd::rate_limit::lower(root, notes)?),
         Kind::EgressNetwork => Fact::Egress(linkerd::egress::lower(root, notes)?),
         Kind::ServiceProfile => Fact::HttpRoute(linkerd::service_profile::lower(root, notes)?),

@@ -1,10 +1,11 @@
-//! HTTPRoutes (Gateway API v1.7, for meshes: GEP-1294).
+//! HTTPRoutes and GRPCRoutes (Gateway API v1.7, for meshes: GEP-1294).
 //!
 //! A part of a rule that cannot be honoured breaks the rule: what the rest of it matches is answered 500,
 //! and never handed to another rule. A backend that cannot be used breaks its own share only.
 
 mod backend;
 mod filter;
+mod grpc;
 mod matcher;
 mod mirror;
 mod parent;
@@ -34,18 +35,23 @@ const FIELDS: [&str; 4] = ["parentRefs", "hostnames", "rules", "useDefaultGatewa
 const RULE_FIELDS: [&str; 7] =
     ["name", "matches", "filters", "backendRefs", "timeouts", "retry", "sessionPersistence"];
 
-/// The effect of a rule without backends, which the two groups of HTTPRoutes see differently.
+/// The fields of a rule about calls of methods.
+const GRPC_RULE_FIELDS: [&str; 5] = ["name", "matches", "filters", "backendRefs", "sessionPersistence"];
+
+/// The form of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unbacked {
-    /// It has nowhere to send requests (Gateway API).
-    Answers500,
-    /// It sends them on to the port that was dialled (Linkerd).
-    OwnEndpoints,
+pub(crate) enum Form {
+    /// An HTTPRoute of the Gateway API.
+    Http,
+    /// A GRPCRoute: calls are requests to paths `/service/method`.
+    Grpc,
+    /// An HTTPRoute of Linkerd's: a rule without backends sends requests on to the port that was dialled.
+    Linkerd,
 }
 
 pub(crate) fn lower(
     root: &Field<'_>,
-    unbacked: Unbacked,
+    form: Form,
     notes: &mut Diagnostics,
 ) -> Result<Route<HttpMatch>, FieldError> {
     let spec = root.need("spec")?;
@@ -57,10 +63,10 @@ pub(crate) fn lower(
         notes.wrong(wrong, "hostnames are ignored");
     }
     let defaults = annotation::route_defaults(root, notes);
-    let mut rules = rules(&spec, notes)?;
+    let mut rules = rules(&spec, form, notes)?;
     for rule in &mut rules {
         rule.broken |= known.is_none();
-        rule.own_endpoints = unbacked == Unbacked::OwnEndpoints && rule.backends.is_empty() && !rule.broken;
+        rule.own_endpoints = form == Form::Linkerd && rule.backends.is_empty() && !rule.broken;
         fill(rule, &defaults);
     }
     Ok(Route {
@@ -93,9 +99,13 @@ fn unservable(spec: &Field<'_>) -> Option<String> {
 }
 
 /// Without `rules` there is one with all defaults, as the API server writes it.
-fn rules(spec: &Field<'_>, notes: &mut Diagnostics) -> Result<Vec<RouteRule<HttpMatch>>, FieldError> {
+fn rules(
+    spec: &Field<'_>,
+    form: Form,
+    notes: &mut Diagnostics,
+) -> Result<Vec<RouteRule<HttpMatch>>, FieldError> {
     let Some(rules) = spec.get("rules") else { return Ok(vec![empty_rule(false)]) };
-    Ok(rules.list()?.iter().map(|place| rule(place, notes)).collect())
+    Ok(rules.list()?.iter().map(|place| rule(place, form, notes)).collect())
 }
 
 fn empty_rule(broken: bool) -> RouteRule<HttpMatch> {
@@ -113,16 +123,21 @@ fn empty_rule(broken: bool) -> RouteRule<HttpMatch> {
     }
 }
 
-fn rule(place: &Field<'_>, notes: &mut Diagnostics) -> RouteRule<HttpMatch> {
+fn rule(place: &Field<'_>, form: Form, notes: &mut Diagnostics) -> RouteRule<HttpMatch> {
     if notes.take(place.object(), BROKEN).is_none() {
         return empty_rule(true);
     }
-    let known = notes.take(place.only(&RULE_FIELDS), BROKEN);
+    let fields = if form == Form::Grpc { &GRPC_RULE_FIELDS[..] } else { &RULE_FIELDS[..] };
+    let known = notes.take(place.only(fields), BROKEN);
     if let Some(persistence) = place.get("sessionPersistence") {
         notes.wrong(persistence.unsupported("session persistence is not supported"), "it is ignored");
     }
-    let (matches, whole) = matcher::all(place, notes);
-    let filters = notes.take(filter::all(place, Owner::Rule(&matches), &notes.namespace()), BROKEN);
+    let (matches, whole) = match form {
+        Form::Http | Form::Linkerd => matcher::all(place, matcher::one, notes),
+        Form::Grpc => matcher::all(place, grpc::one, notes),
+    };
+    let owner = if form == Form::Grpc { Owner::Calls } else { Owner::Rule(&matches) };
+    let filters = notes.take(filter::all(place, owner, &notes.namespace()), BROKEN);
     let timeouts = notes.take(retry::timeouts(place), BROKEN);
     let retry = notes.take(retry::retry(place), BROKEN);
     let broken = known.is_none() || !whole || filters.is_none() || timeouts.is_none() || retry.is_none();

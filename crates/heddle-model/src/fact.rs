@@ -32,7 +32,7 @@ pub enum Fact {
     Slice(Slice),
     /// A ReferenceGrant.
     Grant(PodGrant),
-    /// An HTTPRoute of either group, or a ServiceProfile.
+    /// An HTTPRoute of either group, a GRPCRoute, or a ServiceProfile.
     HttpRoute(Route<HttpMatch>),
     /// The Mesh.
     Mesh(Mesh),

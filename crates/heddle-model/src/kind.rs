@@ -20,6 +20,8 @@ pub enum Kind {
     EndpointSlice,
     /// `gateway.networking.k8s.io/v1/HTTPRoute`
     HttpRoute,
+    /// `gateway.networking.k8s.io/v1/GRPCRoute`
+    GrpcRoute,
     /// `gateway.networking.k8s.io/v1/ReferenceGrant`
     ReferenceGrant,
     /// `heddle.dev/v1alpha1/Mesh`
@@ -133,7 +135,7 @@ pub struct Keys {
 }
 
 /// Every kind, in the order of [`Kind`].
-static SPECS: [KindSpec; 22] = [
+static SPECS: [KindSpec; 23] = [
     KindSpec {
         scope: Scope::Cluster,
         keys: keys(&["heddle.dev/inject"], &["heddle.dev/default-posture", USES]),
@@ -150,6 +152,7 @@ static SPECS: [KindSpec; 22] = [
     KindSpec { keys: keys(&[], &[]), ..kubernetes(Kind::Service, "", "Service", "services") },
     kubernetes(Kind::EndpointSlice, "discovery.k8s.io", "EndpointSlice", "endpointslices"),
     KindSpec { status: StatusForm::Parents, ..gateway(Kind::HttpRoute, "HTTPRoute", "httproutes") },
+    KindSpec { status: StatusForm::Parents, ..gateway(Kind::GrpcRoute, "GRPCRoute", "grpcroutes") },
     KindSpec {
         versions: &["v1", "v1beta1"],
         ..gateway(Kind::ReferenceGrant, "ReferenceGrant", "referencegrants")
@@ -289,7 +292,7 @@ const fn policy(
 
 impl Kind {
     /// Every kind, in order.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Namespace,
         Self::Node,
         Self::Pod,
@@ -297,6 +300,7 @@ impl Kind {
         Self::Service,
         Self::EndpointSlice,
         Self::HttpRoute,
+        Self::GrpcRoute,
         Self::ReferenceGrant,
         Self::Mesh,
         Self::InboundPolicy,

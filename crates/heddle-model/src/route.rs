@@ -1,7 +1,7 @@
 //! Routes as resolved: one table per Service port and group of clients.
 
 use crate::http::{Filters, Fraction, Redirect};
-use crate::{Families, ServicePortKey, SourceRef};
+use crate::{Families, Kind, ServicePortKey, SourceRef};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +47,12 @@ pub struct RouteRule {
 }
 
 impl RouteRule {
+    /// Returns the status of the answer to requests that have nowhere to go: 500, and what gRPC clients read as
+    /// `UNAVAILABLE` for a GRPCRoute (`GRPCRouteRule.backendRefs`).
+    pub fn broken_status(&self) -> u16 {
+        if self.source.kind == Kind::GrpcRoute { 503 } else { 500 }
+    }
+
     /// Returns the Service ports that requests or copies of them are sent to.
     pub fn ports(&self) -> impl Iterator<Item = &ServicePortKey> {
         let backends = self.backends.iter().filter_map(|share| match &share.backend {

@@ -65,7 +65,7 @@ pub(crate) fn wants(verdict: &Verdict, ask: &Ask, trust_domain: &str, owner: &st
 
 fn of_forward(verdict: &Verdict, forward: &Forward, ask: &Ask, trust_domain: &str) -> Vec<Want> {
     let shares = forward.shares.iter().flat_map(|share| match &share.to {
-        ShareTarget::Broken { .. } => vec![Want::Status(500)],
+        ShareTarget::Broken { status, .. } => vec![Want::Status(*status)],
         ShareTarget::Endpoints { candidates, .. } if candidates.is_empty() => vec![match forward.carried {
             Carried::Http => Want::Status(503),
             Carried::Bytes => Want::Closed,

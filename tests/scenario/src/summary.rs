@@ -74,7 +74,7 @@ fn percent(share: &Share) -> String {
 
 fn share(share: &Share) -> String {
     match &share.to {
-        ShareTarget::Broken { .. } => "500".into(),
+        ShareTarget::Broken { status, .. } => status.to_string(),
         ShareTarget::Endpoints { candidates, .. } if candidates.is_empty() => "503".into(),
         ShareTarget::Endpoints { candidates, .. } => {
             let words: BTreeSet<String> = candidates.iter().map(fate).collect();

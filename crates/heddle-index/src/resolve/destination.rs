@@ -9,10 +9,10 @@ use crate::routes::attachment::Attachment;
 use crate::routes::attachment::backends;
 use crate::routes::parent;
 use crate::routes::table;
-use crate::routes::table::Merged;
+use crate::routes::table::{Excluded, Merged};
 use crate::services::service;
 use heddle_model::http::HttpMatch;
-use heddle_model::report::Report;
+use heddle_model::report::{ParentRef, Subject};
 use heddle_model::route::RouteTable;
 use heddle_model::snapshot::{Key, RouteKey};
 use heddle_model::{Name, ServiceKey, ServicePortKey, SourceRef};
@@ -205,9 +205,11 @@ impl Index {
         let attached = sources.filter_map(|source| Some((source, self.derived.attachments.get(source)?)));
         let families = self.tables.service(&key.port.service).map(|service| service.families);
         let Merged { table, excluded } = table::resolve(&key.port, families.unwrap_or_default(), attached);
-        let new: BTreeSet<SourceRef> = excluded.into_iter().cloned().collect();
+        let new: BTreeMap<_, _> = excluded.into_iter().map(|(source, why)| (source.clone(), why)).collect();
         let old = self.derived.excluded.remove(key).unwrap_or_default();
-        let differing: Vec<SourceRef> = old.symmetric_difference(&new).cloned().collect();
+        let either: BTreeSet<&SourceRef> = old.keys().chain(new.keys()).collect();
+        let differs = |source: &&SourceRef| old.get(*source) != new.get(*source);
+        let differing: Vec<SourceRef> = either.into_iter().filter(differs).cloned().collect();
         if !new.is_empty() {
             self.derived.excluded.insert(key.clone(), new);
         }
@@ -217,17 +219,40 @@ impl Index {
         table.map(Arc::new)
     }
 
+    /// The ports of a parent of a route that accepted it.
+    fn ports_of_parent<'a>(
+        &self,
+        attachment: &'a Attachment,
+        source: &SourceRef,
+        parent: &ParentRef,
+    ) -> Vec<&'a ServicePortKey> {
+        let Some(service) = parent::service(source, parent) else { return Vec::new() };
+        let named = |number: u16| {
+            let ports = self.tables.service(&service).map_or(&[][..], |found| &found.ports);
+            ports.iter().find(|port| port.number == number).map(|port| port.name.as_str())
+        };
+        let is_meant = |port: &&ServicePortKey| {
+            port.service == service
+                && parent.port.is_none_or(|number| number == port.port)
+                && parent.section_name.as_deref().is_none_or(|name| named(port.port) == Some(name))
+        };
+        attachment.ports.iter().filter(is_meant).collect()
+    }
+
     /// Publishes the report of a route: its attachment's, and at the parents whose tables have no room for it that it
     /// is not accepted.
     fn publish_route_report(&mut self, source: &SourceRef, changed: &mut Changed) {
         self.work.reports += 1;
         let report = self.derived.attachments.get(source).map(|attachment| {
             let mut report = attachment.report.clone();
-            for port in &attachment.ports {
-                let excluded = self.derived.excluded.get(&attachment::table(source, port));
-                if excluded.is_some_and(|routes| routes.contains(source)) {
-                    refuse(&mut report, source, port);
-                }
+            let excluded = |port: &ServicePortKey| {
+                let routes = self.derived.excluded.get(&attachment::table(source, port))?;
+                Some((port.clone(), *routes.get(source)?))
+            };
+            let lost: BTreeMap<_, _> = attachment.ports.iter().filter_map(excluded).collect();
+            if !lost.is_empty() {
+                let ports = |parent: &ParentRef| self.ports_of_parent(attachment, source, parent);
+                report.subjects.iter_mut().for_each(|subject| refuse(subject, &lost, ports));
             }
             Arc::new(report)
         });
@@ -237,13 +262,24 @@ impl Index {
     }
 }
 
-/// Replaces whether the route is accepted by the parents that are the port's Service.
-fn refuse(report: &mut Report, source: &SourceRef, port: &ServicePortKey) {
-    for subject in &mut report.subjects {
-        let service = subject.parent.as_ref().and_then(|parent| parent::service(source, parent));
-        let accepted = subject.conditions.iter_mut().find(|condition| condition.kind == "Accepted");
-        if let Some(accepted) = accepted.filter(|_| service.as_ref() == Some(&port.service)) {
-            *accepted = table::excluded(port);
-        }
+/// Changes whether a route is accepted by a parent, of whose ports it lost some. One that has further ports keeps those that
+/// no other kind has, and says which it lost.
+fn refuse<'a>(
+    subject: &mut Subject,
+    lost: &BTreeMap<ServicePortKey, Excluded>,
+    ports: impl Fn(&ParentRef) -> Vec<&'a ServicePortKey>,
+) {
+    let Some(parent) = &subject.parent else { return };
+    let ports = ports(parent);
+    let here: Vec<_> = ports.iter().filter_map(|port| lost.get_key_value(*port)).collect();
+    let Some(accepted) = subject.conditions.iter_mut().find(|condition| condition.kind == "Accepted") else {
+        return;
+    };
+    let full = here.iter().rev().find(|(_, why)| **why == Excluded::Full);
+    match (full, here.first()) {
+        (Some((port, _)), _) => *accepted = table::excluded(port),
+        (None, Some((port, _))) if here.len() == ports.len() => *accepted = table::conflicted(port),
+        (None, Some((port, _))) => accepted.message = table::conflicted(port).message,
+        (None, None) => {}
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn is_egress(parent: &ParentRef) -> bool {
 
 /// Returns whether the objects of a kind are routes.
 pub(crate) fn is_route(kind: Kind) -> bool {
-    matches!(kind, Kind::HttpRoute | Kind::LinkerdHttpRoute | Kind::ServiceProfile)
+    matches!(kind, Kind::HttpRoute | Kind::GrpcRoute | Kind::LinkerdHttpRoute | Kind::ServiceProfile)
 }
 
 /// Every Service that a route names, as parent or as backend.

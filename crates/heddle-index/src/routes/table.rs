@@ -5,8 +5,8 @@ use crate::routes::precedence::rank;
 use heddle_model::http::HttpMatch;
 use heddle_model::report::Condition;
 use heddle_model::route::{Backend, RouteEntry, RouteRule, RouteTable, WeightedBackend};
-use heddle_model::{Families, ServicePortKey, SourceRef};
-use std::collections::BTreeSet;
+use heddle_model::{Families, Kind, ServicePortKey, SourceRef};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The most matches of one table. Every proxy that dials the port is sent them all, at every change of one.
@@ -16,8 +16,17 @@ pub(crate) const MATCHES: usize = 4096;
 pub(crate) struct Merged<'a> {
     /// `None` without routes: then traffic goes to the port's own endpoints.
     pub(crate) table: Option<RouteTable<HttpMatch>>,
-    /// The youngest routes, where the table is full without them.
-    pub(crate) excluded: BTreeSet<&'a SourceRef>,
+    /// The routes that are not in it.
+    pub(crate) excluded: BTreeMap<&'a SourceRef, Excluded>,
+}
+
+/// The reason for which a route is not in a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Excluded {
+    /// The table is full without it, and it is the youngest.
+    Full,
+    /// Routes of another kind have the port (GEP-1294: GRPCRoute before HTTPRoute).
+    Kind,
 }
 
 /// Merges the routes of one table, the oldest first, up to [`MATCHES`].
@@ -28,13 +37,18 @@ pub(crate) fn resolve<'a>(
 ) -> Merged<'a> {
     let mut routes: Vec<_> = routes.collect();
     routes.sort_by_key(|(source, attachment)| (attachment.created, *source));
-    let (mut ranked, mut excluded, mut matches) = (Vec::new(), BTreeSet::new(), 0);
+    let (mut ranked, mut excluded, mut matches) = (Vec::new(), BTreeMap::new(), 0);
+    let is_of_calls = |source: &SourceRef| source.kind == Kind::GrpcRoute;
+    if routes.iter().any(|(source, _)| is_of_calls(source)) {
+        let others = routes.extract_if(.., |(source, _)| !is_of_calls(source));
+        excluded.extend(others.map(|(source, _)| (source, Excluded::Kind)));
+    }
     for (source, attachment) in &routes {
         let Attachment { ports: _, made_http: _, servers: _, created, rules, report: _, faults: _ } =
             attachment;
         matches += rules.iter().map(|rule| rule.matches.len()).sum::<usize>();
         if matches > MATCHES {
-            excluded.insert(*source);
+            excluded.insert(*source, Excluded::Full);
             continue;
         }
         for (index, rule) in rules.iter().enumerate() {
@@ -48,6 +62,12 @@ pub(crate) fn resolve<'a>(
     ranked.sort_by(|(a, _), (b, _)| a.cmp(b));
     let table = || RouteTable { entries: ranked.into_iter().map(|(_, entry)| entry).collect() };
     Merged { table: (!routes.is_empty()).then(table), excluded }
+}
+
+/// Returns the condition of a route at whose every port of a Service routes of another kind are.
+pub(crate) fn conflicted(port: &ServicePortKey) -> Condition {
+    let message = format!("a GRPCRoute is attached to {port}, and only one kind of route applies to a port");
+    Condition::new("Accepted", false, "Conflicted", message)
 }
 
 /// Returns the condition of a route that the table of a port has no room for.

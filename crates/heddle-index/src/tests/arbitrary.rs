@@ -6,7 +6,7 @@ mod linkerd;
 
 use heddle_model::access::{Action, Mode, Posture, Rule};
 use heddle_model::fact::*;
-use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
+use heddle_model::http::{Filters, Fraction, HttpMatch, KeyMatch, PathChange, PathMatch, ValueMatch};
 use heddle_model::report::ParentRef;
 use heddle_model::server::ProxyConfig;
 use heddle_model::{
@@ -130,7 +130,7 @@ fn fact(kind: Kind) -> BoxedStrategy<Fact> {
         }
         Kind::Service => service().prop_map(Fact::Service).boxed(),
         Kind::EndpointSlice => slice().prop_map(Fact::Slice).boxed(),
-        Kind::HttpRoute | Kind::LinkerdHttpRoute | Kind::ServiceProfile => {
+        Kind::HttpRoute | Kind::GrpcRoute | Kind::LinkerdHttpRoute | Kind::ServiceProfile => {
             route().prop_map(Fact::HttpRoute).boxed()
         }
         Kind::ReferenceGrant => grant().prop_map(Fact::Grant).boxed(),
@@ -344,14 +344,35 @@ fn backend() -> impl Strategy<Value = BackendRef> {
     })
 }
 
+fn mirror() -> impl Strategy<Value = MirrorRef> {
+    let fraction = select(vec![0, 1]).prop_map(|numerator| Fraction { numerator, denominator: 2 });
+    let field = "spec.rules[0].filters[0].requestMirror.backendRef";
+    (key(), number(), fraction).prop_map(move |(service, port, fraction)| MirrorRef {
+        field: field.into(),
+        target: Ok((service, port)),
+        fraction,
+    })
+}
+
+fn filters() -> impl Strategy<Value = Filters> {
+    let path = select(vec![
+        PathChange::Full("/b".into()),
+        PathChange::Prefix { of: "/a".into(), with: "".into() },
+        PathChange::Prefix { of: "".into(), with: "/a".into() },
+    ]);
+    let parts = (option::weighted(0.2, path), option::weighted(0.1, Just(Name::from("other"))));
+    parts.prop_map(|(path, host)| Filters { host, path, ..Filters::default() })
+}
+
 fn route() -> impl Strategy<Value = Route<HttpMatch>> {
-    let rule = (vec(matcher(), 1..3), vec(backend(), 0..3), any::<bool>(), prop::bool::weighted(0.2));
-    let rule = rule.prop_map(|(matches, backends, own_endpoints, broken)| RouteRule {
+    let flags = (any::<bool>(), prop::bool::weighted(0.2));
+    let rule = (vec(matcher(), 1..3), filters(), vec(mirror(), 0..2), vec(backend(), 0..3), flags);
+    let rule = rule.prop_map(|(matches, filters, mirrors, backends, (own_endpoints, broken))| RouteRule {
         matches,
         own_endpoints: own_endpoints && backends.is_empty(),
-        filters: Default::default(),
+        filters,
         redirect: None,
-        mirrors: Vec::new(),
+        mirrors,
         backends,
         request_timeout: None,
         backend_timeout: None,

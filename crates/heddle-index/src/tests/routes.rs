@@ -58,6 +58,56 @@ const ACCEPTED: &str = "Accepted=true Accepted: ";
 const RESOLVED: &str = "ResolvedRefs=true ResolvedRefs: ";
 
 #[test]
+fn a_grpc_route_has_its_ports_alone() {
+    let at = |port| ParentRef { port, ..parent("web") };
+    let found = check(
+        [
+            ("GRPCRoute shop/calls", to(at(Some(80)))),
+            ("HTTPRoute shop/everywhere", to(at(None))),
+            ("HTTPRoute shop/loser", to(at(Some(80)))),
+            ("HTTPRoute other/consumer", to(ParentRef { namespace: Some("shop".into()), ..at(Some(80)) })),
+        ],
+        &[
+            "shop/web:80: shop/calls.0",
+            "shop/web:80 for other: other/consumer.0",
+            "shop/web:81: shop/everywhere.0",
+        ],
+    );
+    let why = "a GRPCRoute is attached to shop/web:80, and only one kind of route applies to a port";
+    let lost = format!("Accepted=false Conflicted: {why}");
+    let kept = format!("{ACCEPTED}{why}");
+    for (route, want) in [
+        ("GRPCRoute shop/calls", ACCEPTED),
+        ("HTTPRoute shop/everywhere", &kept),
+        ("HTTPRoute shop/loser", &lost),
+        ("HTTPRoute other/consumer", ACCEPTED),
+    ] {
+        let conditions = conditions(&found, route, 0);
+        assert!(conditions.iter().any(|condition| condition == want), "{route}: {conditions:?}");
+    }
+}
+
+#[test]
+fn calls_of_more_characters_of_a_service_come_first() {
+    let with = |path: Option<PathMatch>| rule(vec![HttpMatch { path, ..HttpMatch::default() }], vec![]);
+    let rules = vec![
+        with(None),
+        with(Some(PathMatch::Regex("/[^/]+/List".into()))),
+        with(Some(PathMatch::Prefix("/shop.A".into()))),
+        with(Some(PathMatch::Exact("/shop.A/List".into()))),
+        with(Some(PathMatch::Prefix("/shop.Bc".into()))),
+    ];
+    let route = |name: &'static str| {
+        (name, super::build::route(vec![ParentRef { port: Some(80), ..parent("web") }], rules.clone()))
+    };
+    let order = |kind: &str, places: [usize; 5]| {
+        format!("shop/web:80: {}", places.map(|place| format!("shop/{kind}.{place}")).join(" "))
+    };
+    check([route("GRPCRoute shop/calls")], &[&order("calls", [3, 4, 2, 1, 0])]);
+    check([route("HTTPRoute shop/requests")], &[&order("requests", [3, 1, 4, 2, 0])]);
+}
+
+#[test]
 fn a_route_is_for_all_clients_of_its_own_services_and_for_its_own_clients_of_others() {
     let all = ["shop/web:80: shop/r.0", "shop/web:80 for bank: bank/r.0", "shop/web:81: shop/r.0"];
     let mut one = parent("web");

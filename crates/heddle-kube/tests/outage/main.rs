@@ -19,13 +19,14 @@ const HOURS: Duration = Duration::from_secs(6 * 3600);
 /// A minute is longer than any wait between two attempts, and than calm takes to be believed.
 const MINUTE: Duration = Duration::from_secs(60);
 
-const PLURALS: [&str; 21] = [
+const PLURALS: [&str; 22] = [
     "namespaces",
     "nodes",
     "pods",
     "services",
     "endpointslices",
     "httproutes",
+    "grpcroutes",
     "referencegrants",
     "meshes",
     "inboundpolicies",

@@ -90,23 +90,19 @@ impl Routed<'_> {
         };
         let mut filters = filter::changes(changes);
         if let Some(lack) = ability::lacks(DataPlane::Linkerd, rule) {
-            filters.push(filter::answer(500, lack));
+            filters.push(filter::answer(rule.broken_status(), lack));
         } else if let Some(redirect) = redirect {
             filters.push(filter::redirect(redirect, self.port.port));
         } else if backends.is_empty() {
-            filters.push(filter::answer(500, "the rule has no backend that gets traffic"));
+            filters.push(filter::answer(rule.broken_status(), "the rule has no backend that gets traffic"));
         }
-        Rule {
-            filters,
-            backends: self.shares(backends),
-            timeouts: limits.timeouts(),
-            retry: limits.retries(),
-        }
+        Rule { filters, backends: self.shares(rule), timeouts: limits.timeouts(), retry: limits.retries() }
     }
 
-    fn shares(&self, backends: &[WeightedBackend]) -> distribution::Kind {
+    fn shares(&self, rule: &RouteRule) -> distribution::Kind {
+        let status = rule.broken_status();
         let mut shares: Vec<_> =
-            backends.iter().map(|backend| (self.backend(backend), backend.weight)).collect();
+            rule.backends.iter().map(|backend| (self.backend(backend, status), backend.weight)).collect();
         match shares.len() {
             0 => distribution::Kind::Empty(distribution::Empty {}),
             1 => first(shares.remove(0).0),
@@ -114,16 +110,16 @@ impl Routed<'_> {
         }
     }
 
-    fn backend(&self, given: &WeightedBackend) -> route::RouteBackend {
+    fn backend(&self, given: &WeightedBackend, broken: u16) -> route::RouteBackend {
         let WeightedBackend { weight: _, backend, filters } = given;
         if let Some(lack) = ability::lacks_of(DataPlane::Linkerd, filters) {
-            return answered(meta::default("unsupported"), filter::answer(500, lack));
+            return answered(meta::default("unsupported"), filter::answer(broken, lack));
         }
         match backend {
             Backend::Service { port, families } => self.to_port(port, *families, filter::changes(filters)),
             Backend::Broken { reason, message: _ } => answered(
                 meta::default("broken"),
-                filter::answer(500, &format!("the backend is broken: {reason}")),
+                filter::answer(broken, &format!("the backend is broken: {reason}")),
             ),
         }
     }

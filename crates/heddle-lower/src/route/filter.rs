@@ -25,6 +25,8 @@ pub(super) struct All {
 pub(super) enum Owner<'a> {
     /// A rule with these matches.
     Rule(&'a [HttpMatch]),
+    /// A rule about calls, which are neither redirected nor rewritten (`GRPCRouteFilter`).
+    Calls,
     /// A backend: what a proxy does before it chooses one, none can have for itself.
     Backend,
 }
@@ -51,11 +53,13 @@ pub(super) fn all(place: &Field<'_>, owner: Owner<'_>, namespace: &Name) -> Resu
             ("ResponseHeaderModifier", _) => {
                 all.filters.response = header_change(&body(filter, "responseHeaderModifier")?)?;
             }
-            (REWRITE, _) => rewrite(&body(filter, "urlRewrite")?, owner, &mut all.filters)?,
+            (REWRITE, Owner::Rule(_) | Owner::Backend) => {
+                rewrite(&body(filter, "urlRewrite")?, owner, &mut all.filters)?
+            }
             (REDIRECT, Owner::Rule(matches)) => {
                 all.redirect = Some(redirect(&body(filter, "requestRedirect")?, matches)?);
             }
-            (MIRROR, Owner::Rule(_)) => {
+            (MIRROR, Owner::Rule(_) | Owner::Calls) => {
                 all.mirrors.push(mirror::one(&body(filter, "requestMirror")?, namespace)?);
             }
             (REDIRECT | MIRROR, Owner::Backend) => {
@@ -88,7 +92,7 @@ fn rewrite(place: &Field<'_>, owner: Owner<'_>, filters: &mut Filters) -> Result
     filters.path = match (place.get("path"), owner) {
         (None, _) => None,
         (Some(path), Owner::Rule(matches)) => Some(path_change(&path, matches)?),
-        (Some(path), Owner::Backend) => {
+        (Some(path), Owner::Backend | Owner::Calls) => {
             return Err(path.unsupported("a path is not rewritten for one backend, only for a rule"));
         }
     };

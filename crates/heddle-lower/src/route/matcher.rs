@@ -11,7 +11,11 @@ use heddle_model::http::{HttpMatch, KeyMatch, PathMatch, ValueMatch};
 ///
 /// What cannot be read is left out of its match, so that what the match may have meant gets the rule's 500
 /// and no other rule's answer.
-pub(super) fn all(rule: &Field<'_>, notes: &mut Diagnostics) -> (Vec<HttpMatch>, bool) {
+pub(super) fn all(
+    rule: &Field<'_>,
+    one: fn(&Field<'_>, &mut Diagnostics) -> (HttpMatch, bool),
+    notes: &mut Diagnostics,
+) -> (Vec<HttpMatch>, bool) {
     let list = rule.get("matches").map_or(Ok(Vec::new()), |matches| matches.list());
     let Some(list) = notes.take(list, BROKEN) else { return (vec![HttpMatch::default()], false) };
     if list.is_empty() {
@@ -22,7 +26,8 @@ pub(super) fn all(rule: &Field<'_>, notes: &mut Diagnostics) -> (Vec<HttpMatch>,
     (read.into_iter().map(|(found, _)| found).collect(), whole)
 }
 
-fn one(place: &Field<'_>, notes: &mut Diagnostics) -> (HttpMatch, bool) {
+/// A match of requests, and whether all of it could be read.
+pub(super) fn one(place: &Field<'_>, notes: &mut Diagnostics) -> (HttpMatch, bool) {
     let known = notes.take(place.only(&["path", "method", "headers", "queryParams"]), BROKEN);
     let (path, path_is_whole) = match place.get("path").map_or(Ok(None), |path| self::path(&path)) {
         Ok(path) => (path, true),
@@ -121,7 +126,7 @@ fn method(place: &Field<'_>) -> Result<Name, FieldError> {
 }
 
 /// Conditions on headers or query parameters, and whether all could be read. Of equal names the first counts.
-fn keys(
+pub(super) fn keys(
     list: Option<Field<'_>>,
     name: fn(&Field<'_>) -> Result<Name, FieldError>,
     notes: &mut Diagnostics,

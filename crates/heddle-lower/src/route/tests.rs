@@ -1,6 +1,6 @@
 use crate::tests::{check_faults, say};
 use heddle_model::fact::{Route, RouteRule};
-use heddle_model::http::{Fraction, HttpMatch, PathChange};
+use heddle_model::http::{Fraction, HttpMatch, PathChange, PathMatch};
 use heddle_model::{Fact, Kind};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -496,5 +496,79 @@ fn a_route_is_as_old_as_it_says() {
         let (fact, _) = say(Kind::HttpRoute, json!({"metadata": {"creationTimestamp": written}, "spec": {}}));
         let Fact::HttpRoute(route) = fact else { panic!() };
         assert_eq!(route.created, created);
+    }
+}
+
+/// The first rule of a GRPCRoute, and its faults.
+fn calls(rule: Value) -> (RouteRule<HttpMatch>, Vec<String>) {
+    let (fact, faults) = say(Kind::GrpcRoute, json!({"spec": {"rules": [rule]}}));
+    let Fact::HttpRoute(mut route) = fact else { panic!("{fact:?}") };
+    (route.rules.remove(0), faults)
+}
+
+#[test]
+fn a_call_is_a_request_to_a_path_of_its_service_and_method() {
+    for (method, want) in [
+        (json!({"service": "shop.Cart", "method": "Add"}), Some(PathMatch::Exact("/shop.Cart/Add".into()))),
+        (json!({"type": "Exact", "service": "shop.Cart"}), Some(PathMatch::Prefix("/shop.Cart".into()))),
+        (json!({"method": "Add"}), Some(PathMatch::Regex("/[^/]+/Add".into()))),
+        (
+            json!({"type": "RegularExpression", "service": "shop[.].*|b"}),
+            Some(PathMatch::Regex("/(?:shop[.].*|b)/[^/]+".into())),
+        ),
+        (json!({"type": "RegularExpression"}), None),
+        (json!({}), None),
+    ] {
+        let (found, faults) =
+            calls(json!({"matches": [{"method": method, "headers": [{"name": "X-A", "value": "1"}]}]}));
+        assert_eq!(faults, [""; 0]);
+        assert_eq!(found.matches[0].path, want, "{method}");
+        assert_eq!(found.matches[0].headers[0].name.as_str(), "x-a");
+    }
+    assert_eq!(calls(json!({})).0.matches, [HttpMatch::default()], "without matches every call is meant");
+}
+
+#[test]
+fn a_part_of_a_rule_about_calls_that_cannot_be_honoured_breaks_it() {
+    let matches = |method| json!({"matches": [{"method": method}]});
+    let redirect = json!([{"type": "RequestRedirect", "requestRedirect": {}}]);
+    let rewrite = json!([{"type": "URLRewrite", "urlRewrite": {"hostname": "a"}}]);
+    for (part, fault) in [
+        (
+            matches(json!({"service": "shop/Cart"})),
+            r#"matches[0].method.service Invalid: "shop/Cart" is not the name of a service"#,
+        ),
+        (
+            matches(json!({"method": "Add.One"})),
+            r#"matches[0].method.method Invalid: "Add.One" is not the name of a method"#,
+        ),
+        (
+            matches(json!({"type": "Prefix", "method": "Add"})),
+            r#"matches[0].method.type UnsupportedValue: "Prefix" is none of Exact, RegularExpression"#,
+        ),
+        (
+            matches(json!({"type": "RegularExpression", "method": "(?=a)"})),
+            r#"matches[0].method.method UnsupportedValue: "(?=a)" is not a regular expression that proxies take: look-around, including look-ahead and look-behind, is not supported"#,
+        ),
+        (
+            json!({"matches": [{"path": {}}]}),
+            "matches[0].path Invalid: is not a field, only method, headers are",
+        ),
+        (
+            json!({"timeouts": {}}),
+            "timeouts Invalid: is not a field, only name, matches, filters, backendRefs, sessionPersistence are",
+        ),
+        (
+            json!({"filters": redirect}),
+            r#"filters[0].type UnsupportedValue: filter "RequestRedirect" is not supported"#,
+        ),
+        (
+            json!({"filters": rewrite}),
+            r#"filters[0].type UnsupportedValue: filter "URLRewrite" is not supported"#,
+        ),
+    ] {
+        let (found, faults) = calls(part);
+        assert_eq!(faults, [format!("spec.rules[0].{fault}; requests of this rule are answered 500")]);
+        assert!(found.broken);
     }
 }

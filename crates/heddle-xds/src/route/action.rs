@@ -59,7 +59,7 @@ pub(crate) fn route(
         xds::route::Action::Route(forward(rule, limits, path, dialled))
     } else {
         xds::route::Action::DirectResponse(xds::DirectResponseAction {
-            status: 500,
+            status: rule.broken_status().into(),
             body: None,
             ..Default::default()
         })
@@ -136,8 +136,11 @@ fn forward(
 ) -> xds::RouteAction {
     let mut action = xds::RouteAction {
         cluster_specifier: Some(destination(&rule.backends, dialled)),
-        // The share of a broken backend goes to a cluster that is never defined: 500 for exactly that share.
-        cluster_not_found_response_code: ClusterNotFoundResponseCode::InternalServerError.into(),
+        // The share of a broken backend goes to a cluster that is never defined.
+        cluster_not_found_response_code: match rule.broken_status() {
+            500 => ClusterNotFoundResponseCode::InternalServerError.into(),
+            _ => ClusterNotFoundResponseCode::ServiceUnavailable.into(),
+        },
         timeout: xds::duration(limits.request_timeout.unwrap_or(Duration::ZERO)),
         retry_policy: Some(retry::within(limits)),
         host_rewrite_specifier: headers::host(&rule.filters).map(HostRewriteSpecifier::HostRewriteLiteral),

@@ -129,7 +129,7 @@ impl World {
     /// Proxies go first, then Heddle; definitions stay, and Heddle comes back with the mesh that it left.
     fn uninstall(&self) {
         self.kubectl(&["label", "namespace", "shop", "heddle.dev/inject-"]);
-        self.kubectl(&["-n", "shop", "delete", "httproute,accesspolicy,inboundpolicy", "--all"]);
+        self.kubectl(&["-n", "shop", "delete", "httproute,grpcroute,accesspolicy,inboundpolicy", "--all"]);
         self.kubectl(&["-n", "shop", "delete", "jobs", "--all"]);
         let lone =
             ["-n", "shop", "delete", "pods", "-l", "!pod-template-hash,app!=payments", "--grace-period=1"];
@@ -212,14 +212,12 @@ impl World {
 
     /// The Gateway API comes after Heddle, and a route of it counts without a restart.
     fn canary(&self) {
-        let definition = root().join("crates/heddle-api/gateway/httproutes.yaml").display().to_string();
-        self.kubectl(&["apply", "--server-side", "-f", &definition]);
-        self.kubectl(&[
-            "wait",
-            "crd/httproutes.gateway.networking.k8s.io",
-            "--for=condition=Established",
-            "--timeout=30s",
-        ]);
+        for plural in ["httproutes", "grpcroutes"] {
+            let file = format!("crates/heddle-api/gateway/{plural}.yaml");
+            self.kubectl(&["apply", "--server-side", "-f", &root().join(file).display().to_string()]);
+            let definition = format!("crd/{plural}.gateway.networking.k8s.io");
+            self.kubectl(&["wait", &definition, "--for=condition=Established", "--timeout=30s"]);
+        }
         self.apply(CANARY);
         self.kubectl(&["-n", "shop", "wait", "pod/cart-v2", "--for=condition=Ready", "--timeout=60s"]);
         self.until("an HTTPRoute shares requests between two versions", || {
@@ -234,6 +232,16 @@ impl World {
             };
             count("cart") > 0 && count("cart-v2") > 0 && count("cart") + count("cart-v2") == answers.len()
         });
+        let redirected = self.get("shop", "deployment/web", "http://cart/old").expect_err("a redirect");
+        assert!(redirected.contains("302"), "{redirected}");
+        let calls = || self.get("shop", "deployment/cart", "grpc://catalogue:9090");
+        self.until("a GRPCRoute without the method that is called refuses it", || calls().is_err());
+        let accepted = r#"--for=jsonpath={.status.parents[0].conditions[?(@.type=="Accepted")].status}=True"#;
+        self.kubectl(&["-n", "shop", "wait", "grpcroute/catalogue", accepted, "--timeout=30s"]);
+        let health = r#"[{"op": "add", "path": "/spec/rules/0/matches/-",
+            "value": {"method": {"service": "grpc.health.v1.Health", "method": "Check"}}}]"#;
+        self.kubectl(&["-n", "shop", "patch", "grpcroute", "catalogue", "--type=json", "-p", health]);
+        self.until("and with it takes it", || calls().is_ok());
     }
 
     /// The values make the Mesh; a field that somebody else sets wins and is named; another trust domain changes nothing.

@@ -65,8 +65,8 @@ fn forward_of(forward: &Forward) -> Value {
     let Forward { carried, route, limits, shares, mirrors } = forward;
     let shares = shares.iter().map(|share| {
         let to = match &share.to {
-            ShareTarget::Broken { reason, message } => {
-                json!({"status": 500, "reason": reason, "message": message})
+            ShareTarget::Broken { status, reason, message } => {
+                json!({"status": status, "reason": reason, "message": message})
             }
             ShareTarget::Endpoints { service, candidates, filters, absent } => {
                 json!({

@@ -66,7 +66,7 @@ impl<'a> Surroundings<'a> {
             | Kind::MeshTlsAuthentication
             | Kind::NetworkAuthentication
             | Kind::RateLimitPolicy => at_server,
-            Kind::HttpRoute | Kind::LinkerdHttpRoute | Kind::ServiceProfile => {
+            Kind::HttpRoute | Kind::GrpcRoute | Kind::LinkerdHttpRoute | Kind::ServiceProfile => {
                 at_server || self.client == Some(&object.namespace)
             }
             Kind::Service => self.service.as_ref() == Some(object),
