@@ -5,7 +5,7 @@ use crate::precedence::{self, Unordered};
 use heddle_model::ability;
 use heddle_model::fact::DataPlane;
 use heddle_model::http::HttpMatch;
-use heddle_model::route::{RouteEntry, RouteTable};
+use heddle_model::route::{RouteEntry, RouteTable, broken_status};
 use heddle_model::snapshot::{Key, RouteKey, Workload};
 use heddle_model::{Diagnostic, Snapshot, SourceRef, WorkloadKey};
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,7 +84,7 @@ fn lacking(table: &RouteTable<HttpMatch>) -> impl Iterator<Item = Diagnostic> {
     }
     places.into_iter().map(|((source, lack), places)| {
         let places = places.into_iter().collect::<Vec<_>>().join(", ");
-        let message = format!("{lack}: its clients are answered 500 by {places}");
+        let message = format!("{lack}: its clients are answered {} by {places}", broken_status(source.kind));
         diagnostic(source, "spec.rules".into(), "UnsupportedValue", message)
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::field::{FieldError, INVALID};
 use crate::unicast::Loopback;
-use heddle_model::{Diagnostic, SourceRef};
+use heddle_model::{Diagnostic, Kind, SourceRef};
 
 /// The most faults of one object that are kept.
 const MOST: usize = 64;
@@ -31,6 +31,11 @@ impl Diagnostics {
     /// The object's namespace.
     pub(crate) fn namespace(&self) -> heddle_model::Name {
         self.object.namespace.clone()
+    }
+
+    /// Returns whether the object is a route of gRPC calls, whose clients read another status as "unavailable".
+    pub(crate) fn is_of_calls(&self) -> bool {
+        self.object.kind == Kind::GrpcRoute
     }
 
     /// Notes a fault, and what holds instead.

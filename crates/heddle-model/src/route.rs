@@ -46,11 +46,16 @@ pub struct RouteRule {
     pub retry: Option<Retry>,
 }
 
+/// Returns the status of the answer to requests that have nowhere to go, by a route of a kind: 500, and what gRPC clients
+/// read as `UNAVAILABLE` for a GRPCRoute (`GRPCRouteRule.backendRefs`).
+pub fn broken_status(kind: Kind) -> u16 {
+    if kind == Kind::GrpcRoute { 503 } else { 500 }
+}
+
 impl RouteRule {
-    /// Returns the status of the answer to requests that have nowhere to go: 500, and what gRPC clients read as
-    /// `UNAVAILABLE` for a GRPCRoute (`GRPCRouteRule.backendRefs`).
+    /// Returns the status of the answer to requests that have nowhere to go ([`broken_status`]).
     pub fn broken_status(&self) -> u16 {
-        if self.source.kind == Kind::GrpcRoute { 503 } else { 500 }
+        broken_status(self.source.kind)
     }
 
     /// Returns the Service ports that requests or copies of them are sent to.

@@ -8,9 +8,9 @@ use crate::tables::Tables;
 use heddle_model::fact::{self, BackendRef, Mesh, MirrorRef, Route, ServiceForm};
 use heddle_model::http::HttpMatch;
 use heddle_model::report::{Condition, ParentRef, Report, Subject};
-use heddle_model::route::{Backend, Mirror, RouteRule, WeightedBackend};
+use heddle_model::route::{Backend, Mirror, RouteRule, WeightedBackend, broken_status};
 use heddle_model::snapshot::RouteKey;
-use heddle_model::{Diagnostic, Families, ServiceKey, ServicePortKey, SourceRef};
+use heddle_model::{Diagnostic, Families, Kind, ServiceKey, ServicePortKey, SourceRef};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -90,7 +90,7 @@ pub(crate) fn resolve(tables: &Tables, mesh: &Mesh, source: &SourceRef) -> Optio
     let rules: Vec<Rule> = rules.collect();
     let backoffs = note_backoffs(&rules, &mut unresolved);
     let diagnostics = tables.row(source).map_or(&[][..], |row| &row.diagnostics);
-    let shared = shared_conditions(route, diagnostics, &unresolved.faults);
+    let shared = shared_conditions(route, source.kind, diagnostics, &unresolved.faults);
     let (mut ports, mut made_http, mut servers) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
     let mut subjects = Vec::new();
     for (place, parent) in route.parents.iter().enumerate() {
@@ -100,7 +100,7 @@ pub(crate) fn resolve(tables: &Tables, mesh: &Mesh, source: &SourceRef) -> Optio
                 Ok(found) => {
                     ports.extend(found.ports);
                     made_http.extend(found.made_http);
-                    accepted(route, diagnostics, [found.notes, backoffs.clone()].concat())
+                    accepted(route, source.kind, diagnostics, [found.notes, backoffs.clone()].concat())
                 }
                 Err(message) => no_parent(place, message, &mut unresolved),
             });
@@ -204,17 +204,25 @@ fn at_server(route: &Route<HttpMatch>, rules: &[Rule]) -> Vec<Condition> {
 ///
 /// A route of which no rule can be honoured is not accepted, but it stays in front of its Service and answers
 /// 500: to let its requests through as if it were not there would be to guess.
-fn accepted<M>(route: &Route<M>, diagnostics: &[Diagnostic], notes: Vec<String>) -> Condition {
+fn accepted<M>(route: &Route<M>, kind: Kind, diagnostics: &[Diagnostic], notes: Vec<String>) -> Condition {
     if !route.rules.is_empty() && route.rules.iter().all(|rule| rule.broken) {
-        let message =
-            format!("no rule can be honoured, all requests get 500: {}", broken_parts(route, diagnostics));
+        let message = format!(
+            "no rule can be honoured, all requests get {}: {}",
+            broken_status(kind),
+            broken_parts(route, kind, diagnostics)
+        );
         return Condition::new("Accepted", false, "UnsupportedValue", message).diagnosed();
     }
     Condition::new("Accepted", true, "Accepted", join(notes.into_iter()))
 }
 
 /// The conditions that are alike at every parent.
-fn shared_conditions<M>(route: &Route<M>, diagnostics: &[Diagnostic], faults: &[Fault]) -> Vec<Condition> {
+fn shared_conditions<M>(
+    route: &Route<M>,
+    kind: Kind,
+    diagnostics: &[Diagnostic],
+    faults: &[Fault],
+) -> Vec<Condition> {
     let mut conditions = Vec::new();
     conditions.push(match faults.first() {
         None => Condition::new("ResolvedRefs", true, "ResolvedRefs", String::new()),
@@ -224,7 +232,7 @@ fn shared_conditions<M>(route: &Route<M>, diagnostics: &[Diagnostic], faults: &[
         }
     });
     let all = route.rules.iter().all(|rule| rule.broken);
-    let broken = broken_parts(route, diagnostics);
+    let broken = broken_parts(route, kind, diagnostics);
     if !all && !broken.is_empty() {
         let message = format!("Dropped Rule: {broken}");
         conditions.push(Condition::new("PartiallyInvalid", true, "UnsupportedValue", message).diagnosed());
@@ -232,8 +240,9 @@ fn shared_conditions<M>(route: &Route<M>, diagnostics: &[Diagnostic], faults: &[
     conditions
 }
 
-/// Returns which rules and backends answer 500, and why as far as lowering said so.
-fn broken_parts<M>(route: &Route<M>, diagnostics: &[Diagnostic]) -> String {
+/// Returns which rules and backends answer by themselves, and why as far as lowering said so.
+fn broken_parts<M>(route: &Route<M>, kind: Kind, diagnostics: &[Diagnostic]) -> String {
+    let status = broken_status(kind);
     let mut fields = Vec::new();
     for (index, rule) in route.rules.iter().enumerate() {
         let field = format!("spec.rules[{index}]");
@@ -251,7 +260,11 @@ fn broken_parts<M>(route: &Route<M>, diagnostics: &[Diagnostic]) -> String {
         };
         let why = diagnostics.iter().filter(inside).map(|d| format!("{}: {}", d.field, d.message));
         let why = why.collect::<Vec<_>>().join(", ");
-        if why.is_empty() { format!("{field} answers 500") } else { format!("{field} answers 500 ({why})") }
+        if why.is_empty() {
+            format!("{field} answers {status}")
+        } else {
+            format!("{field} answers {status} ({why})")
+        }
     }))
 }
 
@@ -318,7 +331,10 @@ fn resolve_backend(
             unresolved.faults.push((reason, format!("{field}: {message}")));
             let broken = Backend::Broken { reason, message: message.as_str().into() };
             if target.is_ok() {
-                let message = format!("{message}; its share of the requests is answered 500");
+                let message = format!(
+                    "{message}; its share of the requests is answered {}",
+                    broken_status(unresolved.source.kind)
+                );
                 unresolved.note(field, reason, message);
             }
             broken

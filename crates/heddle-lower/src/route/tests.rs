@@ -568,7 +568,7 @@ fn a_part_of_a_rule_about_calls_that_cannot_be_honoured_breaks_it() {
         ),
     ] {
         let (found, faults) = calls(part);
-        assert_eq!(faults, [format!("spec.rules[0].{fault}; requests of this rule are answered 500")]);
+        assert_eq!(faults, [format!("spec.rules[0].{fault}; requests of this rule are answered 503")]);
         assert!(found.broken);
     }
 }
