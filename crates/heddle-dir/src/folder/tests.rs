@@ -182,7 +182,7 @@ kind: HTTPRoute
 metadata: {name: r}
 spec:
   rules:
-  - filters: [{type: URLRewrite, urlRewrite: {hostname: a.example}}]
+  - filters: [{type: CORS, cors: {allowOrigins: [https://a.example]}}]
 ";
     let lists = parse(&files(&[("a.yaml", route)])).expect("parses");
     let reasons: Vec<_> =

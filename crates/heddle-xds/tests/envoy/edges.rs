@@ -126,6 +126,50 @@ fn odd_headers() -> Vec<Value> {
     all
 }
 
+/// Redirects, rewrites and mirrors with odd paths, hosts, ports and shares.
+fn filtered(paths: &[&str], backend: &Value) -> Vec<Value> {
+    let longest = [vec!["l".repeat(63); 3], vec!["l".repeat(61)]].concat().join(".");
+    let hosts = ["a", "0", "a-b.c", &longest, "*", "a.", "A", "%", "a:80", "[::1]", ""];
+    let plain = ["/~!$&'()*+,;=:@-._", "/%41%00", "/%", "/$1", "/a/./b"];
+    let paths = paths.iter().chain(&plain).flat_map(|path| {
+        [
+            json!({"type": "ReplaceFullPath", "replaceFullPath": path}),
+            json!({"type": "ReplacePrefixMatch", "replacePrefixMatch": path}),
+        ]
+    });
+    let mut bodies: Vec<Value> = paths.map(|path| json!({"path": path})).collect();
+    bodies.extend(hosts.iter().map(|host| json!({"hostname": host})));
+    let redirect = |body: &Value| json!({"type": "RequestRedirect", "requestRedirect": body});
+    let mut all: Vec<Value> = Vec::new();
+    for of in ["/", "/a", "/a.b/"] {
+        let matches = json!([{"path": {"type": "PathPrefix", "value": of}}]);
+        for body in &bodies {
+            let rewrite = json!({"type": "URLRewrite", "urlRewrite": body});
+            all.push(json!({"matches": matches, "filters": [redirect(body)]}));
+            all.push(json!({"matches": matches, "filters": [rewrite], "backendRefs": [backend]}));
+        }
+    }
+    for port in [1, 80, 443, 65535] {
+        for scheme in ["http", "https"] {
+            all.push(
+                json!({"filters": [redirect(&json!({"port": port, "scheme": scheme, "statusCode": 308}))]}),
+            );
+        }
+    }
+    let shares = [
+        json!({}),
+        json!({"percent": 0}),
+        json!({"percent": 100}),
+        json!({"fraction": {"numerator": 1, "denominator": i32::MAX}}),
+    ];
+    let mirrors = shares.map(|mut body| {
+        body["backendRef"] = json!({"name": backend["name"], "port": backend["port"]});
+        json!({"type": "RequestMirror", "requestMirror": body})
+    });
+    all.push(json!({"filters": mirrors, "backendRefs": [backend]}));
+    all
+}
+
 /// One route per odd thing, so that one that cannot be read hides no other.
 fn routes(namespace: &str) -> Vec<Value> {
     let backend = |weight: u32| json!({"name": label(), "port": 80, "weight": weight});
@@ -170,6 +214,7 @@ fn routes(namespace: &str) -> Vec<Value> {
             .iter()
             .map(|all| json!({"backendRefs": all.iter().map(|one| backend(*one)).collect::<Vec<_>>()})),
     );
+    rules.extend(filtered(&paths, &backend(1)));
     let parent = json!({"group": "", "kind": "Service", "name": label()});
     let named = |at: usize| format!("{at:0>253}");
     let route = |(at, rule): (usize, Value)| {
