@@ -3,7 +3,7 @@
 use crate::matching::matches;
 use crate::request::{Call, HttpCall, Lines, Version};
 use crate::verdict::{
-    Carried, Copies, Forward, Outcome, RouteChoice, Share, ShareTarget, Step, Topic, protocol_word,
+    Carried, Forward, Outcome, RouteChoice, Share, ShareTarget, Step, Topic, protocol_word,
 };
 use crate::{View, path, server};
 use heddle_model::ability;
@@ -141,16 +141,12 @@ fn by_rule(
         shares.push(Share { weight: backend.weight.into(), total, to });
     }
     let limits = defaults(view, port).of(rule);
-    let mirrors: Vec<Copies> = rule.mirrors.iter().map(copies).collect();
-    for Copies { fraction: Fraction { numerator, denominator }, port } in &mirrors {
+    for Mirror { port, families: _, fraction: Fraction { numerator, denominator } } in &rule.mirrors {
         let text = format!("{numerator} of {denominator} requests are copied to {port}");
         steps.push(step(Topic::Backend, format!("{field}.filters"), text));
     }
+    let mirrors = rule.mirrors.clone();
     Outcome::Forwarded(Forward { carried: Carried::Http, route: Some(choice), limits, shares, mirrors })
-}
-
-fn copies(Mirror { port, families: _, fraction }: &Mirror) -> Copies {
-    Copies { fraction: *fraction, port: port.clone() }
 }
 
 fn redirected(
@@ -191,16 +187,14 @@ fn share_target(view: &View, rule: &RouteRule, backend: &WeightedBackend, call: 
     let WeightedBackend { weight: _, backend: to, filters } = backend;
     let status = rule.broken_status();
     let lack = view.caller.plane.and_then(|plane| ability::lacks_of(plane, filters));
-    match to {
-        Backend::Broken { reason, message } => {
+    match (to, lack) {
+        (Backend::Broken { reason, message }, _) => {
             ShareTarget::Broken { status, reason, message: message.to_string() }
         }
-        Backend::Service { .. } if lack.is_some() => ShareTarget::Broken {
-            status,
-            reason: "UnsupportedValue",
-            message: lack.unwrap_or_default().into(),
-        },
-        Backend::Service { port, families } => {
+        (Backend::Service { .. }, Some(lack)) => {
+            ShareTarget::Broken { status, reason: "UnsupportedValue", message: lack.into() }
+        }
+        (Backend::Service { port, families }, None) => {
             let call = server::changed(call, &[&rule.filters, filters]);
             let to = Backends { port, families: *families };
             endpoints_of(view, to, Carried::Http, &call, filters.clone())

@@ -2,8 +2,8 @@
 
 use heddle_model::access::{Action, Posture};
 use heddle_model::fact::{DataPlane, Mtls, Protocol};
-use heddle_model::http::{Filters, Fraction};
-use heddle_model::route::RouteDefaults;
+use heddle_model::http::Filters;
+use heddle_model::route::{Mirror, RouteDefaults};
 use heddle_model::{Identity, ServicePortKey, SourceRef, WorkloadKey};
 use std::net::IpAddr;
 
@@ -125,17 +125,9 @@ pub struct Forward {
     pub limits: RouteDefaults,
     /// The shares, in the order written. Their weights are relative to their sum.
     pub shares: Vec<Share>,
-    /// The places that get copies, and whose answers nobody sees. Nothing where bytes are carried.
-    pub mirrors: Vec<Copies>,
-}
-
-/// The copies of requests that one place gets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Copies {
-    /// The share of the requests.
-    pub fraction: Fraction,
-    /// The place. Its filters are those of the backend that the request itself goes to.
-    pub port: ServicePortKey,
+    /// The places that get copies, and whose answers nobody sees. Nothing where bytes are carried. The filters of a copy are
+    /// those of the backend that the request itself goes to.
+    pub mirrors: Vec<Mirror>,
 }
 
 /// As what a proxy handles a connection.

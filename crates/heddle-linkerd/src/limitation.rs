@@ -73,10 +73,10 @@ fn of_table(snapshot: &Snapshot, key: &RouteKey) -> BTreeSet<Diagnostic> {
 fn lacking(table: &RouteTable<HttpMatch>) -> impl Iterator<Item = Diagnostic> {
     let mut places: BTreeMap<(&SourceRef, &'static str), BTreeSet<String>> = BTreeMap::new();
     for RouteEntry { matcher: _, rule } in &table.entries {
-        let field = format!("spec.rules[{}]", rule.index);
-        let whole = ability::lacks(DataPlane::Linkerd, rule).map(|lack| (lack, field.clone()));
+        let field = || format!("spec.rules[{}]", rule.index);
+        let whole = ability::lacks(DataPlane::Linkerd, rule).map(|lack| (lack, field()));
         let shares = rule.backends.iter().filter_map(|share| {
-            Some((ability::lacks_of(DataPlane::Linkerd, &share.filters)?, format!("{field}.backendRefs")))
+            Some((ability::lacks_of(DataPlane::Linkerd, &share.filters)?, format!("{}.backendRefs", field())))
         });
         for (lack, place) in whole.into_iter().chain(shares) {
             places.entry((&rule.source, lack)).or_default().insert(place);

@@ -2,7 +2,8 @@
 
 use crate::field::{FieldError, INVALID};
 use crate::unicast::Loopback;
-use heddle_model::{Diagnostic, Kind, SourceRef};
+use heddle_model::route::broken_status;
+use heddle_model::{Diagnostic, SourceRef};
 
 /// The most faults of one object that are kept.
 const MOST: usize = 64;
@@ -33,11 +34,6 @@ impl Diagnostics {
         self.object.namespace.clone()
     }
 
-    /// Returns whether the object is a route of gRPC calls, whose clients read another status as "unavailable".
-    pub(crate) fn is_of_calls(&self) -> bool {
-        self.object.kind == Kind::GrpcRoute
-    }
-
     /// Notes a fault, and what holds instead.
     pub(crate) fn wrong(&mut self, wrong: FieldError, instead: &str) {
         if self.diagnostics.len() == MOST {
@@ -52,6 +48,17 @@ impl Diagnostics {
     /// The value, or a note of its fault and what holds instead.
     pub(crate) fn take<T>(&mut self, result: Result<T, FieldError>, instead: &str) -> Option<T> {
         result.map_err(|wrong| self.wrong(wrong, instead)).ok()
+    }
+
+    /// Notes a fault for which requests of a route are answered by the proxy itself: whose, as in "requests of this rule are".
+    pub(crate) fn answers(&mut self, wrong: FieldError, whose: &str) {
+        let status = broken_status(self.object.kind);
+        self.wrong(wrong, &format!("{whose} answered {status}"));
+    }
+
+    /// The value, or a note of its fault and of whose requests are answered for it.
+    pub(crate) fn take_or_answer<T>(&mut self, result: Result<T, FieldError>, whose: &str) -> Option<T> {
+        result.map_err(|wrong| self.answers(wrong, whose)).ok()
     }
 
     /// The values that can be read.

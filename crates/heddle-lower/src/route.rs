@@ -25,6 +25,10 @@ use heddle_model::fact::{Route, RouteRule};
 use heddle_model::http::HttpMatch;
 use heddle_model::route::RouteDefaults;
 
+/// The requests that are answered for a part of a rule that cannot be honoured.
+const BROKEN: &str = "requests of this rule are";
+/// The requests that are answered for a part of a route on which every rule may depend.
+const ALL_BROKEN: &str = "all requests of the route are";
 /// The fields of a route's `spec`.
 const FIELDS: [&str; 4] = ["parentRefs", "hostnames", "rules", "useDefaultGateways"];
 
@@ -34,22 +38,6 @@ const RULE_FIELDS: [&str; 7] =
 
 /// The fields of a rule about calls of methods.
 const GRPC_RULE_FIELDS: [&str; 5] = ["name", "matches", "filters", "backendRefs", "sessionPersistence"];
-
-/// The meaning of a part of a rule that cannot be honoured.
-fn broken(notes: &Diagnostics) -> &'static str {
-    match notes.is_of_calls() {
-        false => "requests of this rule are answered 500",
-        true => "requests of this rule are answered 503",
-    }
-}
-
-/// The meaning of a part of a route that every rule may depend on and that cannot be honoured.
-fn all_broken(notes: &Diagnostics) -> &'static str {
-    match notes.is_of_calls() {
-        false => "all requests of the route are answered 500",
-        true => "all requests of the route are answered 503",
-    }
-}
 
 /// The form of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +57,7 @@ pub(crate) fn lower(
 ) -> Result<Route<HttpMatch>, FieldError> {
     let spec = root.need("spec")?;
     spec.object()?;
-    let known = notes.take(spec.only(&FIELDS), all_broken(notes));
+    let known = notes.take_or_answer(spec.only(&FIELDS), ALL_BROKEN);
     if let Some(hostnames) = spec.get("hostnames") {
         let message = "a mesh route matches by the destination that was dialled".into();
         let wrong = FieldError { field: hostnames.path().into(), reason: UNSUPPORTED, message };
@@ -137,11 +125,11 @@ fn empty_rule(broken: bool) -> RouteRule<HttpMatch> {
 }
 
 fn rule(place: &Field<'_>, form: Form, notes: &mut Diagnostics) -> RouteRule<HttpMatch> {
-    if notes.take(place.object(), broken(notes)).is_none() {
+    if notes.take_or_answer(place.object(), BROKEN).is_none() {
         return empty_rule(true);
     }
     let fields = if form == Form::Grpc { &GRPC_RULE_FIELDS[..] } else { &RULE_FIELDS[..] };
-    let known = notes.take(place.only(fields), broken(notes));
+    let known = notes.take_or_answer(place.only(fields), BROKEN);
     if let Some(persistence) = place.get("sessionPersistence") {
         notes.wrong(persistence.unsupported("session persistence is not supported"), "it is ignored");
     }
@@ -150,9 +138,9 @@ fn rule(place: &Field<'_>, form: Form, notes: &mut Diagnostics) -> RouteRule<Htt
         Form::Grpc => matcher::all(place, grpc::one, notes),
     };
     let owner = if form == Form::Grpc { Owner::Calls } else { Owner::Rule(&matches) };
-    let filters = notes.take(filter::all(place, owner, &notes.namespace()), broken(notes));
-    let timeouts = notes.take(retry::timeouts(place), broken(notes));
-    let retry = notes.take(retry::retry(place), broken(notes));
+    let filters = notes.take_or_answer(filter::all(place, owner, &notes.namespace()), BROKEN);
+    let timeouts = notes.take_or_answer(retry::timeouts(place), BROKEN);
+    let retry = notes.take_or_answer(retry::retry(place), BROKEN);
     let broken = known.is_none() || !whole || filters.is_none() || timeouts.is_none() || retry.is_none();
     let filters = filters.unwrap_or_default();
     let timeouts = timeouts.unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use heddle_model::Name;
 use heddle_model::http::{Filters, HeaderChange, HttpMatch, KeyMatch, PathChange, PathMatch, ValueMatch};
+use heddle_model::matching::NoExpressions;
 use heddle_model::path;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -69,10 +70,7 @@ fn rewritten(path: Option<&PathMatch>, change: &PathChange) -> Result<PathMatch,
             // The text of a match is compared with what is replaced: both in the form in which policies hold it.
             let held = |text: &Name| if text.is_empty() { Ok(text.clone()) } else { canonical(text) };
             let change = PathChange::Prefix { of: held(of)?, with: held(with)? };
-            let is_within = |at: &str| match at.strip_prefix(of.as_str()) {
-                Some(rest) => rest.is_empty() || rest.starts_with('/'),
-                None => false,
-            };
+            let is_within = |at: &str| PathMatch::Prefix(of.clone()).matches(at, &NoExpressions);
             match path {
                 Some(PathMatch::Exact(at)) if is_within(at) => {
                     Ok(PathMatch::Exact(change.of(at).as_str().into()))

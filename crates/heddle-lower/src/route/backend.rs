@@ -6,6 +6,8 @@ use crate::diagnostics::Diagnostics;
 use crate::field::Field;
 use heddle_model::fact::BackendRef;
 
+/// The requests that are answered for a backend that cannot be used.
+const BROKEN: &str = "its share of the requests is";
 /// The largest weight of the Gateway API.
 const HEAVIEST: u32 = 1_000_000;
 
@@ -15,27 +17,19 @@ const FIELDS: [&str; 7] = ["group", "kind", "namespace", "name", "port", "weight
 /// The backends of a rule, in the order written.
 pub(super) fn all(rule: &Field<'_>, notes: &mut Diagnostics) -> Vec<BackendRef> {
     let list = rule.get("backendRefs").map(|list| list.list());
-    let list = list.and_then(|list| notes.take(list, broken(notes))).unwrap_or_default();
+    let list = list.and_then(|list| notes.take_or_answer(list, "all requests are")).unwrap_or_default();
     list.iter().map(|place| one(place, notes)).collect()
-}
-
-/// The meaning of a backend that cannot be used.
-fn broken(notes: &Diagnostics) -> &'static str {
-    match notes.is_of_calls() {
-        false => "its share of the requests is answered 500",
-        true => "its share of the requests is answered 503",
-    }
 }
 
 /// A weight that cannot be read is 1, and its backend is broken.
 fn one(place: &Field<'_>, notes: &mut Diagnostics) -> BackendRef {
-    let known = notes.take(place.only(&FIELDS), broken(notes));
+    let known = notes.take_or_answer(place.only(&FIELDS), BROKEN);
     let weight = place.get("weight").map_or(Ok(1), |weight| weight.number(0..=HEAVIEST));
-    let weight = notes.take(weight, broken(notes));
-    let filters = notes.take(filter::all(place, Owner::Backend, &notes.namespace()), broken(notes));
+    let weight = notes.take_or_answer(weight, BROKEN);
+    let filters = notes.take_or_answer(filter::all(place, Owner::Backend, &notes.namespace()), BROKEN);
     let target = reference::target(place, notes.namespace()).map_err(|wrong| {
         let (reason, message) = (wrong.reason, wrong.message.clone());
-        notes.wrong(wrong, broken(notes));
+        notes.answers(wrong, BROKEN);
         (reason, message)
     });
     let broken = known.is_none() || weight.is_none() || filters.is_none();

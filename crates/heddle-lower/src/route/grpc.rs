@@ -1,6 +1,6 @@
 //! Matches of calls: a call is a request to the path `/service/method`.
 
-use super::broken;
+use super::BROKEN;
 use super::matcher::{header_name, keys, regex};
 use crate::diagnostics::Diagnostics;
 use crate::field::{Field, FieldError};
@@ -12,8 +12,8 @@ const ANY: &str = "[^/]+";
 
 /// A match of calls, and whether all of it could be read.
 pub(super) fn one(place: &Field<'_>, notes: &mut Diagnostics) -> (HttpMatch, bool) {
-    let known = notes.take(place.only(&["method", "headers"]), broken(notes));
-    let path = notes.take(place.get("method").map_or(Ok(None), |method| path(&method)), broken(notes));
+    let known = notes.take_or_answer(place.only(&["method", "headers"]), BROKEN);
+    let path = notes.take_or_answer(place.get("method").map_or(Ok(None), |method| path(&method)), BROKEN);
     let (headers, whole) = keys(place.get("headers"), header_name, notes);
     let whole = known.is_some() && path.is_some() && whole;
     (HttpMatch { path: path.flatten(), headers, ..HttpMatch::default() }, whole)

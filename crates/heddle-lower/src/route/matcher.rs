@@ -1,6 +1,6 @@
 //! The matches of a rule.
 
-use super::broken;
+use super::BROKEN;
 use crate::diagnostics::Diagnostics;
 use crate::field::{Field, FieldError};
 use crate::regex;
@@ -17,7 +17,7 @@ pub(super) fn all(
     notes: &mut Diagnostics,
 ) -> (Vec<HttpMatch>, bool) {
     let list = rule.get("matches").map_or(Ok(Vec::new()), |matches| matches.list());
-    let Some(list) = notes.take(list, broken(notes)) else { return (vec![HttpMatch::default()], false) };
+    let Some(list) = notes.take_or_answer(list, BROKEN) else { return (vec![HttpMatch::default()], false) };
     if list.is_empty() {
         return (vec![HttpMatch::default()], true);
     }
@@ -28,16 +28,16 @@ pub(super) fn all(
 
 /// A match of requests, and whether all of it could be read.
 pub(super) fn one(place: &Field<'_>, notes: &mut Diagnostics) -> (HttpMatch, bool) {
-    let known = notes.take(place.only(&["path", "method", "headers", "queryParams"]), broken(notes));
+    let known = notes.take_or_answer(place.only(&["path", "method", "headers", "queryParams"]), BROKEN);
     let (path, path_is_whole) = match place.get("path").map_or(Ok(None), |path| self::path(&path)) {
         Ok(path) => (path, true),
         Err(BadPath { wrong, meant }) => {
-            notes.wrong(wrong, broken(notes));
+            notes.answers(wrong, BROKEN);
             (meant, false)
         }
     };
     let method =
-        notes.take(place.get("method").map(|method| self::method(&method)).transpose(), broken(notes));
+        notes.take_or_answer(place.get("method").map(|method| self::method(&method)).transpose(), BROKEN);
     let headers = keys(place.get("headers"), header_name, notes);
     let query = keys(place.get("queryParams"), query_name, notes);
     let whole = known.is_some() && path_is_whole && method.is_some() && headers.1 && query.1;
@@ -133,11 +133,11 @@ pub(super) fn keys(
     notes: &mut Diagnostics,
 ) -> (Vec<KeyMatch>, bool) {
     let Some(list) = list else { return (Vec::new(), true) };
-    let Some(list) = notes.take(list.list(), broken(notes)) else { return (Vec::new(), false) };
+    let Some(list) = notes.take_or_answer(list.list(), BROKEN) else { return (Vec::new(), false) };
     let mut keys: Vec<KeyMatch> = Vec::new();
     let mut whole = true;
     for place in list {
-        match notes.take(key(&place, name), broken(notes)) {
+        match notes.take_or_answer(key(&place, name), BROKEN) {
             Some(found) if keys.iter().any(|known| known.name == found.name) => {}
             Some(found) => keys.push(found),
             None => whole = false,

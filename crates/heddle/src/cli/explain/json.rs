@@ -2,12 +2,12 @@
 
 use heddle_decide::Verdict;
 use heddle_decide::verdict::{
-    Admission, Candidate, Carried, Copies, Destination, Dial, Forward, Ground, Outcome, RouteChoice,
-    ShareTarget, Step, Topic,
+    Admission, Candidate, Carried, Destination, Dial, Forward, Ground, Outcome, RouteChoice, ShareTarget,
+    Step, Topic,
 };
 use heddle_model::Name;
 use heddle_model::http::{Filters, Fraction, HeaderChange, PathChange};
-use heddle_model::route::{Retry, RouteDefaults};
+use heddle_model::route::{Mirror, Retry, RouteDefaults};
 use heddle_status::Finding;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -91,7 +91,8 @@ fn forward_of(forward: &Forward) -> Value {
     })
 }
 
-fn copies(Copies { fraction: Fraction { numerator, denominator }, port }: &Copies) -> Value {
+fn copies(mirror: &Mirror) -> Value {
+    let Mirror { port, families: _, fraction: Fraction { numerator, denominator } } = mirror;
     json!({"service": port.to_string(), "numerator": numerator, "denominator": denominator})
 }
 
